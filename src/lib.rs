@@ -1,0 +1,6 @@
+//! asg-patch: patches EC2 Auto Scaling groups that sleep through their own maintenance window.
+//!
+//! Reading order: `clock`, then `sim`.
+
+pub mod clock;
+pub mod sim;

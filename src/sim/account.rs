@@ -1,0 +1,170 @@
+//! The simulated account: the world behind its wire, with faults, throttling and a call log.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::calls::Calls;
+use super::faults::{Fault, Faults};
+use super::services;
+use super::throttle::Throttle;
+use super::wire::{self, ApiError, Call, Response};
+use super::world::World;
+use crate::clock::Clock;
+
+/// How long a call takes, there and back: a small AWS call's usual time.
+const CALL_LATENCY: Duration = Duration::from_millis(60);
+
+/// A simulated account. Cheap to clone; clones are the same account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    clock: Clock,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    world: World,
+    /// The world before the last change, kept only while a fault rule may ask for it.
+    before: Option<World>,
+    calls: Calls,
+    faults: Faults,
+    throttle: Throttle,
+}
+
+/// What a caller on the wire sees.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// An answer.
+    Response(Response),
+    /// The connection could not be made.
+    NeverConnected,
+    /// The connection broke while the answer was awaited.
+    Broken,
+    /// Silence for good.
+    Silence,
+}
+
+impl Account {
+    /// An account over a world, living in `clock`'s time.
+    pub fn new(world: World, clock: Clock) -> Self {
+        Self {
+            clock,
+            inner: Arc::new(Mutex::new(Inner {
+                world,
+                before: None,
+                calls: Calls::default(),
+                faults: Faults::default(),
+                throttle: Throttle::default(),
+            })),
+        }
+    }
+
+    /// The clock that this account lives by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Looks at the world as it is now, and may change it, as somebody else in the account would.
+    pub fn with_world<T>(&self, f: impl FnOnce(&mut World) -> T) -> T {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        inner.world.advance_to(now);
+        f(&mut inner.world)
+    }
+
+    /// A copy of the call log and counts.
+    pub fn calls(&self) -> Calls {
+        self.lock().calls.clone()
+    }
+
+    /// Changes the fault rules.
+    pub fn with_faults<T>(&self, f: impl FnOnce(&mut Faults) -> T) -> T {
+        f(&mut self.lock().faults)
+    }
+
+    /// Serves one request: its `X-Amz-Target` header, if any, and its body.
+    pub async fn serve(&self, target: Option<&str>, body: &[u8]) -> Outcome {
+        self.clock.wait(CALL_LATENCY / 2).await;
+        let (outcome, delay) = self.answer(target, body);
+        self.clock.wait(CALL_LATENCY / 2 + delay).await;
+        outcome
+    }
+
+    fn answer(&self, target: Option<&str>, body: &[u8]) -> (Outcome, Duration) {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        inner.world.advance_to(now);
+        let request_id = inner.world.new_uuid();
+        let call = match wire::decode(target, body) {
+            Ok(call) => call,
+            Err(error) => {
+                return (
+                    Outcome::Response(undecodable(error, request_id)),
+                    Duration::ZERO,
+                );
+            }
+        };
+        inner.answer_call(&call, request_id)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn answer_call(&mut self, call: &Call, request_id: String) -> (Outcome, Duration) {
+        let now = self.world.now;
+        let fault = self.faults.pick(call, &mut self.world.rng);
+        if let Some(fault @ (Fault::NeverArrived | Fault::Hang)) = &fault {
+            self.calls.note(now, call, None, true);
+            let outcome = if *fault == Fault::Hang {
+                Outcome::Silence
+            } else {
+                Outcome::NeverConnected
+            };
+            return (outcome, Duration::ZERO);
+        }
+        let result = match &fault {
+            Some(Fault::Error(error)) => Err(error.clone()),
+            other => self.apply(call, other == &Some(Fault::StaleRead)),
+        };
+        let reply_lost = matches!(
+            fault,
+            Some(Fault::ReplyLost | Fault::EffectThenError(_) | Fault::EffectThenHang)
+        );
+        self.calls.note(now, call, Some(&result), reply_lost);
+        let respond =
+            |r: &Result<Value, ApiError>| Outcome::Response(wire::encode(call, r, request_id));
+        match fault {
+            Some(Fault::ReplyLost) => (Outcome::Broken, Duration::ZERO),
+            Some(Fault::EffectThenHang) => (Outcome::Silence, Duration::ZERO),
+            Some(Fault::EffectThenError(error)) => (respond(&Err(error)), Duration::ZERO),
+            Some(Fault::Slow(delay)) => (respond(&result), delay),
+            Some(Fault::Error(_) | Fault::StaleRead | Fault::NeverArrived | Fault::Hang) | None => {
+                (respond(&result), Duration::ZERO)
+            }
+        }
+    }
+
+    fn apply(&mut self, call: &Call, stale: bool) -> Result<Value, ApiError> {
+        self.throttle.admit(call, self.world.now)?;
+        if super::calls::is_change(&call.operation) {
+            self.before = self.faults.want_history().then(|| self.world.clone());
+        } else if let (true, Some(before)) = (stale, &mut self.before) {
+            return services::call(before, call);
+        }
+        services::call(&mut self.world, call)
+    }
+}
+
+fn undecodable(error: ApiError, request_id: String) -> Response {
+    Response {
+        status: error.status,
+        content_type: "text/plain",
+        request_id,
+        body: format!("{}: {}", error.code, error.message),
+    }
+}

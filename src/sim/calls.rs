@@ -1,0 +1,89 @@
+//! What the simulated account was asked: a log of calls and their count per operation.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::wire::{ApiError, Call};
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was answered.
+    Ok,
+    /// It was refused with this code.
+    Error(String),
+    /// It never took effect: the fault came first.
+    Lost,
+    /// It took effect (or was refused), but the caller never read the answer.
+    ReplyLost,
+}
+
+/// One call in the log.
+#[derive(Clone, Debug)]
+pub struct CallRecord {
+    /// When it arrived, simulated time.
+    pub at: DateTime<Utc>,
+    /// `service:Operation`.
+    pub name: String,
+    /// Its parameters as JSON (scalars of the Query protocols are strings).
+    pub params: Value,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+impl CallRecord {
+    /// Whether the operation can change something.
+    pub fn is_change(&self) -> bool {
+        is_change(self.name.split(':').nth(1).unwrap_or_default())
+    }
+}
+
+/// Whether an operation of this name can change something.
+pub fn is_change(operation: &str) -> bool {
+    !["Describe", "Get", "List"]
+        .iter()
+        .any(|p| operation.starts_with(p))
+}
+
+/// The log and the counts.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    /// Every call in order of arrival.
+    pub log: Vec<CallRecord>,
+    /// Calls per `service:Operation`.
+    pub counts: BTreeMap<String, u64>,
+}
+
+impl Calls {
+    pub(super) fn note(
+        &mut self,
+        at: DateTime<Utc>,
+        call: &Call,
+        result: Option<&Result<Value, ApiError>>,
+        reply_lost: bool,
+    ) {
+        let name = format!("{}:{}", call.service.name(), call.operation);
+        *self.counts.entry(name.clone()).or_default() += 1;
+        let ending = match result {
+            None => Ending::Lost,
+            Some(_) if reply_lost => Ending::ReplyLost,
+            Some(Ok(_)) => Ending::Ok,
+            Some(Err(e)) => Ending::Error(e.code.clone()),
+        };
+        self.log.push(CallRecord {
+            at,
+            name,
+            params: call.params.to_json(),
+            ending,
+        });
+    }
+
+    /// The changing calls in order, without those that never took effect.
+    pub fn changes(&self) -> impl Iterator<Item = &CallRecord> {
+        self.log
+            .iter()
+            .filter(|c| c.is_change() && c.ending != Ending::Lost)
+    }
+}

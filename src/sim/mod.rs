@@ -1,0 +1,15 @@
+//! The simulated AWS account: a world, and AWS's wire protocols over it.
+//!
+//! It sits under the real SDK clients ([`connector`]) or listens on loopback; either way time is the
+//! [`crate::clock::Clock`]'s. It knows nothing of the patch pipeline.
+
+pub mod account;
+pub mod calls;
+pub mod connector;
+pub mod faults;
+mod services;
+mod throttle;
+pub mod wire;
+pub mod world;
+
+pub use account::Account;

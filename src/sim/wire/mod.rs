@@ -1,0 +1,250 @@
+//! AWS's wire formats, the server's side: bytes to a [`Call`], a result to bytes.
+
+pub mod params;
+pub mod xml;
+
+use serde_json::{Value, json};
+
+use params::{Params, Tree};
+
+/// A service of the simulated account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// EC2 Auto Scaling (awsQuery).
+    AutoScaling,
+    /// EC2 (ec2Query).
+    Ec2,
+    /// Systems Manager (awsJson1.1).
+    Ssm,
+    /// SNS (awsQuery).
+    Sns,
+}
+
+impl Service {
+    /// The name that call counts and logs use, as in `autoscaling:DescribeAutoScalingGroups`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AutoScaling => "autoscaling",
+            Self::Ec2 => "ec2",
+            Self::Ssm => "ssm",
+            Self::Sns => "sns",
+        }
+    }
+
+    fn of_version(version: &str) -> Option<Self> {
+        match version {
+            "2011-01-01" => Some(Self::AutoScaling),
+            "2016-11-15" => Some(Self::Ec2),
+            "2010-03-31" => Some(Self::Sns),
+            _ => None,
+        }
+    }
+
+    /// The XML namespace of its answers.
+    fn namespace(self) -> &'static str {
+        match self {
+            Self::AutoScaling => "http://autoscaling.amazonaws.com/doc/2011-01-01/",
+            Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
+            Self::Sns => "http://sns.amazonaws.com/doc/2010-03-31/",
+            Self::Ssm => "http://ssm.amazonaws.com/doc/2014-11-06/",
+        }
+    }
+}
+
+/// A decoded request.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The service addressed.
+    pub service: Service,
+    /// The operation's name, as AWS spells it.
+    pub operation: String,
+    /// Its parameters.
+    pub params: Params,
+}
+
+/// An error answer of the simulated account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    /// HTTP status.
+    pub status: u16,
+    /// AWS error code, e.g. `ValidationError`.
+    pub code: String,
+    /// Human text.
+    pub message: String,
+}
+
+impl ApiError {
+    /// A client error (HTTP 400).
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self::with_status(400, code, message)
+    }
+
+    /// An error with another HTTP status.
+    pub fn with_status(status: u16, code: &str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    /// What nobody modelled: fails loudly and names it.
+    pub fn unsupported(what: impl AsRef<str>) -> Self {
+        Self::with_status(
+            501,
+            "SimulatorUnsupported",
+            format!("the simulated account does not know {}", what.as_ref()),
+        )
+    }
+}
+
+/// An answer in bytes.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// `Content-Type`.
+    pub content_type: &'static str,
+    /// The request id that AWS would send in a header.
+    pub request_id: String,
+    /// Body.
+    pub body: String,
+}
+
+/// Decodes a request from its `X-Amz-Target` header, if any, and its body.
+pub fn decode(target: Option<&str>, body: &[u8]) -> Result<Call, ApiError> {
+    match target {
+        Some(target) => decode_json(target, body),
+        None => decode_query(body),
+    }
+}
+
+fn decode_json(target: &str, body: &[u8]) -> Result<Call, ApiError> {
+    let operation = target
+        .strip_prefix("AmazonSSM.")
+        .ok_or_else(|| ApiError::unsupported(format!("the target '{target}'")))?;
+    let value: Value = if body.is_empty() {
+        json!({})
+    } else {
+        serde_json::from_slice(body)
+            .map_err(|e| ApiError::new("SerializationException", e.to_string()))?
+    };
+    Ok(Call {
+        service: Service::Ssm,
+        operation: operation.to_owned(),
+        params: Params::Json(value),
+    })
+}
+
+fn decode_query(body: &[u8]) -> Result<Call, ApiError> {
+    let field = |name: &str| {
+        form_urlencoded::parse(body)
+            .find(|(k, _)| k == name)
+            .map(|(_, v)| v.into_owned())
+    };
+    let operation = field("Action")
+        .ok_or_else(|| ApiError::new("MissingAction", "expected a form with Action, found none"))?;
+    let version = field("Version").unwrap_or_default();
+    let service = Service::of_version(&version).ok_or_else(|| {
+        ApiError::unsupported(format!("API version '{version}' (action {operation})"))
+    })?;
+    Ok(Call {
+        service,
+        operation,
+        params: Params::Tree(Tree::from_form(body)),
+    })
+}
+
+/// Encodes an answer in the protocol of the call's service.
+pub fn encode(call: &Call, result: &Result<Value, ApiError>, request_id: String) -> Response {
+    match call.service {
+        Service::Ssm => encode_json(result, request_id),
+        Service::AutoScaling | Service::Sns | Service::Ec2 => {
+            encode_xml(call.service, &call.operation, result, request_id)
+        }
+    }
+}
+
+fn encode_json(result: &Result<Value, ApiError>, request_id: String) -> Response {
+    let (status, body) = match result {
+        Ok(value) => (200, without_nulls(value)),
+        Err(e) => (e.status, json!({"__type": e.code, "message": e.message})),
+    };
+    Response {
+        status,
+        content_type: "application/x-amz-json-1.1",
+        request_id,
+        body: body.to_string(),
+    }
+}
+
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map
+            .iter()
+            .filter(|(_, v)| !v.is_null())
+            .map(|(k, v)| (k.clone(), without_nulls(v)))
+            .collect(),
+        Value::Array(items) => items.iter().map(without_nulls).collect(),
+        other => other.clone(),
+    }
+}
+
+fn encode_xml(
+    service: Service,
+    operation: &str,
+    result: &Result<Value, ApiError>,
+    request_id: String,
+) -> Response {
+    let mut body = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let status = match result {
+        Ok(value) => {
+            let space = service.namespace();
+            body.push_str(&format!("<{operation}Response xmlns=\"{space}\">"));
+            if service == Service::Ec2 {
+                body.push_str(&format!("<requestId>{request_id}</requestId>"));
+                xml::write(&mut body, value, "item");
+            } else {
+                body.push_str(&format!("<{operation}Result>"));
+                xml::write(&mut body, value, "member");
+                body.push_str(&format!("</{operation}Result>"));
+                body.push_str(&format!(
+                    "<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>"
+                ));
+            }
+            body.push_str(&format!("</{operation}Response>"));
+            200
+        }
+        Err(e) => {
+            body.push_str(&encode_xml_error(service, e, &request_id));
+            e.status
+        }
+    };
+    Response {
+        status,
+        content_type: "text/xml;charset=UTF-8",
+        request_id,
+        body,
+    }
+}
+
+fn encode_xml_error(service: Service, error: &ApiError, request_id: &str) -> String {
+    let (mut code, mut message) = (String::new(), String::new());
+    xml::escape(&mut code, &error.code);
+    xml::escape(&mut message, &error.message);
+    let inner = format!("<Code>{code}</Code><Message>{message}</Message>");
+    if service == Service::Ec2 {
+        format!(
+            "<Response><Errors><Error>{inner}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+        )
+    } else {
+        let kind = if error.status < 500 {
+            "Sender"
+        } else {
+            "Receiver"
+        };
+        format!(
+            "<ErrorResponse><Error><Type>{kind}</Type>{inner}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
+    }
+}

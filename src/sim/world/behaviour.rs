@@ -1,0 +1,90 @@
+//! How instances, commands and images behave: durations with a spread, and failures.
+
+use serde::Deserialize;
+
+/// A duration in seconds with a relative spread: 60 s with spread 0.2 lies between 48 and 72 s.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spread {
+    /// The middle, seconds.
+    pub seconds: f64,
+    /// Relative half-width, 0 to 1.
+    #[serde(default)]
+    pub spread: f64,
+}
+
+impl Spread {
+    /// A duration with a spread.
+    pub const fn seconds(seconds: f64, spread: f64) -> Self {
+        Self { seconds, spread }
+    }
+}
+
+/// How one kind of instance (all from one group, or one group's canaries) behaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Behaviour {
+    /// From launch to `running`.
+    pub boot: Spread,
+    /// From `running` to registered with SSM.
+    pub agent: Spread,
+    /// Status checks pass this long after `running`.
+    pub checks: Spread,
+    /// From the terminate call to `terminated`.
+    pub terminate: Spread,
+    /// A Scan takes this long.
+    pub scan: Spread,
+    /// An Install takes this long, without its reboot.
+    pub install: Spread,
+    /// A reboot takes this long until the agent answers again.
+    pub reboot: Spread,
+    /// Any other command takes this long.
+    pub command: Spread,
+    /// An image takes this long per GiB of its volumes, after `image_base`.
+    pub image_per_gib: Spread,
+    /// The fixed part of an image's time.
+    pub image_base: Spread,
+    /// What goes wrong, if anything.
+    pub failure: Option<Failure>,
+}
+
+/// The ways in which an instance or what is done with it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failure {
+    /// Launches fail: no capacity in the zone.
+    NoCapacity,
+    /// Launches fail: the KMS key cannot be used.
+    KmsDenied,
+    /// It is running but never registers with SSM.
+    NeverOnline,
+    /// It never passes its status checks.
+    Impaired,
+    /// Install exits 1; one patch is FAILED.
+    InstallFails,
+    /// Install answers Success and installs nothing: the patches stay missing.
+    InstallsNothing,
+    /// After the reboot the agent never comes back.
+    LostAfterReboot,
+    /// The command reaches nobody.
+    Undeliverable,
+    /// The image ends in `failed`.
+    ImageFails,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            boot: Spread::seconds(12.0, 0.3),
+            agent: Spread::seconds(40.0, 0.3),
+            checks: Spread::seconds(150.0, 0.2),
+            terminate: Spread::seconds(22.0, 0.2),
+            scan: Spread::seconds(20.0, 0.3),
+            install: Spread::seconds(150.0, 0.3),
+            reboot: Spread::seconds(60.0, 0.3),
+            command: Spread::seconds(8.0, 0.3),
+            image_per_gib: Spread::seconds(15.0, 0.2),
+            image_base: Spread::seconds(90.0, 0.2),
+            failure: None,
+        }
+    }
+}
