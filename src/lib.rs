@@ -3,4 +3,9 @@
 //! Reading order: `clock`, then `sim`.
 
 pub mod clock;
+pub mod group;
+pub mod report;
+pub mod run;
+pub mod schedule;
 pub mod sim;
+pub mod trigger;
