@@ -37,7 +37,7 @@ impl Capacity {
 impl fmt::Display for Capacity {
     /// `min-max-desired`, e.g. `0-4-0`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}-{}", self.min, self.max, self.desired)
+        f.pad(&format!("{}-{}-{}", self.min, self.max, self.desired))
     }
 }
 
