@@ -1,0 +1,130 @@
+//! One field of a cron expression: lists, ranges, steps and names, as sets of numbers.
+
+use std::collections::BTreeSet;
+
+use super::error::ScheduleError;
+
+/// What may stand in a field.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FieldKind {
+    pub name: &'static str,
+    pub min: u32,
+    pub max: u32,
+    /// Names of the values from `min` on, upper case; empty where the dialect has none.
+    pub names: &'static [&'static str],
+    /// What `min` means at the end of a range: Sunday is 7 in `FRI-SUN`.
+    pub first_again: Option<u32>,
+}
+
+pub(super) const MONTHS: &[&str] = &[
+    "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
+];
+pub(super) const WEEKDAYS: &[&str] = &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+
+pub(super) const MINUTE: FieldKind = FieldKind {
+    name: "minute",
+    min: 0,
+    max: 59,
+    names: &[],
+    first_again: None,
+};
+pub(super) const HOUR: FieldKind = FieldKind {
+    name: "hour",
+    min: 0,
+    max: 23,
+    names: &[],
+    first_again: None,
+};
+pub(super) const DAY_OF_MONTH: FieldKind = FieldKind {
+    name: "day of month",
+    min: 1,
+    max: 31,
+    names: &[],
+    first_again: None,
+};
+pub(super) const MONTH: FieldKind = FieldKind {
+    name: "month",
+    min: 1,
+    max: 12,
+    names: MONTHS,
+    first_again: None,
+};
+
+/// A field's text within its expression: both are wanted for the error.
+#[derive(Clone, Copy)]
+pub(super) struct FieldText<'a> {
+    pub expression: &'a str,
+    pub text: &'a str,
+}
+
+impl FieldKind {
+    /// The values that the text allows, within `min..=max`.
+    pub fn parse(&self, field: FieldText<'_>) -> Result<BTreeSet<u32>, ScheduleError> {
+        let mut values = BTreeSet::new();
+        for item in field.text.split(',') {
+            let (range, step) = match item.split_once('/') {
+                Some((range, step)) => (range, Some(self.step(field, step)?)),
+                None => (item, None),
+            };
+            let (first, last) = match range.split_once('-') {
+                _ if range == "*" => (self.min, self.max),
+                Some((first, last)) => (self.value(field, first)?, self.value(field, last)?),
+                // `a/n` runs from a to the end of the field.
+                None if step.is_some() => (self.value(field, range)?, self.max),
+                None => (self.value(field, range)?, self.value(field, range)?),
+            };
+            let last = match self.first_again {
+                Some(again) if last == self.min && first > last => again,
+                _ => last,
+            };
+            if first > last {
+                return Err(self.error(field, "a range that ascends", range));
+            }
+            values.extend((first..=last).step_by(step.unwrap_or(1)));
+        }
+        Ok(values)
+    }
+
+    fn value(&self, field: FieldText<'_>, text: &str) -> Result<u32, ScheduleError> {
+        let named = self
+            .names
+            .iter()
+            .position(|name| name.eq_ignore_ascii_case(text))
+            .map(|at| self.min + at as u32);
+        named
+            .or_else(|| number(text))
+            .filter(|value| (self.min..=self.max).contains(value))
+            .ok_or_else(|| self.error(field, &self.values(), text))
+    }
+
+    fn step(&self, field: FieldText<'_>, text: &str) -> Result<usize, ScheduleError> {
+        number(text)
+            .filter(|step| (1..=self.max).contains(step))
+            .map(|step| step as usize)
+            .ok_or_else(|| self.error(field, &format!("a step of 1 to {}", self.max), text))
+    }
+
+    fn values(&self) -> String {
+        match (self.names.first(), self.names.last()) {
+            (Some(first), Some(last)) => {
+                format!("{}-{} or {first}-{last}", self.min, self.max)
+            }
+            _ => format!("{}-{}", self.min, self.max),
+        }
+    }
+
+    fn error(&self, field: FieldText<'_>, expected: &str, found: &str) -> ScheduleError {
+        ScheduleError::Field {
+            expression: field.expression.into(),
+            field: self.name,
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+}
+
+/// Digits only: `u32::from_str` would take `+5` too.
+fn number(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}

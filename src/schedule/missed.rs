@@ -1,0 +1,319 @@
+//! What a group's scheduled actions would have done meanwhile.
+//!
+//! Auto Scaling loses the actions that fall due while `ScheduledActions` is suspended. Replaying
+//! them over the recorded sizes gives the sizes that the group must be handed back with. The list
+//! must be the recorded one, or the recorded and the present one together: AWS forgets a one-time
+//! action once its time has passed.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::capacity::Capacity;
+use super::error::ScheduleError;
+use super::unix::UnixCron;
+
+/// A scheduled action, as `DescribeScheduledActions` tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduledAction {
+    /// Its name, unique in its group.
+    pub name: String,
+    /// A cron expression; without it the action runs once, at `start_time`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recurrence: Option<String>,
+    /// The IANA zone of the recurrence; UTC if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// The first run, or as AWS seems to show it for a recurrence: the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<DateTime<Utc>>,
+    /// From here on it does not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<DateTime<Utc>>,
+    /// The MinSize that it sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<i32>,
+    /// The MaxSize that it sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<i32>,
+    /// The DesiredCapacity that it sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<i32>,
+}
+
+impl ScheduledAction {
+    /// When it runs after `after` and up to and including `until`, in order.
+    ///
+    /// # Errors
+    /// Its recurrence or time zone cannot be understood.
+    pub fn runs_between(
+        &self,
+        after: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, ScheduleError> {
+        let in_range = |at: &DateTime<Utc>| after < *at && *at <= until;
+        let mut runs: Vec<DateTime<Utc>> = self.start_time.filter(in_range).into_iter().collect();
+        if let Some((cron, zone)) = self.cron()? {
+            let from = self.recurs_from(&cron, zone, until);
+            runs.extend(
+                cron.fires_between(zone, after, until)
+                    .into_iter()
+                    .filter(|at| from.is_none_or(|from| from <= *at)),
+            );
+        }
+        runs.retain(|at| self.end_time.is_none_or(|end| *at < end));
+        runs.sort_unstable();
+        runs.dedup();
+        Ok(runs)
+    }
+
+    /// When it runs next after `after`, as far as the calendar knows.
+    ///
+    /// # Errors
+    /// Its recurrence or time zone cannot be understood.
+    pub fn next_run(&self, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, ScheduleError> {
+        let next = match (self.start_time.filter(|start| *start > after), self.cron()?) {
+            (Some(start), _) => Some(start),
+            (None, Some((cron, zone))) => cron.next_after(zone, after),
+            (None, None) => None,
+        };
+        Ok(next.filter(|at| self.end_time.is_none_or(|end| *at < end)))
+    }
+
+    /// Before this time the recurrence does not count.
+    ///
+    /// `StartTime` is either the first run, before which nothing runs, or merely the next run, which
+    /// says nothing about those before it. It is taken for the latter if it is the very first time
+    /// after `until` at which the recurrence fires: a wrong guess wakes a group one period early,
+    /// the opposite guess would leave it asleep on a working day.
+    fn recurs_from(
+        &self,
+        cron: &UnixCron,
+        zone: Tz,
+        until: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        self.start_time
+            .filter(|start| *start <= until || cron.next_after(zone, until) != Some(*start))
+    }
+
+    fn cron(&self) -> Result<Option<(UnixCron, Tz)>, ScheduleError> {
+        let in_action = |source| ScheduleError::Action {
+            action: self.name.clone(),
+            source: Box::new(source),
+        };
+        let Some(recurrence) = &self.recurrence else {
+            return Ok(None);
+        };
+        let cron = UnixCron::parse(recurrence).map_err(in_action)?;
+        let zone = match &self.time_zone {
+            Some(name) => name.parse().map_err(|_| {
+                in_action(ScheduleError::TimeZone {
+                    found: name.clone(),
+                })
+            })?,
+            None => Tz::UTC,
+        };
+        Ok(Some((cron, zone)))
+    }
+}
+
+/// The runs after `after` and up to and including `until`, in time order; at the same time in the
+/// order given.
+///
+/// # Errors
+/// An action that cannot be understood, by name.
+pub fn due(
+    actions: &[ScheduledAction],
+    after: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Vec<(DateTime<Utc>, &ScheduledAction)>, ScheduleError> {
+    let mut due = Vec::new();
+    for action in actions {
+        let runs = action.runs_between(after, until)?;
+        due.extend(runs.into_iter().map(|at| (at, action)));
+    }
+    due.sort_by_key(|(at, _)| *at);
+    Ok(due)
+}
+
+/// The sizes at `until` of a group that had `recorded` at `after` and was left to its schedule.
+///
+/// # Errors
+/// An action that cannot be understood, by name.
+pub fn overlay(
+    recorded: Capacity,
+    actions: &[ScheduledAction],
+    after: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Capacity, ScheduleError> {
+    let due = due(actions, after, until)?;
+    Ok(due
+        .into_iter()
+        .fold(recorded, |sizes, (_, action)| sizes.apply(action)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().expect("a test's time")
+    }
+
+    fn recurring(name: &str, recurrence: &str, desired: i32) -> ScheduledAction {
+        ScheduledAction {
+            name: name.into(),
+            recurrence: Some(recurrence.into()),
+            min: Some(desired),
+            desired: Some(desired),
+            ..ScheduledAction::default()
+        }
+    }
+
+    fn runs(action: &ScheduledAction, after: &str, until: &str) -> Vec<String> {
+        let runs = action.runs_between(at(after), at(until)).expect("valid");
+        runs.iter()
+            .map(|at| at.format("%dT%H:%M").to_string())
+            .collect()
+    }
+
+    const ASLEEP: Capacity = Capacity {
+        min: 0,
+        max: 4,
+        desired: 0,
+    };
+
+    #[test]
+    fn a_group_whose_morning_came_meanwhile_is_handed_back_awake() {
+        let actions = [
+            recurring("morning", "0 7 * * MON-FRI", 2),
+            recurring("evening", "0 19 * * MON-FRI", 0),
+        ];
+        let rows = [
+            ("2026-10-06T02:00:00Z", "2026-10-06T06:59:59Z", "0-4-0"),
+            // The end of the range counts, its beginning does not.
+            ("2026-10-06T02:00:00Z", "2026-10-06T07:00:00Z", "2-4-2"),
+            ("2026-10-06T07:00:00Z", "2026-10-06T07:30:00Z", "0-4-0"),
+            ("2026-10-06T02:00:00Z", "2026-10-06T19:00:00Z", "0-4-0"),
+            ("2026-10-06T02:00:00Z", "2026-10-07T08:00:00Z", "2-4-2"),
+        ];
+        for (after, until, expected) in rows {
+            let sizes = overlay(ASLEEP, &actions, at(after), at(until)).expect("valid");
+            assert_eq!(sizes.to_string(), expected, "{after} to {until}");
+        }
+    }
+
+    #[test]
+    fn actions_due_at_once_run_in_the_order_given() {
+        let actions = [
+            recurring("first", "0 7 * * *", 1),
+            recurring("second", "0 7 * * *", 3),
+            recurring("earlier", "30 6 * * *", 2),
+        ];
+        let due = due(
+            &actions,
+            at("2026-10-06T00:00:00Z"),
+            at("2026-10-06T12:00:00Z"),
+        );
+        let names: Vec<_> = due
+            .expect("valid")
+            .iter()
+            .map(|(_, a)| a.name.clone())
+            .collect();
+        assert_eq!(names, ["earlier", "first", "second"]);
+    }
+
+    #[test]
+    fn a_one_time_action_runs_at_its_start_only() {
+        let action = ScheduledAction {
+            start_time: Some(at("2026-10-06T03:00:00Z")),
+            ..ScheduledAction::default()
+        };
+        assert_eq!(
+            runs(&action, "2026-10-06T02:00:00Z", "2026-10-06T03:00:00Z"),
+            ["06T03:00"]
+        );
+        assert!(runs(&action, "2026-10-06T03:00:00Z", "2026-10-07T03:00:00Z").is_empty());
+    }
+
+    #[test]
+    fn a_recurrence_also_runs_at_its_start_and_not_before() {
+        let action = ScheduledAction {
+            start_time: Some(at("2026-10-06T07:15:00Z")),
+            ..recurring("hourly", "0 * * * *", 1)
+        };
+        assert_eq!(
+            runs(&action, "2026-10-06T05:00:00Z", "2026-10-06T09:00:00Z"),
+            ["06T07:15", "06T08:00", "06T09:00"]
+        );
+        assert!(runs(&action, "2026-10-06T05:00:00Z", "2026-10-06T07:10:00Z").is_empty());
+    }
+
+    #[test]
+    fn a_start_that_is_merely_the_next_run_does_not_hide_the_missed_one() {
+        let mut action = recurring("morning", "0 7 * * *", 1);
+        action.start_time = Some(at("2026-10-07T07:00:00Z"));
+        assert_eq!(
+            runs(&action, "2026-10-06T02:00:00Z", "2026-10-06T07:05:00Z"),
+            ["06T07:00"]
+        );
+        // Further ahead than the next run, it is the first run.
+        action.start_time = Some(at("2026-12-01T07:00:00Z"));
+        assert!(runs(&action, "2026-10-06T02:00:00Z", "2026-10-06T07:05:00Z").is_empty());
+        // Listed before the run that it names.
+        action.start_time = Some(at("2026-10-06T07:00:00Z"));
+        assert_eq!(
+            runs(&action, "2026-10-06T02:00:00Z", "2026-10-07T07:05:00Z"),
+            ["06T07:00", "07T07:00"]
+        );
+    }
+
+    #[test]
+    fn nothing_runs_at_the_end_time_or_later() {
+        let action = ScheduledAction {
+            end_time: Some(at("2026-10-06T08:00:00Z")),
+            ..recurring("hourly", "0 * * * *", 1)
+        };
+        assert_eq!(
+            runs(&action, "2026-10-06T06:00:00Z", "2026-10-06T12:00:00Z"),
+            ["06T07:00"]
+        );
+        assert_eq!(action.next_run(at("2026-10-06T07:00:00Z")), Ok(None));
+    }
+
+    #[test]
+    fn the_zone_of_the_action_counts() {
+        let action = ScheduledAction {
+            time_zone: Some("Europe/London".into()),
+            ..recurring("morning", "0 7 * * 1-5", 1)
+        };
+        assert_eq!(
+            runs(&action, "2026-10-05T12:00:00Z", "2026-10-06T12:00:00Z"),
+            ["06T06:00"]
+        );
+        let next = action.next_run(at("2026-10-23T12:00:00Z"));
+        assert_eq!(next, Ok(Some(at("2026-10-26T07:00:00Z"))));
+    }
+
+    #[test]
+    fn a_wrong_action_is_named() {
+        let mut action = recurring("night", "0 25 * * *", 1);
+        let error = |action: &ScheduledAction| {
+            let now = at("2026-10-06T02:00:00Z");
+            due(std::slice::from_ref(action), now, now)
+                .expect_err("invalid")
+                .to_string()
+        };
+        assert_eq!(
+            error(&action),
+            "scheduled action `night`: cron expression `0 25 * * *`, field hour: expected 0-23, found `25`"
+        );
+        action.recurrence = Some("0 2 * * *".into());
+        action.time_zone = Some("Europe/Atlantis".into());
+        assert_eq!(
+            error(&action),
+            "scheduled action `night`: expected an IANA time zone such as `Europe/Berlin`, found `Europe/Atlantis`"
+        );
+    }
+}
