@@ -61,6 +61,8 @@ pub struct Evidence {
     pub failed: u32,
     /// As above.
     pub pending_reboot: u32,
+    /// Whether the counts are those of our own Scan.
+    pub scanned: bool,
 }
 
 /// What became of an effect so far.

@@ -5,6 +5,7 @@
 
 pub mod decide;
 pub mod effect;
+pub mod facts;
 pub mod fault;
 pub mod job;
 pub mod limits;
@@ -13,6 +14,7 @@ pub mod options;
 mod outcome;
 pub mod phase;
 pub mod pin;
+pub mod preflight;
 pub mod record;
 pub mod seen;
 pub mod unit;
