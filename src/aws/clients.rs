@@ -15,6 +15,9 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
+use super::pace::{Pace, Pacer};
+use crate::clock::Clock;
+
 /// Attempts of one call: enough for a passing throttle. Longer trouble is the pipeline's to wait out.
 const MAX_ATTEMPTS: u32 = 4;
 /// One attempt: AWS answers these calls within seconds; half a minute is a broken connection.
@@ -34,13 +37,14 @@ pub struct Clients {
     /// SNS.
     pub sns: aws_sdk_sns::Client,
     counts: CallCounter,
+    pacer: Pacer,
 }
 
 impl Clients {
-    /// Clients for an account and region.
+    /// Clients for an account and region, paced by `clock`.
     ///
     /// They have a retry budget of their own: the SDK's default one is shared by the whole process.
-    pub fn new(sdk: &SdkConfig) -> Self {
+    pub fn new(sdk: &SdkConfig, clock: Clock) -> Self {
         let counts = CallCounter::default();
         let partition = RetryPartition::custom("asg-patch").build();
         let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
@@ -66,7 +70,13 @@ impl Clients {
             ssm: client!(aws_sdk_ssm),
             sns: client!(aws_sdk_sns),
             counts,
+            pacer: Pacer::new(clock),
         }
+    }
+
+    /// Waits until one more call of this kind stays within what AWS allows.
+    pub(super) async fn pace(&self, kind: Pace) {
+        self.pacer.take(kind).await;
     }
 
     /// Calls so far per `service:Operation`, every attempt counted.

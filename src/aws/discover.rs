@@ -7,6 +7,7 @@ use aws_sdk_ec2::types::{LaunchTemplate, LaunchTemplateVersion};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::convert::{group_facts, image_facts, scheduled_action};
+use super::pace::Pace;
 use super::{Clients, fault, missing};
 use crate::group::facts::{
     AccountFacts, GroupDetails, GroupFacts, ImageFacts, TemplateFacts, VersionFacts,
@@ -97,6 +98,8 @@ async fn details(
 ) -> Result<BTreeMap<String, GroupDetails>, Fault> {
     stream::iter(names)
         .map(|name| async move {
+            clients.pace(Pace::AutoScalingRead).await;
+            clients.pace(Pace::AutoScalingRead).await;
             let (hook_seconds, refresh) =
                 futures_util::future::try_join(hook_seconds(clients, name), refresh(clients, name))
                     .await?;

@@ -7,6 +7,7 @@ mod convert;
 mod discover;
 mod faults;
 mod observe;
+mod pace;
 mod perform;
 mod publish;
 mod records;

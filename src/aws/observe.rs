@@ -6,13 +6,13 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures_util::future::join_all;
 
 use super::convert::{group_seen, image_seen, instance_seen, time};
-use super::discover::{IDS_PER_CALL, scheduled_actions, template_facts};
+use super::discover::{IDS_PER_CALL, find_groups, scheduled_actions, template_facts};
 use super::{Clients, fault, get_records};
 use crate::group::Job;
 use crate::group::effect::Role;
 use crate::group::fault::{Fault, FaultClass, Read};
 use crate::group::names::record_parameter;
-use crate::group::pin::TemplateMark;
+use crate::group::pin::{Pin, TemplateMark};
 use crate::group::seen::{
     ActivitySeen, AgentSeen, Checks, CommandSeen, CommandStatus, GroupSeen, ImageSeen,
     InstanceSeen, Need, PatchSeen, RecordSeen, Seen, VersionSeen,
@@ -60,6 +60,7 @@ pub async fn observe(
         templates,
         records,
         actions,
+        users,
         singles,
     ) = tokio::join!(
         instances(clients, ids(Need::Instances)),
@@ -71,6 +72,7 @@ pub async fn observe(
         templates(clients, asking(Need::Templates)),
         records(clients, asking(Need::Record)),
         actions(clients, asking(Need::Actions)),
+        users(clients, !asking(Need::Users).is_empty()),
         join_all(
             questions
                 .iter()
@@ -88,6 +90,7 @@ pub async fn observe(
         templates,
         records,
         actions,
+        users,
     };
     questions
         .iter()
@@ -111,6 +114,7 @@ struct Answers {
     templates: Found<BTreeMap<String, TemplateMark>>,
     records: Found<BTreeMap<String, RecordSeen>>,
     actions: Found<BTreeMap<String, Vec<ScheduledAction>>>,
+    users: Found<Vec<(String, Pin)>>,
 }
 
 /// Answers that concern one job only.
@@ -201,6 +205,15 @@ impl Answers {
             actions: match one(if_asked(Need::Actions), &self.actions, name) {
                 // A group without actions is not in the list.
                 Read::Absent => Read::Present(Vec::new()),
+                other => other,
+            },
+            users: match whole(if_asked(Need::Users), &self.users) {
+                Read::Present(mut all) => {
+                    all.retain(|(user, pin)| {
+                        user != name && record.templates.contains_key(&pin.template)
+                    });
+                    Read::Present(all)
+                }
                 other => other,
             },
             group,
@@ -551,6 +564,18 @@ async fn actions(
     }
     let names: Vec<String> = jobs.iter().map(|j| j.group().to_owned()).collect();
     scheduled_actions(clients, &names).await
+}
+
+/// All pins of all groups of the account.
+async fn users(clients: &Clients, asked: bool) -> Found<Vec<(String, Pin)>> {
+    if !asked {
+        return Ok(Vec::new());
+    }
+    let groups = find_groups(clients, None).await?;
+    Ok(groups
+        .into_values()
+        .flat_map(|g| g.pins.into_iter().map(move |p| (g.name.clone(), p)))
+        .collect())
 }
 
 async fn single(clients: &Clients, job: &Job, needs: &BTreeSet<Need>) -> Single {

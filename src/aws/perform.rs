@@ -4,6 +4,7 @@ use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, MixedInstancesPoli
 use aws_sdk_ec2::types::{RequestLaunchTemplateData, ResourceType, Tag, TagSpecification};
 
 use super::clients::no_retry;
+use super::pace::Pace;
 use super::{Clients, convert, fault, missing};
 use crate::group::Job;
 use crate::group::effect::{Command, Done, Effect, Performed, Role};
@@ -16,6 +17,7 @@ use crate::schedule::Capacity;
 
 /// Performs an effect for a job.
 pub async fn perform(clients: &Clients, job: &Job, effect: &Effect) -> Performed {
+    clients.pace(pace(effect)).await;
     let record = &job.record;
     let group = job.group();
     let done = |result: Result<(), Fault>| result.map(|()| Done::Ok);
@@ -44,6 +46,25 @@ pub async fn perform(clients: &Clients, job: &Job, effect: &Effect) -> Performed
         }
         Effect::DeregisterImage(image) => done(deregister(clients, image).await),
         Effect::DeleteRecord => done(delete_record(clients, group).await),
+    }
+}
+
+fn pace(effect: &Effect) -> Pace {
+    match effect {
+        Effect::StoreRecord(_) | Effect::DeleteRecord => Pace::Parameter,
+        Effect::SendCommand(_) => Pace::Command,
+        Effect::Suspend(_)
+        | Effect::Resume(_)
+        | Effect::Resize(_)
+        | Effect::SetPins { .. }
+        | Effect::Protect { .. }
+        | Effect::Terminate { .. } => Pace::AutoScalingChange,
+        Effect::TagInstance { .. }
+        | Effect::CreateImage { .. }
+        | Effect::CreateVersion { .. }
+        | Effect::SetDefault { .. }
+        | Effect::DeleteVersion { .. }
+        | Effect::DeregisterImage(_) => Pace::Ec2Change,
     }
 }
 

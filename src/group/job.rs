@@ -33,6 +33,26 @@ pub struct Forward {
     pub bakes: bool,
 }
 
+impl Forward {
+    /// How long the group is expected to take until it is handed back, seconds.
+    pub fn estimate_seconds(&self) -> i64 {
+        let install = if self.windows {
+            limits::WINDOWS_INSTALL_EXPECTED_SECONDS
+        } else {
+            limits::INSTALL_EXPECTED_SECONDS
+        };
+        let wake = 2 * limits::LAUNCH_FIRST_LOOK_SECONDS + self.hook_seconds;
+        let bake = wake
+            + install
+            + limits::SCAN_EXPECTED_SECONDS
+            + i64::from(self.options.seal) * limits::SEAL_EXPECTED_SECONDS
+            + limits::IMAGE_EXPECTED_SECONDS;
+        let prove = i64::from(self.options.canary)
+            * (limits::CANARY_EXPECTED_SECONDS + self.hook_seconds);
+        i64::from(self.bakes) * bake + prove + limits::HAND_BACK_EXPECTED_SECONDS
+    }
+}
+
 /// What the job remembers having made. Everything can also be found again in the world.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Made {

@@ -38,6 +38,8 @@ pub enum Need {
     Record,
     /// The group's scheduled actions as they are now.
     Actions,
+    /// Which other groups name the group's templates.
+    Users,
 }
 
 /// Everything read for one job in one pass.
@@ -71,6 +73,8 @@ pub struct Seen {
     pub activities: Read<Vec<ActivitySeen>>,
     /// Scheduled actions.
     pub actions: Read<Vec<crate::schedule::ScheduledAction>>,
+    /// Pins of other groups that name one of the group's templates.
+    pub users: Read<Vec<(String, Pin)>>,
 }
 
 /// A group as Auto Scaling shows it.

@@ -8,7 +8,7 @@ use super::super::decide::{Context, Decided, Decision, go};
 use super::super::effect::Effect;
 use super::super::fault::Read;
 use super::super::job::Job;
-use super::super::pin::{Pin, TemplateMark, resolve};
+use super::super::pin::{Pin, Style, Templates, resolve};
 use super::super::seen::{GroupSeen, Need};
 use super::super::unit::SharedImage;
 use super::versioning;
@@ -22,24 +22,34 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     if job.amnesiac || tried("create-image ") {
         needs.insert(Need::Image);
     }
+    // Without memory, only the world tells whether others of the bake took the version.
+    if job.amnesiac {
+        needs.insert(Need::Users);
+    }
     needs
 }
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let versions = versioning::versions(cx);
     // Still in use by groups that go on or have gone over to it.
-    let in_use = cx.unit.others_at_work || cx.unit.others_patched;
-    if needs(cx.job).contains(&Need::Templates) {
-        let templates = cx.read(&cx.seen.templates, "the launch templates")?;
-        cx.read(&cx.seen.versions, "the launch template versions")?;
-        if !cx.unit.others_patched {
-            undo_default(cx, templates, &versions)?;
-        }
-    }
+    let mut in_use = cx.unit.others_at_work || cx.unit.others_patched;
     let group = match &cx.seen.group {
         Read::Absent => None,
         read => Some(cx.read(read, "the group")?),
     };
+    if needs(cx.job).contains(&Need::Templates) {
+        let templates = cx.read(&cx.seen.templates, "the launch templates")?;
+        cx.read(&cx.seen.versions, "the launch template versions")?;
+        if cx.job.amnesiac {
+            if is_promoted(cx, group, templates, &versions) {
+                return Ok(go(Phase::HandingBack, "its version was proven and deployed"));
+            }
+            in_use |= has_users(cx, templates, &versions)?;
+        }
+        if !cx.unit.others_patched {
+            undo_default(cx, templates, &versions)?;
+        }
+    }
     if let Some(group) = group {
         off_the_version(cx, group, &versions)?;
     }
@@ -59,10 +69,40 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     Ok(go(Phase::HandingBack, "what was ours is undone"))
 }
 
+/// Whether the group's own `$Latest` or `$Default` means our version: these are named again only after
+/// the canary has passed. A number says nothing: the canary is launched by number.
+fn is_promoted(
+    cx: &Context<'_>,
+    group: Option<&GroupSeen>,
+    templates: &Templates,
+    versions: &BTreeMap<String, u64>,
+) -> bool {
+    let pins = &cx.record().pins;
+    group.is_some_and(|g| g.pins == *pins)
+        && pins.iter().all(|p| {
+            p.style() != Style::Number
+                && versions.contains_key(&p.template)
+                && resolve(p, templates) == versions.get(&p.template).copied()
+        })
+}
+
+/// Whether another group's pin means our version.
+fn has_users(
+    cx: &Context<'_>,
+    templates: &Templates,
+    versions: &BTreeMap<String, u64>,
+) -> Result<bool, Decision> {
+    let users = cx.read(&cx.seen.users, "the other groups of the template")?;
+    Ok(users.iter().any(|(_, pin)| {
+        let ours = versions.get(&pin.template).copied();
+        ours.is_some() && resolve(pin, templates) == ours
+    }))
+}
+
 /// The default version is set back first: a default cannot be deleted.
 fn undo_default(
     cx: &Context<'_>,
-    templates: &BTreeMap<String, TemplateMark>,
+    templates: &Templates,
     versions: &BTreeMap<String, u64>,
 ) -> Result<(), Decision> {
     for (template, ours) in versions {
