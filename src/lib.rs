@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod group;
+pub mod notify;
 pub mod report;
 pub mod run;
 pub mod schedule;
