@@ -10,5 +10,5 @@ pub(crate) mod sample;
 
 pub use format::{duration, plain_text, shortened};
 pub use model::{GroupReport, PatchCounts, PhaseReport, RunKind, RunReport};
-pub use table::{plan_table, run_table, status_table};
+pub use table::{plan_table, run_table, shell_word, status_table};
 pub use text::{by_urgency, email_text, short_text, tally};

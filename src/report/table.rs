@@ -12,14 +12,14 @@ pub fn run_table(report: &RunReport, width: u16) -> String {
     let mut table = new_table(
         width,
         &[
-            ("group", 12),
+            ("group", 14),
             ("outcome", 11),
             ("image before\nimage after", 21),
             ("version\nbefore\nafter", 11),
             ("patches\ninstalled", 9),
             ("sizes\nbefore\nafter", 6),
             ("time", 7),
-            ("reason", 20),
+            ("reason", 25),
         ],
     );
     for group in &report.groups {
@@ -265,7 +265,7 @@ fn hand_back_line(group: &str) -> String {
 }
 
 /// `word` as a POSIX shell reads it back: group names can hold nearly any character.
-pub(super) fn shell_word(word: &str) -> String {
+pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -311,31 +311,28 @@ mod tests {
         fits(&text);
         expect![[r#"
             ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            group             outcome          image before           version      patches    sizes   time     reason
-                                               image after            before       installed  before
-                                                                      after                   after
+            group           outcome       image before           version      patches    sizes   time     reason
+                                          image after            before       installed  before
+                                                                 after                   after
             ════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════
-            web-nightly-fran  patched          ami-0a1b2c3d4e5f60718  $Latest (3)  12         0-4-0   12m 05s  the canary came up
-            kfurt                              ami-0f9e8d7c6b5a40312  $Latest (4)                              from the new version
-                                                                                                               and its scan is
-                                                                                                               clean
+            web-nightly-fr  patched       ami-0a1b2c3d4e5f60718  $Latest (3)  12         0-4-0   12m 05s  the canary came up from
+            ankfurt                       ami-0f9e8d7c6b5a40312  $Latest (4)                              the new version and its
+                                                                                                          scan is clean
             ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            api-current       already current  ami-0a1b2c3d4e5f60718  $Latest (3)  0          0-4-0   -        its image has
-                                                                                                               nothing to patch
+            api-current     already       ami-0a1b2c3d4e5f60718  $Latest (3)  0          0-4-0   -        its image has nothing to
+                            current                                                                       patch
             ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            legacy            skipped          ami-0a1b2c3d4e5f60718  $Latest (3)  0          0-4-0   -        the group uses the
-                              AP-0101                                                                          launch configuration
-                                                                                                               legacy-2019
+            legacy          skipped       ami-0a1b2c3d4e5f60718  $Latest (3)  0          0-4-0   -        the group uses the launch
+                            AP-0101                                                                       configuration legacy-2019
             ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            batch             rolled back      ami-0a1b2c3d4e5f60718  $Latest (3)  0          0-4-0   4m 21s   the patch command
-                              AP-0311                                                                          ended as Failed with
-                                                                                                               exit code 4 yum: no
-                                                                                                               space left on device
+            batch           rolled back   ami-0a1b2c3d4e5f60718  $Latest (3)  0          0-4-0   4m 21s   the patch command ended
+                            AP-0311                                                                       as Failed with exit code
+                                                                                                          4 yum: no space left on
+                                                                                                          device
             ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            stuck             failed           ami-0a1b2c3d4e5f60718  $Latest (3)  0          0-4-0   -        NOT HANDED BACK: Upd
-                              AP-0601                                                         1-4-1            ateAutoScalingGroup
-                                                                                                               answered
-                                                                                                               AccessDenied
+            stuck           failed        ami-0a1b2c3d4e5f60718  $Latest (3)  0          0-4-0   -        NOT HANDED BACK:
+                            AP-0601                                                      1-4-1            UpdateAutoScalingGroup
+                                                                                                          answered AccessDenied
             ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
             5 groups: 1 not handed back yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current.
