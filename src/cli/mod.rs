@@ -3,6 +3,7 @@
 mod completions;
 mod connect;
 mod error;
+mod fleet;
 mod options;
 mod output;
 mod plan;
