@@ -3,11 +3,37 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::sim::world::behaviour::{Behaviour, Failure, Spread};
 use crate::sim::world::documents::Document;
+
+/// A time: TOML's own or RFC 3339 in quotes.
+fn time<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a time such as 2026-10-14T04:00:00Z")]
+    enum Time {
+        Toml(toml::value::Datetime),
+        Text(String),
+    }
+    let text = match Time::deserialize(from)? {
+        Time::Toml(time) => time.to_string(),
+        Time::Text(text) => text,
+    };
+    DateTime::parse_from_rfc3339(&text)
+        .map(|t| t.with_timezone(&Utc))
+        .map_err(|_| {
+            D::Error::custom(format!(
+                "expected a time such as 2026-10-14T04:00:00Z, found {text}"
+            ))
+        })
+}
+
+fn time_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    time(from).map(Some)
+}
 
 fn one() -> u64 {
     1
@@ -29,6 +55,7 @@ pub struct FleetFile {
     #[serde(default = "one")]
     pub seed: u64,
     /// When the simulation begins.
+    #[serde(deserialize_with = "time")]
     pub start: DateTime<Utc>,
     /// e.g. `eu-west-1`.
     #[serde(default = "FleetFile::default_region")]
@@ -378,8 +405,10 @@ pub struct ActionFile {
     /// Zone of the recurrence.
     pub time_zone: Option<String>,
     /// StartTime.
+    #[serde(default, deserialize_with = "time_or_none")]
     pub start: Option<DateTime<Utc>>,
     /// EndTime.
+    #[serde(default, deserialize_with = "time_or_none")]
     pub end: Option<DateTime<Utc>>,
 }
 

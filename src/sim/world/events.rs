@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use chrono::{DateTime, Utc};
 
 use super::commands::{self, SsmEvent};
-use super::{World, images, instance, scaling};
+use super::{World, images, instance, rivals, scaling};
 
 /// Something that happens by itself. Each event checks when it happens whether it still applies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,8 @@ pub enum Event {
     InstanceRunning(String),
     /// Something in Systems Manager.
     Ssm(SsmEvent),
+    /// Somebody else in the account acts, by the plan's number.
+    Rival(usize),
     /// A stopping instance is stopped.
     InstanceStopped(String),
     /// An instance that shuts down is terminated.
@@ -72,6 +74,7 @@ impl EventQueue {
 pub(super) fn happen(world: &mut World, event: Event) {
     match event {
         Event::Ssm(event) => commands::happen(world, event),
+        Event::Rival(number) => rivals::act(world, number),
         Event::InstanceRunning(id) => world.instance_started(&id),
         Event::InstanceStopped(id) => instance::stopped(world, &id),
         Event::InstanceTerminated(id) => instance::terminated(world, &id),

@@ -13,6 +13,7 @@ pub mod images;
 pub mod instance;
 pub mod parameters;
 pub mod patching;
+pub mod rivals;
 pub mod scaling;
 pub mod schedule;
 pub mod templates;
@@ -56,6 +57,8 @@ pub struct World {
     pub ssm: commands::Ssm,
     /// SNS.
     pub sns: topics::Sns,
+    /// Others in the account.
+    pub rivals: rivals::Rivals,
     /// Auto Scaling groups by name.
     pub groups: BTreeMap<String, Group>,
     /// Launch templates by id.
@@ -87,6 +90,7 @@ impl World {
             instances: BTreeMap::new(),
             ssm: commands::Ssm::default(),
             sns: topics::Sns::default(),
+            rivals: rivals::Rivals::default(),
             groups: BTreeMap::new(),
             templates: BTreeMap::new(),
             template_names: BTreeMap::new(),
