@@ -7,6 +7,8 @@ pub mod account;
 pub mod calls;
 pub mod connector;
 pub mod faults;
+pub mod fleet;
+pub mod server;
 mod services;
 mod throttle;
 pub mod wire;
