@@ -1,5 +1,7 @@
 //! The program itself: what bad input gets, which exit code, and what lands on stdout.
 
+#![allow(clippy::expect_used)] // the helpers of a test
+
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -214,4 +216,75 @@ fn completions_know_every_subcommand() {
     let output = asg_patch(&["completions", "zsh", "--json"], &[]);
     let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
     assert_eq!(document["shell"], "zsh");
+}
+
+/// A `simulate` in the background; Ctrl-C ends it.
+struct Simulation {
+    process: std::process::Child,
+    document: Value,
+}
+
+impl Simulation {
+    fn start(args: &[&str]) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_asg-patch"))
+            .args(["simulate", "--json", "--quiet"])
+            .args(args)
+            .env_clear()
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stdout = process.stdout.take().expect("stdout is piped");
+        let document = serde_json::Deserializer::from_reader(stdout)
+            .into_iter()
+            .next()
+            .expect("it prints a document")
+            .expect("the document is JSON");
+        Self { process, document }
+    }
+
+    /// The environment that points AWS clients at it.
+    fn environment(&self) -> Vec<(&str, &str)> {
+        let variables = self.document["environment"].as_object().expect("an object");
+        variables
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str().expect("a string")))
+            .collect()
+    }
+
+    fn interrupt(mut self) -> Option<i32> {
+        let sent = Command::new("kill")
+            .args(["-INT", &self.process.id().to_string()])
+            .status();
+        assert!(sent.is_ok_and(|s| s.success()));
+        self.process.wait().expect("it ends").code()
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        // It has ended already unless the test failed before.
+        let _ = self.process.kill();
+    }
+}
+
+#[test]
+fn simulate_says_where_it_listens_and_ends_well() {
+    let simulation = Simulation::start(&["--speed", "100"]);
+    let port = simulation.document["port"].as_u64().expect("a number");
+    let endpoint = format!("http://127.0.0.1:{port}");
+    assert_eq!(simulation.document["endpoint"], endpoint.as_str());
+    let environment = simulation.environment();
+    for name in ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SECRET_ACCESS_KEY"] {
+        assert!(environment.iter().any(|(n, _)| *n == name), "{name}");
+    }
+    assert!(environment.contains(&("AWS_ENDPOINT_URL", &endpoint)));
+    // The port is taken now.
+    let taken = format!("127.0.0.1:{port}");
+    refused(
+        &["simulate", "--listen", &taken],
+        &[],
+        2,
+        &["--listen", &taken],
+    );
+    assert_eq!(simulation.interrupt(), Some(0));
 }

@@ -219,7 +219,11 @@ mod tests {
     #[test]
     fn a_cutoff_that_leaves_no_time_is_refused() {
         let start = "2026-10-14T04:00:00Z".parse().unwrap();
-        for (duration, cutoff) in [(HOUR, HOUR), (HOUR, 2 * HOUR), (HOUR * 0, HOUR * 0)] {
+        for (duration, cutoff) in [
+            (HOUR, HOUR),
+            (HOUR, 2 * HOUR),
+            (Duration::ZERO, Duration::ZERO),
+        ] {
             let error = window(start, duration, cutoff).unwrap_err().to_string();
             assert!(error.starts_with("--cutoff: expected less than"), "{error}");
         }
