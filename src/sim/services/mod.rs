@@ -1,7 +1,7 @@
 //! One file per AWS service: typed requests in, JSON trees out, the world changed between.
 
 mod autoscaling;
-//mod ec2;
+mod ec2;
 mod query;
 
 use serde_json::Value;
@@ -14,7 +14,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     let what = format!("{}:{}", call.service.name(), call.operation);
     match call.service {
         Service::AutoScaling => autoscaling::call(world, call),
-        Service::Ec2 => Err(ApiError::unsupported(what)),
+        Service::Ec2 => ec2::call(world, call),
         Service::Ssm | Service::Sns => Err(ApiError::unsupported(what)),
     }
 }
