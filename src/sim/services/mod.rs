@@ -3,6 +3,8 @@
 mod autoscaling;
 mod ec2;
 mod query;
+#[cfg(test)]
+mod tests;
 
 use serde_json::Value;
 
