@@ -5,6 +5,8 @@ mod ec2;
 mod query;
 mod sns;
 mod ssm;
+#[cfg(test)]
+mod tests;
 
 use serde_json::Value;
 

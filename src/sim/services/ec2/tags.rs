@@ -136,7 +136,8 @@ pub(super) fn delete(world: &mut World, request: Change) -> Result<Value, ApiErr
         tags.retain(|key, value| {
             let given = request.tag.iter().find(|t| t.key == *key);
             let named = given.is_some_and(|t| t.value.as_ref().is_none_or(|v| v == value));
-            !named && !(request.tag.is_empty() && !key.starts_with("aws:"))
+            let all = request.tag.is_empty() && !key.starts_with("aws:");
+            !(named || all)
         });
     }
     yes()
