@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::sim::services::query;
 use crate::sim::wire::{ApiError, Call};
 use crate::sim::world::World;
 use crate::sim::world::topics::{Published, Sns, Subscription, Topic};
@@ -29,13 +30,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
 }
 
 fn read<T: DeserializeOwned>(call: &Call) -> Result<T, ApiError> {
-    call.params.read().map_err(|why| {
-        if why.contains("unknown field") {
-            ApiError::unsupported(format!("a parameter of sns:{}: {why}", call.operation))
-        } else {
-            invalid(why)
-        }
-    })
+    query::read(call, "InvalidParameter")
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -111,23 +106,10 @@ struct ListTopics {
     next_token: Option<String>,
 }
 
-fn page<T>(
-    items: impl Iterator<Item = T>,
-    token: Option<&str>,
-) -> Result<(Vec<T>, Option<String>), ApiError> {
-    let skip: usize = match token {
-        None => 0,
-        Some(token) => token.parse().map_err(|_| invalid("NextToken"))?,
-    };
-    let mut items = items.skip(skip);
-    let taken = items.by_ref().take(PAGE).collect();
-    let more = items.next().is_some();
-    Ok((taken, more.then(|| (skip + PAGE).to_string())))
-}
-
 fn list_topics(world: &World, request: ListTopics) -> Result<Value, ApiError> {
-    let topics = world.sns.topics.keys().map(|arn| json!({"TopicArn": arn}));
-    let (rows, token) = page(topics, request.next_token.as_deref())?;
+    let topics = world.sns.topics.keys();
+    let keyed = topics.map(|arn| (arn.clone(), json!({ "TopicArn": arn })));
+    let (rows, token) = query::page_of(keyed, request.next_token.as_deref(), PAGE)?;
     Ok(json!({"Topics": rows, "NextToken": token}))
 }
 
@@ -178,7 +160,7 @@ fn subscribe(world: &mut World, request: Subscribe) -> Result<Value, ApiError> {
 fn subscriptions(world: &mut World, request: OfTopic) -> Result<Value, ApiError> {
     let owner = world.account.clone();
     let topic = topic(world, &request.topic_arn)?;
-    let rows = topic.subscriptions.iter().map(|s| {
+    let row = |s: &Subscription| {
         json!({
             "SubscriptionArn": s.arn,
             "Owner": owner,
@@ -186,8 +168,11 @@ fn subscriptions(world: &mut World, request: OfTopic) -> Result<Value, ApiError>
             "Endpoint": s.endpoint,
             "TopicArn": request.topic_arn,
         })
-    });
-    let (rows, token) = page(rows, request.next_token.as_deref())?;
+    };
+    let keyed = (0_u64..)
+        .zip(&topic.subscriptions)
+        .map(|(n, s)| (format!("{n:020}"), row(s)));
+    let (rows, token) = query::page_of(keyed, request.next_token.as_deref(), PAGE)?;
     Ok(json!({"Subscriptions": rows, "NextToken": token}))
 }
 
@@ -313,4 +298,75 @@ fn protocol_texts(message: &str) -> Result<BTreeMap<String, String>, ApiError> {
             ))),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::wire;
+    use chrono::DateTime;
+
+    fn ask(world: &mut World, form: &[(&str, &str)]) -> Result<Value, ApiError> {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .append_pair("Version", "2010-03-31")
+            .finish();
+        call(world, &wire::decode(None, body.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn a_report_is_published_or_refused() {
+        let mut world = World::new(DateTime::UNIX_EPOCH, 1);
+        let made = ask(
+            &mut world,
+            &[("Action", "CreateTopic"), ("Name", "reports")],
+        )
+        .unwrap();
+        let arn = made["TopicArn"].as_str().unwrap().to_owned();
+        let long = "s".repeat(100);
+        for (subject, message, code) in [
+            ("ok", r#"{"default":"a","email":"b"}"#, None),
+            ("ok", r#"{"email":"b"}"#, Some("InvalidParameter")),
+            ("ok", r#"{"default":{"a":1}}"#, Some("InvalidParameter")),
+            ("ok", "plain", Some("InvalidParameter")),
+            ("zwölf", r#"{"default":"a"}"#, Some("InvalidParameter")),
+            ("two\nlines", r#"{"default":"a"}"#, Some("InvalidParameter")),
+            (&long, r#"{"default":"a"}"#, Some("InvalidParameter")),
+        ] {
+            let form = [
+                ("Action", "Publish"),
+                ("TopicArn", &arn),
+                ("Subject", subject),
+                ("Message", message),
+                ("MessageStructure", "json"),
+                ("MessageAttributes.entry.1.Name", "run"),
+                ("MessageAttributes.entry.1.Value.DataType", "String"),
+                ("MessageAttributes.entry.1.Value.StringValue", "7"),
+            ];
+            let error = ask(&mut world, &form).err().map(|e| e.code);
+            assert_eq!(error.as_deref(), code, "{subject:?} {message}");
+        }
+        assert_eq!(world.sns.published.len(), 1);
+        let published = &world.sns.published[0];
+        assert_eq!(published.by_protocol["email"], "b");
+        assert_eq!(published.attributes["run"], "7");
+        let form = [
+            ("Action", "Publish"),
+            ("TopicArn", "arn:aws:sns:x:1:no"),
+            ("Message", "m"),
+        ];
+        assert_eq!(ask(&mut world, &form).unwrap_err().code, "NotFound");
+    }
+    #[tokio::test(start_paused = true)]
+    async fn the_sdk_reads_a_topic_with_its_attributes() {
+        let account = crate::sim::fleet::parse(crate::sim::fleet::SAMPLE)
+            .unwrap()
+            .account(1);
+        let sns = aws_sdk_sns::Client::new(&crate::sim::sdk::sdk_config(&account, "sns"));
+        let topics = sns.list_topics().send().await.unwrap();
+        let arn = topics.topics()[0].topic_arn().unwrap();
+        let read = sns.get_topic_attributes().topic_arn(arn).send().await;
+        let read = read.unwrap();
+        assert_eq!(read.attributes().unwrap()["Owner"], "123456789012");
+    }
 }
