@@ -7,6 +7,7 @@
 pub mod aws;
 pub mod clock;
 pub mod group;
+pub mod notify;
 pub mod report;
 pub mod run;
 pub mod schedule;

@@ -1,16 +1,24 @@
 //! One file per AWS service: typed requests in, JSON trees out, the world changed between.
 
+mod autoscaling;
+mod ec2;
+mod query;
+mod sns;
+mod ssm;
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value;
 
 use super::wire::{ApiError, Call, Service};
 use super::world::World;
 
 /// Applies a call to the world.
-pub(super) fn call(_world: &mut World, call: &Call) -> Result<Value, ApiError> {
-    let what = format!("{}:{}", call.service.name(), call.operation);
+pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     match call.service {
-        Service::AutoScaling | Service::Ec2 | Service::Ssm | Service::Sns => {
-            Err(ApiError::unsupported(what))
-        }
+        Service::AutoScaling => autoscaling::call(world, call),
+        Service::Ec2 => ec2::call(world, call),
+        Service::Ssm => ssm::call(world, call),
+        Service::Sns => sns::call(world, call),
     }
 }
