@@ -8,7 +8,8 @@ use tokio::sync::watch::Receiver;
 use super::admit::Bounds;
 use super::advance::{Pass, advance};
 use super::plan::{planned, region};
-use super::{Env, Progress, RunError, Stop, summary};
+use super::restore::hand_back;
+use super::{Env, Progress, RestoreRequest, RunError, Stop, summary};
 use crate::aws::{Clients, publish};
 use crate::clock::Clock;
 use crate::group::decide::Orders;
@@ -28,6 +29,10 @@ const PASS_SPACING_MIN_MS: i64 = 2_000;
 /// How long beyond the deadline a hand-back is retried before the process leaves it to the sweep.
 pub(super) const GIVE_UP_AFTER_MINUTES: i64 = 60;
 
+/// How long a run tries to hand back what an earlier one has left before it begins: terminating and
+/// draining take minutes.
+const SWEEP_LIMIT_MINUTES: i64 = 20;
+
 /// Tells somebody of progress.
 pub type Listener<'a> = &'a mut (dyn FnMut(&Progress) + Send);
 
@@ -43,6 +48,7 @@ pub async fn run(
 ) -> Result<RunReport, RunError> {
     let clients = Clients::new(&env.sdk, env.clock.clone());
     let started_at = env.clock.now();
+    let swept = sweep(&clients, env, stop.clone(), progress).await?;
     let plan = planned(&clients, env, request).await?;
     let mut jobs = plan.jobs;
     let bounds = Bounds {
@@ -71,13 +77,34 @@ pub async fn run(
         deadline: request.window.deadline,
         groups,
         api_calls: BTreeMap::new(),
-        warnings: plan.report.warnings,
+        warnings: swept.into_iter().chain(plan.report.warnings).collect(),
     };
     if let Some(topic) = &request.topic_arn {
         send(&clients, topic, &mut report).await;
     }
     report.api_calls = clients.call_counts();
     Ok(report)
+}
+
+/// Hands back what a run that died has left, before anything is planned. Says what was done.
+async fn sweep(
+    clients: &Clients,
+    env: &Env,
+    stop: Receiver<Stop>,
+    progress: Listener<'_>,
+) -> Result<Vec<String>, RunError> {
+    let now = env.clock.now();
+    let request = RestoreRequest {
+        owner: String::new(),
+        groups: Vec::new(),
+        give_up_at: now + TimeDelta::minutes(SWEEP_LIMIT_MINUTES),
+    };
+    let groups = hand_back(clients, env, &request, stop, progress).await?;
+    Ok(groups
+        .into_iter()
+        .filter(|g| g.code != Some(Code::StillOwned))
+        .map(|g| format!("{}, left by an earlier run: {}", g.group, g.reason))
+        .collect())
 }
 
 /// A report that cannot be sent is no reason to fail the run.

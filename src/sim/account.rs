@@ -21,6 +21,7 @@ const CALL_LATENCY: Duration = Duration::from_millis(60);
 pub struct Account {
     clock: Clock,
     inner: Arc<Mutex<Inner>>,
+    silenced: Arc<tokio::sync::Notify>,
 }
 
 #[derive(Debug)]
@@ -58,6 +59,7 @@ impl Account {
                 faults: Faults::default(),
                 throttle: Throttle::default(),
             })),
+            silenced: Arc::default(),
         }
     }
 
@@ -84,10 +86,18 @@ impl Account {
         f(&mut self.lock().faults)
     }
 
+    /// Waits until a call is met with silence: in a test, the moment at which the caller dies.
+    pub async fn silenced(&self) {
+        self.silenced.notified().await;
+    }
+
     /// Serves one request: its `X-Amz-Target` header, if any, and its body.
     pub async fn serve(&self, target: Option<&str>, body: &[u8]) -> Outcome {
         self.clock.wait(CALL_LATENCY / 2).await;
         let (outcome, delay) = self.answer(target, body);
+        if matches!(outcome, Outcome::Silence) {
+            self.silenced.notify_one();
+        }
         self.clock.wait(CALL_LATENCY / 2 + delay).await;
         outcome
     }
