@@ -1,5 +1,7 @@
 //! Our AWS adapter against moto: an account that nobody here wrote.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's own helpers
+
 mod witness;
 
 use witness::{Moto, Python};

@@ -1,5 +1,7 @@
 //! boto3 and the AWS CLI against the simulated account.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's own helpers
+
 mod witness;
 
 use witness::Python;
