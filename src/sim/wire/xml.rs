@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Appends `value` as the content of an element. Objects become child elements, arrays become
-/// `item` elements (`member` for the Query protocol), `null` members are left out.
+/// `item` elements (`member` for the Query protocol; an array named `entry` repeats itself), `null` members are left out.
 pub fn write(out: &mut String, value: &Value, item: &str) {
     match value {
         Value::Null => {}
@@ -14,7 +14,13 @@ pub fn write(out: &mut String, value: &Value, item: &str) {
         Value::Object(map) => map
             .iter()
             .filter(|(_, v)| !v.is_null())
-            .for_each(|(k, v)| element(out, k, v, item)),
+            .for_each(|(k, v)| match v {
+                // The Query protocol writes a map as a run of `entry` elements.
+                Value::Array(entries) if k == "entry" => {
+                    entries.iter().for_each(|e| element(out, k, e, item));
+                }
+                _ => element(out, k, v, item),
+            }),
     }
 }
 

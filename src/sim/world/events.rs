@@ -6,12 +6,15 @@ use std::collections::BinaryHeap;
 use chrono::{DateTime, Utc};
 
 use super::World;
+use super::commands::{self, SsmEvent};
 
 /// Something that happens by itself. Each event checks when it happens whether it still applies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
     /// A pending instance is running.
     InstanceRunning(String),
+    /// Something in Systems Manager.
+    Ssm(SsmEvent),
 }
 
 /// Events by time; those of the same instant in the order they were put in.
@@ -40,8 +43,9 @@ impl EventQueue {
 }
 
 /// Lets one event happen.
-pub(super) fn happen(_world: &mut World, event: Event) {
+pub(super) fn happen(world: &mut World, event: Event) {
     match event {
         Event::InstanceRunning(_) => {}
+        Event::Ssm(event) => commands::happen(world, event),
     }
 }

@@ -3,9 +3,15 @@
 //! Whatever takes time is an [`Event`] in a heap, drained up to "now" before each request: there are
 //! no background tasks, and the same seed gives the same world.
 
+pub mod agents;
 pub mod behaviour;
+pub mod commands;
+pub mod documents;
 pub mod events;
 pub mod instance;
+pub mod parameters;
+pub mod patching;
+pub mod topics;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +38,10 @@ pub struct World {
     next_id: u64,
     /// Instances by id, terminated ones included for an hour.
     pub instances: BTreeMap<String, Instance>,
+    /// Systems Manager.
+    pub ssm: commands::Ssm,
+    /// SNS.
+    pub sns: topics::Sns,
 }
 
 impl World {
@@ -46,7 +56,14 @@ impl World {
             queue: EventQueue::default(),
             next_id: 0,
             instances: BTreeMap::new(),
+            ssm: commands::Ssm::default(),
+            sns: topics::Sns::default(),
         }
+    }
+
+    /// `Linux` or `Windows`: what the instance's image says.
+    pub fn platform_of(&self, _instance: &Instance) -> &str {
+        "Linux"
     }
 
     /// Puts an event into the future (or the present).

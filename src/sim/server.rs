@@ -1,0 +1,74 @@
+//! The simulated account on a socket: any AWS client that takes an endpoint URL can talk to it.
+
+use std::convert::Infallible;
+
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::account::{Account, Outcome};
+
+/// Why a connection ended without an answer. The caller sees no more than that it broke.
+#[derive(Debug, thiserror::Error)]
+enum Dropped {
+    /// A fault rule wants the connection to break.
+    #[error("a fault rule broke the connection")]
+    Fault,
+    /// The request could not be read.
+    #[error("the request could not be read: {0}")]
+    Body(#[from] hyper::Error),
+    /// The answer could not be made.
+    #[error("the answer could not be made: {0}")]
+    Answer(#[from] http::Error),
+}
+
+/// Serves the account on a listener until the future is dropped. Path, host and signature are not
+/// looked at: the service follows from `X-Amz-Target` or from the form's `Version`. Runs in real
+/// time: with a paused clock, timeouts would fire while a socket answers.
+///
+/// # Errors
+/// Those of accepting connections.
+pub async fn serve(account: Account, listener: TcpListener) -> std::io::Result<Infallible> {
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let account = account.clone();
+        tokio::spawn(async move {
+            if let Err(error) = connection(account, stream).await {
+                tracing::debug!(%peer, %error, "a connection to the simulated account ended early");
+            }
+        });
+    }
+}
+
+async fn connection(account: Account, stream: TcpStream) -> Result<(), hyper::Error> {
+    let service = service_fn(move |request| answer(account.clone(), request));
+    http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+async fn answer(
+    account: Account,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Dropped> {
+    let target = request
+        .headers()
+        .get("x-amz-target")
+        .and_then(|v| v.to_str().ok())
+        .map(ToOwned::to_owned);
+    let body = request.into_body().collect().await?.to_bytes();
+    match account.serve(target.as_deref(), &body).await {
+        Outcome::Response(response) => Ok(Response::builder()
+            .status(response.status)
+            .header("content-type", response.content_type)
+            .header("x-amzn-requestid", response.request_id)
+            .body(Full::new(Bytes::from(response.body)))?),
+        // An error from the service makes hyper drop the connection.
+        Outcome::Broken | Outcome::NeverConnected => Err(Dropped::Fault),
+        Outcome::Silence => std::future::pending().await,
+    }
+}

@@ -1,0 +1,139 @@
+//! DescribeInstancePatchStates and DescribeInstancePatches.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{KeyValues, Page, invalid};
+use crate::sim::wire::ApiError;
+use crate::sim::world::patching::{PatchRecord, PatchState, RebootOption};
+use crate::sim::world::{World, epoch};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct States {
+    instance_ids: Vec<String>,
+    max_results: Option<i64>,
+    next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct List {
+    instance_id: String,
+    #[serde(default)]
+    filters: Vec<KeyValues>,
+    max_results: Option<i64>,
+    next_token: Option<String>,
+}
+
+pub(super) fn states(world: &World, request: States) -> Result<Value, ApiError> {
+    let asked = request.instance_ids.len();
+    if !(1..=50).contains(&asked) {
+        return Err(invalid(format!(
+            "InstanceIds: expected 1 to 50, found {asked}"
+        )));
+    }
+    let page = Page::new(
+        request.max_results,
+        (10, 100),
+        100,
+        request.next_token.as_deref(),
+    )?;
+    let records = request
+        .instance_ids
+        .iter()
+        .filter_map(|id| world.ssm.patch_records.get_key_value(id));
+    let (rows, token) = page.take(records.map(|(id, record)| state_row(world, id, record)));
+    Ok(json!({"InstancePatchStates": rows, "NextToken": token}))
+}
+
+fn state_row(world: &World, id: &str, record: &PatchRecord) -> Value {
+    let instance = world.instances.get(id);
+    let group = instance.and_then(|i| {
+        i.tags
+            .get("Patch Group")
+            .or_else(|| i.tags.get("PatchGroup"))
+    });
+    let windows = instance.is_some_and(|i| world.platform_of(i) == "Windows");
+    let baseline = if windows {
+        "pb-0fb9ab5f2a1c3d4e5"
+    } else {
+        "pb-0a1b2c3d4e5f60718"
+    };
+    // The predefined baselines give every patch the level UNSPECIFIED: what is amiss counts as other.
+    let amiss = record.count(PatchState::Missing)
+        + record.count(PatchState::Failed)
+        + record.count(PatchState::InstalledPendingReboot);
+    json!({
+        "InstanceId": id,
+        "PatchGroup": group.map_or("", String::as_str),
+        "BaselineId": baseline,
+        "SnapshotId": record.snapshot_id,
+        "Operation": record.operation,
+        "OperationStartTime": epoch(record.started_at),
+        "OperationEndTime": epoch(record.ended_at),
+        "RebootOption": record.reboot_option.map(RebootOption::name),
+        "LastNoRebootInstallOperationTime": record.last_no_reboot_install.map(epoch),
+        "InstalledCount": record.count(PatchState::Installed),
+        "InstalledOtherCount": 0,
+        "InstalledPendingRebootCount": record.count(PatchState::InstalledPendingReboot),
+        "InstalledRejectedCount": 0,
+        "MissingCount": record.count(PatchState::Missing),
+        "FailedCount": record.count(PatchState::Failed),
+        "NotApplicableCount": 0,
+        "UnreportedNotApplicableCount": 0,
+        "CriticalNonCompliantCount": 0,
+        "SecurityNonCompliantCount": 0,
+        "OtherNonCompliantCount": amiss,
+    })
+}
+
+pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
+    let page = Page::new(
+        request.max_results,
+        (10, 100),
+        50,
+        request.next_token.as_deref(),
+    )?;
+    for filter in &request.filters {
+        if !["Classification", "KBId", "Severity", "State"].contains(&filter.key.as_str()) {
+            return Err(ApiError::new(
+                "InvalidFilter",
+                format!("the filter key '{}' is not valid", filter.key),
+            ));
+        }
+    }
+    let keeps = |(id, state, _): &&(String, PatchState, Option<i64>)| {
+        request.filters.iter().all(|f| {
+            let value = match f.key.as_str() {
+                "Classification" => CLASSIFICATION,
+                "Severity" => SEVERITY,
+                "KBId" => id.as_str(),
+                _ => state.name(),
+            };
+            f.values.iter().any(|v| v == value)
+        })
+    };
+    let patches = world
+        .ssm
+        .patch_records
+        .get(&request.instance_id)
+        .map_or(&[][..], |r| r.patches.as_slice());
+    let (rows, token) = page.take(patches.iter().filter(keeps).map(patch_row));
+    Ok(json!({"Patches": rows, "NextToken": token}))
+}
+
+const CLASSIFICATION: &str = "Security";
+const SEVERITY: &str = "Important";
+
+fn patch_row((id, state, installed_at): &(String, PatchState, Option<i64>)) -> Value {
+    json!({
+        "Title": id,
+        "KBId": id,
+        "Classification": CLASSIFICATION,
+        "Severity": SEVERITY,
+        "State": state.name(),
+        // Required by the API's model even for patches that are not there.
+        "InstalledTime": installed_at.unwrap_or(0),
+    })
+}

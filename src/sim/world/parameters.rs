@@ -1,0 +1,188 @@
+//! Parameter Store.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::sim::wire::ApiError;
+
+/// The longest value of a standard parameter, bytes.
+pub const STANDARD_VALUE_BYTES: usize = 4096;
+/// The longest value of an advanced parameter, bytes.
+pub const ADVANCED_VALUE_BYTES: usize = 8192;
+/// The longest name, characters.
+const NAME_CHARS: usize = 1011;
+/// The deepest hierarchy, levels.
+const LEVELS: usize = 15;
+
+/// The parameters of the account and region.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters {
+    /// By name.
+    pub by_name: BTreeMap<String, Parameter>,
+}
+
+/// One parameter at its present version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// `String`, `StringList` or `SecureString`.
+    pub kind: String,
+    /// Its value.
+    pub value: String,
+    /// 1, and one more with each overwrite.
+    pub version: i64,
+    /// When it last changed.
+    pub modified_at: DateTime<Utc>,
+    /// `text` or `aws:ec2:image`.
+    pub data_type: String,
+    /// `Standard` or `Advanced`.
+    pub tier: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What `PutParameter` asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Put {
+    /// The name.
+    pub name: String,
+    /// The value.
+    pub value: String,
+    /// The type, if given.
+    pub kind: Option<String>,
+    /// Whether an existing parameter may be changed.
+    pub overwrite: bool,
+    /// `Standard`, `Advanced` or `Intelligent-Tiering`.
+    pub tier: Option<String>,
+    /// `text` or `aws:ec2:image`.
+    pub data_type: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Tags for a new parameter.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Parameters {
+    /// Creates or changes a parameter, all or nothing; answers its version and tier.
+    pub fn put(&mut self, put: Put, now: DateTime<Utc>) -> Result<(i64, String), ApiError> {
+        check_name(&put.name)?;
+        let existing = self.by_name.get(&put.name);
+        if existing.is_some() && !put.overwrite {
+            return Err(ApiError::new(
+                "ParameterAlreadyExists",
+                "The parameter already exists. To overwrite this value, set the overwrite option \
+                 in the request to true.",
+            ));
+        }
+        if put.overwrite && !put.tags.is_empty() {
+            return Err(invalid(
+                "Invalid request: tags and overwrite can't be used together. To create a \
+                 parameter with tags, please remove overwrite flag.",
+            ));
+        }
+        let tier = tier_of(&put, existing)?;
+        let kind = put
+            .kind
+            .or_else(|| existing.map(|p| p.kind.clone()))
+            .ok_or_else(|| invalid("A parameter type is required when you create a parameter."))?;
+        if !["String", "StringList", "SecureString"].contains(&kind.as_str()) {
+            return Err(ApiError::new(
+                "UnsupportedParameterType",
+                format!("expected String, StringList or SecureString, found '{kind}'"),
+            ));
+        }
+        let version = existing.map_or(1, |p| p.version + 1);
+        let tags = existing.map_or(put.tags, |p| p.tags.clone());
+        self.by_name.insert(
+            put.name.clone(),
+            Parameter {
+                name: put.name,
+                kind,
+                value: put.value,
+                version,
+                modified_at: now,
+                data_type: put.data_type.unwrap_or_else(|| "text".into()),
+                tier: tier.clone(),
+                description: put.description,
+                tags,
+            },
+        );
+        Ok((version, tier))
+    }
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new("ValidationException", message)
+}
+
+fn tier_of(put: &Put, existing: Option<&Parameter>) -> Result<String, ApiError> {
+    let bytes = put.value.len();
+    if bytes == 0 {
+        return Err(invalid(
+            "1 validation error detected: Value '' at 'value' failed to satisfy constraint: \
+             Member must have length greater than or equal to 1",
+        ));
+    }
+    let asked = put
+        .tier
+        .as_deref()
+        .or(existing.map(|p| p.tier.as_str()))
+        .unwrap_or("Standard");
+    match asked {
+        "Standard" if bytes > STANDARD_VALUE_BYTES => Err(invalid(format!(
+            "Standard tier parameters support a maximum parameter value of {STANDARD_VALUE_BYTES} \
+             characters. To create a larger parameter value, upgrade the parameter to use the \
+             advanced-parameter tier."
+        ))),
+        "Standard" => Ok("Standard".into()),
+        "Intelligent-Tiering" if bytes <= STANDARD_VALUE_BYTES => Ok("Standard".into()),
+        "Advanced" | "Intelligent-Tiering" if bytes <= ADVANCED_VALUE_BYTES => {
+            Ok("Advanced".into())
+        }
+        "Advanced" | "Intelligent-Tiering" => Err(invalid(format!(
+            "Advanced tier parameters support a maximum parameter value of {ADVANCED_VALUE_BYTES} \
+             characters."
+        ))),
+        other => Err(invalid(format!(
+            "tier: expected Standard, Advanced or Intelligent-Tiering, found '{other}'"
+        ))),
+    }
+}
+
+fn check_name(name: &str) -> Result<(), ApiError> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
+    let bare = name.trim_start_matches('/').to_ascii_lowercase();
+    if name.is_empty() || !name.chars().all(legal) || name.ends_with('/') || name.contains("//") {
+        return Err(invalid(
+            "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a \
+             path, it can consist of sub-paths divided by slash symbol; each sub-path can be \
+             formed as a mix of letters, numbers and the following 3 symbols .-_",
+        ));
+    }
+    if bare.starts_with("aws") || bare.starts_with("ssm") {
+        return Err(invalid(format!(
+            "Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive), found \
+             '{name}'"
+        )));
+    }
+    if !name.starts_with('/') && name.contains('/') {
+        return Err(invalid("Parameter name must be a fully qualified name."));
+    }
+    if name.chars().count() > NAME_CHARS {
+        return Err(invalid(format!(
+            "Parameter name: expected at most {NAME_CHARS} characters, found {}",
+            name.chars().count()
+        )));
+    }
+    if name.starts_with('/') && name.matches('/').count() > LEVELS {
+        return Err(ApiError::new(
+            "HierarchyLevelLimitExceededException",
+            format!("A hierarchy can have a maximum of {LEVELS} levels."),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! What patch operations do inside a guest, and what Patch Manager records of them.
+
+use chrono::{DateTime, Utc};
+
+use super::World;
+use super::behaviour::Failure;
+use super::commands::{End, InvocationKey, Status, Work};
+use super::instance::Guest;
+
+/// Two patch operations met on one node.
+pub(super) const EXIT_COLLISION: i32 = 152;
+
+/// Whether an Install may reboot the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RebootOption {
+    /// Reboots when anything was installed or waits for a reboot, needed or not.
+    RebootIfNeeded,
+    /// Never.
+    NoReboot,
+}
+
+impl RebootOption {
+    /// As AWS spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RebootIfNeeded => "RebootIfNeeded",
+            Self::NoReboot => "NoReboot",
+        }
+    }
+}
+
+/// The state of a patch as Patch Manager spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PatchState {
+    /// Wanted and not there.
+    Missing,
+    /// There.
+    Installed,
+    /// There after the next reboot.
+    InstalledPendingReboot,
+    /// Tried in vain.
+    Failed,
+}
+
+impl PatchState {
+    /// As `DescribeInstancePatches` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "Missing",
+            Self::Installed => "Installed",
+            Self::InstalledPendingReboot => "InstalledPendingReboot",
+            Self::Failed => "Failed",
+        }
+    }
+}
+
+/// The record of the last patch operation on an instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PatchRecord {
+    /// `Scan` or `Install`.
+    pub operation: &'static str,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: DateTime<Utc>,
+    /// The snapshot of the patch set that it was asked to use.
+    pub snapshot_id: Option<String>,
+    /// For an Install: whether it might reboot.
+    pub reboot_option: Option<RebootOption>,
+    /// When an Install without reboot last ran.
+    pub last_no_reboot_install: Option<DateTime<Utc>>,
+    /// What it listed: patch, state, and when it was installed (seconds since 1970).
+    pub patches: Vec<(String, PatchState, Option<i64>)>,
+}
+
+impl PatchRecord {
+    /// How many patches it listed in this state.
+    pub fn count(&self, state: PatchState) -> usize {
+        self.patches.iter().filter(|(_, s, _)| *s == state).count()
+    }
+}
+
+/// Puts in the patches that are missing, as the guest's behaviour has it. True: a reboot follows.
+pub(super) fn install(world: &mut World, id: &str, reboot: RebootOption) -> bool {
+    let Some(instance) = world.instances.get_mut(id) else {
+        return false;
+    };
+    let failure = instance.behaviour.failure;
+    let guest = &mut instance.guest;
+    if failure == Some(Failure::InstallsNothing) {
+        return false;
+    }
+    let mut wanted = std::mem::take(&mut guest.failed);
+    wanted.append(&mut guest.missing);
+    if failure == Some(Failure::InstallFails) && !wanted.is_empty() {
+        guest.failed.push(wanted.remove(0));
+    }
+    guest.pending_reboot.append(&mut wanted);
+    reboot == RebootOption::RebootIfNeeded && !guest.pending_reboot.is_empty()
+}
+
+/// Records the operation and says how its invocation ends.
+pub(super) fn report(world: &mut World, key: &InvocationKey, work: &Work) -> End {
+    let nothing = End {
+        status: Status::Undeliverable,
+        code: -1,
+        stdout: String::new(),
+        stderr: String::new(),
+    };
+    let (Some(instance), Some(command)) = (
+        world.instances.get(&key.instance),
+        world.ssm.commands.get(&key.command),
+    ) else {
+        return nothing;
+    };
+    let reboot_option = match work {
+        Work::Install(option) => Some(*option),
+        Work::Scan | Work::Script { .. } => None,
+    };
+    let started_at = command
+        .invocations
+        .get(&key.instance)
+        .and_then(|i| i.started_at)
+        .unwrap_or(world.now);
+    let before = world.ssm.patch_records.get(&key.instance);
+    let last_no_reboot_install = if reboot_option == Some(RebootOption::NoReboot) {
+        Some(world.now)
+    } else {
+        before.and_then(|r| r.last_no_reboot_install)
+    };
+    let record = PatchRecord {
+        operation: if reboot_option.is_some() {
+            "Install"
+        } else {
+            "Scan"
+        },
+        started_at,
+        ended_at: world.now,
+        snapshot_id: command
+            .parameters
+            .get("SnapshotId")
+            .and_then(|v| v.first().cloned()),
+        reboot_option,
+        last_no_reboot_install,
+        patches: listed(&instance.guest, reboot_option.is_some()),
+    };
+    let failed = reboot_option.is_some()
+        && (record.count(PatchState::Failed) > 0
+            || instance.behaviour.failure == Some(Failure::InstallFails));
+    let end = End {
+        status: if failed {
+            Status::Failed
+        } else {
+            Status::Success
+        },
+        code: i32::from(failed),
+        stdout: output(&key.instance, &record),
+        stderr: if failed {
+            "failed to run commands: exit status 1".into()
+        } else {
+            String::new()
+        },
+    };
+    world.ssm.patch_records.insert(key.instance.clone(), record);
+    end
+}
+
+/// The patches that an operation lists. An Install does not look for missing ones.
+fn listed(guest: &Guest, install: bool) -> Vec<(String, PatchState, Option<i64>)> {
+    let plain = |patches: &[String], state: PatchState| -> Vec<_> {
+        patches.iter().map(|p| (p.clone(), state, None)).collect()
+    };
+    let mut all = plain(&guest.failed, PatchState::Failed);
+    if !install {
+        all.extend(plain(&guest.missing, PatchState::Missing));
+    }
+    all.extend(plain(
+        &guest.pending_reboot,
+        PatchState::InstalledPendingReboot,
+    ));
+    all.extend(
+        guest
+            .installed
+            .iter()
+            .map(|(p, at)| (p.clone(), PatchState::Installed, Some(*at))),
+    );
+    all
+}
+
+fn output(instance: &str, record: &PatchRecord) -> String {
+    let mut text = format!(
+        "Patch operation details:\nInstance ID: {instance}\nOperation type: {}\nSnapshot ID: {}\n\
+         Reboot option: {}\n",
+        record.operation,
+        record.snapshot_id.as_deref().unwrap_or("none"),
+        record.reboot_option.map_or("none", RebootOption::name),
+    );
+    for (patch, state, _) in &record.patches {
+        text.push_str(&format!("{}: {patch}\n", state.name()));
+    }
+    text
+}
