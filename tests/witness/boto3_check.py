@@ -538,4 +538,4 @@ CHECKS = [
 ]
 
 if __name__ == "__main__":
-    sys.exit(run(Account(sys.argv[1]), CHECKS))
+    sys.exit(run(Account(sys.argv[1]), CHECKS if len(sys.argv) < 3 else [c for c in CHECKS if c.__name__ in sys.argv[2:]]))

@@ -149,7 +149,7 @@ def _element(shape, element, path, item):
         yield from _structure(shape, children, path, item)
     elif kind == "list":
         name = shape.member.serialization.get("name", item)
-        yield from _length(shape, len(children), path)
+        yield from _most(shape, len(children), path)
         for index, child in enumerate(children):
             if _tag(child) != name:
                 yield f"{path}: unknown list element {_tag(child)}, expected {name}"
@@ -192,7 +192,7 @@ def _json(shape, value, path):
                 yield from _json(shape.members[name], member, f"{path}.{name}")
         yield from _required(shape, value, path)
     elif kind == "list" and isinstance(value, list):
-        yield from _length(shape, len(value), path)
+        yield from _most(shape, len(value), path)
         for index, member in enumerate(value):
             yield from _json(shape.member, member, f"{path}[{index}]")
     elif kind == "map" and isinstance(value, dict):
@@ -235,8 +235,14 @@ def _string(shape, text, path):
 
 
 def _length(shape, length, path):
-    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    least = shape.metadata.get("min")
     if least is not None and length < least:
         yield f"{path}: length {length}, the model allows {least} or more"
+    yield from _most(shape, length, path)
+
+
+def _most(shape, length, path):
+    # AWS answers with empty lists whose shape, shared with a request, demands a member.
+    most = shape.metadata.get("max")
     if most is not None and length > most:
         yield f"{path}: length {length}, the model allows {most} or less"
