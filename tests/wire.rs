@@ -7,18 +7,15 @@ mod witness;
 use std::sync::mpsc;
 use std::thread;
 
-use asg_patch::clock::Clock;
-use asg_patch::sim::world::World;
-use asg_patch::sim::{Account, server};
-use chrono::{DateTime, Utc};
+use asg_patch::sim::{fleet, server};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use witness::Python;
 
 /// Simulated seconds in a real one: an image that takes five minutes is there in three seconds.
 const SPEED: u32 = 100;
-/// A Tuesday night, hours away from the fleet's scheduled actions.
-const EPOCH: &str = "2026-10-05T23:00:00Z";
+/// Begins on a Monday night, hours away from its scheduled actions.
+const FLEET: &str = include_str!("witness/fleet.toml");
 
 /// The simulated account, served by a thread of its own until this is dropped.
 struct Simulated {
@@ -37,8 +34,7 @@ impl Simulated {
                 .build()
                 .expect("a runtime");
             runtime.block_on(async {
-                let epoch: DateTime<Utc> = EPOCH.parse().expect("a time");
-                let account = Account::new(world(epoch), Clock::simulated(epoch, SPEED));
+                let account = fleet::parse(FLEET).expect("a fleet").account(SPEED);
                 let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
                 let address = listener.local_addr().expect("an address");
                 say.send(format!("http://{address}")).expect("a listener");
@@ -66,12 +62,6 @@ impl Drop for Simulated {
     }
 }
 
-fn world(now: DateTime<Utc>) -> World {
-    let mut world = World::new(now, 1);
-    world.sns.topics.insert("arn:aws:sns:eu-west-1:123456789012:patch-reports".into(), Default::default());
-    world
-}
-
 fn passes(script: &str, arguments: &[&str]) {
     let python = Python::ready().unwrap_or_else(|why| panic!("{why}"));
     let said = python.script(script, arguments);
@@ -93,9 +83,4 @@ fn boto3_understands_the_simulated_account() {
 fn the_aws_cli_understands_the_simulated_account() {
     let simulated = Simulated::start();
     passes("awscli_check.py", &[&simulated.endpoint]);
-}
-#[test]
-fn early() {
-    let simulated = Simulated::start();
-    passes("boto3_check.py", &[&simulated.endpoint, "parameters_are_created_once", "messages_are_published"]);
 }
