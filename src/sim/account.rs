@@ -10,7 +10,7 @@ use super::faults::{Fault, Faults};
 use super::services;
 use super::throttle::Throttle;
 use super::wire::{self, ApiError, Call, Response};
-use super::world::World;
+use super::world::{World, rivals};
 use crate::clock::Clock;
 
 /// How long a call takes, there and back: a small AWS call's usual time.
@@ -156,7 +156,10 @@ impl Inner {
         } else if let (true, Some(before)) = (stale, &mut self.before) {
             return services::call(before, call);
         }
-        services::call(&mut self.world, call)
+        let result = services::call(&mut self.world, call)?;
+        let name = format!("{}:{}", call.service.name(), call.operation);
+        rivals::after_call(&mut self.world, &name, || call.params.to_json().to_string());
+        Ok(result)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod account;
 pub mod calls;
 pub mod connector;
 pub mod faults;
+pub mod fleet;
 pub mod server;
 mod services;
 mod throttle;

@@ -314,3 +314,62 @@ fn protocol_texts(message: &str) -> Result<BTreeMap<String, String>, ApiError> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::wire;
+    use chrono::DateTime;
+
+    fn ask(world: &mut World, form: &[(&str, &str)]) -> Result<Value, ApiError> {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .append_pair("Version", "2010-03-31")
+            .finish();
+        call(world, &wire::decode(None, body.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn a_report_is_published_or_refused() {
+        let mut world = World::new(DateTime::UNIX_EPOCH, 1);
+        let made = ask(
+            &mut world,
+            &[("Action", "CreateTopic"), ("Name", "reports")],
+        )
+        .unwrap();
+        let arn = made["TopicArn"].as_str().unwrap().to_owned();
+        let long = "s".repeat(100);
+        for (subject, message, code) in [
+            ("ok", r#"{"default":"a","email":"b"}"#, None),
+            ("ok", r#"{"email":"b"}"#, Some("InvalidParameter")),
+            ("ok", r#"{"default":{"a":1}}"#, Some("InvalidParameter")),
+            ("ok", "plain", Some("InvalidParameter")),
+            ("zwölf", r#"{"default":"a"}"#, Some("InvalidParameter")),
+            ("two\nlines", r#"{"default":"a"}"#, Some("InvalidParameter")),
+            (&long, r#"{"default":"a"}"#, Some("InvalidParameter")),
+        ] {
+            let form = [
+                ("Action", "Publish"),
+                ("TopicArn", &arn),
+                ("Subject", subject),
+                ("Message", message),
+                ("MessageStructure", "json"),
+                ("MessageAttributes.entry.1.Name", "run"),
+                ("MessageAttributes.entry.1.Value.DataType", "String"),
+                ("MessageAttributes.entry.1.Value.StringValue", "7"),
+            ];
+            let error = ask(&mut world, &form).err().map(|e| e.code);
+            assert_eq!(error.as_deref(), code, "{subject:?} {message}");
+        }
+        assert_eq!(world.sns.published.len(), 1);
+        let published = &world.sns.published[0];
+        assert_eq!(published.by_protocol["email"], "b");
+        assert_eq!(published.attributes["run"], "7");
+        let form = [
+            ("Action", "Publish"),
+            ("TopicArn", "arn:aws:sns:x:1:no"),
+            ("Message", "m"),
+        ];
+        assert_eq!(ask(&mut world, &form).unwrap_err().code, "NotFound");
+    }
+}

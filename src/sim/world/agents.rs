@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::behaviour::Failure;
 use super::commands::{self, SsmEvent};
 use super::instance::{Agent, InstanceState};
-use super::{Event, World};
+use super::{Event, World, scaling};
 
 /// The agent's heartbeat.
 const HEARTBEAT: TimeDelta = TimeDelta::minutes(5);
@@ -89,16 +89,16 @@ pub fn reboot_guest(world: &mut World, id: &str) {
     } else {
         now + world.draw(behaviour.reboot)
     };
-    let Some(agent) = world
+    if let Some(agent) = world
         .instances
         .get_mut(id)
         .and_then(|instance| instance.agent.as_mut())
-    else {
-        return;
-    };
-    agent.last_ping = agent.pinged_at(now);
-    agent.away_until = Some(until);
-    commands::interrupt(world, id);
+    {
+        agent.last_ping = agent.pinged_at(now);
+        agent.away_until = Some(until);
+        commands::interrupt(world, id);
+    }
+    scaling::instance_rebooting(world, id, until);
     if until < DateTime::<Utc>::MAX_UTC {
         world.schedule(until, Event::Ssm(SsmEvent::Back(id.to_owned())));
     }

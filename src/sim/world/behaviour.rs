@@ -88,3 +88,18 @@ impl Default for Behaviour {
         }
     }
 }
+
+impl Behaviour {
+    /// How Windows instances behave: slow to register, very slow to patch and to reboot.
+    pub fn windows() -> Self {
+        Self {
+            boot: Spread::seconds(20.0, 0.3),
+            agent: Spread::seconds(240.0, 0.3),
+            checks: Spread::seconds(240.0, 0.2),
+            scan: Spread::seconds(60.0, 0.3),
+            install: Spread::seconds(1500.0, 0.3),
+            reboot: Spread::seconds(300.0, 0.3),
+            ..Self::default()
+        }
+    }
+}

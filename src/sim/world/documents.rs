@@ -94,6 +94,33 @@ impl Document {
         }
     }
 
+    /// A document that an account made for itself.
+    pub fn custom(
+        name: &str,
+        patches: bool,
+        exit_code: i32,
+        platforms: impl Iterator<Item = &'static str>,
+        parameters: &[String],
+    ) -> Self {
+        let own = parameters.iter().map(|p| (p.clone(), Rule::default()));
+        let platforms: Vec<&str> = platforms.collect();
+        let mut document = if patches {
+            // Its operation has a default: it installs.
+            let mut rules = patch_baseline_parameters();
+            rules.values_mut().for_each(|r| r.required = false);
+            rules.extend(own);
+            Self::patching(name, rules)
+        } else {
+            let mut rules = script_parameters();
+            rules.values_mut().for_each(|r| r.required = false);
+            rules.extend(own);
+            Self::script(name, "run", &platforms, rules)
+        };
+        document.exit_code = exit_code;
+        document.platforms = platforms.into_iter().map(str::to_owned).collect();
+        document
+    }
+
     /// How long its step may run with these parameters, seconds.
     pub fn execution_timeout_seconds(&self, parameters: &BTreeMap<String, Vec<String>>) -> i64 {
         let default = if self.patches {

@@ -8,18 +8,33 @@ pub mod behaviour;
 pub mod commands;
 pub mod documents;
 pub mod events;
+pub mod groups;
+pub mod images;
 pub mod instance;
 pub mod parameters;
 pub mod patching;
+pub mod rivals;
+pub mod scaling;
+pub mod schedule;
+pub mod templates;
 pub mod topics;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 
 use behaviour::Spread;
 pub use events::{Event, EventQueue};
+pub use groups::Group;
+pub use images::{Image, Snapshot};
 pub use instance::Instance;
+pub use templates::Template;
+
+use groups::{GroupTag, ScheduledAction};
+use instance::InstanceState;
+
+use super::wire::ApiError;
 
 /// The simulated account in one region.
 #[derive(Clone, Debug)]
@@ -42,6 +57,23 @@ pub struct World {
     pub ssm: commands::Ssm,
     /// SNS.
     pub sns: topics::Sns,
+    /// Others in the account.
+    pub rivals: rivals::Rivals,
+    /// Auto Scaling groups by name.
+    pub groups: BTreeMap<String, Group>,
+    /// Launch templates by id.
+    pub templates: BTreeMap<String, Template>,
+    /// Ids of launch templates by name.
+    template_names: BTreeMap<String, String>,
+    /// Images by id.
+    pub images: BTreeMap<String, Image>,
+    /// Ids of this account's images by name.
+    image_names: BTreeMap<String, String>,
+    /// Snapshots by id.
+    pub snapshots: BTreeMap<String, Snapshot>,
+    /// What was answered to client tokens: operation and token to request and answer.
+    tokens: BTreeMap<(String, String), (Value, Value)>,
+    activities: u64,
 }
 
 impl World {
@@ -58,12 +90,162 @@ impl World {
             instances: BTreeMap::new(),
             ssm: commands::Ssm::default(),
             sns: topics::Sns::default(),
+            rivals: rivals::Rivals::default(),
+            groups: BTreeMap::new(),
+            templates: BTreeMap::new(),
+            template_names: BTreeMap::new(),
+            images: BTreeMap::new(),
+            image_names: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            activities: 0,
         }
     }
 
+    /// Puts a group into the account, replacing one of the same name. It starts to work towards its
+    /// desired capacity, and its scheduled actions and alarm are set.
+    pub fn put_group(&mut self, mut group: Group) {
+        let name = group.name.clone();
+        let actions = std::mem::take(&mut group.scheduled);
+        if let Some(alarm) = group.alarm {
+            let at = self.now + TimeDelta::seconds(alarm.every_seconds.max(1));
+            self.schedule(at, Event::Alarm(name.clone()));
+        }
+        self.groups.insert(name.clone(), group);
+        for action in actions.into_values() {
+            // A refused action of a fleet is seen by whoever lists the actions.
+            let _ = self.put_scheduled_action(&name, action);
+        }
+        scaling::request_pass(self, &name);
+    }
+
+    /// Puts a launch template into the account.
+    pub fn put_template(&mut self, template: Template) {
+        self.template_names
+            .insert(template.name.clone(), template.id.clone());
+        self.templates.insert(template.id.clone(), template);
+    }
+
+    /// Puts an image into the account.
+    pub fn put_image(&mut self, image: Image) {
+        if image.own {
+            self.image_names
+                .insert(image.name.clone(), image.id.clone());
+        }
+        self.images.insert(image.id.clone(), image);
+    }
+
+    /// A group, or the answer that there is none.
+    pub fn group(&self, name: &str) -> Result<&Group, ApiError> {
+        self.groups.get(name).ok_or_else(|| scaling::no_group(name))
+    }
+
+    /// A group to change, or the answer that there is none.
+    pub fn group_mut(&mut self, name: &str) -> Result<&mut Group, ApiError> {
+        self.groups
+            .get_mut(name)
+            .ok_or_else(|| scaling::no_group(name))
+    }
+
+    /// Deletes a group by force, its instances with it.
+    pub fn delete_group(&mut self, name: &str) -> Result<(), ApiError> {
+        scaling::delete_group(self, name, true)
+    }
+
+    /// Puts a tag on a group.
+    pub fn put_group_tag(
+        &mut self,
+        name: &str,
+        key: &str,
+        value: &str,
+        propagate: bool,
+    ) -> Result<(), ApiError> {
+        let tag = GroupTag {
+            value: value.to_owned(),
+            propagate,
+        };
+        self.group_mut(name)?.tags.insert(key.to_owned(), tag);
+        Ok(())
+    }
+
+    /// Takes a tag from a group; it need not be there.
+    pub fn remove_group_tag(&mut self, name: &str, key: &str) -> Result<(), ApiError> {
+        self.group_mut(name)?.tags.remove(key);
+        Ok(())
+    }
+
+    /// Puts a scheduled action, new or changed, and sets its next run.
+    pub fn put_scheduled_action(
+        &mut self,
+        name: &str,
+        action: ScheduledAction,
+    ) -> Result<(), ApiError> {
+        scaling::scheduled::put(self, name, action)
+    }
+
+    /// An instance that reads know.
+    pub fn visible_instance(&self, id: &str) -> Option<&Instance> {
+        self.instances.get(id).filter(|i| i.visible_at <= self.now)
+    }
+
     /// `Linux` or `Windows`: what the instance's image says.
-    pub fn platform_of(&self, _instance: &Instance) -> &str {
-        "Linux"
+    pub fn platform_of(&self, instance: &Instance) -> &str {
+        let image = self.images.get(&instance.image);
+        image.map_or("Linux", |i| i.platform.as_str())
+    }
+
+    /// An instance is running now.
+    fn instance_started(&mut self, id: &str) {
+        let now = self.now;
+        let Some(instance) = self.instances.get_mut(id) else {
+            return;
+        };
+        if instance.state != InstanceState::Pending {
+            return;
+        }
+        instance.enter(InstanceState::Running, now);
+        let checks = instance.behaviour.checks;
+        let impaired = instance.behaviour.failure == Some(behaviour::Failure::Impaired);
+        let checks_ok_at = now + self.draw(checks);
+        if let Some(instance) = self.instances.get_mut(id) {
+            instance.checks_ok_at = (!impaired).then_some(checks_ok_at);
+        }
+        commands::on_instance_running(self, id);
+        scaling::member_started(self, id);
+    }
+
+    /// What was answered to this client token before; an error if the request was another one.
+    pub(super) fn token_answer(
+        &self,
+        operation: &str,
+        token: Option<&str>,
+        request: &Value,
+    ) -> Result<Option<Value>, ApiError> {
+        let Some(token) = token else {
+            return Ok(None);
+        };
+        match self.tokens.get(&(operation.to_owned(), token.to_owned())) {
+            None => Ok(None),
+            Some((before, answer)) if before == request => Ok(Some(answer.clone())),
+            Some(_) => Err(ApiError::new(
+                "IdempotentParameterMismatch",
+                "Client token already used before with different parameters.",
+            )),
+        }
+    }
+
+    /// Remembers what was answered to a client token.
+    pub(super) fn remember_token(
+        &mut self,
+        operation: &str,
+        token: Option<&str>,
+        request: Value,
+        answer: &Value,
+    ) {
+        if let Some(token) = token {
+            let key = (operation.to_owned(), token.to_owned());
+            self.tokens.insert(key, (request, answer.clone()));
+        }
     }
 
     /// Puts an event into the future (or the present).

@@ -39,6 +39,9 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// Reads a request. A parameter that nobody modelled is the simulator's fault, a wrong one the caller's.
 fn read<T: DeserializeOwned>(call: &Call) -> Result<T, ApiError> {
     call.params.read().map_err(|why| {

@@ -1,0 +1,205 @@
+//! Fleet files: a simulated account as TOML, and the fleet that is built in.
+//!
+//! [`parse`] reads and checks a file; a [`Fleet`] builds worlds from it. The format is described by
+//! its commented example, `fleets/example.toml`.
+
+mod build;
+mod check;
+mod file;
+mod stamp;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use toml::Spanned;
+
+use super::Account;
+use super::faults::{Fault, FaultRule};
+use super::wire::ApiError;
+use crate::clock::Clock;
+use file::{
+    DocumentFile, EventFile, FaultFile, FaultName, FleetFile, GroupFile, ImageFile, ParameterFile,
+    TemplateFile, TopicFile,
+};
+
+/// The built-in sample fleet.
+pub const SAMPLE: &str = include_str!("../../../fleets/sample.toml");
+/// The commented example of the format.
+pub const EXAMPLE: &str = include_str!("../../../fleets/example.toml");
+
+/// What is wrong with a fleet file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FleetError {
+    /// It is not TOML, or not of this format.
+    #[error("line {line}, column {column}: {message}")]
+    Syntax {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What was expected and found.
+        message: String,
+    },
+    /// It reads well and makes no sense.
+    #[error("line {line}, {place}: expected {expected}, found {found}")]
+    Wrong {
+        /// The line of the table that holds it, from 1.
+        line: usize,
+        /// Table, name and key.
+        place: String,
+        /// What would be right.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+}
+
+/// A table of the file with the line that it begins on.
+#[derive(Clone, Debug)]
+struct Placed<T> {
+    line: usize,
+    value: T,
+}
+
+/// A fleet that was read and checked.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    seed: u64,
+    start: DateTime<Utc>,
+    region: String,
+    account: String,
+    images: Vec<Placed<ImageFile>>,
+    templates: Vec<Placed<TemplateFile>>,
+    groups: Vec<Placed<GroupFile>>,
+    topics: Vec<Placed<TopicFile>>,
+    parameters: Vec<Placed<ParameterFile>>,
+    documents: Vec<Placed<DocumentFile>>,
+    events: Vec<Placed<EventFile>>,
+    faults: Vec<Placed<FaultFile>>,
+}
+
+/// Reads and checks a fleet file.
+///
+/// # Errors
+/// The first thing that is wrong, with its place, what was expected and what was found.
+pub fn parse(text: &str) -> Result<Fleet, FleetError> {
+    let file: FleetFile = toml::from_str(text).map_err(|e| {
+        let at = e.span().map_or(0, |s| s.start);
+        let before = text.get(..at).unwrap_or(text);
+        FleetError::Syntax {
+            line: line_of(text, at),
+            column: before
+                .rsplit('\n')
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .count()
+                + 1,
+            message: e.message().trim().replace('\n', ", "),
+        }
+    })?;
+    let mut fleet = Fleet {
+        seed: file.seed,
+        start: file.start,
+        region: file.region,
+        account: file.account,
+        images: placed(text, file.images),
+        templates: placed(text, file.templates),
+        groups: placed(text, file.groups),
+        topics: placed(text, file.topics),
+        parameters: placed(text, file.parameters),
+        documents: placed(text, file.documents),
+        events: placed(text, file.events),
+        faults: placed(text, file.faults),
+    };
+    check::before_stamping(&fleet)?;
+    stamp::out(&mut fleet);
+    check::all(&fleet)?;
+    Ok(fleet)
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or(text).matches('\n').count() + 1
+}
+
+fn placed<T>(text: &str, tables: Vec<Spanned<T>>) -> Vec<Placed<T>> {
+    let place = |table: Spanned<T>| Placed {
+        line: line_of(text, table.span().start),
+        value: table.into_inner(),
+    };
+    tables.into_iter().map(place).collect()
+}
+
+impl Fleet {
+    /// When the simulation begins.
+    pub fn start(&self) -> DateTime<Utc> {
+        self.start
+    }
+
+    /// The same fleet with another seed.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The names of its groups, in the file's order.
+    pub fn group_names(&self) -> impl Iterator<Item = &str> {
+        self.groups.iter().map(|g| g.value.name.as_str())
+    }
+
+    /// A simulated account with this fleet, its faults included, that begins now in tokio's time
+    /// and runs `speed` times as fast. Must be called within a tokio runtime.
+    pub fn account(&self, speed: u32) -> Account {
+        let world = self.build();
+        let account = Account::new(world, Clock::simulated(self.start, speed));
+        account.with_faults(|faults| {
+            for rule in self.fault_rules() {
+                faults.add(rule);
+            }
+        });
+        account
+    }
+
+    /// The fault rules that it asks for.
+    pub fn fault_rules(&self) -> Vec<FaultRule> {
+        self.faults.iter().map(|f| fault_rule(&f.value)).collect()
+    }
+}
+
+fn fault_rule(file: &FaultFile) -> FaultRule {
+    let error = || {
+        ApiError::with_status(
+            file.status.unwrap_or(400),
+            file.code.as_deref().unwrap_or("InternalFailure"),
+            file.message
+                .as_deref()
+                .unwrap_or("a fault of the fleet file"),
+        )
+    };
+    let fault = match file.fault {
+        FaultName::Error => Fault::Error(error()),
+        FaultName::NeverArrived => Fault::NeverArrived,
+        FaultName::ReplyLost => Fault::ReplyLost,
+        FaultName::EffectThenError => Fault::EffectThenError(error()),
+        FaultName::Hang => Fault::Hang,
+        FaultName::EffectThenHang => Fault::EffectThenHang,
+        FaultName::Slow => Fault::Slow(Duration::from_secs_f64(file.seconds.unwrap_or(1.0))),
+        FaultName::StaleRead => Fault::StaleRead,
+    };
+    FaultRule {
+        operation: file.operation.clone(),
+        skip: file.skip,
+        times: file.times,
+        probability: file.probability,
+        fault,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,380 @@
+//! Images and snapshots.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::behaviour::Failure;
+use super::events::Event;
+use super::instance::{Guest, InstanceState};
+use super::{World, commands};
+use crate::sim::wire::ApiError;
+
+/// An Amazon Machine Image.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// `ami-...`
+    pub id: String,
+    /// Unique among the account's images.
+    pub name: String,
+    /// Description.
+    pub description: Option<String>,
+    /// Whether this account owns it.
+    pub own: bool,
+    /// Its state.
+    pub state: ImageState,
+    /// StateReason: code and message.
+    pub state_reason: Option<(String, String)>,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// Reads do not know it before this.
+    pub visible_at: DateTime<Utc>,
+    /// When it is or was done.
+    pub done_at: DateTime<Utc>,
+    /// The instance it was made of, if CreateImage made it.
+    pub source_instance: Option<String>,
+    /// The image that instance was launched from.
+    pub source_image: Option<String>,
+    /// Its snapshots, root volume first.
+    pub snapshots: Vec<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// What instances launched from it hold.
+    pub guest: Guest,
+    /// `Linux` or `Windows`.
+    pub platform: String,
+}
+
+impl Image {
+    /// An available image of this account, as if made long ago.
+    pub fn new(id: &str, name: &str, guest: Guest) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            description: None,
+            own: true,
+            state: ImageState::Available,
+            state_reason: None,
+            created_at: DateTime::<Utc>::UNIX_EPOCH,
+            visible_at: DateTime::<Utc>::UNIX_EPOCH,
+            done_at: DateTime::<Utc>::UNIX_EPOCH,
+            source_instance: None,
+            source_image: None,
+            snapshots: Vec::new(),
+            tags: BTreeMap::new(),
+            guest,
+            platform: "Linux".into(),
+        }
+    }
+
+    /// Whether CreateImage made it during the simulation.
+    pub fn is_baked(&self) -> bool {
+        self.source_instance.is_some()
+    }
+}
+
+/// States of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageState {
+    /// Not usable yet.
+    Pending,
+    /// Usable.
+    Available,
+    /// Never usable.
+    Failed,
+}
+
+impl ImageState {
+    /// As AWS spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// An EBS snapshot.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// `snap-...`
+    pub id: String,
+    /// Description.
+    pub description: String,
+    /// The volume it was taken of.
+    pub volume: String,
+    /// GiB.
+    pub volume_gib: u32,
+    /// Its state.
+    pub state: SnapshotState,
+    /// When it was started.
+    pub started_at: DateTime<Utc>,
+    /// When it is or was complete.
+    pub done_at: DateTime<Utc>,
+    /// Reads do not know it before this.
+    pub visible_at: DateTime<Utc>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Snapshot {
+    /// Percent done.
+    pub fn progress(&self, now: DateTime<Utc>) -> i64 {
+        if self.state == SnapshotState::Completed {
+            return 100;
+        }
+        let whole = (self.done_at - self.started_at).num_milliseconds().max(1);
+        let part = (now - self.started_at).num_milliseconds();
+        (part * 100 / whole).clamp(0, 99)
+    }
+}
+
+/// States of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotState {
+    /// Being uploaded.
+    Pending,
+    /// Complete.
+    Completed,
+    /// Broken.
+    Error,
+}
+
+impl SnapshotState {
+    /// As AWS spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Completed => "completed",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What CreateImage is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct NewImage {
+    /// The instance.
+    pub instance: String,
+    /// The image's name.
+    pub name: String,
+    /// Its description.
+    pub description: Option<String>,
+    /// Without it, the guest reboots.
+    pub no_reboot: bool,
+    /// Tags of the image.
+    pub image_tags: BTreeMap<String, String>,
+    /// Tags of its snapshots.
+    pub snapshot_tags: BTreeMap<String, String>,
+}
+
+/// Starts an image and its snapshot; returns the image's id.
+pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
+    check_name(world, &new.name)?;
+    let Some(instance) = world.visible_instance(&new.instance) else {
+        return Err(super::instance::not_found(&new.instance));
+    };
+    if !matches!(
+        instance.state,
+        InstanceState::Running | InstanceState::Stopped
+    ) {
+        let text = format!(
+            "Instance is not in state 'running' or 'stopped': {}",
+            new.instance
+        );
+        return Err(ApiError::new("IncorrectState", text));
+    }
+    let (guest, behaviour) = (instance.guest.clone(), instance.behaviour.clone());
+    let source_image = instance.image.clone();
+    let running = instance.state == InstanceState::Running;
+    let platform = world
+        .images
+        .get(&source_image)
+        .map_or("Linux".to_owned(), |i| i.platform.clone());
+    let per_gib = world.draw(behaviour.image_per_gib);
+    let took = world.draw(behaviour.image_base) + per_gib * guest.volume_gib.max(1) as i32;
+    let (id, snapshot) = (world.new_id("ami"), world.new_id("snap"));
+    let (now, visible_at) = (world.now, world.visible_from());
+    let done_at = now + took;
+    if running && !new.no_reboot {
+        commands::reboot_guest(world, &new.instance);
+    }
+    world.snapshots.insert(
+        snapshot.clone(),
+        Snapshot {
+            id: snapshot.clone(),
+            description: format!("Created by CreateImage({}) for {id}", new.instance),
+            volume: format!("vol-{}", new.instance.trim_start_matches("i-")),
+            volume_gib: guest.volume_gib,
+            state: SnapshotState::Pending,
+            started_at: now,
+            // The snapshot is complete a little before its image is available.
+            done_at: done_at - TimeDelta::seconds(5),
+            visible_at,
+            tags: new.snapshot_tags,
+        },
+    );
+    world.put_image(Image {
+        description: new.description,
+        state: ImageState::Pending,
+        created_at: now,
+        visible_at,
+        done_at,
+        source_instance: Some(new.instance),
+        source_image: Some(source_image),
+        snapshots: vec![snapshot.clone()],
+        tags: new.image_tags,
+        platform,
+        ..Image::new(&id, &new.name, guest)
+    });
+    world.schedule(
+        done_at - TimeDelta::seconds(5),
+        Event::SnapshotDone(snapshot),
+    );
+    world.schedule(done_at, Event::ImageDone(id.clone()));
+    Ok(id)
+}
+
+fn check_name(world: &World, name: &str) -> Result<(), ApiError> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "()[] ./-'@_".contains(c);
+    if !(3..=128).contains(&name.chars().count()) || !name.chars().all(legal) {
+        return Err(ApiError::new(
+            "InvalidAMIName.Malformed",
+            "AMI names must be between 3 and 128 characters long, and may contain letters, \
+             numbers, '(', ')', '.', '-', '/' and '_'",
+        ));
+    }
+    match world.image_names.get(name) {
+        None => Ok(()),
+        Some(holder) => Err(ApiError::new(
+            "InvalidAMIName.Duplicate",
+            format!("AMI name {name} is already in use by AMI {holder}"),
+        )),
+    }
+}
+
+/// A snapshot's time is up.
+pub(super) fn snapshot_done(world: &mut World, id: &str) {
+    if let Some(snapshot) = world.snapshots.get_mut(id)
+        && snapshot.state == SnapshotState::Pending
+    {
+        snapshot.state = SnapshotState::Completed;
+    }
+}
+
+/// A pending image's time is up.
+pub(super) fn done(world: &mut World, id: &str) {
+    let Some(image) = world.images.get(id) else {
+        return;
+    };
+    let source = image
+        .source_instance
+        .as_ref()
+        .and_then(|i| world.instances.get(i));
+    if source.is_some_and(|i| i.behaviour.failure == Some(Failure::ImageFails)) {
+        fail(
+            world,
+            id,
+            "Server.InternalError",
+            "Internal error during AMI creation",
+        );
+    } else if let Some(image) = world.images.get_mut(id)
+        && image.state == ImageState::Pending
+    {
+        image.state = ImageState::Available;
+    }
+}
+
+/// Fails the pending images of an instance that goes away.
+pub(super) fn source_gone(world: &mut World, instance: &str) {
+    let pending: Vec<String> = world
+        .images
+        .values()
+        .filter(|i| {
+            i.state == ImageState::Pending && i.source_instance.as_deref() == Some(instance)
+        })
+        .map(|i| i.id.clone())
+        .collect();
+    for id in pending {
+        let text = "Instance was terminated or rebooted during AMI creation";
+        fail(world, &id, "Client.InstanceTerminated", text);
+    }
+}
+
+fn fail(world: &mut World, id: &str, code: &str, message: &str) {
+    let Some(image) = world.images.get_mut(id) else {
+        return;
+    };
+    if image.state != ImageState::Pending {
+        return;
+    }
+    image.state = ImageState::Failed;
+    image.state_reason = Some((code.to_owned(), message.to_owned()));
+    for snapshot in image.snapshots.clone() {
+        if let Some(snapshot) = world.snapshots.get_mut(&snapshot)
+            && snapshot.state == SnapshotState::Pending
+        {
+            snapshot.state = SnapshotState::Error;
+        }
+    }
+}
+
+/// Deregisters an image; returns its snapshots and whether each was deleted with it.
+pub fn deregister(
+    world: &mut World,
+    id: &str,
+    delete_snapshots: bool,
+) -> Result<Vec<String>, ApiError> {
+    if world.images.get(id).is_none_or(|i| !i.own) {
+        return Err(not_found(&[id]));
+    }
+    let Some(image) = world.images.remove(id) else {
+        return Err(not_found(&[id]));
+    };
+    world.image_names.remove(&image.name);
+    if !delete_snapshots {
+        return Ok(Vec::new());
+    }
+    let shared = |s: &String| world.images.values().any(|i| i.snapshots.contains(s));
+    let deleted: Vec<String> = image.snapshots.into_iter().filter(|s| !shared(s)).collect();
+    for snapshot in &deleted {
+        world.snapshots.remove(snapshot);
+    }
+    Ok(deleted)
+}
+
+/// Deletes a snapshot that no image needs.
+pub fn delete_snapshot(world: &mut World, id: &str) -> Result<(), ApiError> {
+    if !world.snapshots.contains_key(id) {
+        let text = format!("The snapshot '{id}' does not exist.");
+        return Err(ApiError::new("InvalidSnapshot.NotFound", text));
+    }
+    if let Some(image) = world
+        .images
+        .values()
+        .find(|i| i.snapshots.iter().any(|s| s == id))
+    {
+        let text = format!("The snapshot {id} is currently in use by {}", image.id);
+        return Err(ApiError::new("InvalidSnapshot.InUse", text));
+    }
+    world.snapshots.remove(id);
+    Ok(())
+}
+
+/// The answer to image ids that are not there.
+pub fn not_found(ids: &[&str]) -> ApiError {
+    let (noun, verb) = if ids.len() == 1 {
+        ("id", "does")
+    } else {
+        ("ids", "do")
+    };
+    let text = format!("The image {noun} '[{}]' {verb} not exist", ids.join(", "));
+    ApiError::new("InvalidAMIID.NotFound", text)
+}
+
+/// The image that a launch template's ImageId means: itself, or what a `resolve:ssm:` alias holds.
+/// An alias that cannot be resolved is `None`.
+pub fn resolve_alias(_world: &World, image: &str) -> Option<String> {
+    (!image.starts_with("resolve:ssm:")).then(|| image.to_owned())
+}

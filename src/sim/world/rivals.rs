@@ -1,0 +1,210 @@
+//! What others in the account do in the middle of a run: deploy, delete, scale, meddle.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::groups::{LaunchSource, TemplateSpec};
+use super::scaling::sizes::{self, Sizes};
+use super::templates::{self, TemplateData};
+use super::{Event, World, instance};
+use crate::sim::wire::ApiError;
+
+/// What others are going to do, and what they did.
+#[derive(Clone, Debug, Default)]
+pub struct Rivals {
+    plans: Vec<Plan>,
+    /// What was done, when, and the refusal if it was refused.
+    pub done: Vec<Deed>,
+}
+
+#[derive(Clone, Debug)]
+struct Plan {
+    trigger: Trigger,
+    action: Action,
+    seen: u64,
+}
+
+/// Something that was done.
+#[derive(Clone, Debug)]
+pub struct Deed {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub action: Action,
+    /// The refusal, if it was refused.
+    pub refused: Option<ApiError>,
+}
+
+/// When a rival acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// At a time.
+    At(DateTime<Utc>),
+    /// Right after a call took effect.
+    OnCall {
+        /// `service:Operation`.
+        operation: String,
+        /// The how-manieth such call, from 1.
+        nth: u64,
+        /// Only calls count whose parameters contain this text.
+        mentions: Option<String>,
+    },
+}
+
+/// What a rival does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Deletes a group by force.
+    DeleteGroup(String),
+    /// Puts a tag on a group.
+    PutTag(String, String, String),
+    /// Takes a tag from a group.
+    RemoveTag(String, String),
+    /// Changes a group's sizes: minimum, maximum, desired.
+    SetCapacity(String, Option<i64>, Option<i64>, Option<i64>),
+    /// Creates a version of the group's template with this image, on top of the latest.
+    NewTemplateVersion(String, String),
+    /// Lets a group use this version of its template.
+    PointAtVersion(String, String),
+    /// Makes a version of the group's template its default.
+    SetDefaultVersion(String, u64),
+    /// Terminates a group's instances.
+    TerminateInstances(String),
+    /// Suspends a process of a group.
+    SuspendProcess(String, String),
+    /// Resumes a process of a group.
+    ResumeProcess(String, String),
+    /// Deletes all parameters whose names begin so.
+    DeleteParameters(String),
+}
+
+/// Adds something that a rival will do.
+pub fn plan(world: &mut World, trigger: Trigger, action: Action) {
+    let number = world.rivals.plans.len();
+    if let Trigger::At(at) = trigger {
+        world.schedule(at.max(world.now), Event::Rival(number));
+    }
+    world.rivals.plans.push(Plan {
+        trigger,
+        action,
+        seen: 0,
+    });
+}
+
+/// A call took effect: whoever waited for it acts, a moment later than the call.
+pub fn after_call(world: &mut World, name: &str, parameters: impl FnOnce() -> String) {
+    let waits = |plan: &Plan| matches!(&plan.trigger, Trigger::OnCall { operation, .. } if operation == name);
+    if !world.rivals.plans.iter().any(waits) {
+        return;
+    }
+    let text = parameters();
+    let mut due = Vec::new();
+    for (number, plan) in world.rivals.plans.iter_mut().enumerate() {
+        if let Trigger::OnCall {
+            operation,
+            nth,
+            mentions,
+        } = &plan.trigger
+            && operation == name
+            && mentions.as_ref().is_none_or(|m| text.contains(m.as_str()))
+        {
+            plan.seen += 1;
+            if plan.seen == *nth {
+                due.push(number);
+            }
+        }
+    }
+    let at = world.now + TimeDelta::milliseconds(1);
+    for number in due {
+        world.schedule(at, Event::Rival(number));
+    }
+}
+
+/// A rival acts.
+pub(super) fn act(world: &mut World, number: usize) {
+    let Some(action) = world.rivals.plans.get(number).map(|p| p.action.clone()) else {
+        return;
+    };
+    let refused = perform(world, &action).err();
+    let at = world.now;
+    world.rivals.done.push(Deed {
+        at,
+        action,
+        refused,
+    });
+}
+
+fn perform(world: &mut World, action: &Action) -> Result<(), ApiError> {
+    match action {
+        Action::DeleteGroup(group) => world.delete_group(group),
+        Action::PutTag(group, key, value) => world.put_group_tag(group, key, value, false),
+        Action::RemoveTag(group, key) => world.remove_group_tag(group, key),
+        Action::SetCapacity(group, min, max, desired) => {
+            let sizes = Sizes {
+                min: *min,
+                max: *max,
+                desired: *desired,
+            };
+            sizes::set(world, group, sizes, "")
+        }
+        Action::NewTemplateVersion(group, image) => {
+            let id = template_of(world, group)?.id;
+            let data = TemplateData(serde_json::Map::from_iter([(
+                "ImageId".to_owned(),
+                image.as_str().into(),
+            )]));
+            let description = Some("deployed by somebody else".to_owned());
+            templates::create_version(world, &id, Some("$Latest"), description, &data).map(drop)
+        }
+        Action::PointAtVersion(group, version) => {
+            let mut launch = world.group(group)?.launch.clone();
+            match &mut launch {
+                LaunchSource::Template(spec) => spec.version = Some(version.clone()),
+                LaunchSource::Mixed(policy) => policy.base.version = Some(version.clone()),
+                LaunchSource::Configuration(_) => return Err(without_template(group)),
+            }
+            sizes::set_launch(world, group, launch)
+        }
+        Action::SetDefaultVersion(group, version) => {
+            let id = template_of(world, group)?.id;
+            templates::set_default(world, &id, *version)
+        }
+        Action::TerminateInstances(group) => {
+            let members: Vec<String> = world.group(group)?.members.keys().cloned().collect();
+            members
+                .iter()
+                .try_for_each(|id| instance::terminate(world, id))
+        }
+        Action::SuspendProcess(group, process) => sizes::suspend(
+            world,
+            group,
+            std::slice::from_ref(process),
+            "User suspended",
+        ),
+        Action::ResumeProcess(group, process) => {
+            sizes::resume(world, group, std::slice::from_ref(process))
+        }
+        Action::DeleteParameters(prefix) => {
+            world
+                .ssm
+                .parameters
+                .by_name
+                .retain(|name, _| !name.starts_with(prefix.as_str()));
+            Ok(())
+        }
+    }
+}
+
+fn without_template(group: &str) -> ApiError {
+    ApiError::new(
+        "ValidationError",
+        format!("{group} has a launch configuration, not a template"),
+    )
+}
+
+fn template_of(world: &World, group: &str) -> Result<TemplateSpec, ApiError> {
+    match &world.group(group)?.launch {
+        LaunchSource::Template(spec) => Ok(spec.clone()),
+        LaunchSource::Mixed(policy) => Ok(policy.base.clone()),
+        LaunchSource::Configuration(_) => Err(without_template(group)),
+    }
+}

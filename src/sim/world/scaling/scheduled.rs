@@ -1,0 +1,163 @@
+//! Scheduled actions and the alarm: what changes a group's sizes by itself.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::sizes::{self, Sizes};
+use super::{activities, request_pass};
+use crate::sim::wire::ApiError;
+use crate::sim::world::World;
+use crate::sim::world::events::Event;
+use crate::sim::world::groups::ScheduledAction;
+use crate::sim::world::iso;
+use crate::sim::world::schedule::UnixCron;
+
+/// Puts a scheduled action, new or changed: what it does not give is kept of the action there is.
+pub(in crate::sim::world) fn put(
+    world: &mut World,
+    name: &str,
+    mut action: ScheduledAction,
+) -> Result<(), ApiError> {
+    let invalid = |text: &str| Err(ApiError::new("ValidationError", text));
+    world.group(name)?;
+    if action.min.is_none() && action.max.is_none() && action.desired.is_none() {
+        return invalid("At least one of MinSize, MaxSize or DesiredCapacity must be specified");
+    }
+    if let (Some(min), Some(desired)) = (action.min, action.desired)
+        && desired < min
+    {
+        return invalid("Desired capacity must be greater than or equal to min size");
+    }
+    if let (Some(max), Some(desired)) = (action.max, action.desired)
+        && desired > max
+    {
+        return invalid("Desired capacity must be less than or equal to max size");
+    }
+    if action.start.is_some_and(|start| start < world.now) {
+        return invalid("Given start time is in the past");
+    }
+    if action.recurrence.is_none() && action.start.is_none() {
+        return invalid("Either Recurrence or StartTime must be specified");
+    }
+    let cron = cron_of(&action).map_err(|e| ApiError::new("ValidationError", e))?;
+    action.next_run = next_run(&action, cron.as_ref(), world.now);
+    let due = action.next_run;
+    let key = action.name.clone();
+    world.group_mut(name)?.scheduled.insert(key.clone(), action);
+    schedule(world, name, &key, due);
+    Ok(())
+}
+
+fn cron_of(action: &ScheduledAction) -> Result<Option<UnixCron>, String> {
+    let zone = action.time_zone.as_deref().unwrap_or("UTC");
+    let text = action.recurrence.as_deref();
+    text.map(|text| UnixCron::parse(text, zone)).transpose()
+}
+
+/// When an action runs next, strictly after `after`: at its start itself, then by its recurrence,
+/// never at its end or later.
+fn next_run(
+    action: &ScheduledAction,
+    cron: Option<&UnixCron>,
+    after: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    if let Some(start) = action.start.filter(|start| *start > after) {
+        return Some(start);
+    }
+    let next = cron?.next_after(after)?;
+    action.end.is_none_or(|end| next < end).then_some(next)
+}
+
+fn schedule(world: &mut World, name: &str, action: &str, due: Option<DateTime<Utc>>) {
+    if let Some(at) = due {
+        let event = Event::ScheduledAction(name.to_owned(), action.to_owned(), at.timestamp());
+        world.schedule(at, event);
+    }
+}
+
+/// Deletes a scheduled action.
+pub fn delete(world: &mut World, name: &str, action: &str) -> Result<(), ApiError> {
+    match world.group_mut(name)?.scheduled.remove(action) {
+        Some(_) => Ok(()),
+        None => Err(ApiError::new(
+            "ValidationError",
+            format!("Scheduled action name not found - {action}"),
+        )),
+    }
+}
+
+/// A scheduled action is due. While ScheduledActions is suspended the run is lost for good.
+pub(in crate::sim::world) fn due(world: &mut World, name: &str, key: &str, at: i64) {
+    let now = world.now;
+    let Some(group) = world.groups.get_mut(name) else {
+        return;
+    };
+    let found = group.scheduled.get(key);
+    let Some(action) = found
+        .filter(|a| a.next_run.is_some_and(|t| t.timestamp() == at))
+        .cloned()
+    else {
+        return; // changed or deleted meanwhile
+    };
+    let runs = !group.is_suspended("ScheduledActions") && group.status.is_none();
+    let cron = cron_of(&action).unwrap_or_default();
+    let next = next_run(&action, cron.as_ref(), now);
+    if next.is_none() {
+        group.scheduled.remove(key);
+    } else if let Some(stored) = group.scheduled.get_mut(key) {
+        stored.next_run = next;
+    }
+    schedule(world, name, key, next);
+    if runs {
+        run(world, name, &action);
+    }
+}
+
+fn run(world: &mut World, name: &str, action: &ScheduledAction) {
+    let Some(group) = world.groups.get(name) else {
+        return;
+    };
+    let min = action.min.unwrap_or(group.min);
+    let max = action.max.unwrap_or(group.max).max(min);
+    let desired = action.desired.unwrap_or(group.desired).clamp(min, max);
+    let before = group.desired;
+    let at = iso(world.now);
+    let why = format!(
+        "At {at} a scheduled action update of AutoScalingGroup constraints to min: {min}, max: {max}, \
+         desired: {desired} changing the desired capacity from {before} to {desired}.  "
+    );
+    let what = (
+        format!("Executing scheduled action {}", action.name),
+        why.clone(),
+    );
+    activities::note(world, name, what, "Successful", None);
+    let sizes = Sizes {
+        min: Some(min),
+        max: Some(max),
+        desired: Some(desired),
+    };
+    // The values were fitted to one another above.
+    let _ = sizes::set(world, name, sizes, &why);
+}
+
+/// A group's alarm acts, and will again.
+pub(in crate::sim::world) fn alarm(world: &mut World, name: &str) {
+    let Some(group) = world.groups.get_mut(name) else {
+        return;
+    };
+    let Some(alarm) = group.alarm else {
+        return;
+    };
+    let again = world.now + TimeDelta::seconds(alarm.every_seconds.max(1));
+    let before = group.desired;
+    let after = (before + alarm.adjustment).clamp(group.min, group.max);
+    if !group.is_suspended("AlarmNotification") && group.status.is_none() && after != before {
+        let at = iso(world.now);
+        group.desired = after;
+        group.mind.cause = format!(
+            "At {at} a monitor alarm simulated in state ALARM triggered policy simulated changing \
+             the desired capacity from {before} to {after}.  "
+        );
+        request_pass(world, name);
+    }
+    world.schedule(again, Event::Alarm(name.to_owned()));
+}

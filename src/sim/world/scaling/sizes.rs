@@ -1,0 +1,286 @@
+//! The changes to a group that people and programs ask for.
+
+use super::{health, launch, lifecycle, request_pass, terminate};
+use crate::sim::wire::ApiError;
+use crate::sim::world::World;
+use crate::sim::world::groups::{LaunchSource, PROCESSES, TemplateSpec};
+use crate::sim::world::iso;
+use crate::sim::world::templates;
+
+/// New sizes; what is `None` stays, or follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// MinSize.
+    pub min: Option<i64>,
+    /// MaxSize.
+    pub max: Option<i64>,
+    /// DesiredCapacity.
+    pub desired: Option<i64>,
+}
+
+fn invalid(text: impl Into<String>) -> ApiError {
+    ApiError::new("ValidationError", text)
+}
+
+/// The sizes that a group would have: bounds without a desired capacity pull it along; a desired
+/// capacity outside the bounds is refused.
+pub fn check(world: &World, name: &str, sizes: Sizes) -> Result<(i64, i64, i64), ApiError> {
+    let group = world.group(name)?;
+    let min = sizes.min.unwrap_or(group.min);
+    let max = sizes.max.unwrap_or(group.max);
+    if min < 0 || max < 0 {
+        return Err(invalid("Size must be greater than or equal to 0"));
+    }
+    if min > max {
+        let text = format!("Max bound, {max}, must be greater than or equal to min bound, {min}");
+        return Err(invalid(text));
+    }
+    let desired = match sizes.desired {
+        Some(desired) if (min..=max).contains(&desired) => desired,
+        Some(desired) => {
+            return Err(invalid(format!(
+                "Desired capacity:{desired} must be between the specified min size:{min} and max \
+                 size:{max}"
+            )));
+        }
+        None => group.desired.clamp(min, max),
+    };
+    Ok((min, max, desired))
+}
+
+/// Sets sizes; `why` is the activities' Cause (empty: a user's request).
+pub fn set(world: &mut World, name: &str, sizes: Sizes, why: &str) -> Result<(), ApiError> {
+    let (min, max, desired) = check(world, name, sizes)?;
+    let at = iso(world.now);
+    let group = world.group_mut(name)?;
+    let before = group.desired;
+    (group.min, group.max, group.desired) = (min, max, desired);
+    group.mind.cause = if why.is_empty() {
+        format!(
+            "At {at} a user request update of AutoScalingGroup constraints to min: {min}, max: {max}, \
+             desired: {desired} changing the desired capacity from {before} to {desired}.  "
+        )
+    } else {
+        why.to_owned()
+    };
+    launch::encourage(world, name);
+    Ok(())
+}
+
+/// SetDesiredCapacity.
+pub fn set_desired(world: &mut World, name: &str, desired: i64) -> Result<(), ApiError> {
+    let (min, max) = world.group(name).map(|g| (g.min, g.max))?;
+    let beyond = |side: &str, bound: i64| {
+        invalid(format!(
+            "New SetDesiredCapacity value {desired} is {side} value {bound} for the AutoScalingGroup."
+        ))
+    };
+    if desired > max {
+        return Err(beyond("above max", max));
+    }
+    if desired < min {
+        return Err(beyond("below min", min));
+    }
+    let before = world.group(name)?.desired;
+    let why = format!(
+        "At {} a user request explicitly set group desired capacity changing the desired capacity \
+         from {before} to {desired}.  ",
+        iso(world.now)
+    );
+    let sizes = Sizes {
+        desired: Some(desired),
+        ..Sizes::default()
+    };
+    set(world, name, sizes, &why)
+}
+
+/// Sets what a group launches. Every template version that it names must exist, and no instance
+/// refresh with a desired configuration may be active.
+pub fn set_launch(world: &mut World, name: &str, launch: LaunchSource) -> Result<(), ApiError> {
+    let group = world.group(name)?;
+    if group
+        .active_refresh()
+        .is_some_and(|r| r.has_desired_configuration)
+    {
+        return Err(invalid(
+            "An active instance refresh with a desired configuration exists. All configuration \
+             options derived from the desired configuration are not available for update while the \
+             instance refresh is active.",
+        ));
+    }
+    check_launch(world, &launch)?;
+    world.group_mut(name)?.launch = launch;
+    launch::encourage(world, name);
+    Ok(())
+}
+
+/// Whether everything that a launch source names exists.
+pub fn check_launch(world: &World, launch: &LaunchSource) -> Result<(), ApiError> {
+    let specs: Vec<&TemplateSpec> = match launch {
+        LaunchSource::Configuration(_) => Vec::new(),
+        LaunchSource::Template(spec) => vec![spec],
+        LaunchSource::Mixed(policy) => {
+            let overrides = policy.overrides.iter().filter_map(|o| o.template.as_ref());
+            std::iter::once(&policy.base).chain(overrides).collect()
+        }
+    };
+    for spec in specs {
+        let fault = |cause: String| {
+            invalid(format!(
+                "You must use a valid fully-formed launch template. {cause}"
+            ))
+        };
+        let Some((template, number)) = templates::resolve(world, spec) else {
+            let version = spec.version.as_deref().unwrap_or("$Default");
+            return Err(fault(format!(
+                "The specified launch template version {version} of {} does not exist.",
+                spec.id
+            )));
+        };
+        if template.versions[&number].data.image().is_none() {
+            return Err(fault(
+                "The request must contain the parameter ImageId".into(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// SuspendProcesses; an empty list means all.
+pub fn suspend(
+    world: &mut World,
+    name: &str,
+    processes: &[String],
+    reason: &str,
+) -> Result<(), ApiError> {
+    let processes = known(processes)?;
+    let group = world.group_mut(name)?;
+    for process in processes {
+        group
+            .suspended
+            .entry(process)
+            .or_insert_with(|| reason.to_owned());
+    }
+    Ok(())
+}
+
+/// ResumeProcesses; an empty list means all.
+pub fn resume(world: &mut World, name: &str, processes: &[String]) -> Result<(), ApiError> {
+    let processes = known(processes)?;
+    let group = world.group_mut(name)?;
+    let mut looks = false;
+    for process in processes {
+        let was = group.suspended.remove(&process).is_some();
+        looks |= was && process == "HealthCheck";
+    }
+    if looks {
+        health::look_again(world, name);
+    }
+    launch::encourage(world, name);
+    Ok(())
+}
+
+fn known(processes: &[String]) -> Result<Vec<String>, ApiError> {
+    if processes.is_empty() {
+        return Ok(PROCESSES.map(str::to_owned).to_vec());
+    }
+    match processes.iter().find(|p| !PROCESSES.contains(&p.as_str())) {
+        Some(unknown) => Err(invalid(format!("Invalid scaling process: {unknown}"))),
+        None => Ok(processes.to_vec()),
+    }
+}
+
+/// SetInstanceProtection: for members in service only, all or none.
+pub fn set_protection(
+    world: &mut World,
+    name: &str,
+    ids: &[String],
+    protected: bool,
+) -> Result<(), ApiError> {
+    let group = world.group(name)?;
+    for id in ids {
+        if !group.members.contains_key(id) {
+            let text = format!("The instance {id} is not part of Auto Scaling group {name}.");
+            return Err(invalid(text));
+        }
+        let state = lifecycle(world, id).unwrap_or_default();
+        if !(state == "InService" || state.starts_with("Pending") || state == "Standby") {
+            return Err(invalid(format!(
+                "The instance {id} is not in InService or EnteringStandby or Standby."
+            )));
+        }
+    }
+    for id in ids {
+        if let Some(membership) = super::membership_mut(world, id) {
+            membership.protected = protected;
+        }
+    }
+    request_pass(world, name);
+    Ok(())
+}
+
+/// TerminateInstanceInAutoScalingGroup; returns the group's name and the activity's id.
+pub fn terminate_instance(
+    world: &mut World,
+    id: &str,
+    decrement: bool,
+) -> Result<(String, String), ApiError> {
+    let name = super::group_of(world, id).ok_or_else(|| {
+        invalid(format!(
+            "Instance Id not found - No managed instance found for instance ID: {id}"
+        ))
+    })?;
+    let weight = world.group(&name)?.members.get(id).map_or(1, |m| m.weight);
+    let leaving = lifecycle(world, id).is_some_and(|l| l.contains("Terminating"));
+    let counts = super::counts(world, id);
+    let group = world.group_mut(&name)?;
+    if leaving {
+        let activity = group.members.get(id).and_then(|m| m.activity.clone());
+        return Ok((name, activity.unwrap_or_default()));
+    }
+    if decrement && counts {
+        if group.desired - weight < group.min {
+            return Err(invalid(format!(
+                "Currently, desiredSize equals minSize ({}). Terminating instance without \
+                 replacement will violate group's min size constraint. Either set \
+                 shouldDecrementDesiredCapacity flag to false or lower group's min size.",
+                group.min
+            )));
+        }
+        group.desired -= weight;
+    }
+    let text = "instance was taken out of service in response to a user request.";
+    let why = format!("At {} {text}", iso(world.now));
+    terminate::begin(world, &name, id, why);
+    request_pass(world, &name);
+    let member = world.group(&name)?.members.get(id);
+    let last = world.group(&name)?.activities.last().map(|a| a.id.clone());
+    let activity = member.and_then(|m| m.activity.clone()).or(last);
+    Ok((name, activity.unwrap_or_default()))
+}
+
+/// A group's refusal of every change while another service owns it or it is being deleted.
+pub fn check_changeable(world: &World, name: &str) -> Result<(), ApiError> {
+    let group = world.group(name)?;
+    if let Some(owner) = &group.operator {
+        let text = format!("The Auto Scaling group {name} is managed by {owner}.");
+        return Err(ApiError::with_status(403, "AccessDenied", text));
+    }
+    if group.status.is_some() {
+        return Err(ApiError::new(
+            "ValidationError",
+            format!("AutoScalingGroup '{name}' is pending delete"),
+        ));
+    }
+    Ok(())
+}
+
+/// The activity with this id.
+pub fn activity<'w>(
+    world: &'w World,
+    name: &str,
+    id: &str,
+) -> Option<&'w crate::sim::world::groups::Activity> {
+    let group = world.groups.get(name)?;
+    group.activities.iter().rev().find(|a| a.id == id)
+}
