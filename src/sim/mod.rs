@@ -8,6 +8,7 @@ pub mod calls;
 pub mod connector;
 pub mod faults;
 pub mod fleet;
+pub mod sdk;
 pub mod server;
 mod services;
 mod throttle;

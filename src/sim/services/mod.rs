@@ -1,7 +1,12 @@
 //! One file per AWS service: typed requests in, JSON trees out, the world changed between.
 
+mod autoscaling;
+mod ec2;
+mod query;
 mod sns;
 mod ssm;
+#[cfg(test)]
+mod tests;
 
 use serde_json::Value;
 
@@ -10,10 +15,10 @@ use super::world::World;
 
 /// Applies a call to the world.
 pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
-    let what = format!("{}:{}", call.service.name(), call.operation);
     match call.service {
-        Service::Ssm => ssm::call(world, call),
+        Service::AutoScaling => autoscaling::call(world, call),
+        Service::Ec2 => ec2::call(world, call),
         Service::Sns => sns::call(world, call),
-        Service::AutoScaling | Service::Ec2 => Err(ApiError::unsupported(what)),
+        Service::Ssm => ssm::call(world, call),
     }
 }

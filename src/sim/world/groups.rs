@@ -408,6 +408,6 @@ pub struct Mind {
     pub no_launch_before: Option<DateTime<Utc>>,
     /// The instance launched ahead of a termination in another zone.
     pub rebalancing: Option<String>,
-    /// No scale-in cooldown runs before this time.
-    pub cooldown_until: Option<DateTime<Utc>>,
+    /// When the desired capacity was changed last.
+    pub scaled_at: Option<DateTime<Utc>>,
 }

@@ -215,7 +215,7 @@ impl World {
     }
 
     /// What was answered to this client token before; an error if the request was another one.
-    pub(super) fn token_answer(
+    pub(in crate::sim) fn token_answer(
         &self,
         operation: &str,
         token: Option<&str>,
@@ -235,7 +235,7 @@ impl World {
     }
 
     /// Remembers what was answered to a client token.
-    pub(super) fn remember_token(
+    pub(in crate::sim) fn remember_token(
         &mut self,
         operation: &str,
         token: Option<&str>,

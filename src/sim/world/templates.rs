@@ -214,3 +214,31 @@ pub fn no_version(id: &str, version: &str) -> ApiError {
     let text = format!("Could not find launch template version {version} of launch template {id}.");
     ApiError::new("InvalidLaunchTemplateId.VersionNotFound", text)
 }
+
+/// Deletes a version that is not the default. The error's code is the per-version code.
+pub fn delete_version(world: &mut World, id: &str, number: u64) -> Result<(), ApiError> {
+    find(world, Some(id), None)?;
+    let Some(template) = world.templates.get_mut(id) else {
+        return Ok(());
+    };
+    if template.default == number {
+        return Err(ApiError::new(
+            "unexpectedError",
+            "Cannot delete the default version of a launch template.",
+        ));
+    }
+    match template.versions.remove(&number) {
+        Some(_) => Ok(()),
+        None => Err(ApiError::new(
+            "launchTemplateVersionDoesNotExist",
+            format!("Launch template version {number} does not exist."),
+        )),
+    }
+}
+
+/// Removes a template with all its versions.
+pub fn remove(world: &mut World, id: &str) {
+    if let Some(template) = world.templates.remove(id) {
+        world.template_names.remove(&template.name);
+    }
+}

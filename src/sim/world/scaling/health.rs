@@ -38,8 +38,14 @@ pub(in crate::sim::world) fn load_balancer_check(world: &mut World, id: &str) {
     let away = instance.agent.as_ref().and_then(|a| a.away_until);
     // Without an agent the guest's absence is not recorded: then the caller's word counts.
     let away = instance.agent.is_none() || away.is_some_and(|until| until > world.now);
-    if away && !group.is_suspended("HealthCheck") {
-        mark(world, id);
+    if !away || group.is_suspended("HealthCheck") {
+        return;
+    }
+    match grace_end(group, id) {
+        Some(at) if at > world.now => {
+            world.schedule(at, Event::LoadBalancerCheck(id.to_owned()));
+        }
+        Some(_) | None => mark(world, id),
     }
 }
 

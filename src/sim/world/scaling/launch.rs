@@ -294,8 +294,15 @@ pub(super) fn encourage(world: &mut World, name: &str) {
 }
 
 /// What a launch source leads to now, or why it cannot be launched.
-pub fn plan(world: &World, launch: &LaunchSource) -> Result<Source, String> {
-    let source = match launch {
+fn plan(world: &World, launch: &LaunchSource) -> Result<Source, String> {
+    let source = resolve(world, launch)?;
+    usable(world, &source.image)?;
+    Ok(source)
+}
+
+/// What a launch source leads to now: `$Latest`, `$Default` and aliases resolved.
+pub fn resolve(world: &World, launch: &LaunchSource) -> Result<Source, String> {
+    Ok(match launch {
         LaunchSource::Configuration(c) => Source {
             template: None,
             image: c.image.clone(),
@@ -320,9 +327,7 @@ pub fn plan(world: &World, launch: &LaunchSource) -> Result<Source, String> {
             source.weight = weight.unwrap_or(1).max(1);
             source
         }
-    };
-    usable(world, &source.image)?;
-    Ok(source)
+    })
 }
 
 fn of_template(world: &World, spec: &TemplateSpec) -> Result<Source, String> {

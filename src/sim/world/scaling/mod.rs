@@ -22,7 +22,7 @@ use super::instance::{self, Instance};
 use crate::sim::wire::ApiError;
 
 pub use health::instance_rebooting;
-pub use launch::{Order, Source, new_instance, plan};
+pub use launch::{Order, Source, new_instance, resolve};
 
 /// A group acts some seconds after a change.
 const PASS_DELAY: Spread = Spread::seconds(3.0, 0.6);

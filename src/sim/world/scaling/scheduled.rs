@@ -11,7 +11,7 @@ use crate::sim::world::groups::ScheduledAction;
 use crate::sim::world::iso;
 use crate::sim::world::schedule::UnixCron;
 
-/// Puts a scheduled action, new or changed: what it does not give is kept of the action there is.
+/// Puts a scheduled action in place of one of the same name, and sets its next run.
 pub(in crate::sim::world) fn put(
     world: &mut World,
     name: &str,
@@ -31,9 +31,6 @@ pub(in crate::sim::world) fn put(
         && desired > max
     {
         return invalid("Desired capacity must be less than or equal to max size");
-    }
-    if action.start.is_some_and(|start| start < world.now) {
-        return invalid("Given start time is in the past");
     }
     if action.recurrence.is_none() && action.start.is_none() {
         return invalid("Either Recurrence or StartTime must be specified");

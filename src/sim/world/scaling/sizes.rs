@@ -1,5 +1,7 @@
 //! The changes to a group that people and programs ask for.
 
+use chrono::TimeDelta;
+
 use super::{health, launch, lifecycle, request_pass, terminate};
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
@@ -52,8 +54,12 @@ pub fn check(world: &World, name: &str, sizes: Sizes) -> Result<(i64, i64, i64),
 pub fn set(world: &mut World, name: &str, sizes: Sizes, why: &str) -> Result<(), ApiError> {
     let (min, max, desired) = check(world, name, sizes)?;
     let at = iso(world.now);
+    let now = world.now;
     let group = world.group_mut(name)?;
     let before = group.desired;
+    if before != desired {
+        group.mind.scaled_at = Some(now);
+    }
     (group.min, group.max, group.desired) = (min, max, desired);
     group.mind.cause = if why.is_empty() {
         format!(
@@ -92,6 +98,22 @@ pub fn set_desired(world: &mut World, name: &str, desired: i64) -> Result<(), Ap
         ..Sizes::default()
     };
     set(world, name, sizes, &why)
+}
+
+/// The refusal of a change that honours the cooldown while one runs.
+pub fn check_cooldown(world: &World, name: &str) -> Result<(), ApiError> {
+    let group = world.group(name)?;
+    let cooldown = TimeDelta::seconds(group.default_cooldown_seconds);
+    match group.mind.scaled_at {
+        Some(at) if world.now < at + cooldown => {
+            let last = group.activities.last().map_or("", |a| a.id.as_str());
+            Err(ApiError::new(
+                "ScalingActivityInProgress",
+                format!("Scaling activity {last} is in progress and blocks this action"),
+            ))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Sets what a group launches. Every template version that it names must exist, and no instance

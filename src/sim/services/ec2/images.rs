@@ -1,0 +1,218 @@
+//! Images.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::filters::{self, Filter};
+use super::tags::{self, TagSpecification};
+use super::{limit, tag_set};
+use crate::sim::services::query::page;
+use crate::sim::wire::ApiError;
+use crate::sim::world::images::{self, NewImage};
+use crate::sim::world::{Image, World, iso};
+
+const FILTERS: [&str; 15] = [
+    "architecture",
+    "block-device-mapping.snapshot-id",
+    "creation-date",
+    "description",
+    "image-allowed",
+    "image-id",
+    "image-type",
+    "is-public",
+    "name",
+    "owner-id",
+    "platform",
+    "source-image-id",
+    "source-instance-id",
+    "state",
+    "state-reason-code",
+];
+
+/// Who owns the images that are not this account's.
+const OTHER_OWNER: &str = "137112412989";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct Create {
+    instance_id: String,
+    name: String,
+    description: Option<String>,
+    no_reboot: Option<bool>,
+    #[serde(default)]
+    tag_specification: Vec<TagSpecification>,
+}
+
+pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiError> {
+    tags::check_types(&request.tag_specification, &["image", "snapshot"])?;
+    let new = NewImage {
+        instance: request.instance_id,
+        name: request.name,
+        description: request.description,
+        no_reboot: request.no_reboot.unwrap_or(false),
+        image_tags: tags::of_type(&request.tag_specification, "image"),
+        snapshot_tags: tags::of_type(&request.tag_specification, "snapshot"),
+    };
+    Ok(json!({"imageId": images::create(world, new)?}))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct Describe {
+    #[serde(default)]
+    image_id: Vec<String>,
+    #[serde(default)]
+    owner: Vec<String>,
+    #[serde(rename = "IncludeDeprecated")]
+    _include_deprecated: Option<bool>,
+    #[serde(rename = "IncludeDisabled")]
+    _include_disabled: Option<bool>,
+    #[serde(default)]
+    filter: Vec<Filter>,
+    next_token: Option<String>,
+    max_results: Option<i64>,
+}
+
+pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, ApiError> {
+    filters::check(&request.filter, &FILTERS)?;
+    let limit = limit(request.max_results, 1, 1000)?;
+    let visible = |i: &&Image| i.visible_at <= world.now;
+    let wanted: Vec<&Image> = if request.image_id.is_empty() {
+        world.images.values().filter(visible).collect()
+    } else {
+        let known = |id: &&String| world.images.get(*id).filter(visible).is_some();
+        let unknown: Vec<&str> = request
+            .image_id
+            .iter()
+            .filter(|id| !known(id))
+            .map(String::as_str)
+            .collect();
+        if !unknown.is_empty() {
+            return Err(images::not_found(&unknown));
+        }
+        let ids: std::collections::BTreeSet<&String> = request.image_id.iter().collect();
+        ids.into_iter()
+            .filter_map(|id| world.images.get(id))
+            .collect()
+    };
+    let owners = &request.owner;
+    let owned = |i: &Image| {
+        let by = owner(world, i);
+        owners.is_empty()
+            || owners
+                .iter()
+                .any(|o| o == by || (o == "self") == i.own && (o == "self" || o == "amazon"))
+    };
+    let items = wanted
+        .into_iter()
+        .filter(|i| owned(i))
+        .filter(|i| filters::pass(&request.filter, &i.tags, |name| values(world, i, name)))
+        .map(|i| (i.id.clone(), i))
+        .collect();
+    let (page, next) = page(items, request.next_token.as_deref(), limit)?;
+    let shown: Vec<Value> = page.into_iter().map(|i| shape(world, i)).collect();
+    Ok(json!({"imagesSet": shown, "nextToken": next}))
+}
+
+fn owner<'w>(world: &'w World, image: &Image) -> &'w str {
+    if image.own {
+        &world.account
+    } else {
+        OTHER_OWNER
+    }
+}
+
+fn values(world: &World, i: &Image, name: &str) -> Vec<String> {
+    let some = |text: &Option<String>| text.clone().into_iter().collect();
+    match name {
+        "architecture" => vec!["x86_64".into()],
+        "block-device-mapping.snapshot-id" => i.snapshots.clone(),
+        "creation-date" => vec![iso(i.created_at)],
+        "description" => some(&i.description),
+        "image-allowed" => vec!["true".into()],
+        "image-id" => vec![i.id.clone()],
+        "image-type" => vec!["machine".into()],
+        "is-public" => vec![(!i.own).to_string()],
+        "name" => vec![i.name.clone()],
+        "owner-id" => vec![owner(world, i).to_owned()],
+        "platform" if i.platform == "Windows" => vec!["windows".into()],
+        "source-image-id" => some(&i.source_image),
+        "source-instance-id" => some(&i.source_instance),
+        "state" => vec![i.state.name().into()],
+        "state-reason-code" => i.state_reason.iter().map(|r| r.0.clone()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn shape(world: &World, i: &Image) -> Value {
+    let devices: Vec<Value> = i
+        .snapshots
+        .iter()
+        .enumerate()
+        .map(|(n, id)| {
+            let letter = char::from(b'a' + u8::try_from(n).unwrap_or(25).min(25));
+            let size = world.snapshots.get(id).map(|s| s.volume_gib);
+            json!({
+                "deviceName": format!("/dev/xvd{letter}"),
+                "ebs": {
+                    "snapshotId": id,
+                    "volumeSize": size,
+                    "volumeType": "gp3",
+                    "deleteOnTermination": true,
+                    "encrypted": false,
+                },
+            })
+        })
+        .collect();
+    let reason = i
+        .state_reason
+        .as_ref()
+        .map(|(c, m)| json!({"code": c, "message": m}));
+    let windows = i.platform == "Windows";
+    let owner = owner(world, i);
+    json!({
+        "imageId": i.id,
+        "imageLocation": format!("{owner}/{}", i.name),
+        "imageState": i.state.name(),
+        "imageOwnerId": owner,
+        "imageOwnerAlias": (!i.own).then_some("amazon"),
+        "creationDate": iso(i.created_at),
+        "isPublic": !i.own,
+        "architecture": "x86_64",
+        "imageType": "machine",
+        "platform": windows.then_some("windows"),
+        "platformDetails": if windows { "Windows" } else { "Linux/UNIX" },
+        "usageOperation": if windows { "RunInstances:0002" } else { "RunInstances" },
+        "name": i.name,
+        "description": i.description,
+        "rootDeviceType": "ebs",
+        "rootDeviceName": "/dev/xvda",
+        "blockDeviceMapping": devices,
+        "virtualizationType": "hvm",
+        "hypervisor": "xen",
+        "enaSupport": true,
+        "stateReason": reason,
+        "sourceInstanceId": i.source_instance,
+        "sourceImageId": i.source_image,
+        "sourceImageRegion": i.source_image.as_ref().map(|_| world.region.clone()),
+        "imageAllowed": true,
+        "tagSet": tag_set(&i.tags),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct Deregister {
+    image_id: String,
+    delete_associated_snapshots: Option<bool>,
+}
+
+pub(super) fn deregister(world: &mut World, request: Deregister) -> Result<Value, ApiError> {
+    let delete = request.delete_associated_snapshots.unwrap_or(false);
+    let deleted = images::deregister(world, &request.image_id, delete)?;
+    let results: Vec<Value> = deleted
+        .iter()
+        .map(|id| json!({"snapshotId": id, "returnCode": "success"}))
+        .collect();
+    Ok(json!({"return": true, "deleteSnapshotResultSet": results}))
+}

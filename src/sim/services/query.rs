@@ -1,0 +1,113 @@
+//! What the Query services have in common: reading requests, pages, wildcards.
+
+use serde::de::DeserializeOwned;
+
+use crate::sim::wire::{ApiError, Call};
+
+/// Reads a call's parameters. A parameter that nobody modelled fails loudly; a bad value gets the
+/// service's own code.
+pub(super) fn read<T: DeserializeOwned>(call: &Call, bad_value: &str) -> Result<T, ApiError> {
+    call.params.read().map_err(|text| {
+        if text.contains("unknown field") {
+            let name = call.service.name();
+            ApiError::unsupported(format!("a parameter of {name}:{}: {text}", call.operation))
+        } else {
+            ApiError::new(bad_value, text)
+        }
+    })
+}
+
+/// A page of `items`, which are sorted by their keys, and the token of the next page. A token names
+/// the last key that was seen, so that pages stay right while the world changes.
+pub(super) fn page<T>(
+    items: Vec<(String, T)>,
+    token: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<T>, Option<String>), ApiError> {
+    let seen = token.map(key_of).transpose()?;
+    let mut rest = items
+        .into_iter()
+        .skip_while(|(key, _)| seen.as_ref().is_some_and(|seen| key <= seen))
+        .peekable();
+    let (mut page, mut last) = (Vec::new(), None);
+    while page.len() < limit
+        && let Some((key, item)) = rest.next()
+    {
+        page.push(item);
+        last = Some(key);
+    }
+    let more = rest.peek().is_some();
+    let next = last.filter(|_| more).map(|key| token_of(&key));
+    Ok((page, next))
+}
+
+fn token_of(key: &str) -> String {
+    key.bytes().map(|b| format!("{b:02x}")).collect()
+}
+
+fn key_of(token: &str) -> Result<String, ApiError> {
+    let byte = |at: usize| u8::from_str_radix(token.get(at..at + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..token.len()).step_by(2).map(byte).collect();
+    bytes
+        .and_then(|b| String::from_utf8(b).ok())
+        .ok_or_else(|| {
+            ApiError::new(
+                "InvalidNextToken",
+                format!("The token '{token}' is invalid"),
+            )
+        })
+}
+
+/// Whether a text matches a pattern with `*` (any run) and `?` (any one character).
+pub(super) fn wildcard(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                retry = Some((p, t));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            Some(_) | None => match retry {
+                Some((star, from)) => {
+                    retry = Some((star, from + 1));
+                    (p, t) = (star + 1, from + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_go_on_after_the_last_key_even_if_it_vanished() {
+        let items = |keys: &[&str]| {
+            keys.iter()
+                .map(|k| ((*k).to_owned(), (*k).to_owned()))
+                .collect()
+        };
+        let (first, token) = page::<String>(items(&["a", "b", "c"]), None, 2).unwrap();
+        assert_eq!(first, ["a", "b"]);
+        let (rest, end) = page::<String>(items(&["a", "c"]), token.as_deref(), 2).unwrap();
+        assert_eq!((rest, end), (vec!["c".to_owned()], None));
+        assert!(page::<String>(items(&["a"]), Some("zz"), 2).is_err());
+    }
+
+    #[test]
+    fn wildcards() {
+        assert!(wildcard("asg-*-v?", "asg-a-b-v1"));
+        assert!(wildcard("*", ""));
+        assert!(!wildcard("asg-?", "asg-"));
+    }
+}
