@@ -103,8 +103,10 @@ def a_command_is_sent_and_read_back(instance):
         return [i["Status"] for i in listed if i["Status"] not in ("Pending", "InProgress", "Delayed")]
 
     equal(until(ended, "the command ends"), ["Success"], "its status")
-    aws("ssm", "wait", "command-executed", *about)
-    told = aws("ssm", "get-command-invocation", *about, "--plugin-name", "PatchLinux")
+    # The document has a step for each platform, of which one must be named.
+    step = ("--plugin-name", "PatchLinux")
+    aws("ssm", "wait", "command-executed", *about, *step)
+    told = aws("ssm", "get-command-invocation", *about, *step)
     equal((told["Status"], told["ResponseCode"]), ("Success", 0), "the invocation")
     refused(
         "InvalidInstanceId", "ssm", "send-command", "--instance-ids", "i-0123456789abcdef0",

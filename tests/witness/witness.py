@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+import traceback
 
 import boto3
 from botocore.config import Config
@@ -85,14 +86,24 @@ def until(probe, what):
 
 def run(account, checks):
     """Runs all checks in order, a line for each; returns the exit code."""
+    failed = 0
     for check in checks:
         name = check.__name__.replace("_", " ")
-        account.recorder.problems.clear()
-        check(account)
-        problems = list(dict.fromkeys(account.recorder.problems)) + account.warnings.messages
-        if problems:
-            print(f"not ok: {name}", *problems[:20], sep="\n  ", file=sys.stderr)
-            return 1
-        print(f"ok: {name}", flush=True)
+        problems = problems_in(account, check)
+        failed += bool(problems)
+        print(f"not ok: {name}" if problems else f"ok: {name}", *problems, sep="\n  ", flush=True)
     print(f"operations seen: {' '.join(sorted(account.recorder.operations))}")
-    return 0
+    return 1 if failed else 0
+
+
+def problems_in(account, check):
+    account.recorder.problems.clear()
+    account.warnings.messages.clear()
+    try:
+        check(account)
+        failure = []
+    except Exception:
+        failure = traceback.format_exc(limit=-2).splitlines()
+    # Each once: a misspelt element is in every answer.
+    answers = list(dict.fromkeys(account.recorder.problems))
+    return failure + answers[:20] + account.warnings.messages
