@@ -1,6 +1,6 @@
 //! Launch template data: from the request's names to the answer's.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::sim::wire::ApiError;
 use crate::sim::world::templates::TemplateData;
@@ -45,15 +45,35 @@ const FIELDS: [&str; 34] = [
 
 /// Reads the data of a request; a field that AWS does not have fails loudly.
 pub(super) fn read(given: Map<String, Value>) -> Result<TemplateData, ApiError> {
-    match given.keys().find(|k| !FIELDS.contains(&k.as_str())) {
-        None => Ok(TemplateData(given)),
-        Some(field) => Err(ApiError::unsupported(format!("LaunchTemplateData.{field}"))),
+    if let Some(field) = given.keys().find(|k| !FIELDS.contains(&k.as_str())) {
+        return Err(ApiError::unsupported(format!("LaunchTemplateData.{field}")));
     }
+    let interfaces = given.get("NetworkInterface").and_then(Value::as_array);
+    let groups = |i: &Value| {
+        i.get("SecurityGroupId")
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len)
+    };
+    // Answers name these list items `groupId`, which the writer can only do for one.
+    if interfaces.into_iter().flatten().any(|i| groups(i) > 1) {
+        return Err(ApiError::unsupported(
+            "a network interface with several security groups",
+        ));
+    }
+    Ok(TemplateData(given))
 }
 
 /// The data as answers show it: names begin small, and lists are called sets.
 pub(super) fn shape(data: &TemplateData) -> Value {
-    Value::Object(fields(&data.0))
+    let mut shown = fields(&data.0);
+    if let Some(Value::Array(interfaces)) = shown.get_mut("networkInterfaceSet") {
+        for interface in interfaces.iter_mut().filter_map(Value::as_object_mut) {
+            if let Some(groups) = interface.shift_remove("securityGroupIdSet") {
+                interface.insert("groupSet".into(), json!({"groupId": groups[0]}));
+            }
+        }
+    }
+    Value::Object(shown)
 }
 
 fn fields(map: &Map<String, Value>) -> Map<String, Value> {

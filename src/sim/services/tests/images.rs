@@ -100,6 +100,11 @@ async fn a_version_inherits_from_its_source_and_a_token_makes_it_once() {
         .block_device_mappings(mapping)
         .tag_specifications(tags)
         .security_group_ids("sg-1")
+        .network_interfaces(
+            ec2::LaunchTemplateInstanceNetworkInterfaceSpecificationRequest::builder()
+                .groups("sg-2")
+                .build(),
+        )
         .build();
     let created = sim
         .ec2
@@ -148,6 +153,7 @@ async fn a_version_inherits_from_its_source_and_a_token_makes_it_once() {
     assert_eq!(data.image_id(), Some("ami-2"));
     assert_eq!(data.instance_type(), Some(&ec2::InstanceType::T3Large));
     assert_eq!(data.security_group_ids(), ["sg-1"]);
+    assert_eq!(data.network_interfaces()[0].groups(), ["sg-2"]);
     assert_eq!(data.tag_specifications()[0].tags()[0].value(), Some("b"));
     let ebs = data.block_device_mappings()[0].ebs().unwrap();
     assert_eq!((ebs.snapshot_id(), ebs.volume_size()), (None, Some(9)));
