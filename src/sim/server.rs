@@ -72,3 +72,41 @@ async fn answer(
         Outcome::Silence => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::Credentials;
+    use aws_sdk_ssm::Client;
+    use aws_types::region::Region;
+
+    use super::*;
+    use crate::sim::faults::{Fault, FaultRule};
+    use crate::sim::fleet;
+
+    /// Over a socket, in real time: a lost reply is a broken connection, and the SDK asks again.
+    #[tokio::test]
+    async fn an_sdk_client_over_loopback() {
+        let account = fleet::parse(fleet::SAMPLE).unwrap().account(1000);
+        account.with_faults(|faults| {
+            faults.add(FaultRule::at("ssm:PutParameter", 0, 1, Fault::ReplyLost));
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(serve(account.clone(), listener));
+        let config = aws_sdk_ssm::Config::builder()
+            .behavior_version(aws_sdk_ssm::config::BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::for_tests())
+            .endpoint_url(endpoint)
+            .build();
+        let ssm = Client::from_conf(config);
+        let nodes = ssm.describe_instance_information().send().await.unwrap();
+        assert_eq!(nodes.instance_information_list().len(), 2);
+        let put = ssm.put_parameter().name("/once").value("v");
+        let put = put.r#type(aws_sdk_ssm::types::ParameterType::String);
+        let error = put.send().await.unwrap_err().into_service_error();
+        assert!(error.is_parameter_already_exists(), "{error:?}");
+        assert_eq!(account.calls().counts["ssm:PutParameter"], 2);
+        server.abort();
+    }
+}

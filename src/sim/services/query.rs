@@ -1,4 +1,4 @@
-//! What the Query services have in common: reading requests, pages, wildcards.
+//! What the services have in common: reading requests, pages, wildcards.
 
 use serde::de::DeserializeOwned;
 
@@ -24,9 +24,17 @@ pub(super) fn page<T>(
     token: Option<&str>,
     limit: usize,
 ) -> Result<(Vec<T>, Option<String>), ApiError> {
+    page_of(items.into_iter(), token, limit)
+}
+
+/// The same for items that are made as they are asked for.
+pub(super) fn page_of<T>(
+    items: impl Iterator<Item = (String, T)>,
+    token: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<T>, Option<String>), ApiError> {
     let seen = token.map(key_of).transpose()?;
     let mut rest = items
-        .into_iter()
         .skip_while(|(key, _)| seen.as_ref().is_some_and(|seen| key <= seen))
         .peekable();
     let (mut page, mut last) = (Vec::new(), None);

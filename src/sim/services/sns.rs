@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::sim::services::query;
 use crate::sim::wire::{ApiError, Call};
 use crate::sim::world::World;
 use crate::sim::world::topics::{Published, Sns, Subscription, Topic};
@@ -29,13 +30,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
 }
 
 fn read<T: DeserializeOwned>(call: &Call) -> Result<T, ApiError> {
-    call.params.read().map_err(|why| {
-        if why.contains("unknown field") {
-            ApiError::unsupported(format!("a parameter of sns:{}: {why}", call.operation))
-        } else {
-            invalid(why)
-        }
-    })
+    query::read(call, "InvalidParameter")
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -111,23 +106,10 @@ struct ListTopics {
     next_token: Option<String>,
 }
 
-fn page<T>(
-    items: impl Iterator<Item = T>,
-    token: Option<&str>,
-) -> Result<(Vec<T>, Option<String>), ApiError> {
-    let skip: usize = match token {
-        None => 0,
-        Some(token) => token.parse().map_err(|_| invalid("NextToken"))?,
-    };
-    let mut items = items.skip(skip);
-    let taken = items.by_ref().take(PAGE).collect();
-    let more = items.next().is_some();
-    Ok((taken, more.then(|| (skip + PAGE).to_string())))
-}
-
 fn list_topics(world: &World, request: ListTopics) -> Result<Value, ApiError> {
-    let topics = world.sns.topics.keys().map(|arn| json!({"TopicArn": arn}));
-    let (rows, token) = page(topics, request.next_token.as_deref())?;
+    let topics = world.sns.topics.keys();
+    let keyed = topics.map(|arn| (arn.clone(), json!({ "TopicArn": arn })));
+    let (rows, token) = query::page_of(keyed, request.next_token.as_deref(), PAGE)?;
     Ok(json!({"Topics": rows, "NextToken": token}))
 }
 
@@ -178,7 +160,7 @@ fn subscribe(world: &mut World, request: Subscribe) -> Result<Value, ApiError> {
 fn subscriptions(world: &mut World, request: OfTopic) -> Result<Value, ApiError> {
     let owner = world.account.clone();
     let topic = topic(world, &request.topic_arn)?;
-    let rows = topic.subscriptions.iter().map(|s| {
+    let row = |s: &Subscription| {
         json!({
             "SubscriptionArn": s.arn,
             "Owner": owner,
@@ -186,8 +168,11 @@ fn subscriptions(world: &mut World, request: OfTopic) -> Result<Value, ApiError>
             "Endpoint": s.endpoint,
             "TopicArn": request.topic_arn,
         })
-    });
-    let (rows, token) = page(rows, request.next_token.as_deref())?;
+    };
+    let keyed = (0_u64..)
+        .zip(&topic.subscriptions)
+        .map(|(n, s)| (format!("{n:020}"), row(s)));
+    let (rows, token) = query::page_of(keyed, request.next_token.as_deref(), PAGE)?;
     Ok(json!({"Subscriptions": rows, "NextToken": token}))
 }
 

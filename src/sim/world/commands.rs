@@ -26,10 +26,10 @@ pub struct Ssm {
     pub documents: BTreeMap<String, Document>,
     /// Commands by id.
     pub commands: BTreeMap<String, Command>,
-    /// Command ids in the order they were sent.
-    pub sent: Vec<String>,
-    /// Command ids by instance, in the order they were sent.
-    pub sent_to: BTreeMap<String, Vec<String>>,
+    /// Command ids by the order they were sent in.
+    pub sent: BTreeMap<u64, String>,
+    /// The same for each instance.
+    pub sent_to: BTreeMap<String, BTreeMap<u64, String>>,
     /// Commands that are not over yet, by instance.
     open: BTreeMap<String, BTreeSet<String>>,
     /// The last patch operation on each instance that had one.
@@ -43,7 +43,7 @@ impl Default for Ssm {
         Self {
             documents: documents::built_in(),
             commands: BTreeMap::new(),
-            sent: Vec::new(),
+            sent: BTreeMap::new(),
             sent_to: BTreeMap::new(),
             open: BTreeMap::new(),
             patch_records: BTreeMap::new(),
@@ -139,6 +139,8 @@ impl Work {
 pub struct Command {
     /// 36 characters.
     pub id: String,
+    /// Its place among all commands.
+    pub sequence: u64,
     /// The document's name.
     pub document: String,
     /// The document's version as asked for.
@@ -333,8 +335,9 @@ impl End {
     }
 }
 
-/// Sends a checked command to its nodes. `wrong_platform` are those that its document is not for.
+/// Sends a checked command to its nodes, and gives it its sequence. `wrong_platform` are those that its document is not for.
 pub fn send(world: &mut World, mut command: Command, nodes: &[String], wrong_platform: &[String]) {
+    command.sequence = world.ssm.sent.len() as u64;
     for instance in nodes {
         let key = InvocationKey {
             command: command.id.clone(),
@@ -345,7 +348,7 @@ pub fn send(world: &mut World, mut command: Command, nodes: &[String], wrong_pla
         ssm.sent_to
             .entry(instance.clone())
             .or_default()
-            .push(command.id.clone());
+            .insert(command.sequence, command.id.clone());
         if wrong_platform.contains(instance) {
             invocation.status = Status::InvalidPlatform;
             invocation.finished_at = Some(world.now);
@@ -364,7 +367,7 @@ pub fn send(world: &mut World, mut command: Command, nodes: &[String], wrong_pla
         }
         command.invocations.insert(instance.clone(), invocation);
     }
-    world.ssm.sent.push(command.id.clone());
+    world.ssm.sent.insert(command.sequence, command.id.clone());
     world.ssm.commands.insert(command.id.clone(), command);
 }
 

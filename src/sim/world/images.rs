@@ -375,6 +375,16 @@ pub fn not_found(ids: &[&str]) -> ApiError {
 
 /// The image that a launch template's ImageId means: itself, or what a `resolve:ssm:` alias holds.
 /// An alias that cannot be resolved is `None`.
-pub fn resolve_alias(_world: &World, image: &str) -> Option<String> {
-    (!image.starts_with("resolve:ssm:")).then(|| image.to_owned())
+pub fn resolve_alias(world: &World, image: &str) -> Option<String> {
+    let Some(alias) = image.strip_prefix("resolve:ssm:") else {
+        return Some(image.to_owned());
+    };
+    // By name or by ARN, whose own part of the name has lost its first slash.
+    let name = match alias.split_once(":parameter/") {
+        Some((_, name)) if name.contains('/') => format!("/{name}"),
+        Some((_, name)) => name.to_owned(),
+        None => alias.to_owned(),
+    };
+    let found = world.ssm.parameters.find(&name).ok()?;
+    Some(found.value.clone())
 }

@@ -66,7 +66,27 @@ pub struct Put {
     pub tags: BTreeMap<String, String>,
 }
 
+/// The answer to a parameter that is not there.
+pub fn not_found(name: &str) -> ApiError {
+    ApiError::new("ParameterNotFound", format!("Parameter {name} not found."))
+}
+
 impl Parameters {
+    /// Finds `name` or `name:version`; only the present version is kept.
+    pub fn find(&self, name: &str) -> Result<&Parameter, ApiError> {
+        let (bare, version) = name
+            .split_once(':')
+            .map_or((name, None), |(n, v)| (n, Some(v)));
+        let found = self.by_name.get(bare).ok_or_else(|| not_found(name))?;
+        match version {
+            Some(v) if v != found.version.to_string() => Err(ApiError::new(
+                "ParameterVersionNotFound",
+                format!("Systems Manager could not find version {v} of {bare}."),
+            )),
+            _ => Ok(found),
+        }
+    }
+
     /// Creates or changes a parameter, all or nothing; answers its version and tier.
     pub fn put(&mut self, put: Put, now: DateTime<Utc>) -> Result<(i64, String), ApiError> {
         check_name(&put.name)?;

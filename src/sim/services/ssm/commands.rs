@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::nodes::{registered, registration};
-use super::{KeyValues, Page, invalid, time};
+use super::{KeyValues, invalid, size, time};
+use crate::sim::services::query;
 use crate::sim::wire::ApiError;
 use crate::sim::world::commands::{self, Command, Work};
 use crate::sim::world::documents::Document;
@@ -106,6 +107,7 @@ pub(super) fn send(world: &mut World, request: Send) -> Result<Value, ApiError> 
     check_concurrency(&request, nodes.len())?;
     let command = Command {
         id: world.new_uuid(),
+        sequence: 0, // given when it is sent
         document: document.name.clone(),
         document_version: version.to_owned(),
         work: Work::of(&document, &request.parameters),
@@ -259,12 +261,7 @@ pub(super) fn cancel(world: &mut World, request: Cancel) -> Result<Value, ApiErr
 }
 
 pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
-    let page = Page::new(
-        request.max_results,
-        (1, 50),
-        50,
-        request.next_token.as_deref(),
-    )?;
+    let limit = size(request.max_results, (1, 50), 50)?;
     let ids = candidates(
         world,
         request.command_id.as_deref(),
@@ -277,9 +274,16 @@ pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
         .filter(|c| {
             let (status, details) = c.status();
             filters.status_is(status, details)
-        });
-    let (rows, token) = page.take(found.map(row));
+        })
+        .map(|c| (newest_first(c), c));
+    let (page, token) = query::page_of(found, request.next_token.as_deref(), limit)?;
+    let rows: Vec<Value> = page.into_iter().map(row).collect();
     Ok(json!({"Commands": rows, "NextToken": token}))
+}
+
+/// A key by which the newest command is the first.
+pub(super) fn newest_first(command: &Command) -> String {
+    format!("{:020}", u64::MAX - command.sequence)
 }
 
 /// The ids of the commands in question, newest first.
@@ -305,11 +309,10 @@ pub(super) fn candidates<'w>(
                 .ssm
                 .sent_to
                 .get(instance)
-                .map_or(&[][..], Vec::as_slice)
-                .iter()
-                .rev(),
+                .into_iter()
+                .flat_map(|sent| sent.values().rev()),
         ),
-        (None, None) => Box::new(world.ssm.sent.iter().rev()),
+        (None, None) => Box::new(world.ssm.sent.values().rev()),
     })
 }
 

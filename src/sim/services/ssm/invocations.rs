@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Page;
-use super::commands::{Filter, Filters, candidates, check_id};
+use super::commands::{Filter, Filters, candidates, check_id, newest_first};
+use super::size;
+use crate::sim::services::query;
 use crate::sim::wire::ApiError;
 use crate::sim::world::commands::{Command, Invocation, Status};
 use crate::sim::world::documents::Document;
@@ -39,12 +40,7 @@ pub(super) struct Get {
 }
 
 pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
-    let page = Page::new(
-        request.max_results,
-        (1, 50),
-        50,
-        request.next_token.as_deref(),
-    )?;
+    let limit = size(request.max_results, (1, 50), 50)?;
     let ids = candidates(
         world,
         request.command_id.as_deref(),
@@ -58,8 +54,12 @@ pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
         .flat_map(|c| c.invocations.iter().map(move |(id, i)| (c, id, i)))
         .filter(|(_, id, _)| only.is_none_or(|o| o == *id))
         .filter(|(_, _, i)| filters.status_is(i.status.name(), i.status.details()));
-    let (rows, token) =
-        page.take(found.map(|(c, id, i)| invocation_row(world, c, id, i, request.details)));
+    let keyed = found.map(|(c, id, i)| (format!("{} {id}", newest_first(c)), (c, id, i)));
+    let (page, token) = query::page_of(keyed, request.next_token.as_deref(), limit)?;
+    let rows: Vec<Value> = page
+        .into_iter()
+        .map(|(c, id, i)| invocation_row(world, c, id, i, request.details))
+        .collect();
     Ok(json!({"CommandInvocations": rows, "NextToken": token}))
 }
 

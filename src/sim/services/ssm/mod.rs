@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::sim::services::query;
 use crate::sim::wire::{ApiError, Call};
 use crate::sim::world::World;
 
@@ -42,15 +43,8 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
 #[cfg(test)]
 mod tests;
 
-/// Reads a request. A parameter that nobody modelled is the simulator's fault, a wrong one the caller's.
 fn read<T: DeserializeOwned>(call: &Call) -> Result<T, ApiError> {
-    call.params.read().map_err(|why| {
-        if why.contains("unknown field") {
-            ApiError::unsupported(format!("a parameter of ssm:{}: {why}", call.operation))
-        } else {
-            invalid(why)
-        }
-    })
+    query::read(call, "ValidationException")
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -65,50 +59,16 @@ struct KeyValues {
     values: Vec<String>,
 }
 
-/// One page of an answer: how many items at most, and how many came before.
-struct Page {
-    skip: usize,
-    size: usize,
-}
-
-impl Page {
-    /// Reads the paging parameters; the page size must lie in `range`.
-    fn new(
-        size: Option<i64>,
-        range: (i64, i64),
-        default: usize,
-        token: Option<&str>,
-    ) -> Result<Self, ApiError> {
-        let size = match size {
-            None => default,
-            Some(n) if (range.0..=range.1).contains(&n) => usize::try_from(n).unwrap_or(default),
-            Some(n) => {
-                return Err(invalid(format!(
-                    "1 validation error detected: Value '{n}' at 'maxResults' failed to satisfy \
-                     constraint: expected {} to {}",
-                    range.0, range.1
-                )));
-            }
-        };
-        let skip = match token {
-            None => 0,
-            Some(token) => token
-                .strip_prefix("AAEAA-")
-                .and_then(|n| n.parse().ok())
-                .ok_or_else(|| {
-                    ApiError::new("InvalidNextToken", "The specified token isn't valid.")
-                })?,
-        };
-        Ok(Self { skip, size })
-    }
-
-    /// Takes this page's items, and the next page's token if there is more.
-    fn take<T>(&self, items: impl Iterator<Item = T>) -> (Vec<T>, Option<String>) {
-        let mut items = items.skip(self.skip);
-        let taken: Vec<T> = items.by_ref().take(self.size).collect();
-        let more = items.next().is_some();
-        let token = more.then(|| format!("AAEAA-{}", self.skip + self.size));
-        (taken, token)
+/// The page size asked for, which must lie in `range`.
+fn size(asked: Option<i64>, range: (i64, i64), default: usize) -> Result<usize, ApiError> {
+    match asked {
+        None => Ok(default),
+        Some(n) if (range.0..=range.1).contains(&n) => Ok(usize::try_from(n).unwrap_or(default)),
+        Some(n) => Err(invalid(format!(
+            "1 validation error detected: Value '{n}' at 'maxResults' failed to satisfy \
+             constraint: expected {} to {}",
+            range.0, range.1
+        ))),
     }
 }
 

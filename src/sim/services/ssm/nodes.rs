@@ -1,9 +1,12 @@
 //! DescribeInstanceInformation.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{KeyValues, Page, invalid};
+use super::{KeyValues, invalid, size};
+use crate::sim::services::query;
 use crate::sim::wire::ApiError;
 use crate::sim::world::instance::{Agent, Instance, InstanceState};
 use crate::sim::world::{World, epoch};
@@ -29,18 +32,21 @@ struct LegacyFilter {
     value_set: Vec<String>,
 }
 
+/// A registered node.
+type Node<'w> = (&'w Instance, &'w Agent);
+
 /// Every node that the service shows: registered and running.
-pub(super) fn registered(world: &World) -> impl Iterator<Item = (&Instance, &Agent)> {
+pub(super) fn registered(world: &World) -> impl Iterator<Item = Node<'_>> {
     world.instances.values().filter_map(registration)
 }
 
 /// The registration of an instance that the service shows.
-pub(super) fn registration(instance: &Instance) -> Option<(&Instance, &Agent)> {
+pub(super) fn registration(instance: &Instance) -> Option<Node<'_>> {
     let agent = instance.agent.as_ref()?;
     (instance.state == InstanceState::Running).then_some((instance, agent))
 }
 
-pub(super) fn describe(world: &World, request: Describe) -> Result<Value, ApiError> {
+pub(super) fn describe<'w>(world: &'w World, request: Describe) -> Result<Value, ApiError> {
     if !request.filters.is_empty() && !request.instance_information_filter_list.is_empty() {
         return Err(invalid(
             "Filters and InstanceInformationFilterList cannot be used together.",
@@ -57,30 +63,22 @@ pub(super) fn describe(world: &World, request: Describe) -> Result<Value, ApiErr
             }),
     );
     check(&filters)?;
-    let page = Page::new(
-        request.max_results,
-        (5, 50),
-        10,
-        request.next_token.as_deref(),
-    )?;
+    let limit = size(request.max_results, (5, 50), 10)?;
+    let keyed = |node: Node<'w>| (node.0.id.clone(), node);
+    let passes = |node: &Node<'w>| filters.iter().all(|f| matches(world, f, node));
+    let token = request.next_token.as_deref();
     // The usual question names its instances: look those up rather than walk through all.
-    let (rows, token) = match filters.iter().find(|f| f.key == "InstanceIds") {
+    let (nodes, token) = match filters.iter().find(|f| f.key == "InstanceIds") {
         Some(ids) => {
-            let mut ids = ids.values.clone();
-            ids.sort();
-            ids.dedup();
+            let ids: BTreeSet<&String> = ids.values.iter().collect();
             let nodes = ids
-                .iter()
-                .filter_map(|id| world.instances.get(id).and_then(registration))
-                .filter(|node| filters.iter().all(|f| matches(world, f, node)));
-            page.take(nodes.map(|node| row(world, node)))
+                .into_iter()
+                .filter_map(|id| world.instances.get(id).and_then(registration));
+            query::page_of(nodes.filter(passes).map(keyed), token, limit)?
         }
-        None => page.take(
-            registered(world)
-                .filter(|node| filters.iter().all(|f| matches(world, f, node)))
-                .map(|node| row(world, node)),
-        ),
+        None => query::page_of(registered(world).filter(passes).map(keyed), token, limit)?,
     };
+    let rows: Vec<Value> = nodes.into_iter().map(|node| row(world, node)).collect();
     Ok(json!({"InstanceInformationList": rows, "NextToken": token}))
 }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{KeyValues, Page, invalid};
+use super::{KeyValues, invalid, size};
+use crate::sim::services::query;
 use crate::sim::wire::ApiError;
-use crate::sim::world::parameters::{Parameter, Put};
+use crate::sim::world::parameters::{Parameter, Put, not_found};
 use crate::sim::world::{World, epoch};
 
 #[derive(Debug, Deserialize)]
@@ -111,32 +112,8 @@ pub(super) fn put(world: &mut World, request: PutRequest) -> Result<Value, ApiEr
     Ok(json!({"Version": version, "Tier": tier}))
 }
 
-fn not_found(name: &str) -> ApiError {
-    ApiError::new("ParameterNotFound", format!("Parameter {name} not found."))
-}
-
-/// Finds `name` or `name:version`; only the present version is kept.
-fn find<'w>(world: &'w World, name: &str) -> Result<&'w Parameter, ApiError> {
-    let (bare, version) = name
-        .split_once(':')
-        .map_or((name, None), |(n, v)| (n, Some(v)));
-    let found = world
-        .ssm
-        .parameters
-        .by_name
-        .get(bare)
-        .ok_or_else(|| not_found(name))?;
-    match version {
-        Some(v) if v != found.version.to_string() => Err(ApiError::new(
-            "ParameterVersionNotFound",
-            format!("Systems Manager could not find version {v} of {bare}."),
-        )),
-        _ => Ok(found),
-    }
-}
-
 pub(super) fn get(world: &World, request: Get) -> Result<Value, ApiError> {
-    let found = find(world, &request.name)?;
+    let found = world.ssm.parameters.find(&request.name)?;
     Ok(json!({"Parameter": value_row(world, found)}))
 }
 
@@ -144,7 +121,7 @@ pub(super) fn get_many(world: &World, request: Names) -> Result<Value, ApiError>
     check_count(request.names.len())?;
     let (mut rows, mut unknown) = (Vec::new(), Vec::new());
     for name in request.names {
-        match find(world, &name) {
+        match world.ssm.parameters.find(&name) {
             Ok(found) => rows.push(value_row(world, found)),
             Err(_) => unknown.push(name),
         }
@@ -164,12 +141,7 @@ fn check_count(names: usize) -> Result<(), ApiError> {
 }
 
 pub(super) fn by_path(world: &World, request: ByPath) -> Result<Value, ApiError> {
-    let page = Page::new(
-        request.max_results,
-        (1, 10),
-        10,
-        request.next_token.as_deref(),
-    )?;
+    let limit = size(request.max_results, (1, 10), 10)?;
     if !request.path.starts_with('/') {
         return Err(invalid(format!(
             "The parameter doesn't meet the parameter name requirements. The parameter name must \
@@ -180,7 +152,9 @@ pub(super) fn by_path(world: &World, request: ByPath) -> Result<Value, ApiError>
     let filters = Matcher::all(&request.parameter_filters)?;
     let found = under(world, &request.path, request.recursive)
         .filter(|p| filters.iter().all(|f| f.matches(p)));
-    let (rows, token) = page.take(found.map(|p| value_row(world, p)));
+    let keyed = found.map(|p| (p.name.clone(), p));
+    let (page, token) = query::page_of(keyed, request.next_token.as_deref(), limit)?;
+    let rows: Vec<Value> = page.into_iter().map(|p| value_row(world, p)).collect();
     Ok(json!({"Parameters": rows, "NextToken": token}))
 }
 
@@ -275,12 +249,7 @@ fn below<'n>(name: &'n str, path: &str) -> Option<&'n str> {
 }
 
 pub(super) fn describe(world: &World, request: Describe) -> Result<Value, ApiError> {
-    let page = Page::new(
-        request.max_results,
-        (1, 50),
-        50,
-        request.next_token.as_deref(),
-    )?;
+    let limit = size(request.max_results, (1, 50), 50)?;
     if !request.filters.is_empty() && !request.parameter_filters.is_empty() {
         return Err(invalid(
             "You can use either Filters or ParameterFilters in a single request.",
@@ -296,7 +265,9 @@ pub(super) fn describe(world: &World, request: Describe) -> Result<Value, ApiErr
         .by_name
         .values()
         .filter(|p| filters.iter().all(|f| f.matches(p)));
-    let (rows, token) = page.take(found.map(|p| describe_row(world, p)));
+    let keyed = found.map(|p| (p.name.clone(), p));
+    let (page, token) = query::page_of(keyed, request.next_token.as_deref(), limit)?;
+    let rows: Vec<Value> = page.into_iter().map(|p| describe_row(world, p)).collect();
     Ok(json!({"Parameters": rows, "NextToken": token}))
 }
 

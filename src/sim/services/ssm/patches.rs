@@ -1,9 +1,12 @@
 //! DescribeInstancePatchStates and DescribeInstancePatches.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{KeyValues, Page, invalid};
+use super::{KeyValues, invalid, size};
+use crate::sim::services::query;
 use crate::sim::wire::ApiError;
 use crate::sim::world::patching::{PatchRecord, PatchState, RebootOption};
 use crate::sim::world::{World, epoch};
@@ -33,17 +36,20 @@ pub(super) fn states(world: &World, request: States) -> Result<Value, ApiError> 
             "InstanceIds: expected 1 to 50, found {asked}"
         )));
     }
-    let page = Page::new(
-        request.max_results,
-        (10, 100),
-        100,
-        request.next_token.as_deref(),
-    )?;
+    let limit = size(request.max_results, (10, 100), 100)?;
     let records = request
         .instance_ids
         .iter()
         .filter_map(|id| world.ssm.patch_records.get_key_value(id));
-    let (rows, token) = page.take(records.map(|(id, record)| state_row(world, id, record)));
+    let asked = records.collect::<BTreeMap<_, _>>();
+    let keyed = asked
+        .into_iter()
+        .map(|(id, record)| (id.clone(), (id, record)));
+    let (page, token) = query::page_of(keyed, request.next_token.as_deref(), limit)?;
+    let rows: Vec<Value> = page
+        .into_iter()
+        .map(|(id, record)| state_row(world, id, record))
+        .collect();
     Ok(json!({"InstancePatchStates": rows, "NextToken": token}))
 }
 
@@ -89,12 +95,7 @@ fn state_row(world: &World, id: &str, record: &PatchRecord) -> Value {
 }
 
 pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
-    let page = Page::new(
-        request.max_results,
-        (10, 100),
-        50,
-        request.next_token.as_deref(),
-    )?;
+    let limit = size(request.max_results, (10, 100), 50)?;
     for filter in &request.filters {
         if !["Classification", "KBId", "Severity", "State"].contains(&filter.key.as_str()) {
             return Err(ApiError::new(
@@ -103,7 +104,7 @@ pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
             ));
         }
     }
-    let keeps = |(id, state, _): &&(String, PatchState, Option<i64>)| {
+    let keeps = |(id, state, _): &(String, PatchState, Option<i64>)| {
         request.filters.iter().all(|f| {
             let value = match f.key.as_str() {
                 "Classification" => CLASSIFICATION,
@@ -119,7 +120,12 @@ pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
         .patch_records
         .get(&request.instance_id)
         .map_or(&[][..], |r| r.patches.as_slice());
-    let (rows, token) = page.take(patches.iter().filter(keeps).map(patch_row));
+    let keyed = (0_u64..)
+        .zip(patches)
+        .filter(|(_, p)| keeps(p))
+        .map(|(n, patch)| (format!("{n:020}"), patch));
+    let (page, token) = query::page_of(keyed, request.next_token.as_deref(), limit)?;
+    let rows: Vec<Value> = page.into_iter().map(patch_row).collect();
     Ok(json!({"Patches": rows, "NextToken": token}))
 }
 
