@@ -63,7 +63,7 @@ def groups_are_found_and_paged():
     equal(named("--filters", PATCH_TAG, "--page-size", "2"), tagged, "by pages of two")
     first = groups("--max-items", "3")
     second = groups("--max-items", "10", "--starting-token", first["NextToken"])
-    equal([len(page["AutoScalingGroups"]) for page in (first, second)], [3, 4], "three items, then the rest")
+    equal([len(page["AutoScalingGroups"]) for page in (first, second)], [3, 5], "three items, then the rest")
 
 
 def a_group_is_changed_and_wakes():

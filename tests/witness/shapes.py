@@ -228,21 +228,23 @@ def _required(shape, seen, path):
             yield f"{path}: the model requires {name}"
 
 
+# The model says MISSING, the service says Missing (see the samples in AWS's CLI reference).
+SPELT_OTHERWISE = {"PatchComplianceDataState"}
+
+
 def _string(shape, text, path):
     if shape.enum and text not in shape.enum:
-        yield f"{path}: {text!r} is none of {shape.enum}"
-    yield from _length(shape, len(text), path)
-
-
-def _length(shape, length, path):
+        spelt = [value.replace("_", "").lower() for value in shape.enum]
+        if shape.name not in SPELT_OTHERWISE or text.lower() not in spelt:
+            yield f"{path}: {text!r} is none of {shape.enum}"
     least = shape.metadata.get("min")
-    if least is not None and length < least:
-        yield f"{path}: length {length}, the model allows {least} or more"
-    yield from _most(shape, length, path)
+    if least is not None and 0 < len(text) < least:
+        yield f"{path}: length {len(text)}, the model allows {least} or more"
+    yield from _most(shape, len(text), path)
 
 
 def _most(shape, length, path):
-    # AWS answers with empty lists whose shape, shared with a request, demands a member.
+    # No minimum here: AWS answers with empty texts and lists whose shapes, shared with requests, want more.
     most = shape.metadata.get("max")
     if most is not None and length > most:
         yield f"{path}: length {length}, the model allows {most} or less"

@@ -73,6 +73,15 @@ def refused(code, call, **arguments):
     raise AssertionError(f"expected {code}, found the answer {answer!r}")
 
 
+def answered(not_yet, call, **arguments):
+    """The call's answer, or None for an error of this code."""
+    try:
+        return call(**arguments)
+    except ClientError as error:
+        equal(error.response["Error"]["Code"], not_yet, f"error code ({error})")
+        return None
+
+
 def until(probe, what):
     """Asks until the probe answers something true, which is returned."""
     deadline = time.monotonic() + PATIENCE_SECONDS
