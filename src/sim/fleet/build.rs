@@ -8,10 +8,9 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Fleet;
-use super::file::{
-    ActionName, EventFile, GroupFile, HookFile, ImageFile, MixedFile, Patches, Platform,
-    ResultName, TemplateFile, TransitionName, VersionFile, VersionName,
-};
+use super::file::{ImageFile, Patches, Platform, TemplateFile, VersionFile, VersionName};
+use super::file_event::{ActionName, EventFile};
+use super::file_group::{GroupFile, HookFile, MixedFile, ResultName, TransitionName};
 use crate::sim::world::behaviour::Behaviour;
 use crate::sim::world::groups::{
     AlarmPolicy, GroupTag, InstancesDistribution, LaunchConfiguration, LaunchSource, LifecycleHook,
@@ -317,8 +316,12 @@ fn mixed_policy(names: &Names, file: &MixedFile) -> MixedPolicy {
     }
 }
 
+/// Releases that made-up patches belong to: what is installed is older than what is missing.
+const OLD_RELEASE: usize = 2;
+const NEW_RELEASE: usize = 3;
+
 /// Patch names that look like those of the platform.
-fn patch_names(patches: &Patches, platform: Platform) -> Vec<String> {
+fn patch_names(patches: &Patches, platform: Platform, release: usize) -> Vec<String> {
     const PACKAGES: [&str; 8] = [
         "openssl",
         "kernel",
@@ -330,10 +333,14 @@ fn patch_names(patches: &Patches, platform: Platform) -> Vec<String> {
         "expat",
     ];
     let name = |n: usize| match platform {
-        Platform::Windows => format!("KB50{:05}", 31_000 + n * 37),
+        Platform::Windows => format!("KB50{:05}", release * 10_000 + n * 37),
         Platform::Linux => {
             let (package, round) = (PACKAGES[n % PACKAGES.len()], n / PACKAGES.len());
-            format!("{package}.x86_64:0:2.{}-{}.amzn2023", round + 1, 10 + n)
+            format!(
+                "{package}.x86_64:0:{release}.{}-{}.amzn2023",
+                round + 1,
+                10 + n
+            )
         }
     };
     match patches {
@@ -346,8 +353,8 @@ fn put_image(world: &mut World, names: &Names, file: &ImageFile, start: DateTime
     let id = names.image(&file.name);
     let made_at = start - TimeDelta::days(file.age_days);
     let guest = Guest {
-        missing: patch_names(&file.missing, file.platform),
-        installed: patch_names(&file.installed, file.platform)
+        missing: patch_names(&file.missing, file.platform, NEW_RELEASE),
+        installed: patch_names(&file.installed, file.platform, OLD_RELEASE)
             .into_iter()
             .map(|patch| (patch, made_at.timestamp()))
             .collect(),

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use super::file::{
-    ActionName, BehaviourFile, EventFile, FaultFile, FaultName, GroupFile, HookFile, MixedFile,
-    TemplateFile, VersionName,
-};
+use super::file::{TemplateFile, VersionName};
+use super::file_event::{ActionName, EventFile, FaultFile, FaultName};
+use super::file_group::{BehaviourFile, GroupFile, HookFile, MixedFile};
 use super::{Fleet, FleetError, Placed, stamp};
 use crate::sim::world::behaviour::Spread;
 use crate::sim::world::groups::PROCESSES;

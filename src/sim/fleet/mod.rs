@@ -6,6 +6,8 @@
 mod build;
 mod check;
 mod file;
+mod file_event;
+mod file_group;
 mod stamp;
 
 use std::time::Duration;
@@ -17,10 +19,9 @@ use super::Account;
 use super::faults::{Fault, FaultRule};
 use super::wire::ApiError;
 use crate::clock::Clock;
-use file::{
-    DocumentFile, EventFile, FaultFile, FaultName, FleetFile, GroupFile, ImageFile, ParameterFile,
-    TemplateFile, TopicFile,
-};
+use file::{DocumentFile, FleetFile, ImageFile, ParameterFile, TemplateFile, TopicFile};
+use file_event::{EventFile, FaultFile, FaultName};
+use file_group::GroupFile;
 
 /// The built-in sample fleet.
 pub const SAMPLE: &str = include_str!("../../../fleets/sample.toml");

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::file::{GroupFile, ImageFile, TemplateFile};
+use super::file::{ImageFile, TemplateFile};
+use super::file_group::GroupFile;
 use super::{Fleet, Placed};
 
 /// Where the copy's number goes in a group's name.

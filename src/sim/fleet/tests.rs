@@ -1,8 +1,11 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::sim::world::World;
+use crate::sim::world::images::{self, NewImage};
 use crate::sim::world::instance::InstanceState;
-use crate::sim::world::rivals::Action;
+use crate::sim::world::rivals::{self, Action, Trigger};
+use crate::sim::world::scaling::sizes::{self, Sizes};
 
 fn error(text: &str) -> String {
     parse(text).unwrap_err().to_string()
@@ -91,15 +94,18 @@ fn the_example_shows_every_key() {
     check("version", fields::of::<file::VersionFile>());
     check("block device", fields::of::<file::BlockDeviceFile>());
     check("group", fields::of::<GroupFile>());
-    check("mixed", fields::of::<file::MixedFile>());
-    check("override", fields::of::<file::OverrideFile>());
-    check("configuration", fields::of::<file::ConfigurationFile>());
-    check("action", fields::of::<file::ActionFile>());
-    check("hook", fields::of::<file::HookFile>());
-    check("warm pool", fields::of::<file::WarmPoolFile>());
-    check("refresh", fields::of::<file::RefreshFile>());
-    check("alarm", fields::of::<file::AlarmFile>());
-    check("behaviour", fields::of::<file::BehaviourFile>());
+    check("mixed", fields::of::<file_group::MixedFile>());
+    check("override", fields::of::<file_group::OverrideFile>());
+    check(
+        "configuration",
+        fields::of::<file_group::ConfigurationFile>(),
+    );
+    check("action", fields::of::<file_group::ActionFile>());
+    check("hook", fields::of::<file_group::HookFile>());
+    check("warm pool", fields::of::<file_group::WarmPoolFile>());
+    check("refresh", fields::of::<file_group::RefreshFile>());
+    check("alarm", fields::of::<file_group::AlarmFile>());
+    check("behaviour", fields::of::<file_group::BehaviourFile>());
     check("topic", fields::of::<TopicFile>());
     check("parameter", fields::of::<ParameterFile>());
     check("document", fields::of::<DocumentFile>());
@@ -194,6 +200,70 @@ fn others_act_at_their_time() {
     assert_eq!(world.groups["g"].desired, 1);
     let expected = Action::SetCapacity("g".into(), None, None, Some(1));
     assert_eq!(world.rivals.done[1].action, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn others_act_right_after_a_call() {
+    let text = format!(
+        "{HEAD}[[groups]]\nname = \"g\"\nmax = 2\ntemplate = \"t\"\n\
+         [[events]]\non_call = \"ssm:PutParameter\"\nmentions = \"/mark\"\nnth = 2\n\
+         action = \"new-template-version\"\ngroup = \"g\"\nimage = \"a\"\n"
+    );
+    let account = parse(&text).unwrap().account(1);
+    let ssm = aws_sdk_ssm::Client::new(&crate::sim::sdk::sdk_config(&account, "rivals"));
+    for (name, latest) in [
+        ("/mark/1", 1),
+        ("/other", 1),
+        ("/mark/2", 2),
+        ("/mark/3", 2),
+    ] {
+        let put = ssm.put_parameter().name(name).value("v");
+        let put = put.r#type(aws_sdk_ssm::types::ParameterType::String);
+        put.send().await.unwrap();
+        let found = account.with_world(|w| w.templates.values().next().unwrap().latest);
+        assert_eq!(found, latest, "{name}");
+    }
+}
+
+/// The sample's group whose canary never comes up: its old image boots well, patched too.
+#[test]
+fn what_is_baked_carries_its_patches_and_its_canary_fails() {
+    let mut world = parse(SAMPLE).unwrap().build();
+    let name = "edge-cache";
+    let later = |world: &mut World, minutes| {
+        world.advance_to(world.now + chrono::TimeDelta::minutes(minutes));
+    };
+    let one = Sizes {
+        desired: Some(1),
+        ..Sizes::default()
+    };
+    sizes::set(&mut world, name, one, "").unwrap();
+    later(&mut world, 5);
+    let build = world.groups[name].members.keys().next().unwrap().clone();
+    assert!(world.instances[&build].agent.is_some());
+    let missing = std::mem::take(&mut world.instances.get_mut(&build).unwrap().guest.missing);
+    assert_eq!(missing.len(), 7);
+    let new = NewImage {
+        instance: build.clone(),
+        name: "baked".into(),
+        no_reboot: true,
+        ..NewImage::default()
+    };
+    let image = images::create(&mut world, new).unwrap();
+    later(&mut world, 15);
+    let now = Trigger::At(world.now);
+    let deploy = Action::NewTemplateVersion(name.into(), image);
+    rivals::plan(&mut world, now.clone(), deploy);
+    let point = Action::PointAtVersion(name.into(), "2".into());
+    rivals::plan(&mut world, now.clone(), point);
+    let end = Action::TerminateInstances(name.into());
+    rivals::plan(&mut world, now, end);
+    later(&mut world, 15);
+    assert!(world.rivals.done.iter().all(|d| d.refused.is_none()));
+    let canary = world.groups[name].members.keys().next().unwrap();
+    let canary = &world.instances[canary];
+    assert_eq!(canary.state, InstanceState::Running);
+    assert!(canary.guest.missing.is_empty() && canary.agent.is_none());
 }
 
 /// The keys of a table, asked of serde.

@@ -357,4 +357,16 @@ mod tests {
         ];
         assert_eq!(ask(&mut world, &form).unwrap_err().code, "NotFound");
     }
+    #[tokio::test(start_paused = true)]
+    async fn the_sdk_reads_a_topic_with_its_attributes() {
+        let account = crate::sim::fleet::parse(crate::sim::fleet::SAMPLE)
+            .unwrap()
+            .account(1);
+        let sns = aws_sdk_sns::Client::new(&crate::sim::sdk::sdk_config(&account, "sns"));
+        let topics = sns.list_topics().send().await.unwrap();
+        let arn = topics.topics()[0].topic_arn().unwrap();
+        let read = sns.get_topic_attributes().topic_arn(arn).send().await;
+        let read = read.unwrap();
+        assert_eq!(read.attributes().unwrap()["Owner"], "123456789012");
+    }
 }

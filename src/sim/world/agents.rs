@@ -3,9 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::behaviour::Failure;
-use super::commands::{self, SsmEvent};
+use super::commands::SsmEvent;
 use super::instance::{Agent, InstanceState};
-use super::{Event, World, scaling};
+use super::{Event, World, running, scaling};
 
 /// The agent's heartbeat.
 const HEARTBEAT: TimeDelta = TimeDelta::minutes(5);
@@ -54,7 +54,7 @@ pub fn on_instance_running(world: &mut World, id: &str) {
 
 /// An instance stops running: the service no longer shows it, and open commands end.
 pub fn on_instance_gone(world: &mut World, id: &str) {
-    commands::abandon(world, id);
+    running::abandon(world, id);
     let Some(instance) = world.instances.get_mut(id) else {
         return;
     };
@@ -96,7 +96,7 @@ pub fn reboot_guest(world: &mut World, id: &str) {
     {
         agent.last_ping = agent.pinged_at(now);
         agent.away_until = Some(until);
-        commands::interrupt(world, id);
+        running::interrupt(world, id);
     }
     scaling::instance_rebooting(world, id, until);
     if until < DateTime::<Utc>::MAX_UTC {
@@ -136,6 +136,6 @@ pub(super) fn back(world: &mut World, id: &str) {
     if agent.away_until.is_some_and(|until| until <= now) {
         agent.away_until = None;
         agent.last_ping = now;
-        commands::resume(world, id);
+        running::resume(world, id);
     }
 }

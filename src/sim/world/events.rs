@@ -5,8 +5,8 @@ use std::collections::BinaryHeap;
 
 use chrono::{DateTime, Utc};
 
-use super::commands::{self, SsmEvent};
-use super::{World, images, instance, rivals, scaling};
+use super::commands::SsmEvent;
+use super::{World, images, instance, rivals, running, scaling};
 
 /// Something that happens by itself. Each event checks when it happens whether it still applies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,7 +73,7 @@ impl EventQueue {
 /// Lets one event happen.
 pub(super) fn happen(world: &mut World, event: Event) {
     match event {
-        Event::Ssm(event) => commands::happen(world, event),
+        Event::Ssm(event) => running::happen(world, event),
         Event::Rival(number) => rivals::act(world, number),
         Event::InstanceRunning(id) => world.instance_started(&id),
         Event::InstanceStopped(id) => instance::stopped(world, &id),

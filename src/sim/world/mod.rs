@@ -14,6 +14,7 @@ pub mod instance;
 pub mod parameters;
 pub mod patching;
 pub mod rivals;
+pub mod running;
 pub mod scaling;
 pub mod schedule;
 pub mod templates;

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::World;
 use super::behaviour::Failure;
-use super::commands::{End, InvocationKey, Status, Work};
+use super::commands::{InvocationKey, Status, Work};
 use super::instance::Guest;
+use super::running::End;
 
 /// Two patch operations met on one node.
 pub(super) const EXIT_COLLISION: i32 = 152;

@@ -1,32 +1,18 @@
 //! Through the real SDK client, in paused time.
 
-use aws_credential_types::Credentials;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::error::ProvideErrorMetadata;
 use aws_sdk_ssm::types::{CommandFilter, CommandFilterKey, ParameterStringFilter, ParameterType};
 use aws_smithy_runtime::client::retries::RetryPartition;
-use aws_smithy_types::retry::RetryConfig;
-use aws_types::region::Region;
-use aws_types::sdk_config::{SharedAsyncSleep, SharedCredentialsProvider, SharedTimeSource};
 use std::time::Duration;
 
 use crate::sim::Account;
-use crate::sim::connector::SimConnector;
 use crate::sim::fleet;
+use crate::sim::sdk::sdk_config;
 use crate::sim::world::agents::reboot_guest;
 
 fn client(account: &Account) -> Client {
-    let clock = account.clock().clone();
-    let config = aws_types::SdkConfig::builder()
-        .behavior_version(aws_config::BehaviorVersion::latest())
-        .region(Region::new("eu-west-1"))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
-        .http_client(SimConnector::new(account.clone()))
-        .sleep_impl(SharedAsyncSleep::new(clock.clone()))
-        .time_source(SharedTimeSource::new(clock))
-        .retry_config(RetryConfig::standard())
-        .build();
-    let config = aws_sdk_ssm::config::Builder::from(&config)
+    let config = aws_sdk_ssm::config::Builder::from(&sdk_config(account, "ssm-tests"))
         .retry_partition(RetryPartition::custom("ssm-tests").build())
         .build();
     Client::from_conf(config)

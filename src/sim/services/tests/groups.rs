@@ -4,8 +4,8 @@ use aws_sdk_autoscaling::error::ProvideErrorMetadata;
 use aws_sdk_autoscaling::types as asg;
 
 use super::{Sim, sleeper};
+use crate::sim::world::commands;
 use crate::sim::world::groups::{AlarmPolicy, LifecycleHook, ScheduledAction, Transition};
-use crate::sim::world::scaling;
 
 #[tokio::test(start_paused = true)]
 async fn a_sleeping_group_wakes_only_with_its_maximum_raised() {
@@ -204,12 +204,7 @@ async fn processes_act_unless_suspended() {
     let before = ids(&sim.group("web").await);
     assert_eq!(before.len(), 2);
     // A guest that reboots behind a load balancer is replaced; under a suspension it is not.
-    let reboot = |id: &str| {
-        sim.account.with_world(|w| {
-            let until = w.now + chrono::TimeDelta::seconds(90);
-            scaling::instance_rebooting(w, id, until);
-        });
-    };
+    let reboot = |id: &str| sim.account.with_world(|w| commands::reboot_guest(w, id));
     let call = sim.asg.suspend_processes().auto_scaling_group_name("web");
     call.scaling_processes("HealthCheck").send().await.unwrap();
     reboot(&before[0]);

@@ -1,0 +1,122 @@
+//! The SDK clients, with what all of them share: retries, timeouts, a count of calls.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime::client::retries::RetryPartition;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+
+use super::pace::{Pace, Pacer};
+use crate::clock::Clock;
+
+/// Attempts of one call: enough for a passing throttle. Longer trouble is the pipeline's to wait out.
+const MAX_ATTEMPTS: u32 = 4;
+/// One attempt: AWS answers these calls within seconds; half a minute is a broken connection.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Making the connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The clients of one run. Cheap to clone; clones count together.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// EC2 Auto Scaling.
+    pub autoscaling: aws_sdk_autoscaling::Client,
+    /// EC2.
+    pub ec2: aws_sdk_ec2::Client,
+    /// Systems Manager.
+    pub ssm: aws_sdk_ssm::Client,
+    /// SNS.
+    pub sns: aws_sdk_sns::Client,
+    counts: CallCounter,
+    pacer: Pacer,
+}
+
+impl Clients {
+    /// Clients for an account and region, paced by `clock`.
+    ///
+    /// They have a retry budget of their own: the SDK's default one is shared by the whole process.
+    pub fn new(sdk: &SdkConfig, clock: Clock) -> Self {
+        let counts = CallCounter::default();
+        let partition = RetryPartition::custom("asg-patch").build();
+        let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        macro_rules! client {
+            ($service:ident) => {
+                $service::Client::from_conf(
+                    $service::config::Builder::from(sdk)
+                        .retry_config(retries.clone())
+                        .retry_partition(partition.clone())
+                        .timeout_config(timeouts.clone())
+                        .interceptor(counts.clone())
+                        .build(),
+                )
+            };
+        }
+        Self {
+            autoscaling: client!(aws_sdk_autoscaling),
+            ec2: client!(aws_sdk_ec2),
+            ssm: client!(aws_sdk_ssm),
+            sns: client!(aws_sdk_sns),
+            counts,
+            pacer: Pacer::new(clock),
+        }
+    }
+
+    /// Waits until one more call of this kind stays within what AWS allows.
+    pub(super) async fn pace(&self, kind: Pace) {
+        self.pacer.take(kind).await;
+    }
+
+    /// Calls so far per `service:Operation`, every attempt counted.
+    pub fn call_counts(&self) -> BTreeMap<String, u64> {
+        self.counts.lock().clone()
+    }
+}
+
+/// For calls that may not be repeated blindly, because they carry no idempotency token: their answer
+/// may be lost after they took effect. The pipeline looks before it asks again.
+pub(super) fn no_retry() -> RetryConfig {
+    RetryConfig::disabled()
+}
+
+#[derive(Clone, Debug, Default)]
+struct CallCounter(Arc<Mutex<BTreeMap<String, u64>>>);
+
+impl CallCounter {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for CallCounter {
+    fn name(&self) -> &'static str {
+        "CallCounter"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(metadata) = cfg.load::<Metadata>() {
+            let service = metadata.service().to_lowercase().replace(' ', "");
+            let name = format!("{service}:{}", metadata.name());
+            *self.lock().entry(name).or_default() += 1;
+        }
+        Ok(())
+    }
+}

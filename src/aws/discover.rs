@@ -1,0 +1,395 @@
+//! What planning reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter};
+use aws_sdk_ec2::types::{LaunchTemplate, LaunchTemplateVersion};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::convert::{group_facts, image_facts, scheduled_action};
+use super::pace::Pace;
+use super::{Clients, fault, missing};
+use crate::group::facts::{
+    AccountFacts, GroupDetails, GroupFacts, ImageFacts, TemplateFacts, VersionFacts,
+};
+use crate::group::fault::{Fault, FaultClass};
+use crate::group::pin::{TemplateMark, resolve};
+use crate::schedule::ScheduledAction;
+use crate::trigger::Selection;
+
+/// Largest page of Auto Scaling's describes.
+const GROUPS_PER_PAGE: i32 = 100;
+/// Ids or filter values in one EC2 call.
+pub(super) const IDS_PER_CALL: usize = 100;
+/// Reads of single groups or templates under way at once: EC2 and Auto Scaling refill 10 to 20 a second.
+const SINGLE_READS_AT_ONCE: usize = 8;
+/// From this many templates on, their `$Latest` and `$Default` versions are read for the whole account
+/// (200 a page) rather than one by one.
+const BULK_TEMPLATES_FROM: usize = 8;
+
+/// The groups that opted in; all groups without a selection.
+pub async fn find_groups(
+    clients: &Clients,
+    selection: Option<&Selection>,
+) -> Result<BTreeMap<String, GroupFacts>, Fault> {
+    let filter = selection.map(|s| {
+        Filter::builder()
+            .name(format!("tag:{}", s.tag_key))
+            .values(&s.tag_value)
+            .build()
+    });
+    let groups: Vec<AutoScalingGroup> = clients
+        .autoscaling
+        .describe_auto_scaling_groups()
+        .set_filters(filter.map(|f| vec![f]))
+        .include_instances(false)
+        .max_records(GROUPS_PER_PAGE)
+        .into_paginator()
+        .items()
+        .send()
+        .collect::<Result<_, _>>()
+        .await
+        .map_err(|e| fault("autoscaling:DescribeAutoScalingGroups", &e))?;
+    groups
+        .iter()
+        .map(|g| group_facts(g).map(|f| (f.name.clone(), f)))
+        // The filter splits its name at a colon, and the tag key has some: look again.
+        .filter(|f| match (f, selection) {
+            (Ok((_, f)), Some(s)) => f.tags.get(&s.tag_key) == Some(&s.tag_value),
+            (Ok(_), None) | (Err(_), _) => true,
+        })
+        .collect()
+}
+
+/// Reads what planning needs: all groups, and more of those that `wanted` picks.
+pub async fn describe_account(
+    clients: &Clients,
+    wanted: impl Fn(&GroupFacts) -> bool,
+) -> Result<AccountFacts, Fault> {
+    let groups = find_groups(clients, None).await?;
+    let chosen: Vec<&GroupFacts> = groups.values().filter(|g| wanted(g)).collect();
+    let names: Vec<String> = chosen.iter().map(|g| g.name.clone()).collect();
+    let (details, actions, templates) = futures_util::future::try_join3(
+        details(clients, &names),
+        scheduled_actions(clients, &names),
+        templates(clients, &chosen),
+    )
+    .await?;
+    let ids: BTreeSet<String> = templates
+        .values()
+        .flat_map(|t: &TemplateFacts| t.versions.values())
+        .filter_map(|v| v.image.clone())
+        .filter(|i| i.starts_with("ami-"))
+        .collect();
+    let images = images(clients, ids).await?;
+    Ok(AccountFacts {
+        groups,
+        details,
+        actions,
+        templates,
+        images,
+    })
+}
+
+/// Hooks and refreshes: AWS has no bulk call for them.
+async fn details(
+    clients: &Clients,
+    names: &[String],
+) -> Result<BTreeMap<String, GroupDetails>, Fault> {
+    stream::iter(names)
+        .map(|name| async move {
+            clients.pace(Pace::AutoScalingRead).await;
+            clients.pace(Pace::AutoScalingRead).await;
+            let (hook_seconds, refresh) =
+                futures_util::future::try_join(hook_seconds(clients, name), refresh(clients, name))
+                    .await?;
+            let details = GroupDetails {
+                hook_seconds,
+                refresh,
+            };
+            Ok((name.clone(), details))
+        })
+        .buffer_unordered(SINGLE_READS_AT_ONCE)
+        .try_collect()
+        .await
+}
+
+async fn hook_seconds(clients: &Clients, group: &str) -> Result<i64, Fault> {
+    let answer = clients
+        .autoscaling
+        .describe_lifecycle_hooks()
+        .auto_scaling_group_name(group)
+        .send()
+        .await
+        .map_err(|e| fault("autoscaling:DescribeLifecycleHooks", &e))?;
+    Ok(answer
+        .lifecycle_hooks()
+        .iter()
+        .filter(|h| h.lifecycle_transition() == Some("autoscaling:EC2_INSTANCE_LAUNCHING"))
+        .filter_map(|h| h.heartbeat_timeout())
+        .map(i64::from)
+        .sum())
+}
+
+async fn refresh(clients: &Clients, group: &str) -> Result<Option<String>, Fault> {
+    let answer = clients
+        .autoscaling
+        .describe_instance_refreshes()
+        .auto_scaling_group_name(group)
+        .max_records(10)
+        .send()
+        .await
+        .map_err(|e| fault("autoscaling:DescribeInstanceRefreshes", &e))?;
+    const ENDED: [&str; 5] = [
+        "Successful",
+        "Failed",
+        "Cancelled",
+        "RollbackFailed",
+        "RollbackSuccessful",
+    ];
+    Ok(answer
+        .instance_refreshes()
+        .iter()
+        .find(|r| r.status().is_some_and(|s| !ENDED.contains(&s.as_str())))
+        .and_then(|r| r.instance_refresh_id())
+        .map(str::to_owned))
+}
+
+/// Scheduled actions by group: for a few groups one by one, else for the whole account.
+pub(super) async fn scheduled_actions(
+    clients: &Clients,
+    groups: &[String],
+) -> Result<BTreeMap<String, Vec<ScheduledAction>>, Fault> {
+    let asked: Vec<Option<&String>> = if groups.len() <= 2 {
+        groups.iter().map(Some).collect()
+    } else {
+        vec![None]
+    };
+    let mut found: BTreeMap<String, Vec<ScheduledAction>> = BTreeMap::new();
+    for group in asked {
+        let actions = clients
+            .autoscaling
+            .describe_scheduled_actions()
+            .set_auto_scaling_group_name(group.cloned())
+            .max_records(GROUPS_PER_PAGE)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .map_err(|e| fault("autoscaling:DescribeScheduledActions", &e))?;
+        for (group, action) in actions.iter().filter_map(scheduled_action) {
+            found.entry(group).or_default().push(action);
+        }
+    }
+    Ok(found)
+}
+
+/// Default and latest numbers, and the versions that the groups' pins mean.
+async fn templates(
+    clients: &Clients,
+    groups: &[&GroupFacts],
+) -> Result<BTreeMap<String, TemplateFacts>, Fault> {
+    let ids: BTreeSet<String> = groups
+        .iter()
+        .flat_map(|g| &g.pins)
+        .map(|p| p.template.clone())
+        .collect();
+    let mut templates = template_facts(clients, &ids).await?;
+    let marks = templates
+        .iter()
+        .map(|(id, t)| (id.clone(), t.mark))
+        .collect();
+    let mut wanted: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+    for pin in groups.iter().flat_map(|g| &g.pins) {
+        if let (Some(number), true) = (resolve(pin, &marks), templates.contains_key(&pin.template))
+        {
+            wanted
+                .entry(pin.template.clone())
+                .or_default()
+                .insert(number);
+        }
+    }
+    if wanted.len() >= BULK_TEMPLATES_FROM {
+        for version in newest_versions(clients).await? {
+            keep(&mut templates, &mut wanted, &version);
+        }
+    }
+    wanted.retain(|_, numbers| !numbers.is_empty());
+    let single: Vec<Vec<LaunchTemplateVersion>> = stream::iter(wanted.clone())
+        .map(|(id, numbers)| async move { versions(clients, &id, &numbers).await })
+        .buffer_unordered(SINGLE_READS_AT_ONCE)
+        .try_collect()
+        .await?;
+    for version in single.iter().flatten() {
+        keep(&mut templates, &mut wanted, version);
+    }
+    Ok(templates)
+}
+
+fn keep(
+    templates: &mut BTreeMap<String, TemplateFacts>,
+    wanted: &mut BTreeMap<String, BTreeSet<u64>>,
+    version: &LaunchTemplateVersion,
+) {
+    let (Some(id), Some(number)) = (version.launch_template_id(), version.version_number()) else {
+        return;
+    };
+    let number = number.unsigned_abs();
+    if wanted.get_mut(id).is_some_and(|w| w.remove(&number))
+        && let Some(template) = templates.get_mut(id)
+    {
+        template.versions.insert(number, version_facts(version));
+    }
+}
+
+/// Templates by id, without versions; unknown ids are left out.
+pub async fn template_facts(
+    clients: &Clients,
+    ids: &BTreeSet<String>,
+) -> Result<BTreeMap<String, TemplateFacts>, Fault> {
+    let ids: Vec<String> = ids.iter().cloned().collect();
+    let mut templates = BTreeMap::new();
+    for chunk in ids.chunks(IDS_PER_CALL) {
+        let answer = match launch_templates(clients, chunk).await {
+            // One unknown id fails the whole call: ask for each.
+            Err(fault) if fault.class == FaultClass::Gone && chunk.len() > 1 => {
+                one_by_one(clients, chunk).await?
+            }
+            Err(fault) if fault.class == FaultClass::Gone => Vec::new(),
+            answer => answer?,
+        };
+        for template in answer {
+            let field = |name| missing("ec2:DescribeLaunchTemplates", name);
+            let id = template
+                .launch_template_id()
+                .ok_or_else(|| field("LaunchTemplateId"))?;
+            let default = template.default_version_number();
+            let latest = template.latest_version_number();
+            let facts = TemplateFacts {
+                name: template.launch_template_name().unwrap_or(id).to_owned(),
+                mark: TemplateMark {
+                    default: default
+                        .ok_or_else(|| field("DefaultVersionNumber"))?
+                        .unsigned_abs(),
+                    latest: latest
+                        .ok_or_else(|| field("LatestVersionNumber"))?
+                        .unsigned_abs(),
+                },
+                versions: BTreeMap::new(),
+            };
+            templates.insert(id.to_owned(), facts);
+        }
+    }
+    Ok(templates)
+}
+
+async fn launch_templates(clients: &Clients, ids: &[String]) -> Result<Vec<LaunchTemplate>, Fault> {
+    clients
+        .ec2
+        .describe_launch_templates()
+        .set_launch_template_ids(Some(ids.to_vec()))
+        .into_paginator()
+        .items()
+        .send()
+        .collect::<Result<_, _>>()
+        .await
+        .map_err(|e| fault("ec2:DescribeLaunchTemplates", &e))
+}
+
+async fn one_by_one(clients: &Clients, ids: &[String]) -> Result<Vec<LaunchTemplate>, Fault> {
+    let mut found = Vec::new();
+    for id in ids {
+        match launch_templates(clients, std::slice::from_ref(id)).await {
+            Err(fault) if fault.class == FaultClass::Gone => {}
+            answer => found.extend(answer?),
+        }
+    }
+    Ok(found)
+}
+
+fn version_facts(version: &LaunchTemplateVersion) -> VersionFacts {
+    let data = version.launch_template_data();
+    VersionFacts {
+        image: data.and_then(|d| d.image_id()).map(str::to_owned),
+        snapshot: data
+            .map(|d| d.block_device_mappings())
+            .unwrap_or_default()
+            .iter()
+            .find_map(|m| m.ebs()?.snapshot_id())
+            .map(str::to_owned),
+    }
+}
+
+/// The `$Latest` and `$Default` versions of all templates of the account.
+async fn newest_versions(clients: &Clients) -> Result<Vec<LaunchTemplateVersion>, Fault> {
+    clients
+        .ec2
+        .describe_launch_template_versions()
+        .versions("$Latest")
+        .versions("$Default")
+        .max_results(200)
+        .into_paginator()
+        .items()
+        .send()
+        .collect::<Result<_, _>>()
+        .await
+        .map_err(|e| fault("ec2:DescribeLaunchTemplateVersions", &e))
+}
+
+async fn versions(
+    clients: &Clients,
+    id: &str,
+    numbers: &BTreeSet<u64>,
+) -> Result<Vec<LaunchTemplateVersion>, Fault> {
+    let answer = clients
+        .ec2
+        .describe_launch_template_versions()
+        .launch_template_id(id)
+        .set_versions(Some(numbers.iter().map(ToString::to_string).collect()))
+        .send()
+        .await;
+    match answer {
+        Ok(answer) => Ok(answer.launch_template_versions().to_vec()),
+        Err(e) => {
+            let fault = fault("ec2:DescribeLaunchTemplateVersions", &e);
+            // A pinned version that was deleted: preflight says so.
+            if fault.code == "InvalidLaunchTemplateId.VersionNotFound" {
+                return Ok(Vec::new());
+            }
+            Err(fault)
+        }
+    }
+}
+
+/// Images by id; unknown ones are left out.
+pub async fn images(
+    clients: &Clients,
+    ids: BTreeSet<String>,
+) -> Result<BTreeMap<String, ImageFacts>, Fault> {
+    let ids: Vec<String> = ids.into_iter().collect();
+    let mut images = BTreeMap::new();
+    for chunk in ids.chunks(IDS_PER_CALL) {
+        let filter = aws_sdk_ec2::types::Filter::builder()
+            .name("image-id")
+            .set_values(Some(chunk.to_vec()))
+            .build();
+        let answer = clients
+            .ec2
+            .describe_images()
+            .filters(filter)
+            .include_deprecated(true)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .map_err(|e| fault("ec2:DescribeImages", &e))?;
+        for image in answer {
+            if let Some(id) = image.image_id() {
+                images.insert(id.to_owned(), image_facts(&image));
+            }
+        }
+    }
+    Ok(images)
+}

@@ -1,0 +1,104 @@
+//! AWS's error codes to classes. Codes are matched, never messages.
+
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::group::fault::{Fault, FaultClass};
+
+/// What a failed call means. `operation` is `service:Operation`.
+pub fn fault<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Fault
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let (code, message, class) = match error {
+        SdkError::ServiceError(answer) => {
+            let status = answer.raw().status().as_u16();
+            let code = answer.err().code().unwrap_or("NoErrorCode");
+            let message = answer.err().message().unwrap_or_default();
+            (code.to_owned(), message.to_owned(), class_of(code, status))
+        }
+        SdkError::TimeoutError(_) => ("Timeout".into(), text(error), FaultClass::Unreachable),
+        SdkError::DispatchFailure(_) => (
+            "DispatchFailure".into(),
+            text(error),
+            FaultClass::Unreachable,
+        ),
+        SdkError::ResponseError(_) => {
+            ("ResponseError".into(), text(error), FaultClass::Unreachable)
+        }
+        // Credentials or a parameter that the SDK refuses by itself: asking again does not help.
+        _ => (
+            "ConstructionFailure".into(),
+            text(error),
+            FaultClass::Refused,
+        ),
+    };
+    Fault {
+        operation: operation.to_owned(),
+        code,
+        message,
+        class,
+    }
+}
+
+fn text<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
+    DisplayErrorContext(error).to_string()
+}
+
+/// An answer lacks a field that AWS documents as present.
+pub fn missing(operation: &str, field: &str) -> Fault {
+    Fault {
+        operation: operation.to_owned(),
+        code: "MissingField".into(),
+        message: format!("expected {field} in the answer, found none"),
+        class: FaultClass::Unreachable,
+    }
+}
+
+fn class_of(code: &str, status: u16) -> FaultClass {
+    match code {
+        "Throttling"
+        | "ThrottlingException"
+        | "RequestLimitExceeded"
+        | "RateExceeded"
+        | "TooManyUpdates"
+        | "RequestThrottled"
+        | "SlowDown" => FaultClass::Throttled,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "AuthorizationError"
+        | "AuthFailure"
+        | "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "OptInRequired"
+        | "MissingAuthenticationToken"
+        | "NotAuthorized" => FaultClass::Denied,
+        "InvalidInstanceID.NotFound"
+        | "InvalidAMIID.NotFound"
+        | "InvocationDoesNotExist"
+        | "InvalidInstanceId"
+        | "InvalidLaunchTemplateId.VersionNotFound" => FaultClass::NotYet,
+        "ResourceContention"
+        | "ScalingActivityInProgress"
+        | "ResourceInUse"
+        | "ConcurrentTagAccess"
+        | "IncorrectState"
+        | "IncorrectInstanceState"
+        | "InvalidAMIID.Unavailable" => FaultClass::Contention,
+        "ParameterAlreadyExists" | "InvalidAMIName.Duplicate" => FaultClass::Exists,
+        "ParameterNotFound" | "InvalidLaunchTemplateId.NotFound" => FaultClass::Gone,
+        // The simulated account's own word for "nobody modelled that": it must be loud.
+        "SimulatorUnsupported" => FaultClass::Refused,
+        _ if status >= 500 => FaultClass::Unreachable,
+        _ => FaultClass::Refused,
+    }
+}

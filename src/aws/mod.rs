@@ -1,0 +1,22 @@
+//! AWS, as the pipeline meets it: reads without choices, effects without choices, codes to classes.
+//!
+//! The same code runs against AWS, the simulated account and third-party fakes.
+
+mod clients;
+mod convert;
+mod discover;
+mod faults;
+mod observe;
+mod pace;
+mod perform;
+mod publish;
+mod records;
+
+pub use clients::Clients;
+pub use convert::{group_facts, group_seen};
+pub use discover::{describe_account, find_groups, images, template_facts};
+pub use faults::{fault, missing};
+pub use observe::{Question, observe};
+pub use perform::perform;
+pub use publish::publish;
+pub use records::{get_records, list_records};

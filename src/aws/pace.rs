@@ -1,0 +1,94 @@
+//! Pacing: many jobs at once must not ask faster than AWS refills its token buckets. A call refused for
+//! its rate costs a retry and, for hundreds of groups, the SDK's whole retry budget.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::clock::Clock;
+
+/// Kinds of calls that share a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Pace {
+    /// `PutParameter` and its like: 3 a second by default (General Reference, ssm).
+    Parameter,
+    /// Run Command: limits unpublished.
+    Command,
+    /// EC2's changing calls: 50 and 5 a second by default (EC2 Developer Guide).
+    Ec2Change,
+    /// Auto Scaling: one bucket for all changes; figures unpublished.
+    AutoScalingChange,
+    /// Auto Scaling: one bucket for all reads; figures unpublished.
+    AutoScalingRead,
+}
+
+impl Pace {
+    /// Burst and calls per second: four fifths of what is allowed, since others call too.
+    fn limits(self) -> (f64, f64) {
+        match self {
+            Self::Parameter => (8.0, 2.4),
+            Self::Command => (30.0, 8.0),
+            Self::Ec2Change => (40.0, 4.0),
+            Self::AutoScalingChange | Self::AutoScalingRead => (80.0, 8.0),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Pacer {
+    clock: Clock,
+    buckets: Arc<Mutex<BTreeMap<Pace, Bucket>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    tokens: f64,
+    at: DateTime<Utc>,
+}
+
+impl Pacer {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            buckets: Arc::default(),
+        }
+    }
+
+    /// Takes a token, waiting for it if there is none: tokens may be owed, in order of asking.
+    pub(super) async fn take(&self, kind: Pace) {
+        let at = self.reserve(kind, self.clock.now());
+        self.clock.wait_until(at).await;
+    }
+
+    fn reserve(&self, kind: Pace, now: DateTime<Utc>) -> DateTime<Utc> {
+        let (burst, per_second) = kind.limits();
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = buckets.entry(kind).or_insert(Bucket {
+            tokens: burst,
+            at: now,
+        });
+        let elapsed = (now - bucket.at).as_seconds_f64().max(0.0);
+        bucket.tokens = (bucket.tokens + elapsed * per_second).min(burst) - 1.0;
+        bucket.at = now;
+        let owed_seconds = (-bucket.tokens / per_second).max(0.0);
+        now + TimeDelta::milliseconds((owed_seconds * 1000.0) as i64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_the_rest_waits_its_turn() {
+        let now = DateTime::UNIX_EPOCH;
+        let pacer = Pacer::new(Clock::system());
+        let turns: Vec<i64> = (0..13)
+            .map(|_| (pacer.reserve(Pace::Parameter, now) - now).num_milliseconds())
+            .collect();
+        assert_eq!(turns[..8], [0; 8]);
+        assert_eq!(turns[8], 416);
+        assert_eq!(turns[12], 2083);
+    }
+}

@@ -1,0 +1,169 @@
+//! What can go wrong on the command line, and the exit codes.
+
+use std::process::ExitCode;
+
+use asg_patch::group::Outcome;
+use asg_patch::report::RunReport;
+use asg_patch::run::RunError;
+use serde_json::{Value, json};
+
+/// The process's exit codes; the numbers are promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All well.
+    Well = 0,
+    /// Some group failed or was rolled back.
+    SomeFailed = 1,
+    /// Wrong usage or configuration.
+    Usage = 2,
+    /// AWS could not be reached or refused.
+    Aws = 3,
+    /// Something is left to hand back.
+    LeftOpen = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+impl From<&RunReport> for Exit {
+    fn from(report: &RunReport) -> Self {
+        let bad = |outcome| match outcome {
+            Outcome::RolledBack | Outcome::Failed => true,
+            Outcome::Patched | Outcome::AlreadyCurrent | Outcome::Skipped => false,
+        };
+        if report.left_open().next().is_some() {
+            Exit::LeftOpen
+        } else if report.groups.iter().any(|g| bad(g.outcome)) {
+            Exit::SomeFailed
+        } else {
+            Exit::Well
+        }
+    }
+}
+
+/// Why a command could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// Something that was given is not what it should be.
+    #[error("{place}: expected {expected}, found {found}")]
+    Input {
+        /// The flag, variable or file.
+        place: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A fleet file cannot be used; the message names the place in it.
+    #[error("{0}")]
+    Fleet(String),
+    /// The usual AWS configuration yields no credentials.
+    #[error(
+        "no AWS credentials: expected keys in the environment, a profile, SSO or a role as the AWS CLI takes them, \
+         found: {found}. `aws sts get-caller-identity` shows whether the AWS CLI has some; \
+         `aws sso login` renews an SSO session"
+    )]
+    Credentials {
+        /// What the providers said.
+        found: String,
+    },
+    /// The loopback server could not be started.
+    #[error("--listen {listen}: expected an address that is free, found: {found}")]
+    Listen {
+        /// As asked for.
+        listen: std::net::SocketAddr,
+        /// The system's words.
+        found: std::io::Error,
+    },
+    /// The async runtime could not be started.
+    #[error("the async runtime could not be started: {0}")]
+    Runtime(std::io::Error),
+    /// The run itself.
+    #[error("{}", run_error_text(.0))]
+    Run(#[from] RunError),
+}
+
+impl CliError {
+    /// A complaint about something that was given.
+    pub(crate) fn input(
+        place: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Self::Input {
+            place: place.into(),
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+
+    /// The exit code it leads to.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Input { .. }
+            | Self::Fleet(_)
+            | Self::Listen { .. }
+            | Self::Runtime(_)
+            | Self::Run(RunError::Request(_)) => Exit::Usage,
+            Self::Credentials { .. } | Self::Run(RunError::Aws { .. }) => Exit::Aws,
+            Self::Run(RunError::Stopped { .. }) => Exit::LeftOpen,
+        }
+    }
+
+    /// The error as `--json` shows it.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut error = json!({ "code": self.code(), "message": self.to_string() });
+        match self {
+            Self::Run(RunError::Aws {
+                operation,
+                code,
+                message: _,
+            }) => {
+                error["operation"] = json!(operation);
+                error["aws_code"] = json!(code);
+            }
+            Self::Run(RunError::Stopped { records }) => error["records"] = json!(records),
+            Self::Input { .. }
+            | Self::Fleet(_)
+            | Self::Credentials { .. }
+            | Self::Listen { .. }
+            | Self::Runtime(_)
+            | Self::Run(RunError::Request(_)) => {}
+        }
+        json!({ "error": error })
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Input { .. } | Self::Run(RunError::Request(_)) => "input",
+            Self::Fleet(_) => "fleet",
+            Self::Credentials { .. } => "credentials",
+            Self::Listen { .. } => "listen",
+            Self::Runtime(_) => "runtime",
+            Self::Run(RunError::Aws { .. }) => "aws",
+            Self::Run(RunError::Stopped { .. }) => "stopped",
+        }
+    }
+}
+
+fn run_error_text(error: &RunError) -> String {
+    match error {
+        RunError::Request(_) | RunError::Aws { .. } => error.to_string(),
+        RunError::Stopped { records } if records.is_empty() => {
+            "stopped; no record remains, every group is as it was".into()
+        }
+        RunError::Stopped { records } => {
+            let names: Vec<String> = records
+                .iter()
+                .map(|name| format!("--group {}", asg_patch::report::shell_word(name)))
+                .collect();
+            format!(
+                "{error}. Hand them back with: asg-patch restore {}",
+                names.join(" ")
+            )
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Options that several subcommands share, and the requests that they become.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use asg_patch::schedule::Window;
+use asg_patch::trigger::{FailureLimit, Operation, RunRequest, Selection, parse_tag};
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Args;
+
+use super::error::CliError;
+
+/// How the AWS account and region are found.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "AWS options")]
+pub(crate) struct AwsOptions {
+    /// Profile of ~/.aws/config and ~/.aws/credentials [default: as the AWS CLI finds it]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Region [default: as the AWS CLI finds it]
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// Endpoint of all services, e.g. that of `asg-patch simulate`
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// The clock of a sped-up simulated account, as `asg-patch simulate` prints it
+    #[arg(long, value_name = "SPEED@REAL@SIMULATED", env = super::connect::CLOCK_VARIABLE, hide_env_values = true)]
+    pub(crate) simulated_clock: Option<super::connect::SimulatedClock>,
+}
+
+/// Which groups.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Which groups")]
+pub(crate) struct SelectionOptions {
+    /// The tag by which groups opt in; their option tags begin with its key
+    #[arg(long, value_name = "KEY=VALUE", default_value = "ep:asg:patch=true", value_parser = parse_tag)]
+    tag: (String, String),
+    /// Only this one of the opted-in groups (repeatable)
+    #[arg(long = "group", value_name = "NAME", value_parser = group_name)]
+    groups: Vec<String>,
+}
+
+impl SelectionOptions {
+    pub(crate) fn selection(&self) -> Selection {
+        Selection {
+            tag_key: self.tag.0.clone(),
+            tag_value: self.tag.1.clone(),
+            groups: self.groups.clone(),
+        }
+    }
+}
+
+/// How a run goes.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "The run")]
+pub(crate) struct RunOptions {
+    #[command(flatten)]
+    selection: SelectionOptions,
+    /// Work on at most N groups at once [default: no limit]
+    #[arg(long, value_name = "N", help_heading = "The run")]
+    max_in_flight: Option<NonZeroUsize>,
+    /// Start nothing more once more groups than this have failed: a number, or a percentage of all
+    #[arg(
+        long,
+        value_name = "N|N%",
+        default_value = "100%",
+        help_heading = "The run"
+    )]
+    max_failures: FailureLimit,
+    /// Everything is handed back this long after the start
+    #[arg(long, value_name = "TIME", default_value = "3h", value_parser = time_span, help_heading = "The run")]
+    duration: Duration,
+    /// Nothing new is started this long before the end
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time_span, help_heading = "The run")]
+    cutoff: Duration,
+    /// Install, or Scan to say only what is missing (any letter case)
+    #[arg(
+        long,
+        value_name = "OPERATION",
+        default_value = "Install",
+        help_heading = "The run"
+    )]
+    operation: Operation,
+    /// SNS topic for the report
+    #[arg(long, value_name = "ARN", value_parser = topic_arn, help_heading = "The run")]
+    topic_arn: Option<String>,
+}
+
+impl RunOptions {
+    /// Whether the options agree with each other, whatever the time.
+    pub(crate) fn check(&self) -> Result<(), CliError> {
+        window(DateTime::UNIX_EPOCH, self.duration, self.cutoff).map(drop)
+    }
+
+    /// The request of a run that starts at `now`.
+    pub(crate) fn request(
+        &self,
+        now: DateTime<Utc>,
+        owner: String,
+    ) -> Result<RunRequest, CliError> {
+        Ok(RunRequest {
+            run_id: run_id(now),
+            owner,
+            window: window(now, self.duration, self.cutoff)?,
+            selection: self.selection.selection(),
+            operation: self.operation,
+            max_in_flight: self.max_in_flight.map(NonZeroUsize::get),
+            max_failures: self.max_failures,
+            topic_arn: self.topic_arn.clone(),
+        })
+    }
+}
+
+/// `start` plus the time that a flag gave.
+pub(crate) fn after(
+    start: DateTime<Utc>,
+    duration: Duration,
+    flag: &str,
+) -> Result<DateTime<Utc>, CliError> {
+    TimeDelta::from_std(duration)
+        .ok()
+        .and_then(|d| start.checked_add_signed(d))
+        .ok_or_else(|| {
+            let found = humantime::format_duration(duration).to_string();
+            CliError::input(flag, "a time that the calendar can hold", found)
+        })
+}
+
+/// Who drives a run from this command line: `cli:HOST:PID`.
+pub(crate) fn owner() -> String {
+    let from_file = || std::fs::read_to_string("/etc/hostname").ok();
+    let host = std::env::var("HOSTNAME")
+        .ok()
+        .or_else(from_file)
+        .map(|h| h.trim().to_owned())
+        .filter(|h| !h.is_empty())
+        .unwrap_or_else(|| "unknown".into());
+    format!("cli:{host}:{}", std::process::id())
+}
+
+/// A run's id from the command line: each start is a cause of its own.
+fn run_id(now: DateTime<Utc>) -> String {
+    format!(
+        "cli-{}-{:04x}",
+        now.format("%Y%m%dT%H%M%SZ"),
+        fastrand::u16(..)
+    )
+}
+
+fn window(start: DateTime<Utc>, duration: Duration, cutoff: Duration) -> Result<Window, CliError> {
+    let left = duration
+        .checked_sub(cutoff)
+        .filter(|left| !left.is_zero())
+        .ok_or_else(|| {
+            CliError::input(
+                "--cutoff",
+                format!(
+                    "less than the --duration of {}",
+                    humantime::format_duration(duration)
+                ),
+                humantime::format_duration(cutoff).to_string(),
+            )
+        })?;
+    Ok(Window {
+        start,
+        deadline: after(start, duration, "--duration")?,
+        cutoff: after(start, left, "--cutoff")?,
+    })
+}
+
+/// Names of groups have 1 to 255 characters. Source: Auto Scaling, CreateAutoScalingGroup.
+pub(crate) fn group_name(text: &str) -> Result<String, String> {
+    match text.chars().count() {
+        1..=255 => Ok(text.to_owned()),
+        n => Err(format!("expected a name of 1 to 255 characters, found {n}")),
+    }
+}
+
+/// A length of time as people write it.
+pub(crate) fn time_span(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| format!("expected a time such as 3h, 45m or 1h 30m, found '{text}'"))
+}
+
+fn topic_arn(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts.as_slice() {
+        ["arn", partition, "sns", region, account, name]
+            if !partition.is_empty()
+                && !region.is_empty()
+                && account.len() == 12
+                && account.bytes().all(|b| b.is_ascii_digit())
+                && !name.is_empty() =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err(format!(
+            "expected arn:aws:sns:REGION:ACCOUNT:NAME, found '{text}'"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{run_id, topic_arn, window};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn the_cutoff_counts_back_from_the_deadline() {
+        let start = "2026-10-14T04:00:00Z".parse().unwrap();
+        let window = window(start, 3 * HOUR, HOUR).unwrap();
+        assert_eq!(window.deadline.to_rfc3339(), "2026-10-14T07:00:00+00:00");
+        assert_eq!(window.cutoff.to_rfc3339(), "2026-10-14T06:00:00+00:00");
+    }
+
+    #[test]
+    fn a_cutoff_that_leaves_no_time_is_refused() {
+        let start = "2026-10-14T04:00:00Z".parse().unwrap();
+        for (duration, cutoff) in [
+            (HOUR, HOUR),
+            (HOUR, 2 * HOUR),
+            (Duration::ZERO, Duration::ZERO),
+        ] {
+            let error = window(start, duration, cutoff).unwrap_err().to_string();
+            assert!(error.starts_with("--cutoff: expected less than"), "{error}");
+        }
+        let error = window(start, Duration::MAX, HOUR).unwrap_err().to_string();
+        assert!(error.starts_with("--duration: expected"), "{error}");
+    }
+
+    #[test]
+    fn run_ids_name_their_start() {
+        let id = run_id("2026-10-14T04:00:00Z".parse().unwrap());
+        let (head, tail) = id.rsplit_once('-').unwrap();
+        assert_eq!(head, "cli-20261014T040000Z");
+        assert!(
+            tail.len() == 4 && u16::from_str_radix(tail, 16).is_ok(),
+            "{id}"
+        );
+    }
+
+    #[test]
+    fn topics_are_arns() {
+        assert!(topic_arn("arn:aws:sns:eu-west-1:123456789012:ops").is_ok());
+        for wrong in [
+            "ops",
+            "arn:aws:sqs:eu-west-1:123456789012:ops",
+            "arn:aws:sns:eu-west-1:1:ops",
+        ] {
+            assert!(topic_arn(wrong).is_err(), "{wrong}");
+        }
+    }
+}

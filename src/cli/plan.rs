@@ -1,0 +1,27 @@
+//! `asg-patch plan`
+
+use asg_patch::report;
+use clap::Args;
+
+use super::connect::connect;
+use super::error::{CliError, Exit};
+use super::options::{self, AwsOptions, RunOptions};
+use super::output::Output;
+
+/// Options of `plan`.
+#[derive(Args, Debug)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    run: RunOptions,
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+pub(crate) async fn execute(args: &PlanArgs, output: &Output) -> Result<Exit, CliError> {
+    args.run.check()?;
+    let env = connect(&args.aws).await?;
+    let request = args.run.request(env.clock.now(), options::owner())?;
+    let plan = asg_patch::run::plan(&env, &request).await?;
+    output.result(&plan, |width| report::plan_table(&plan, width));
+    Ok(Exit::Well)
+}

@@ -1,0 +1,104 @@
+//! Live progress on stderr: a line per group on a terminal, plain lines elsewhere.
+
+use std::collections::BTreeMap;
+
+use asg_patch::group::Phase;
+use asg_patch::run::Progress;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::output::Output;
+
+/// Shows each group's phase and reason as they change.
+pub(crate) struct Display<'a> {
+    output: &'a Output,
+    shown: BTreeMap<String, Shown>,
+}
+
+#[derive(Default)]
+struct Shown {
+    line: String,
+    bar: Option<ProgressBar>,
+}
+
+impl<'a> Display<'a> {
+    /// A display that has nothing to show yet.
+    pub(crate) fn new(output: &'a Output) -> Self {
+        Self {
+            output,
+            shown: BTreeMap::new(),
+        }
+    }
+
+    /// Shows where a group stands; says nothing twice.
+    pub(crate) fn show(&mut self, progress: &Progress) {
+        if self.output.quiet() {
+            return;
+        }
+        let line = line(progress);
+        let shown = self.shown.entry(progress.group.clone()).or_default();
+        if shown.line == line {
+            return;
+        }
+        let live = self.output.live();
+        if live.is_hidden() {
+            let time = progress.at.format("%H:%M:%S");
+            self.output.notice(&format!("{time} {line}"));
+        } else if progress.outcome.is_some() {
+            // What is finished moves up out of the live lines, so that these stay few.
+            if let Some(bar) = shown.bar.take() {
+                bar.finish_and_clear();
+                live.remove(&bar);
+            }
+            self.output
+                .notice(&format!("{} {line}", progress.at.format("%H:%M:%S")));
+        } else if progress.phase != Phase::Queued {
+            let bar = shown.bar.get_or_insert_with(|| {
+                // The template is a constant that parses.
+                let style = ProgressStyle::with_template("{wide_msg}")
+                    .unwrap_or_else(|_| ProgressStyle::default_bar());
+                live.add(ProgressBar::new_spinner().with_style(style))
+            });
+            let time = progress.at.format("%H:%M:%S");
+            bar.set_message(format!("{time} {line}"));
+        }
+        shown.line = line;
+    }
+}
+
+/// `web-nightly patching: installing patches (12m so far)`; `web-nightly patched: ...` at the end.
+fn line(progress: &Progress) -> String {
+    let group = asg_patch::report::plain_text(&progress.group);
+    let reason = asg_patch::report::plain_text(&progress.reason);
+    match progress.outcome {
+        Some(outcome) => format!("{group} {outcome}: {reason}"),
+        None => format!("{group} {}: {reason}", progress.phase),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use asg_patch::group::{Outcome, Phase};
+    use asg_patch::run::Progress;
+
+    use super::line;
+
+    #[test]
+    fn a_line_names_group_phase_and_reason() {
+        let mut progress = Progress {
+            at: "2026-10-14T04:12:07Z".parse().unwrap(),
+            group: "web-nightly".into(),
+            phase: Phase::Patching,
+            reason: "the patch command\nis in progress".into(),
+            outcome: None,
+        };
+        assert_eq!(
+            line(&progress),
+            "web-nightly patching: the patch command is in progress"
+        );
+        progress.outcome = Some(Outcome::RolledBack);
+        assert_eq!(
+            line(&progress),
+            "web-nightly rolled_back: the patch command is in progress"
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! `asg-patch rehearse`
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use asg_patch::clock::Clock;
+use asg_patch::report::{self, RunKind, RunReport};
+use asg_patch::run::Env;
+use asg_patch::sim::fleet::Fleet;
+use asg_patch::sim::{Account, sdk};
+use clap::Args;
+
+use super::error::{CliError, Exit};
+use super::fleet::FleetOptions;
+use super::options::RunOptions;
+use super::output::Output;
+use super::run::carry_out;
+
+/// Options of `rehearse`.
+#[derive(Args, Debug)]
+pub(crate) struct RehearseArgs {
+    #[command(flatten)]
+    run: RunOptions,
+    #[command(flatten)]
+    fleet: FleetOptions,
+}
+
+pub(crate) fn execute(args: &RehearseArgs, output: &Output) -> Result<Exit, CliError> {
+    args.run.check()?;
+    let fleet = args.fleet.load()?;
+    // The SDK's jitter and the run id come from this thread's generator: same seed, same run.
+    fastrand::seed(fleet.seed());
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .map_err(CliError::Runtime)?
+        .block_on(rehearse(args, &fleet, output))
+}
+
+async fn rehearse(args: &RehearseArgs, fleet: &Fleet, output: &Output) -> Result<Exit, CliError> {
+    let took = Clock::stopwatch();
+    let account = fleet.account(1);
+    let request = args.run.request(fleet.start(), "rehearsal".into())?;
+    let env = Env {
+        clock: account.clock().clone(),
+        sdk: sdk::sdk_config(&account, &request.run_id),
+    };
+    let report = carry_out(&env, &request, output).await?;
+    let report = RunReport {
+        kind: RunKind::Rehearse,
+        ..report
+    };
+    output.result(&report, |width| report::run_table(&report, width));
+    output.remark(&summary(&report, &account, took()));
+    Ok(Exit::from(&report))
+}
+
+/// What the simulated account saw of it.
+fn summary(report: &RunReport, account: &Account, took: Duration) -> String {
+    let calls = account.calls();
+    let simulated = (report.finished_at - report.started_at).num_seconds();
+    let mut text = format!(
+        "Rehearsed {} in {:.1} s of real time with {} API calls.",
+        report::duration(simulated.unsigned_abs()),
+        took.as_secs_f64(),
+        calls.counts.values().sum::<u64>(),
+    );
+    let worked_on: BTreeSet<&str> = report.groups.iter().map(|g| g.group.as_str()).collect();
+    let changed: BTreeSet<&str> = calls
+        .changes()
+        .filter_map(|c| c.params.get("AutoScalingGroupName")?.as_str())
+        .collect();
+    let others: Vec<String> = account.with_world(|world| {
+        let names = world.groups.keys();
+        names
+            .filter(|name| !worked_on.contains(name.as_str()))
+            .cloned()
+            .collect()
+    });
+    let (touched, untouched): (Vec<&str>, Vec<&str>) = others
+        .iter()
+        .map(String::as_str)
+        .partition(|name| changed.contains(name));
+    if !untouched.is_empty() {
+        text.push_str(" Not opted in and without a changing call: ");
+        text.push_str(&report::shortened(&untouched.join(", "), 200));
+        text.push('.');
+    }
+    if !touched.is_empty() {
+        text.push_str(" NOT OPTED IN, YET CHANGED: ");
+        text.push_str(&touched.join(", "));
+        text.push('.');
+    }
+    text
+}

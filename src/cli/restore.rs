@@ -1,0 +1,43 @@
+//! `asg-patch restore`
+
+use std::time::Duration;
+
+use asg_patch::report;
+use asg_patch::run::RestoreRequest;
+use clap::Args;
+
+use super::connect::connect;
+use super::error::{CliError, Exit};
+use super::options::{self, AwsOptions};
+use super::output::Output;
+use super::progress::Display;
+use super::stop;
+
+/// Options of `restore`.
+#[derive(Args, Debug)]
+pub(crate) struct RestoreArgs {
+    /// Hand back this group, whatever its deadline (repeatable) [default: all past their deadline]
+    #[arg(long = "group", value_name = "NAME", value_parser = options::group_name)]
+    groups: Vec<String>,
+    /// Give up after this long; the records stay
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = options::time_span)]
+    duration: Duration,
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit, CliError> {
+    let env = connect(&args.aws).await?;
+    let request = RestoreRequest {
+        owner: options::owner(),
+        groups: args.groups.clone(),
+        give_up_at: options::after(env.clock.now(), args.duration, "--duration")?,
+    };
+    let mut display = Display::new(output);
+    let report = stop::heeding(output, async |stop| {
+        asg_patch::run::restore(&env, &request, stop, &mut |p| display.show(p)).await
+    })
+    .await?;
+    output.result(&report, |width| report::run_table(&report, width));
+    Ok(Exit::from(&report))
+}

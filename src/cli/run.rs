@@ -1,0 +1,44 @@
+//! `asg-patch run`
+
+use asg_patch::report;
+use asg_patch::run::{Env, RunError, Stop};
+use asg_patch::trigger::RunRequest;
+use clap::Args;
+
+use super::connect::connect;
+use super::error::{CliError, Exit};
+use super::options::{self, AwsOptions, RunOptions};
+use super::output::Output;
+use super::progress::Display;
+use super::stop;
+
+/// Options of `run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    run: RunOptions,
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, CliError> {
+    args.run.check()?;
+    let env = connect(&args.aws).await?;
+    let request = args.run.request(env.clock.now(), options::owner())?;
+    let report = carry_out(&env, &request, output).await?;
+    output.result(&report, |width| report::run_table(&report, width));
+    Ok(Exit::from(&report))
+}
+
+/// Carries out a run, showing its progress and heeding Ctrl-C.
+pub(super) async fn carry_out(
+    env: &Env,
+    request: &RunRequest,
+    output: &Output,
+) -> Result<report::RunReport, RunError> {
+    let mut display = Display::new(output);
+    stop::heeding(output, async |stop: tokio::sync::watch::Receiver<Stop>| {
+        asg_patch::run::run(env, request, stop, &mut |p| display.show(p)).await
+    })
+    .await
+}

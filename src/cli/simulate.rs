@@ -1,0 +1,99 @@
+//! `asg-patch simulate`
+
+use std::net::SocketAddr;
+
+use asg_patch::clock::Clock;
+use asg_patch::sim::{Account, server};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use tokio::net::TcpListener;
+
+use super::connect::{CLOCK_VARIABLE, SimulatedClock};
+use super::error::{CliError, Exit};
+use super::fleet::FleetOptions;
+use super::output::Output;
+use super::stop::interrupted;
+
+/// Options of `simulate`.
+#[derive(Args, Debug)]
+pub(crate) struct SimulateArgs {
+    /// Loopback address to listen on; port 0 picks a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Simulated seconds per real second
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    speed: u32,
+    #[command(flatten)]
+    fleet: FleetOptions,
+}
+
+pub(crate) async fn execute(args: &SimulateArgs, output: &Output) -> Result<Exit, CliError> {
+    // Whoever reaches the account may change it: it knows no credentials.
+    if !args.listen.ip().is_loopback() {
+        return Err(CliError::input(
+            "--listen",
+            "a loopback address such as 127.0.0.1:0",
+            args.listen.to_string(),
+        ));
+    }
+    let fleet = args.fleet.load()?;
+    let failed = |found| CliError::Listen {
+        listen: args.listen,
+        found,
+    };
+    let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let account = fleet.account(args.speed);
+    let environment = environment(&account, args.speed, address);
+    output.remark(&format!(
+        "Simulated account on http://{address}, {} as real time. Ctrl-C ends it.",
+        match args.speed {
+            1 => "as fast".to_owned(),
+            speed => format!("{speed} times as fast"),
+        }
+    ));
+    let document = json!({
+        "endpoint": format!("http://{address}"),
+        "port": address.port(),
+        "speed": args.speed,
+        "environment": environment,
+    });
+    output.result(&document, |_width| export_line(&environment));
+    tokio::select! {
+        ended = server::serve(account, listener) => match ended {
+            Ok(never) => match never {},
+            Err(error) => Err(failed(error)),
+        },
+        () = interrupted() => Ok(Exit::Well),
+    }
+}
+
+/// What points AWS clients, and our own clock, at the account.
+fn environment(account: &Account, speed: u32, address: SocketAddr) -> Map<String, Value> {
+    let region = account.with_world(|world| world.region.clone());
+    let clock = SimulatedClock {
+        speed,
+        real: Clock::system().now(),
+        simulated: account.clock().now(),
+    };
+    [
+        ("AWS_ENDPOINT_URL", format!("http://{address}")),
+        ("AWS_ACCESS_KEY_ID", "simulated".into()),
+        ("AWS_SECRET_ACCESS_KEY", "simulated".into()),
+        ("AWS_REGION", region.clone()),
+        ("AWS_DEFAULT_REGION", region),
+        (CLOCK_VARIABLE, clock.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.into()))
+    .into_iter()
+    .collect()
+}
+
+/// One line to paste into a shell; no value in it needs quotes.
+fn export_line(environment: &Map<String, Value>) -> String {
+    let pairs: Vec<String> = environment
+        .iter()
+        .filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)))
+        .collect();
+    format!("export {}", pairs.join(" "))
+}

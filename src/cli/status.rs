@@ -1,0 +1,25 @@
+//! `asg-patch status`
+
+use asg_patch::report;
+use clap::Args;
+
+use super::connect::connect;
+use super::error::{CliError, Exit};
+use super::options::{AwsOptions, SelectionOptions};
+use super::output::Output;
+
+/// Options of `status`.
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    selection: SelectionOptions,
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+pub(crate) async fn execute(args: &StatusArgs, output: &Output) -> Result<Exit, CliError> {
+    let env = connect(&args.aws).await?;
+    let status = asg_patch::run::status(&env, &args.selection.selection()).await?;
+    output.result(&status, |width| report::status_table(&status, width));
+    Ok(Exit::Well)
+}

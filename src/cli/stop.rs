@@ -1,0 +1,62 @@
+//! Ctrl-C: once hands back, twice stops.
+
+use asg_patch::run::Stop;
+use tokio::sync::watch;
+
+use super::output::Output;
+
+/// Runs `work` while Ctrl-C is heard: the first one asks it to hand back, the second to stop now.
+pub(crate) async fn heeding<T>(
+    output: &Output,
+    work: impl AsyncFnOnce(watch::Receiver<Stop>) -> T,
+) -> T {
+    let (asked, stop) = watch::channel(Stop::GoOn);
+    let work = work(stop);
+    tokio::select! {
+        result = work => result,
+        never = listen(output, &asked) => match never {},
+    }
+}
+
+async fn listen(output: &Output, asked: &watch::Sender<Stop>) -> std::convert::Infallible {
+    interrupted().await;
+    output.notice(
+        "Stopping: nothing new is started, what is in flight is handed back. \
+         Ctrl-C again stops at once and leaves the records.",
+    );
+    asked.send_replace(Stop::HandBack);
+    interrupted().await;
+    output.notice("Stopping now: records remain.");
+    asked.send_replace(Stop::Now);
+    std::future::pending().await
+}
+
+/// Ends at the next Ctrl-C or, where there is such a thing, SIGTERM.
+pub(crate) async fn interrupted() {
+    let ctrl_c = async {
+        // Without a handler the system ends the process itself: there is nothing to wait for.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = ctrl_c => {}
+        () = terminated() => {}
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
+}

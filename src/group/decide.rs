@@ -1,0 +1,388 @@
+//! Observe, **decide**, perform: what follows for one job from what was seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::effect::{Effect, Role};
+use super::fault::{Fault, FaultClass, Read};
+use super::job::{Forward, Job};
+use super::record::Record;
+use super::seen::{GroupSeen, InstanceSeen, Need, Seen};
+use super::unit::Unit;
+use super::{Code, Failure, Outcome, Phase, limits, phase};
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Nothing to do until then.
+    Wait {
+        /// When to look again.
+        until: DateTime<Utc>,
+        /// What is awaited.
+        reason: String,
+    },
+    /// These effects bring the phase on; they do not depend on each other.
+    Act {
+        /// What to do.
+        effects: Vec<Effect>,
+        /// Why.
+        reason: String,
+        /// When to look again after success, seconds.
+        look_after_seconds: i64,
+    },
+    /// The phase is done.
+    Go {
+        /// The next one.
+        to: Phase,
+        /// Why.
+        reason: String,
+    },
+    /// The phase cannot be done.
+    Fail(Failure),
+    /// The job is done.
+    Finish {
+        /// How.
+        outcome: Outcome,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What the run's operator or its window wants of all jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// Hand back whatever is in flight.
+    pub hand_back: bool,
+}
+
+/// All that a decision may depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// What was seen for it.
+    pub seen: &'a Seen,
+    /// What the others of its bake are at.
+    pub unit: &'a Unit,
+    /// The present.
+    pub now: DateTime<Utc>,
+    /// What the operator wants.
+    pub orders: Orders,
+}
+
+/// A decision that cuts a phase's reasoning short.
+pub(super) type Decided = Result<Decision, Decision>;
+
+/// What must be read before [`decide`] can decide. Empty where memory is enough.
+pub fn needs(job: &Job) -> BTreeSet<Need> {
+    phase::needs(job)
+}
+
+/// Decides what follows. Pure; a job that is finished decides nothing more.
+pub fn decide(cx: &Context<'_>) -> Decision {
+    before_phase(cx)
+        .and_then(|()| phase::decide(cx))
+        .unwrap_or_else(|decision| decision)
+}
+
+/// What holds in every phase on the way forward.
+fn before_phase(cx: &Context<'_>) -> Result<(), Decision> {
+    let job = cx.job;
+    let fail = |code, reason: String| Err(Decision::Fail(Failure::new(code, reason)));
+    if job.must_return() || matches!(job.phase, Phase::Queued | Phase::Finished) {
+        return Ok(());
+    }
+    match &cx.seen.group {
+        Read::Absent => {
+            return fail(Code::Vanished, "the group does not exist any more".into());
+        }
+        Read::Present(g) if g.deleting => {
+            return fail(Code::DeletedMidRun, "the group is being deleted".into());
+        }
+        Read::Present(g) if !g.opted_in => {
+            return fail(Code::OptedOut, "the group's opt-in tag is gone".into());
+        }
+        Read::Present(_) | Read::Failed(_) | Read::Unread => {}
+    }
+    if cx.orders.hand_back {
+        return fail(Code::Interrupted, Code::Interrupted.title().into());
+    }
+    let reserve = TimeDelta::seconds(limits::RESERVE_SECONDS);
+    if cx.now >= job.record.deadline - reserve {
+        return fail(
+            Code::OutOfTime,
+            format!(
+                "{} was not done when {} min were left before the deadline, which the hand-back needs",
+                job.phase,
+                limits::RESERVE_SECONDS / 60
+            ),
+        );
+    }
+    let uses_version = matches!(
+        job.phase,
+        Phase::Versioning | Phase::Proving | Phase::Promoting
+    );
+    match &cx.unit.failed {
+        Some((sibling, failure)) if uses_version && cx.unit.bound => fail(
+            Code::SiblingFailed,
+            format!("{sibling} follows the same template and failed: {}", failure.reason),
+        ),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Carries a decision into the job; returns what is to be performed.
+pub fn apply(job: &mut Job, decision: Decision, now: DateTime<Utc>) -> Vec<Effect> {
+    match decision {
+        Decision::Wait { until, reason } => {
+            job.wake_at = until;
+            job.reason = reason;
+            Vec::new()
+        }
+        Decision::Act {
+            effects,
+            reason,
+            look_after_seconds,
+        } => {
+            job.wake_at = now + TimeDelta::seconds(look_after_seconds);
+            job.reason = reason;
+            effects
+        }
+        Decision::Go { to, reason } => {
+            match (job.phase, to) {
+                (Phase::Promoting, Phase::HandingBack) => job.promoted = true,
+                (Phase::Scanning, Phase::HandingBack) => job.already_current = true,
+                _ => {}
+            }
+            job.enter(to, reason, now);
+            Vec::new()
+        }
+        Decision::Fail(failure) => {
+            fail(job, failure, now);
+            Vec::new()
+        }
+        Decision::Finish { outcome, reason } => {
+            job.finish(outcome, reason, now);
+            Vec::new()
+        }
+    }
+}
+
+/// Where failure leads, by phase.
+pub fn fail(job: &mut Job, failure: Failure, now: DateTime<Utc>) {
+    let reason = failure.reason.clone();
+    match job.phase {
+        // Nothing was touched.
+        Phase::Queued => {
+            job.failure = Some(failure);
+            job.finish(Outcome::Skipped, reason, now);
+        }
+        Phase::Recording if !job.recorded => {
+            job.failure = Some(failure);
+            job.finish(Outcome::Skipped, reason, now);
+        }
+        Phase::Recording
+        | Phase::Guarding
+        | Phase::Waking
+        | Phase::Patching
+        | Phase::Scanning
+        | Phase::Sealing
+        | Phase::Baking
+        | Phase::Versioning
+        | Phase::Proving
+        | Phase::Promoting => {
+            job.failure = Some(failure);
+            job.enter(Phase::RollingBack, reason, now);
+        }
+        // Already on its way back, or back.
+        Phase::RollingBack | Phase::HandingBack | Phase::Finished => {}
+    }
+}
+
+/// Takes what was seen into the job's memory. Pure.
+pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
+    learn_instances(job, seen, now);
+    if let Some(commands) = seen.commands.present() {
+        for step in phase::COMMAND_STEPS {
+            let comment = super::names::command_comment(&job.record.run_id, step.as_str());
+            let ours = |c: &&super::seen::CommandSeen| {
+                c.comment == comment && job.made.instances.values().any(|i| *i == c.instance)
+            };
+            if let Some(found) = commands.iter().rev().find(ours) {
+                let id = found.id.clone();
+                job.made.commands.entry(step).or_insert(id);
+            }
+        }
+    }
+    if let Some(versions) = seen.versions.present() {
+        let ours = super::names::version_description(&job.record.run_id, &job.record.bake_key);
+        for (template, versions) in versions {
+            if let Some(v) = versions.iter().find(|v| v.description == ours) {
+                job.made.versions.insert(template.clone(), v.number);
+            }
+        }
+    }
+    if let Some(super::seen::RecordSeen::Readable(stored)) = seen.record.present() {
+        if stored.is_same_claim(&job.record) {
+            job.recorded = true;
+            // The stored one is the truth: it was written before the first change.
+            job.record.written_at = stored.written_at;
+        }
+    }
+    // A call was refused because the group is gone: that is the better reason.
+    if let (Read::Absent, Some(failure)) = (&seen.group, &mut job.failure)
+        && failure.code == Code::AwsError
+    {
+        *failure = Failure::new(Code::Vanished, "the group does not exist any more");
+    }
+    if let Some(group) = seen.group.present() {
+        job.capacity_after = Some(group.capacity);
+    }
+    phase::learn(job, seen);
+}
+
+fn learn_instances(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
+    let Some(instances) = seen.instances.present() else {
+        return;
+    };
+    for (id, instance) in instances {
+        let ours = instance.run.as_deref() == Some(job.record.run_id.as_str());
+        match instance.role.as_deref() {
+            Some("build") if ours => _ = job.made.instances.insert(Role::Build, id.clone()),
+            Some("canary") if ours => _ = job.made.instances.insert(Role::Canary, id.clone()),
+            _ if instance.launched_at < job.record.written_at => {
+                job.made.foreign.insert(id.clone());
+            }
+            _ => {}
+        }
+    }
+    let tagged: Vec<String> = job.made.instances.values().cloned().collect();
+    for id in tagged {
+        let seen_now = instances.get(&id);
+        let gone = seen_now.is_none_or(|i| i.state == super::seen::Ec2State::Gone);
+        if let Some(launched_at) = seen_now.map(|i| i.launched_at) {
+            job.made.lifetimes.entry(id.clone()).or_insert((launched_at, None));
+        }
+        if let Some((_, end)) = job.made.lifetimes.get_mut(&id)
+            && gone
+            && end.is_none()
+        {
+            *end = Some(now);
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    /// The record.
+    pub(super) fn record(&self) -> &'a Record {
+        &self.job.record
+    }
+
+    /// The way forward. A job without one never gets into a phase that asks.
+    pub(super) fn forward(&self) -> Result<&'a Forward, Decision> {
+        self.job.forward.as_ref().ok_or_else(|| Decision::Go {
+            to: Phase::RollingBack,
+            reason: "nothing is known of the way forward".into(),
+        })
+    }
+
+    /// The group. Absent groups were dealt with before.
+    pub(super) fn group(&self) -> Result<&'a GroupSeen, Decision> {
+        self.read(&self.seen.group, "the group")
+    }
+
+    /// EC2's view of the instances.
+    pub(super) fn instances(&self) -> Result<&'a BTreeMap<String, InstanceSeen>, Decision> {
+        self.read(&self.seen.instances, "instances")
+    }
+
+    /// A read that must have brought something; what else it brought decides.
+    pub(super) fn read<T>(&self, read: &'a Read<T>, what: &str) -> Result<&'a T, Decision> {
+        match read {
+            Read::Present(value) => Ok(value),
+            Read::Failed(fault) => Err(self.blind(fault)),
+            Read::Absent => Err(self.wait(
+                limits::LOOK_MIN_SECONDS,
+                format!("{what} cannot be seen yet"),
+            )),
+            Read::Unread => Err(self.wait(0, format!("{what} must be read first"))),
+        }
+    }
+
+    /// A read that failed is not an absence: look again, and give up only after long.
+    fn blind(&self, fault: &Fault) -> Decision {
+        let blind_for = self.now - self.job.blind_since.unwrap_or(self.now);
+        let lasting = match fault.class {
+            FaultClass::Denied | FaultClass::Refused => true,
+            FaultClass::Throttled
+            | FaultClass::Unreachable
+            | FaultClass::NotYet
+            | FaultClass::Contention
+            | FaultClass::Exists
+            | FaultClass::Gone => blind_for.num_seconds() > limits::FAULT_LIMIT_SECONDS,
+        };
+        if lasting && !self.job.must_return() {
+            return Decision::Fail(fault.to_failure());
+        }
+        self.wait(
+            limits::LOOK_MAX_SECONDS / 2,
+            format!("{} failed ({}), asking again", fault.operation, fault.code),
+        )
+    }
+
+    /// Looks again in so many seconds.
+    pub(super) fn wait(&self, seconds: i64, reason: impl Into<String>) -> Decision {
+        Decision::Wait {
+            until: self.now + TimeDelta::seconds(seconds),
+            reason: reason.into(),
+        }
+    }
+
+    /// Looks again at something that began at `since` and is likely to be done after
+    /// `expected_seconds`: first then, afterwards at growing intervals.
+    pub(super) fn look(
+        &self,
+        since: DateTime<Utc>,
+        expected_seconds: i64,
+        reason: impl Into<String>,
+    ) -> Decision {
+        let elapsed = (self.now - since).num_seconds();
+        let pause = (elapsed / 8).clamp(limits::LOOK_MIN_SECONDS, limits::LOOK_MAX_SECONDS);
+        self.wait((expected_seconds - elapsed).max(pause), reason)
+    }
+
+    /// One effect; look again after so many seconds.
+    pub(super) fn act(&self, effect: Effect, seconds: i64, reason: impl Into<String>) -> Decision {
+        Decision::Act {
+            effects: vec![effect],
+            reason: reason.into(),
+            look_after_seconds: seconds,
+        }
+    }
+
+    /// Seconds since the phase was entered.
+    pub(super) fn in_phase_seconds(&self) -> i64 {
+        (self.now - self.job.entered_at()).num_seconds()
+    }
+
+    /// Whether an effect was done so short a time ago that reads may not show it yet.
+    pub(super) fn is_fresh(&self, effect: &Effect) -> bool {
+        self.job
+            .done_at(effect)
+            .is_some_and(|at| (self.now - at).num_seconds() < limits::VISIBILITY_LIMIT_SECONDS)
+    }
+}
+
+/// The next phase.
+pub(super) fn go(to: Phase, reason: impl Into<String>) -> Decision {
+    Decision::Go {
+        to,
+        reason: reason.into(),
+    }
+}
+
+/// A failure.
+pub(super) fn failed(code: Code, reason: impl Into<String>) -> Decision {
+    Decision::Fail(Failure::new(code, reason))
+}

@@ -1,0 +1,201 @@
+//! What can be done to the world: one effect is one changing call.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::fault::Fault;
+use super::pin::Pin;
+use super::record::Record;
+use crate::schedule::Capacity;
+
+/// One changing call, with all that it needs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// `ssm:PutParameter` with `Overwrite=false`.
+    StoreRecord(Box<Record>),
+    /// `autoscaling:SuspendProcesses`; never an empty list.
+    Suspend(Vec<String>),
+    /// `autoscaling:ResumeProcesses`; never an empty list.
+    Resume(Vec<String>),
+    /// `autoscaling:UpdateAutoScalingGroup` with all three sizes.
+    Resize(Capacity),
+    /// `autoscaling:UpdateAutoScalingGroup` with these pins; the call is refused if the group no
+    /// longer names what `expected` says.
+    SetPins {
+        /// As the group names its versions now.
+        expected: Vec<Pin>,
+        /// As it shall name them.
+        pins: Vec<Pin>,
+    },
+    /// `ec2:CreateTags`: run and role.
+    TagInstance {
+        /// The instance.
+        instance: String,
+        /// `build` or `canary`.
+        role: Role,
+    },
+    /// `autoscaling:SetInstanceProtection`.
+    Protect {
+        /// The instance.
+        instance: String,
+        /// On or off.
+        on: bool,
+    },
+    /// `ssm:SendCommand`.
+    SendCommand(Command),
+    /// `ec2:CreateImage`.
+    CreateImage {
+        /// The build instance.
+        instance: String,
+        /// The image's name.
+        name: String,
+        /// Let AWS reboot the guest first.
+        reboot: bool,
+        /// The image it was launched from.
+        source_image: String,
+    },
+    /// `ec2:CreateLaunchTemplateVersion`.
+    CreateVersion {
+        /// The template.
+        template: String,
+        /// The version it inherits from.
+        source: u64,
+        /// The image it names.
+        image: String,
+        /// How it is found again.
+        description: String,
+        /// Idempotency token.
+        token: String,
+    },
+    /// `ec2:ModifyLaunchTemplate`.
+    SetDefault {
+        /// The template.
+        template: String,
+        /// The version that becomes the default.
+        version: u64,
+    },
+    /// `autoscaling:TerminateInstanceInAutoScalingGroup`.
+    Terminate {
+        /// The instance.
+        instance: String,
+        /// Whether the group shrinks by it.
+        decrement: bool,
+    },
+    /// `ec2:DeleteLaunchTemplateVersions`.
+    DeleteVersion {
+        /// The template.
+        template: String,
+        /// The version.
+        version: u64,
+    },
+    /// `ec2:DeregisterImage` with its snapshots.
+    DeregisterImage(String),
+    /// `ssm:DeleteParameter`.
+    DeleteRecord,
+}
+
+/// What an instance of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It is patched and imaged.
+    Build,
+    /// It proves the new image.
+    Canary,
+}
+
+impl Role {
+    /// The tag's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Canary => "canary",
+        }
+    }
+}
+
+/// A Run Command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Which of the job's commands it is.
+    pub step: CommandStep,
+    /// Where it runs.
+    pub instance: String,
+    /// SSM document.
+    pub document: String,
+    /// Its parameters.
+    pub parameters: BTreeMap<String, Vec<String>>,
+    /// How it is found again.
+    pub comment: String,
+}
+
+/// The commands of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommandStep {
+    /// Patch the build instance.
+    Install,
+    /// Scan the build instance afterwards.
+    Scan,
+    /// Image hygiene.
+    Seal,
+    /// Scan the canary.
+    CanaryScan,
+}
+
+impl CommandStep {
+    /// As the comment names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::Scan => "scan",
+            Self::Seal => "seal",
+            Self::CanaryScan => "canary-scan",
+        }
+    }
+}
+
+/// What a performed effect brought.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Done {
+    /// It is done.
+    Ok,
+    /// A command was sent; its id.
+    Command(String),
+    /// An image is being made; its id.
+    Image(String),
+    /// A version was made; its number.
+    Version(u64),
+}
+
+/// How an effect ended.
+pub type Performed = Result<Done, Fault>;
+
+impl Effect {
+    /// A key that is the same for a repetition of the same effect in one job.
+    pub fn key(&self) -> String {
+        match self {
+            Self::StoreRecord(_) => "store-record".into(),
+            Self::Suspend(_) => "suspend".into(),
+            Self::Resume(processes) => format!("resume {}", processes.join(",")),
+            Self::Resize(capacity) => format!("resize {capacity}"),
+            Self::SetPins { pins, .. } => {
+                let pins: Vec<String> = pins.iter().map(ToString::to_string).collect();
+                format!("set-pins {}", pins.join(","))
+            }
+            Self::TagInstance { instance, .. } => format!("tag {instance}"),
+            Self::Protect { instance, on } => format!("protect {instance} {on}"),
+            Self::SendCommand(c) => format!("command {} {}", c.step.as_str(), c.instance),
+            Self::CreateImage { name, .. } => format!("create-image {name}"),
+            Self::CreateVersion { template, .. } => format!("create-version {template}"),
+            Self::SetDefault { template, version } => format!("set-default {template} {version}"),
+            Self::Terminate { instance, .. } => format!("terminate {instance}"),
+            Self::DeleteVersion { template, version } => {
+                format!("delete-version {template} {version}")
+            }
+            Self::DeregisterImage(image) => format!("deregister {image}"),
+            Self::DeleteRecord => "delete-record".into(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What planning finds out about groups, templates and images. Plain data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::pin::{Pin, TemplateMark};
+use crate::schedule::{Capacity, ScheduledAction};
+
+/// A group as it is found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupFacts {
+    /// Name.
+    pub name: String,
+    /// Sizes.
+    pub capacity: Capacity,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// How it names launch template versions; empty with a launch configuration.
+    pub pins: Vec<Pin>,
+    /// Its launch configuration, if it has one.
+    pub launch_configuration: Option<String>,
+    /// Whether an override names an image of its own.
+    pub image_override: bool,
+    /// Whether overrides carry weights.
+    pub weighted: bool,
+    /// Suspended processes.
+    pub suspended: BTreeSet<String>,
+    /// The service that operates it, if one does.
+    pub operator: Option<String>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Whether it has a warm pool.
+    pub warm_pool: bool,
+    /// Whether instances are registered with a load balancer.
+    pub load_balanced: bool,
+}
+
+/// What is asked per group, because AWS has no bulk call for it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GroupDetails {
+    /// Sum of the launch hooks' timeouts, seconds.
+    pub hook_seconds: i64,
+    /// The id of an instance refresh under way.
+    pub refresh: Option<String>,
+}
+
+/// A launch template.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TemplateFacts {
+    /// Name.
+    pub name: String,
+    /// Default and latest version.
+    pub mark: TemplateMark,
+    /// The versions that were asked for.
+    pub versions: BTreeMap<u64, VersionFacts>,
+}
+
+/// A launch template version.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VersionFacts {
+    /// `ImageId` as written: an id, or `resolve:ssm:...`.
+    pub image: Option<String>,
+    /// A snapshot that a block device mapping pins.
+    pub snapshot: Option<String>,
+}
+
+/// An image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageFacts {
+    /// When it was made.
+    pub created_at: Option<DateTime<Utc>>,
+    /// Windows.
+    pub windows: bool,
+    /// Usable.
+    pub available: bool,
+    /// The run that made it.
+    pub run: Option<String>,
+    /// Size of its volumes, GiB.
+    pub gib: i64,
+}
+
+/// Everything that planning read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccountFacts {
+    /// All groups of the account and region, by name: opted in or not.
+    pub groups: BTreeMap<String, GroupFacts>,
+    /// Of the opted-in groups.
+    pub details: BTreeMap<String, GroupDetails>,
+    /// Scheduled actions by group.
+    pub actions: BTreeMap<String, Vec<ScheduledAction>>,
+    /// Templates of the opted-in groups, by id.
+    pub templates: BTreeMap<String, TemplateFacts>,
+    /// Their images, by id.
+    pub images: BTreeMap<String, ImageFacts>,
+}

@@ -1,0 +1,85 @@
+//! What AWS answered instead of doing it, classed by what helps.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Code, Failure};
+
+/// A call that did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// `service:Operation`.
+    pub operation: String,
+    /// AWS's error code, or what kept us from AWS.
+    pub code: String,
+    /// AWS's words.
+    pub message: String,
+    /// What helps.
+    pub class: FaultClass,
+}
+
+/// What helps against a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FaultClass {
+    /// Asking less often.
+    Throttled,
+    /// Time: no or a broken answer. The call may have taken effect.
+    Unreachable,
+    /// A little time: something just created is not known everywhere yet.
+    NotYet,
+    /// Time: another change is under way.
+    Contention,
+    /// It exists already: look at it.
+    Exists,
+    /// It does not exist (any more).
+    Gone,
+    /// A permission.
+    Denied,
+    /// Nothing: AWS will refuse it again.
+    Refused,
+}
+
+impl Fault {
+    /// The failure that a lasting fault means for a group.
+    pub fn to_failure(&self) -> Failure {
+        let Self {
+            operation,
+            code,
+            message,
+            class,
+        } = self;
+        let (kind, what) = match class {
+            FaultClass::Denied => (Code::AccessDenied, "is not allowed"),
+            FaultClass::Throttled | FaultClass::Unreachable | FaultClass::Contention => {
+                (Code::AwsUnreachable, "did not succeed for too long")
+            }
+            FaultClass::NotYet | FaultClass::Exists | FaultClass::Gone | FaultClass::Refused => {
+                (Code::AwsError, "was refused")
+            }
+        };
+        Failure::new(kind, format!("{operation} {what}: {code}: {message}"))
+    }
+}
+
+/// What a read brought. A read that failed is not an absence.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Read<T> {
+    /// Nobody asked.
+    #[default]
+    Unread,
+    /// AWS did not say.
+    Failed(Fault),
+    /// AWS says that it does not exist.
+    Absent,
+    /// It is there.
+    Present(T),
+}
+
+impl<T> Read<T> {
+    /// The value, if it is there.
+    pub fn present(&self) -> Option<&T> {
+        match self {
+            Self::Present(value) => Some(value),
+            Self::Unread | Self::Failed(_) | Self::Absent => None,
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The job: the run's memory of one group. Plain data, serialisable.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::effect::{CommandStep, Done, Effect, Performed, Role};
+use super::fault::{Fault, FaultClass};
+use super::limits;
+use super::options::Options;
+use super::record::Record;
+use super::{Failure, Outcome, Phase};
+use crate::schedule::Capacity;
+use crate::trigger::Operation;
+
+/// What the plan found out about a group and what the way forward needs. A hand-back needs none of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Forward {
+    /// What is asked for.
+    pub operation: Operation,
+    /// The group's options.
+    pub options: Options,
+    /// The image it launches from.
+    pub image: String,
+    /// Whether it launches Windows.
+    pub windows: bool,
+    /// Whether instances are registered with a load balancer at launch.
+    pub load_balanced: bool,
+    /// Sum of its launch hooks' timeouts, seconds.
+    pub hook_seconds: i64,
+    /// Whether it makes the image, or waits for another group's.
+    pub bakes: bool,
+}
+
+impl Forward {
+    /// How long the group is expected to take until it is handed back, seconds.
+    pub fn estimate_seconds(&self) -> i64 {
+        let install = if self.windows {
+            limits::WINDOWS_INSTALL_EXPECTED_SECONDS
+        } else {
+            limits::INSTALL_EXPECTED_SECONDS
+        };
+        let wake = 2 * limits::LAUNCH_FIRST_LOOK_SECONDS + self.hook_seconds;
+        let bake = wake
+            + install
+            + limits::SCAN_EXPECTED_SECONDS
+            + i64::from(self.options.seal) * limits::SEAL_EXPECTED_SECONDS
+            + limits::IMAGE_EXPECTED_SECONDS;
+        let prove = i64::from(self.options.canary)
+            * (limits::CANARY_EXPECTED_SECONDS + self.hook_seconds);
+        i64::from(self.bakes) * bake + prove + limits::HAND_BACK_EXPECTED_SECONDS
+    }
+}
+
+/// What the job remembers having made. Everything can also be found again in the world.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Made {
+    /// Our instances by role.
+    pub instances: BTreeMap<Role, String>,
+    /// When each of our instances was launched and when it was gone.
+    pub lifetimes: BTreeMap<String, (DateTime<Utc>, Option<DateTime<Utc>>)>,
+    /// Commands sent, by step.
+    pub commands: BTreeMap<CommandStep, String>,
+    /// The image, once it is available to this job.
+    pub image: Option<String>,
+    /// The versions, by template.
+    pub versions: BTreeMap<String, u64>,
+    /// Instances known not to be ours.
+    pub foreign: BTreeSet<String>,
+}
+
+/// The patch evidence, collected before the build instance goes away.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Names of the patches that the run installed.
+    pub installed: Vec<String>,
+    /// Counts of the last Scan.
+    pub missing: u32,
+    /// As above.
+    pub failed: u32,
+    /// As above.
+    pub pending_reboot: u32,
+    /// Whether the counts are those of our own Scan.
+    pub scanned: bool,
+}
+
+/// What became of an effect so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Try {
+    /// First attempt.
+    pub first_at: DateTime<Utc>,
+    /// Last attempt.
+    pub last_at: DateTime<Utc>,
+    /// Attempts.
+    pub count: u32,
+    /// When it succeeded.
+    pub done_at: Option<DateTime<Utc>>,
+    /// Why the last attempt did not.
+    pub fault: Option<Fault>,
+}
+
+/// A phase that the job went through.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entered {
+    /// The phase.
+    pub phase: Phase,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// The run's memory of one group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// What the group looked like; stored in the first phase.
+    pub record: Record,
+    /// The way forward; `None` for a job that only hands back.
+    pub forward: Option<Forward>,
+    /// Where it stands.
+    pub phase: Phase,
+    /// The phases so far, the present one last.
+    pub history: Vec<Entered>,
+    /// Nothing is to be looked at or done before.
+    pub wake_at: DateTime<Utc>,
+    /// Why it stands where it stands.
+    pub reason: String,
+    /// What it made.
+    pub made: Made,
+    /// What it found.
+    pub evidence: Evidence,
+    /// Effects tried, by key.
+    pub tries: BTreeMap<String, Try>,
+    /// Why it fails, once it does.
+    pub failure: Option<Failure>,
+    /// What the owner should know.
+    pub notes: Vec<String>,
+    /// Whether the record is known to be stored (by us or, after a crash, found).
+    pub recorded: bool,
+    /// Whether nothing had to be patched.
+    pub already_current: bool,
+    /// Whether the pins name the new version for good.
+    pub promoted: bool,
+    /// The driver has no memory of what the job did: look before every effect.
+    pub amnesiac: bool,
+    /// Sizes when the group had been handed back.
+    pub capacity_after: Option<Capacity>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// First look at which a read that the phase needs failed, while reads keep failing.
+    pub blind_since: Option<DateTime<Utc>>,
+}
+
+impl Job {
+    /// A job for a planned group.
+    pub fn planned(record: Record, forward: Forward, now: DateTime<Utc>) -> Self {
+        Self::new(record, Some(forward), Phase::Queued, now)
+    }
+
+    /// A job that hands back a group from its record alone.
+    pub fn from_record(record: Record, now: DateTime<Utc>) -> Self {
+        let mut job = Self::new(record, None, Phase::RollingBack, now);
+        job.recorded = true;
+        job.amnesiac = true;
+        job
+    }
+
+    fn new(record: Record, forward: Option<Forward>, phase: Phase, now: DateTime<Utc>) -> Self {
+        Self {
+            record,
+            forward,
+            phase,
+            history: vec![Entered { phase, at: now }],
+            wake_at: now,
+            reason: String::new(),
+            made: Made::default(),
+            evidence: Evidence::default(),
+            tries: BTreeMap::new(),
+            failure: None,
+            notes: Vec::new(),
+            recorded: false,
+            already_current: false,
+            promoted: false,
+            amnesiac: false,
+            capacity_after: None,
+            outcome: None,
+            blind_since: None,
+        }
+    }
+
+    /// The group's name.
+    pub fn group(&self) -> &str {
+        &self.record.group
+    }
+
+    /// When the present phase was entered.
+    pub fn entered_at(&self) -> DateTime<Utc> {
+        self.history.last().map_or(self.wake_at, |e| e.at)
+    }
+
+    /// Whether nothing more is to be done.
+    pub fn finished(&self) -> bool {
+        self.phase == Phase::Finished
+    }
+
+    /// Whether the group is (or may be) changed by us now.
+    pub fn in_flight(&self) -> bool {
+        !matches!(self.phase, Phase::Queued | Phase::Finished)
+    }
+
+    /// Enters a phase.
+    pub fn enter(&mut self, phase: Phase, reason: impl Into<String>, now: DateTime<Utc>) {
+        self.phase = phase;
+        self.reason = reason.into();
+        self.history.push(Entered { phase, at: now });
+        self.wake_at = now;
+    }
+
+    /// Ends the job.
+    pub fn finish(&mut self, outcome: Outcome, reason: impl Into<String>, now: DateTime<Utc>) {
+        self.outcome = Some(outcome);
+        self.enter(Phase::Finished, reason, now);
+    }
+
+    /// The job's instance of this role, if it has one.
+    pub fn instance(&self, role: Role) -> Option<&str> {
+        self.made.instances.get(&role).map(String::as_str)
+    }
+
+    /// Adds a note once.
+    pub fn note(&mut self, note: impl Into<String>) {
+        let note = note.into();
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// When an effect of this key succeeded.
+    pub fn done_at(&self, effect: &Effect) -> Option<DateTime<Utc>> {
+        self.tries.get(&effect.key()).and_then(|t| t.done_at)
+    }
+
+    /// Whether faults must not fail the job: it is already on its way back.
+    pub fn must_return(&self) -> bool {
+        matches!(self.phase, Phase::RollingBack | Phase::HandingBack)
+    }
+
+    /// Takes note of how an effect ended.
+    ///
+    /// Returns the failure that it means for the job, if it means one. A fault that time helps against
+    /// puts the next look off instead.
+    pub fn performed(
+        &mut self,
+        effect: &Effect,
+        performed: &Performed,
+        now: DateTime<Utc>,
+    ) -> Option<Failure> {
+        let entry = self.tries.entry(effect.key()).or_insert(Try {
+            first_at: now,
+            last_at: now,
+            count: 0,
+            done_at: None,
+            fault: None,
+        });
+        entry.last_at = now;
+        entry.count += 1;
+        match performed {
+            Ok(done) => {
+                entry.done_at = Some(now);
+                entry.fault = None;
+                self.remember(effect, done);
+                None
+            }
+            Err(fault) => {
+                entry.fault = Some(fault.clone());
+                let (tried_for, count) = (now - entry.first_at, entry.count);
+                self.after_fault(fault, tried_for, count, now)
+            }
+        }
+    }
+
+    fn remember(&mut self, effect: &Effect, done: &Done) {
+        match (effect, done) {
+            (Effect::SendCommand(command), Done::Command(id)) => {
+                self.made.commands.insert(command.step, id.clone());
+            }
+            (Effect::CreateVersion { template, .. }, Done::Version(number)) => {
+                self.made.versions.insert(template.clone(), *number);
+            }
+            (Effect::TagInstance { instance, role }, _) => {
+                self.made.instances.insert(*role, instance.clone());
+            }
+            (Effect::StoreRecord(_), _) => self.recorded = true,
+            _ => {}
+        }
+    }
+
+    fn after_fault(
+        &mut self,
+        fault: &Fault,
+        tried_for: TimeDelta,
+        count: u32,
+        now: DateTime<Utc>,
+    ) -> Option<Failure> {
+        let doubled = limits::FAULT_PAUSE_SECONDS << count.saturating_sub(1).min(4);
+        let pause = TimeDelta::seconds(doubled.min(limits::FAULT_PAUSE_MAX_SECONDS));
+        let lasting = match fault.class {
+            // The next look shows what is there.
+            FaultClass::Exists => false,
+            FaultClass::Throttled | FaultClass::Unreachable | FaultClass::Contention => {
+                tried_for.num_seconds() > limits::FAULT_LIMIT_SECONDS
+            }
+            FaultClass::NotYet => tried_for.num_seconds() > limits::VISIBILITY_LIMIT_SECONDS,
+            FaultClass::Denied | FaultClass::Gone | FaultClass::Refused => true,
+        };
+        self.wake_at = self.wake_at.max(now + pause);
+        if self.must_return() {
+            self.reason = fault.to_failure().reason;
+            return None;
+        }
+        lasting.then(|| fault.to_failure())
+    }
+}

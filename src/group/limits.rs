@@ -1,0 +1,65 @@
+//! How long things take and how long they may take.
+//!
+//! Expected times are planning values for the first look and for admission; the limits end a wait.
+//! All durations are in seconds.
+
+/// First look at a launch: pending to InService takes 0.5 to 2 min (aws: 5-18 s to running).
+pub const LAUNCH_FIRST_LOOK_SECONDS: i64 = 40;
+/// A launch until InService and SSM Online: 15 min, Windows and slow boots included. Launch hooks'
+/// timeouts come on top.
+pub const WAKE_LIMIT_SECONDS: i64 = 15 * 60;
+/// Windows boots (sysprep, reboot) and registers in minutes: 10 min more.
+pub const WINDOWS_EXTRA_SECONDS: i64 = 10 * 60;
+/// Scaling activities are read only when a launch takes longer than most: a read per group.
+pub const ACTIVITIES_AFTER_SECONDS: i64 = 75;
+
+/// Typical Install with its reboot on Linux; Windows takes 15 to 90 min.
+pub const INSTALL_EXPECTED_SECONDS: i64 = 240;
+/// As above, Windows.
+pub const WINDOWS_INSTALL_EXPECTED_SECONDS: i64 = 30 * 60;
+/// The document's own limit per step (`StepTimeoutSeconds`): 2 h, the longest Windows installs seen.
+pub const INSTALL_STEP_LIMIT_SECONDS: i64 = 2 * 60 * 60;
+/// What a command may take beyond its step's limit for delivery and reboots.
+pub const COMMAND_GRACE_SECONDS: i64 = 15 * 60;
+/// Delivery limit of a command (`TimeoutSeconds`): an agent that was Online minutes ago answers in
+/// seconds; 10 min cover a reboot.
+pub const DELIVERY_LIMIT_SECONDS: i64 = 10 * 60;
+/// A Scan: 10 s to 2 min.
+pub const SCAN_EXPECTED_SECONDS: i64 = 25;
+/// A Scan that takes longer than 20 min hangs.
+pub const SCAN_LIMIT_SECONDS: i64 = 20 * 60;
+/// The hygiene script: seconds.
+pub const SEAL_EXPECTED_SECONDS: i64 = 10;
+/// The hygiene script deletes files; 10 min is far beyond.
+pub const SEAL_LIMIT_SECONDS: i64 = 10 * 60;
+
+/// Images: minutes; changed blocks decide.
+pub const IMAGE_EXPECTED_SECONDS: i64 = 240;
+/// AWS's own waiter gives up after 10 min, which is too short; 90 min covers large volumes.
+pub const IMAGE_LIMIT_SECONDS: i64 = 90 * 60;
+
+/// A canary: launch, status checks (2-5 min), SSM, scan.
+pub const CANARY_EXPECTED_SECONDS: i64 = 240;
+/// As for waking, and the status checks.
+pub const CANARY_LIMIT_SECONDS: i64 = 15 * 60;
+
+/// Terminating takes about 22 s; load balancers drain 300 s; hooks come on top.
+pub const TERMINATE_FIRST_LOOK_SECONDS: i64 = 40;
+/// The hand-back's expected time.
+pub const HAND_BACK_EXPECTED_SECONDS: i64 = 120;
+/// Held back before the deadline for roll-back and hand-back, and spent on nothing else.
+pub const RESERVE_SECONDS: i64 = 20 * 60;
+
+/// Something just created may be unknown to reads for this long (EC2: "seconds", waiters allow 5 min).
+pub const VISIBILITY_LIMIT_SECONDS: i64 = 5 * 60;
+/// A fault that time helps against is given this long before it fails the group.
+pub const FAULT_LIMIT_SECONDS: i64 = 10 * 60;
+/// First pause after a throttle, a contention or no answer; it doubles up to [`FAULT_PAUSE_MAX_SECONDS`].
+pub const FAULT_PAUSE_SECONDS: i64 = 10;
+/// Longest pause between repetitions.
+pub const FAULT_PAUSE_MAX_SECONDS: i64 = 120;
+
+/// Shortest pause between two looks at the same thing.
+pub const LOOK_MIN_SECONDS: i64 = 15;
+/// Longest pause between two looks at the same thing.
+pub const LOOK_MAX_SECONDS: i64 = 60;

@@ -1,0 +1,157 @@
+//! Names of everything that a run makes: deterministic, so that a repetition finds what is there.
+
+use sha2::{Digest, Sha256};
+
+use super::pin::Pin;
+
+/// Tag on every instance, image and snapshot of a run; the value is the run id.
+pub const RUN_TAG: &str = "asg-patch:run";
+/// Tag on instances: `build` or `canary`.
+pub const ROLE_TAG: &str = "asg-patch:role";
+/// Tag on images: the bake key.
+pub const BAKE_TAG: &str = "asg-patch:bake";
+/// Where records live in Parameter Store.
+pub const RECORD_PREFIX: &str = "/asg-patch/records/";
+
+/// A parameter name may have 1,011 characters (SSM: 2,048 less 1,037 for the ARN).
+const ENCODED_NAME_LIMIT: usize = 900;
+
+/// The parameter that holds a group's record.
+///
+/// Reversible (see [`group_of_parameter`]): letters, digits, `-` and `.` stand for themselves, other
+/// bytes become `_` and two hexadecimal digits. A name too long for a parameter becomes `__` and a
+/// hash; then only the record itself tells the group.
+pub fn record_parameter(group: &str) -> String {
+    let mut encoded = String::new();
+    for byte in group.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => encoded.push(byte as char),
+            other => encoded.push_str(&format!("_{other:02x}")),
+        }
+    }
+    if encoded.len() > ENCODED_NAME_LIMIT {
+        encoded = format!("__{}", hash(&[group], 32));
+    }
+    format!("{RECORD_PREFIX}{encoded}")
+}
+
+/// The group of a record's parameter; `None` if the name holds only a hash or is none of ours.
+pub fn group_of_parameter(parameter: &str) -> Option<String> {
+    let encoded = parameter.strip_prefix(RECORD_PREFIX)?;
+    if encoded.starts_with("__") {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    let mut rest = encoded.as_bytes();
+    while let [first, tail @ ..] = rest {
+        if *first == b'_' {
+            let hex = tail.get(..2).and_then(|h| std::str::from_utf8(h).ok())?;
+            bytes.push(u8::from_str_radix(hex, 16).ok()?);
+            rest = tail.get(2..)?;
+        } else {
+            bytes.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The bake key: groups with the same one share one image and its versions.
+///
+/// `specs` are the distinct (template, resolved version) pairs, `options` what else shapes the image.
+pub fn bake_key(specs: &[(String, u64)], options: &str) -> String {
+    let mut parts: Vec<String> = specs.iter().map(|(t, v)| format!("{t}:{v}")).collect();
+    parts.push(options.to_owned());
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    hash(&parts, 6)
+}
+
+/// The image's name: legal characters only, at most 128 (EC2 CreateImage).
+pub fn image_name(label: &str, run_id: &str, bake_key: &str) -> String {
+    let legal = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
+            c
+        } else {
+            '-'
+        }
+    };
+    let clean = |text: &str, limit: usize| text.chars().take(limit).map(legal).collect::<String>();
+    format!(
+        "asg-patch/{}/{}-{bake_key}",
+        clean(label, 48),
+        clean(run_id, 48)
+    )
+}
+
+/// A launch template version's description (at most 255 characters): how our versions are found.
+pub fn version_description(run_id: &str, bake_key: &str) -> String {
+    format!("asg-patch {run_id} {bake_key}")
+}
+
+/// The idempotency token of a version: at most 64 ASCII characters.
+pub fn version_token(run_id: &str, pin: &Pin, source: u64, image: &str) -> String {
+    hash(&[run_id, &pin.template, &source.to_string(), image], 20)
+}
+
+/// A command's comment (at most 100 characters): how our commands are found.
+pub fn command_comment(run_id: &str, step: &str) -> String {
+    let run: String = run_id.chars().take(64).collect();
+    format!("asg-patch {run} {step}")
+}
+
+/// A GUID from the run id: `AWS-RunPatchBaseline` then gives all nodes of a run the same patch set.
+pub fn patch_snapshot_id(run_id: &str) -> String {
+    let h = hash(&[run_id], 16);
+    format!(
+        "{}-{}-4{}-a{}-{}",
+        &h[0..8],
+        &h[8..12],
+        &h[13..16],
+        &h[17..20],
+        &h[20..32]
+    )
+}
+
+fn hash(parts: &[&str], bytes: usize) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.len().to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher
+        .finalize()
+        .iter()
+        .take(bytes)
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn record_parameters_are_reversible_and_legal() {
+        for group in ["web-nightly", "a b/c_d", "ümlaut\r\n\t", "日本🦀", "_5f", "__x", "."] {
+            let name = record_parameter(group);
+            assert!(
+                name.chars().all(|c| c.is_ascii_alphanumeric() || "/-._".contains(c)),
+                "{name}"
+            );
+            assert_eq!(group_of_parameter(&name).as_deref(), Some(group));
+        }
+        let long = "日".repeat(255);
+        let name = record_parameter(&long);
+        assert!(name.len() < 1011);
+        assert_eq!(group_of_parameter(&name), None);
+        assert_ne!(name, record_parameter(&"本".repeat(255)));
+    }
+
+    #[test]
+    fn names_keep_to_their_limits() {
+        let long = "x".repeat(300);
+        assert!(image_name(&long, &long, "0123456789ab").len() <= 128);
+        assert!(command_comment(&long, "canary-scan").len() <= 100);
+        assert_eq!(patch_snapshot_id("r").len(), 36);
+    }
+}

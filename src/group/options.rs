@@ -1,0 +1,178 @@
+//! Per-group options, read from tags that begin with the opt-in tag's key and a colon.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Code, Failure};
+
+/// What a group asks for by tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// `wave`: lower waves are finished before higher ones start.
+    pub wave: i32,
+    /// `image`: `reboot` lets CreateImage reboot the guest; `no-reboot` (default) relies on sealing.
+    pub reboot_image: bool,
+    /// `seal`: run the image hygiene script (default on).
+    pub seal: bool,
+    /// `canary`: prove the image by launching an instance (default on).
+    pub canary: bool,
+    /// `document`: patch with this SSM document instead of `AWS-RunPatchBaseline`.
+    pub document: Option<String>,
+    /// `parameters`: `Key=Value;Key=Value` for the patch document.
+    pub parameters: BTreeMap<String, String>,
+    /// `tolerate-missing`: this many missing patches are accepted.
+    pub tolerate_missing: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            wave: 0,
+            reboot_image: false,
+            seal: true,
+            canary: true,
+            document: None,
+            parameters: BTreeMap::new(),
+            tolerate_missing: 0,
+        }
+    }
+}
+
+/// What was read: the options, notes for the owner, and the first value that cannot be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The options; the default where a value cannot be read.
+    pub options: Options,
+    /// Unknown option tags and combinations that the owner should know of.
+    pub notes: Vec<String>,
+    /// Refuses the group.
+    pub refusal: Option<Failure>,
+}
+
+/// Reads the options from a group's tags. `prefix` is the opt-in tag's key.
+pub fn read(tags: &BTreeMap<String, String>, prefix: &str) -> Reading {
+    let mut reading = Reading::default();
+    for (key, value) in tags {
+        let Some(name) = key.strip_prefix(prefix).and_then(|k| k.strip_prefix(':')) else {
+            continue;
+        };
+        if let Err(expected) = set(&mut reading, name, key, value.trim()) {
+            reading.refusal.get_or_insert(Failure::new(
+                Code::OptionInvalid,
+                format!("tag {key}: expected {expected}, found '{value}'"),
+            ));
+        }
+    }
+    if reading.options.reboot_image && reading.options.seal {
+        reading.notes.push(format!(
+            "{prefix}:image=reboot boots the guest after sealing, which makes host keys and machine id \
+             again before the snapshot"
+        ));
+    }
+    reading
+}
+
+fn set(reading: &mut Reading, name: &str, key: &str, value: &str) -> Result<(), String> {
+    let options = &mut reading.options;
+    match name {
+        "wave" => {
+            options.wave = value.parse().map_err(|_| "a whole number".to_owned())?;
+        }
+        "image" => options.reboot_image = choice(value, "reboot", "no-reboot")?,
+        "seal" => options.seal = choice(value, "on", "off")?,
+        "canary" => options.canary = choice(value, "on", "off")?,
+        "document" if value.is_empty() => return Err("the name of an SSM document".into()),
+        "document" => options.document = Some(value.to_owned()),
+        "parameters" => options.parameters = parameters(value)?,
+        "tolerate-missing" => {
+            options.tolerate_missing = value
+                .parse()
+                .map_err(|_| "a number of patches, 0 or more".to_owned())?;
+        }
+        _ => reading.notes.push(format!(
+            "tag {key} is not an option that asg-patch knows; it has no effect"
+        )),
+    }
+    Ok(())
+}
+
+fn choice(value: &str, yes: &str, no: &str) -> Result<bool, String> {
+    match value {
+        v if v.eq_ignore_ascii_case(yes) => Ok(true),
+        v if v.eq_ignore_ascii_case(no) => Ok(false),
+        _ => Err(format!("'{yes}' or '{no}'")),
+    }
+}
+
+fn parameters(value: &str) -> Result<BTreeMap<String, String>, String> {
+    value
+        .split(';')
+        .filter(|p| !p.trim().is_empty())
+        .map(|pair| match pair.split_once('=') {
+            Some((k, v)) if !k.trim().is_empty() => Ok((k.trim().to_owned(), v.trim().to_owned())),
+            _ => Err("Key=Value pairs with ';' between".to_owned()),
+        })
+        .collect()
+}
+
+impl Options {
+    /// What of it shapes the image: groups share a bake only if this is the same.
+    pub fn bake_text(&self) -> String {
+        let Self {
+            wave: _,
+            canary: _,
+            reboot_image,
+            seal,
+            document,
+            parameters,
+            tolerate_missing,
+        } = self;
+        format!("{reboot_image} {seal} {document:?} {parameters:?} {tolerate_missing}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn known_options_are_read_and_others_are_ignored() {
+        let reading = read(
+            &tags(&[
+                ("Name", "x"),
+                ("ep:asg:patch", "true"),
+                ("ep:asg:patch:wave", "2"),
+                ("ep:asg:patch:canary", "OFF"),
+                ("ep:asg:patch:parameters", "RebootOption=NoReboot; X=a=b"),
+            ]),
+            "ep:asg:patch",
+        );
+        assert_eq!(reading.refusal, None);
+        assert_eq!((reading.options.wave, reading.options.canary), (2, false));
+        assert_eq!(reading.options.parameters["X"], "a=b");
+        assert!(reading.notes.is_empty());
+    }
+
+    #[test]
+    fn unknown_options_are_reported_and_bad_values_refused() {
+        let reading = read(
+            &tags(&[("p:weave", "1"), ("p:seal", "maybe")]),
+            "p",
+        );
+        assert!(reading.notes[0].contains("p:weave"), "{:?}", reading.notes);
+        let refusal = reading.refusal.unwrap();
+        assert_eq!(refusal.code, Code::OptionInvalid);
+        assert_eq!(
+            refusal.reason,
+            "tag p:seal: expected 'on' or 'off', found 'maybe'"
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! Baking: the image is available.
+
+use super::super::decide::{Context, Decided, Decision, failed, go};
+use super::super::effect::{Effect, Role};
+use super::super::fault::Read;
+use super::super::job::Job;
+use super::super::seen::{ImageSeen, ImageState, Seen};
+use super::super::{Code, Phase, limits};
+
+/// Remembers the image once it is usable.
+pub(super) fn learn(job: &mut Job, seen: &Seen) {
+    if let Some(image) = seen.image.present()
+        && image.run.as_deref() == Some(job.record.run_id.as_str())
+        && image.state == ImageState::Available
+    {
+        job.made.image = Some(image.id.clone());
+    }
+}
+
+pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    let forward = cx.forward()?;
+    let Some(build) = cx.job.instance(Role::Build) else {
+        return Ok(failed(Code::InstanceLost, "no build instance is known"));
+    };
+    let create = Effect::CreateImage {
+        instance: build.to_owned(),
+        name: cx.record().image_name.clone(),
+        reboot: forward.options.reboot_image,
+        source_image: forward.image.clone(),
+    };
+    match &cx.seen.image {
+        Read::Present(image) => Ok(made(cx, image, &create)),
+        Read::Absent if cx.is_fresh(&create) => Ok(cx.wait(10, "the image is not listed yet")),
+        Read::Absent if cx.job.done_at(&create).is_some() => Ok(failed(
+            Code::ImageFailed,
+            "the image was being made and is gone",
+        )),
+        Read::Absent => Ok(cx.act(
+            create,
+            limits::IMAGE_EXPECTED_SECONDS / 2,
+            format!("making image {} of {build}", cx.record().image_name),
+        )),
+        other @ (Read::Failed(_) | Read::Unread) => {
+            cx.read(other, "the image")?;
+            Ok(cx.wait(limits::LOOK_MIN_SECONDS, "the image must be read first"))
+        }
+    }
+}
+
+fn made(cx: &Context<'_>, image: &ImageSeen, create: &Effect) -> Decision {
+    if image.run.as_deref() != Some(cx.record().run_id.as_str()) {
+        return failed(
+            Code::ImageFailed,
+            format!("the name {} is taken by {}", cx.record().image_name, image.id),
+        );
+    }
+    let since = cx.job.done_at(create).unwrap_or(cx.job.entered_at());
+    match image.state {
+        ImageState::Available => go(Phase::Versioning, format!("{} is available", image.id)),
+        ImageState::Failed => failed(
+            Code::ImageFailed,
+            format!("{} failed: {}", image.id, image.detail),
+        ),
+        ImageState::Pending if (cx.now - since).num_seconds() > limits::IMAGE_LIMIT_SECONDS => {
+            failed(
+                Code::ImageTimeout,
+                format!(
+                    "{} is still pending after {} min",
+                    image.id,
+                    (cx.now - since).num_minutes()
+                ),
+            )
+        }
+        ImageState::Pending => cx.look(
+            since,
+            limits::IMAGE_EXPECTED_SECONDS / 2,
+            format!("{} is pending", image.id),
+        ),
+    }
+}

@@ -1,0 +1,159 @@
+//! Running one command on one of our instances: sent once, found again, awaited.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::super::decide::{Context, Decision, failed};
+use super::super::effect::{Command, CommandStep, Effect, Role};
+use super::super::job::Job;
+use super::super::seen::{CommandSeen, CommandStatus, Ec2State, Need, Seen};
+use super::super::{Code, limits, names};
+
+/// All commands of a job.
+pub(in super::super) const COMMAND_STEPS: [CommandStep; 4] = [
+    CommandStep::Install,
+    CommandStep::Scan,
+    CommandStep::Seal,
+    CommandStep::CanaryScan,
+];
+
+/// How a command is run and how its ends are called.
+pub(super) struct Run {
+    pub step: CommandStep,
+    pub role: Role,
+    pub document: String,
+    pub parameters: BTreeMap<String, Vec<String>>,
+    pub expected_seconds: i64,
+    pub limit_seconds: i64,
+    pub failed: Code,
+    pub timeout: Code,
+}
+
+/// What must be read: nothing before the command is sent, unless memory was lost.
+pub(super) fn needs(job: &Job, step: CommandStep) -> BTreeSet<Need> {
+    if job.amnesiac || sent_at(job, step).is_some() || was_tried(job, step) {
+        BTreeSet::from([Need::Commands, Need::Instances])
+    } else {
+        BTreeSet::new()
+    }
+}
+
+fn was_tried(job: &Job, step: CommandStep) -> bool {
+    let prefix = format!("command {} ", step.as_str());
+    job.tries.keys().any(|k| k.starts_with(&prefix))
+}
+
+fn sent_at(job: &Job, step: CommandStep) -> Option<DateTime<Utc>> {
+    let prefix = format!("command {} ", step.as_str());
+    job.tries
+        .iter()
+        .find(|(k, _)| k.starts_with(&prefix))
+        .and_then(|(_, t)| t.done_at)
+}
+
+/// When the job's command of this step was asked for, as far as known.
+pub(super) fn asked_at(job: &Job, seen: &Seen, step: CommandStep) -> Option<DateTime<Utc>> {
+    let listed = found(job, seen, step).map(|c| c.requested_at);
+    listed.or_else(|| sent_at(job, step))
+}
+
+fn found<'a>(job: &Job, seen: &'a Seen, step: CommandStep) -> Option<&'a CommandSeen> {
+    let commands = seen.commands.present()?;
+    let id = job.made.commands.get(&step)?;
+    commands.iter().find(|c| c.id == *id)
+}
+
+/// Sends the command or waits for it. `Ok` once it has ended well.
+pub(super) fn succeeded(cx: &Context<'_>, run: &Run) -> Result<(), Decision> {
+    let Some(instance) = cx.job.instance(run.role) else {
+        return Err(failed(Code::InstanceLost, "no instance of ours is known"));
+    };
+    instance_lives(cx, instance)?;
+    let step = run.step.as_str();
+    let Some(command) = found(cx.job, cx.seen, run.step) else {
+        return Err(send(cx, run, instance));
+    };
+    let running_for = (cx.now - command.requested_at).num_seconds();
+    match command.status {
+        CommandStatus::Success => Ok(()),
+        CommandStatus::Running if running_for > run.limit_seconds => Err(failed(
+            run.timeout,
+            format!(
+                "{step} command {} still {} after {} min",
+                command.id,
+                command.detail,
+                running_for / 60
+            ),
+        )),
+        CommandStatus::Running => Err(cx.look(
+            command.requested_at,
+            run.expected_seconds,
+            format!("{step} command {} is {}", command.id, command.detail),
+        )),
+        CommandStatus::Undelivered => Err(failed(
+            Code::PatchUndelivered,
+            format!(
+                "{step} command {} ended {} on {instance}",
+                command.id, command.detail
+            ),
+        )),
+        CommandStatus::Failed | CommandStatus::TimedOut | CommandStatus::Cancelled => Err(failed(
+            run.failed,
+            format!(
+                "{step} command {} ended {} on {instance}",
+                command.id, command.detail
+            ),
+        )),
+    }
+}
+
+fn instance_lives(cx: &Context<'_>, instance: &str) -> Result<(), Decision> {
+    let Some(instances) = cx.seen.instances.present() else {
+        return Ok(());
+    };
+    match instances.get(instance) {
+        Some(i) if i.state != Ec2State::Gone => Ok(()),
+        Some(_) | None => Err(failed(
+            Code::InstanceLost,
+            format!("{instance} was terminated while it was needed"),
+        )),
+    }
+}
+
+fn send(cx: &Context<'_>, run: &Run, instance: &str) -> Decision {
+    let command = Command {
+        step: run.step,
+        instance: instance.to_owned(),
+        document: run.document.clone(),
+        parameters: run.parameters.clone(),
+        comment: names::command_comment(&cx.record().run_id, run.step.as_str()),
+    };
+    let effect = Effect::SendCommand(command);
+    let step = run.step.as_str();
+    // Sent, but not listed yet: sending again would run it twice.
+    if let Some(sent_at) = cx.job.done_at(&effect) {
+        if cx.is_fresh(&effect) {
+            return cx.look(sent_at, 2, format!("{step} command is not listed yet"));
+        }
+        return failed(
+            run.failed,
+            format!("{step} command was accepted and is not listed after 5 min"),
+        );
+    }
+    // A try without an answer may have taken effect: it would be listed within seconds.
+    if let Some(last) = cx.job.tries.get(&effect.key()) {
+        let since = (cx.now - last.last_at).num_seconds();
+        if since < limits::LOOK_MIN_SECONDS {
+            return cx.wait(
+                limits::LOOK_MIN_SECONDS - since,
+                format!("whether the {step} command was sent will show"),
+            );
+        }
+    }
+    cx.act(
+        effect,
+        run.expected_seconds,
+        format!("{step} on {instance} with {}", run.document),
+    )
+}

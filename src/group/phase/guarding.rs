@@ -1,0 +1,39 @@
+//! Guarding: what could interfere with the group is suspended.
+
+use super::super::Phase;
+use super::super::decide::{Context, Decided, go};
+use super::super::effect::Effect;
+
+/// What is suspended while a group is ours. Never Launch (needed) nor Terminate (it would block the
+/// hand-back); AddToLoadBalancer only where there is a load balancer.
+pub const GUARDED_PROCESSES: [&str; 6] = [
+    "AZRebalance",
+    "AlarmNotification",
+    "HealthCheck",
+    "InstanceRefresh",
+    "ReplaceUnhealthy",
+    "ScheduledActions",
+];
+
+pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    let group = cx.group()?;
+    let missing: Vec<String> = cx
+        .record()
+        .guarded
+        .difference(&group.suspended)
+        .cloned()
+        .collect();
+    if missing.is_empty() {
+        let forward = cx.forward()?;
+        return Ok(if forward.bakes {
+            go(Phase::Waking, "nothing interferes")
+        } else {
+            go(Phase::Versioning, "nothing interferes; the image is there")
+        });
+    }
+    let effect = Effect::Suspend(missing);
+    if cx.is_fresh(&effect) {
+        return Ok(cx.wait(5, "waiting until the suspended processes are shown"));
+    }
+    Ok(cx.act(effect, 0, "suspending what could interfere"))
+}

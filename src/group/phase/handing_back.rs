@@ -1,0 +1,234 @@
+//! Handing back: sizes, processes and protections are as they must be and have been read back; our
+//! instances are gone; the record is deleted last.
+//!
+//! For every value there are three: recorded, what we set, what is there now. What is neither recorded
+//! nor ours was changed by somebody during the run and stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::decide::{Context, Decided, Decision};
+use super::super::effect::{Effect, Role};
+use super::super::fault::Read;
+use super::super::job::Job;
+use super::super::pin::resolve;
+use super::super::seen::{Ec2State, GroupSeen, InstanceSeen};
+use super::super::{Code, Outcome, limits};
+use super::launch;
+use crate::schedule::{Capacity, ScheduledAction, missed};
+
+
+pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    let group = match &cx.seen.group {
+        // Nothing is left to hand back.
+        Read::Absent => return Ok(close(cx)),
+        read => cx.read(read, "the group")?,
+    };
+    let instances = cx.instances()?;
+    let ours = ours(cx, group, instances);
+    terminate(cx, group, &ours)?;
+    let target = target(cx, group)?;
+    resize(cx, group, target)?;
+    resume(cx, group)?;
+    leaving(cx, instances)?;
+    Ok(close(cx))
+}
+
+/// Our instances that are still in the group: tagged ones, and one that came up for us before it could
+/// be tagged.
+fn ours<'a>(
+    cx: &Context<'a>,
+    group: &'a GroupSeen,
+    instances: &'a BTreeMap<String, InstanceSeen>,
+) -> Vec<String> {
+    let known: BTreeSet<&str> = [Role::Build, Role::Canary]
+        .into_iter()
+        .filter_map(|r| cx.job.instance(r))
+        .collect();
+    let mut ours: Vec<String> = group
+        .members
+        .iter()
+        .filter(|(id, m)| known.contains(id.as_str()) && !m.leaving())
+        .map(|(id, _)| id.clone())
+        .collect();
+    // One instance more than recorded was asked for by us alone.
+    if ours.is_empty() && group.capacity.desired == cx.record().wake_capacity().desired {
+        let untagged = launch::candidates(cx, group, instances)
+            .into_iter()
+            .rfind(|c| c.instance.role.is_none());
+        ours.extend(untagged.map(|c| c.id.to_owned()));
+    }
+    ours
+}
+
+/// By id: the group's own instances are not for AWS to choose from.
+fn terminate(cx: &Context<'_>, group: &GroupSeen, ours: &[String]) -> Result<(), Decision> {
+    let wake = cx.record().wake_capacity();
+    // While the desired capacity is ours it counts our instance; another's desire stands as it is.
+    let mut spare = group.capacity.desired == wake.desired;
+    let effects: Vec<Effect> = ours
+        .iter()
+        .map(|instance| Effect::Terminate {
+            instance: instance.clone(),
+            decrement: std::mem::take(&mut spare) && group.capacity.desired > group.capacity.min,
+        })
+        .filter(|effect| cx.job.done_at(effect).is_none_or(|at| (cx.now - at).num_seconds() > 60))
+        .collect();
+    if effects.is_empty() {
+        return Ok(());
+    }
+    Err(Decision::Act {
+        effects,
+        reason: format!("terminating {}", ours.join(", ")),
+        look_after_seconds: 5,
+    })
+}
+
+/// The sizes that the group must have now: the recorded ones, overlaid by the scheduled actions that
+/// fell due while they were suspended.
+fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
+    let record = cx.record();
+    let actions = actions(cx)?;
+    let target = missed::overlay(record.capacity, &actions, record.written_at, cx.now)
+        .unwrap_or(record.capacity);
+    let wake = record.wake_capacity();
+    let found = group.capacity;
+    let keep = |found: i32, recorded: i32, woken: i32, target: i32| {
+        if [recorded, woken, target].contains(&found) {
+            target
+        } else {
+            found
+        }
+    };
+    let min = keep(found.min, record.capacity.min, wake.min, target.min);
+    let max = keep(found.max, record.capacity.max, wake.max, target.max).max(min);
+    let desired = keep(
+        found.desired,
+        record.capacity.desired,
+        wake.desired,
+        target.desired,
+    );
+    Ok(Capacity {
+        min,
+        max,
+        desired: desired.clamp(min, max),
+    })
+}
+
+/// The recorded actions, and those that are there now under the same or another name.
+fn actions(cx: &Context<'_>) -> Result<Vec<ScheduledAction>, Decision> {
+    let now: &[ScheduledAction] = match &cx.seen.actions {
+        Read::Absent => &[],
+        read => cx.read(read, "the scheduled actions")?,
+    };
+    let recorded = &cx.record().actions;
+    let mut all: Vec<ScheduledAction> = recorded
+        .iter()
+        .filter(|r| !now.iter().any(|n| n.name == r.name))
+        .cloned()
+        .collect();
+    all.extend(now.iter().cloned());
+    Ok(all)
+}
+
+fn resize(cx: &Context<'_>, group: &GroupSeen, target: Capacity) -> Result<(), Decision> {
+    if group.capacity == target {
+        return Ok(());
+    }
+    let effect = Effect::Resize(target);
+    let just_now = cx
+        .job
+        .done_at(&effect)
+        .is_some_and(|at| (cx.now - at).num_seconds() < limits::LOOK_MIN_SECONDS);
+    if just_now {
+        return Err(cx.wait(5, "waiting until the group shows its sizes"));
+    }
+    let reason = if target == cx.record().capacity {
+        format!("sizes back to {target}")
+    } else {
+        format!("sizes to {target}, as the group's schedule or somebody else wants them now")
+    };
+    Err(cx.act(effect, 0, reason))
+}
+
+/// Only what we suspended, ScheduledActions last: what falls due then runs by itself again.
+fn resume(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+    let ours: BTreeSet<&String> = cx
+        .record()
+        .guarded
+        .iter()
+        .filter(|p| group.suspended.contains(*p))
+        .collect();
+    let (last, first): (Vec<String>, Vec<String>) = ours
+        .into_iter()
+        .cloned()
+        .partition(|p| p == "ScheduledActions");
+    let processes = if first.is_empty() { last } else { first };
+    if processes.is_empty() {
+        return Ok(());
+    }
+    let reason = format!("resuming {}", processes.join(", "));
+    Err(cx.act(Effect::Resume(processes), 0, reason))
+}
+
+fn leaving(cx: &Context<'_>, instances: &BTreeMap<String, InstanceSeen>) -> Result<(), Decision> {
+    for id in cx.job.made.instances.values() {
+        if let Some(i) = instances.get(id)
+            && i.state != Ec2State::Gone
+        {
+            let since = cx
+                .job
+                .tries
+                .get(&format!("terminate {id}"))
+                .and_then(|t| t.done_at)
+                .unwrap_or(cx.job.entered_at());
+            return Err(cx.look(
+                since,
+                limits::TERMINATE_FIRST_LOOK_SECONDS,
+                format!("waiting until {id} is gone"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The record goes last; with it gone the job is done.
+fn close(cx: &Context<'_>) -> Decision {
+    if cx.job.recorded && cx.job.done_at(&Effect::DeleteRecord).is_none() {
+        return cx.act(Effect::DeleteRecord, 0, "handed back; deleting the record");
+    }
+    let (outcome, reason) = ending(cx.job);
+    Decision::Finish { outcome, reason }
+}
+
+fn ending(job: &Job) -> (Outcome, String) {
+    let reason = |text: &str| text.to_owned();
+    match &job.failure {
+        Some(f) if matches!(f.code, Code::PatchesMissing) => (Outcome::Skipped, f.reason.clone()),
+        Some(f) => (Outcome::RolledBack, f.reason.clone()),
+        None if job.forward.is_none() => {
+            (Outcome::RolledBack, reason(Code::Restored.title()))
+        }
+        None if job.promoted => {
+            let versions: Vec<String> = job
+                .record
+                .pins
+                .iter()
+                .filter_map(|p| {
+                    let new = job.made.versions.get(&p.template)?;
+                    let old = resolve(p, &job.record.templates)?;
+                    Some(format!("{} {old} -> {new}", p.template))
+                })
+                .collect();
+            let versions: BTreeSet<String> = versions.into_iter().collect();
+            let versions: Vec<String> = versions.into_iter().collect();
+            (
+                Outcome::Patched,
+                format!("patched, proven and handed back ({})", versions.join(", ")),
+            )
+        }
+        None => (
+            Outcome::AlreadyCurrent,
+            reason("nothing was missing: the image is current"),
+        ),
+    }
+}

@@ -1,0 +1,181 @@
+//! What waking and proving share: waiting for an instance that the group launches for us.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::super::decide::{Context, Decision, failed};
+use super::super::effect::{Effect, Role};
+use super::super::seen::{Ec2State, GroupSeen, InstanceSeen, Member};
+use super::super::{Code, limits};
+
+/// An instance in the group that may be ours.
+#[derive(Clone, Copy)]
+pub(super) struct Candidate<'a> {
+    pub id: &'a str,
+    pub member: &'a Member,
+    pub instance: &'a InstanceSeen,
+}
+
+/// Instances of the group that were launched after the record was written, oldest first; those on
+/// their way out left out.
+pub(super) fn candidates<'a>(
+    cx: &Context<'a>,
+    group: &'a GroupSeen,
+    instances: &'a BTreeMap<String, InstanceSeen>,
+) -> Vec<Candidate<'a>> {
+    let mut found: Vec<Candidate<'a>> = group
+        .members
+        .iter()
+        .filter(|(id, member)| !member.leaving() && !cx.job.made.foreign.contains(*id))
+        .filter_map(|(id, member)| {
+            let instance = instances.get(id)?;
+            Some(Candidate {
+                id,
+                member,
+                instance,
+            })
+        })
+        .filter(|c| c.instance.launched_at >= cx.record().written_at)
+        .filter(|c| c.instance.state != Ec2State::Gone)
+        .collect();
+    found.sort_by_key(|c| (c.instance.launched_at, c.id));
+    found
+}
+
+/// The candidate of this role: the tagged one, or else the oldest that carries no tag of ours and
+/// satisfies `fits`.
+pub(super) fn of_role<'a>(
+    cx: &Context<'a>,
+    candidates: &[Candidate<'a>],
+    role: Role,
+    fits: impl Fn(&Candidate<'a>) -> bool,
+) -> Option<Candidate<'a>> {
+    let known = cx.job.instance(role);
+    candidates
+        .iter()
+        .find(|c| Some(c.id) == known)
+        .or_else(|| {
+            candidates
+                .iter()
+                .find(|c| c.instance.role.is_none() && !is_other_role(cx, c.id, role) && fits(c))
+        })
+        .copied()
+}
+
+fn is_other_role(cx: &Context<'_>, id: &str, role: Role) -> bool {
+    cx.job
+        .made
+        .instances
+        .iter()
+        .any(|(r, i)| *r != role && i == id)
+}
+
+/// What to do until an instance is in service, tagged and protected; `None` once it is.
+pub(super) fn settle(cx: &Context<'_>, candidate: Candidate<'_>, role: Role) -> Option<Decision> {
+    let Candidate {
+        id,
+        member,
+        instance,
+    } = candidate;
+    if !member.in_service() || instance.state != Ec2State::Running {
+        let reason = format!("{id} is {}", member.lifecycle);
+        return Some(cx.look(instance.launched_at, limits::LAUNCH_FIRST_LOOK_SECONDS, reason));
+    }
+    let mut effects = Vec::new();
+    let tag = Effect::TagInstance {
+        instance: id.to_owned(),
+        role,
+    };
+    if cx.job.done_at(&tag).is_none() && instance.role.as_deref() != Some(role.as_str()) {
+        effects.push(tag);
+    }
+    let protect = Effect::Protect {
+        instance: id.to_owned(),
+        on: true,
+    };
+    if !member.protected && !cx.is_fresh(&protect) {
+        effects.push(protect);
+    }
+    if effects.is_empty() {
+        return None;
+    }
+    Some(Decision::Act {
+        effects,
+        reason: format!("{id} is in service: tagging and protecting it"),
+        look_after_seconds: 5,
+    })
+}
+
+/// Whether SSM has heard from an instance since it was launched.
+pub(super) fn online_since_launch(cx: &Context<'_>, id: &str, launched_at: DateTime<Utc>) -> bool {
+    cx.seen
+        .agents
+        .present()
+        .and_then(|agents| agents.get(id))
+        .is_some_and(|a| a.online && a.last_ping.is_some_and(|p| p > launched_at))
+}
+
+/// Launch errors that no wait helps against, by what AWS's activity texts contain.
+const HOPELESS: [&str; 9] = [
+    "does not exist",
+    "Client.InternalError",
+    "is pending, and cannot be run",
+    "does not match",
+    "is currently not supported",
+    "Invalid device name",
+    "not authorized",
+    "InvalidAMIID",
+    "deregistered",
+];
+
+/// Launch errors for want of capacity.
+const CAPACITY: [&str; 4] = [
+    "do not have sufficient",
+    "no Spot capacity",
+    "InsufficientInstanceCapacity",
+    "Insufficient capacity",
+];
+
+/// Whether a launch activity's text tells of a cause that no wait helps against.
+pub fn is_hopeless_launch(message: &str) -> bool {
+    HOPELESS.iter().any(|h| message.contains(h))
+}
+
+/// No instance yet: wait, and fail early if AWS says that none will come.
+pub(super) fn awaited(
+    cx: &Context<'_>,
+    since: DateTime<Utc>,
+    limit_seconds: i64,
+    refused: Code,
+    late: Code,
+) -> Decision {
+    let waited = (cx.now - since).num_seconds();
+    let failed_launch = cx.seen.activities.present().and_then(|activities| {
+        activities
+            .iter()
+            .find(|a| a.failed && a.launch && a.started_at >= since)
+    });
+    if let Some(launch) = failed_launch
+        && is_hopeless_launch(&launch.message)
+    {
+        return failed(refused, format!("launch failed: {}", launch.message));
+    }
+    if waited > limit_seconds {
+        return match failed_launch {
+            Some(a) if CAPACITY.iter().any(|c| a.message.contains(c)) => {
+                failed(Code::NoCapacity, format!("launch failed: {}", a.message))
+            }
+            Some(a) => failed(refused, format!("launch failed: {}", a.message)),
+            None => failed(
+                late,
+                format!("no usable instance after {} min", waited / 60),
+            ),
+        };
+    }
+    let reason = match failed_launch {
+        Some(a) => format!("the group tries again after: {}", a.message),
+        None => "waiting for the instance".into(),
+    };
+    cx.look(since, limits::LAUNCH_FIRST_LOOK_SECONDS, reason)
+}

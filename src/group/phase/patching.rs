@@ -1,0 +1,79 @@
+//! Patching: the Install invocation ended well (the agent answers Success only after the reboots).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::decide::{Context, Decided, go};
+use super::super::effect::{CommandStep, Role};
+use super::super::job::{Forward, Job};
+use super::super::record::Record;
+use super::super::seen::Need;
+use super::super::{Code, Phase, limits, names};
+use super::command::{self, Run};
+use crate::trigger::Operation;
+
+/// AWS's patch document.
+pub(super) const PATCH_DOCUMENT: &str = "AWS-RunPatchBaseline";
+
+pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
+    command::needs(job, CommandStep::Install)
+}
+
+pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    let forward = cx.forward()?;
+    if forward.operation == Operation::Scan {
+        return Ok(go(Phase::Scanning, "scan only"));
+    }
+    command::succeeded(cx, &install(cx.record(), forward))?;
+    Ok(go(Phase::Scanning, "the install ended well"))
+}
+
+fn install(record: &Record, forward: &Forward) -> Run {
+    let options = &forward.options;
+    let mut parameters = match options.document {
+        Some(_) => BTreeMap::new(),
+        None => baseline_parameters(record, Operation::Install),
+    };
+    for (key, value) in &options.parameters {
+        parameters.insert(key.clone(), vec![value.clone()]);
+    }
+    Run {
+        step: CommandStep::Install,
+        role: Role::Build,
+        document: options
+            .document
+            .clone()
+            .unwrap_or_else(|| PATCH_DOCUMENT.into()),
+        parameters,
+        expected_seconds: if forward.windows {
+            limits::WINDOWS_INSTALL_EXPECTED_SECONDS / 2
+        } else {
+            limits::INSTALL_EXPECTED_SECONDS / 2
+        },
+        limit_seconds: limits::INSTALL_STEP_LIMIT_SECONDS + limits::COMMAND_GRACE_SECONDS,
+        failed: Code::PatchFailed,
+        timeout: Code::PatchTimeout,
+    }
+}
+
+/// Parameters of `AWS-RunPatchBaseline`. One snapshot id for the whole run: every node gets the same
+/// patch set.
+pub(super) fn baseline_parameters(
+    record: &Record,
+    operation: Operation,
+) -> BTreeMap<String, Vec<String>> {
+    let mut parameters = BTreeMap::from([
+        ("Operation".to_owned(), vec![operation.to_string()]),
+        (
+            "SnapshotId".to_owned(),
+            vec![names::patch_snapshot_id(&record.run_id)],
+        ),
+    ]);
+    if operation == Operation::Install {
+        parameters.insert("RebootOption".into(), vec!["RebootIfNeeded".into()]);
+    }
+    parameters.insert(
+        "StepTimeoutSeconds".into(),
+        vec![limits::INSTALL_STEP_LIMIT_SECONDS.to_string()],
+    );
+    parameters
+}

@@ -1,0 +1,234 @@
+//! Rolling back: pins as recorded; our version and image removed, unless others of the bake use them.
+//! Each is undone only if it is still ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::Phase;
+use super::super::decide::{Context, Decided, Decision, go};
+use super::super::effect::Effect;
+use super::super::fault::Read;
+use super::super::job::Job;
+use super::super::pin::{Pin, Style, Templates, resolve};
+use super::super::seen::{GroupSeen, Need};
+use super::super::unit::SharedImage;
+use super::versioning;
+
+pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
+    let mut needs = BTreeSet::from([Need::Group]);
+    let tried = |prefix: &str| job.tries.keys().any(|k| k.starts_with(prefix));
+    if job.amnesiac || tried("create-version ") || !job.made.versions.is_empty() {
+        needs.extend([Need::Templates, Need::Versions]);
+    }
+    if job.amnesiac || tried("create-image ") {
+        needs.insert(Need::Image);
+    }
+    // Without memory, only the world tells whether others of the bake took the version.
+    if job.amnesiac {
+        needs.insert(Need::Users);
+    }
+    needs
+}
+
+pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    let versions = versioning::versions(cx);
+    // Still in use by groups that go on or have gone over to it.
+    let mut in_use = cx.unit.others_at_work || cx.unit.others_patched;
+    let group = match &cx.seen.group {
+        Read::Absent => None,
+        read => Some(cx.read(read, "the group")?),
+    };
+    if needs(cx.job).contains(&Need::Templates) {
+        let templates = cx.read(&cx.seen.templates, "the launch templates")?;
+        cx.read(&cx.seen.versions, "the launch template versions")?;
+        if cx.job.amnesiac {
+            if is_promoted(cx, group, templates, &versions) {
+                return Ok(go(Phase::HandingBack, "its version was proven and deployed"));
+            }
+            in_use |= has_users(cx, templates, &versions)?;
+        }
+        if !cx.unit.others_patched {
+            undo_default(cx, templates, &versions)?;
+        }
+    }
+    if let Some(group) = group {
+        off_the_version(cx, group, &versions)?;
+    }
+    if in_use && cx.unit.bound && !cx.unit.others_patched {
+        return Ok(cx.wait(
+            super::super::limits::LOOK_MIN_SECONDS,
+            "waiting until the other groups of the template are off the version",
+        ));
+    }
+    if !in_use {
+        delete_versions(cx, &versions)?;
+        delete_image(cx)?;
+    }
+    if let Some(group) = group {
+        restore_pins(cx, group)?;
+    }
+    Ok(go(Phase::HandingBack, "what was ours is undone"))
+}
+
+/// Whether the group's own `$Latest` or `$Default` means our version: these are named again only after
+/// the canary has passed. A number says nothing: the canary is launched by number.
+fn is_promoted(
+    cx: &Context<'_>,
+    group: Option<&GroupSeen>,
+    templates: &Templates,
+    versions: &BTreeMap<String, u64>,
+) -> bool {
+    let pins = &cx.record().pins;
+    group.is_some_and(|g| g.pins == *pins)
+        && pins.iter().all(|p| {
+            p.style() != Style::Number
+                && versions.contains_key(&p.template)
+                && resolve(p, templates) == versions.get(&p.template).copied()
+        })
+}
+
+/// Whether another group's pin means our version.
+fn has_users(
+    cx: &Context<'_>,
+    templates: &Templates,
+    versions: &BTreeMap<String, u64>,
+) -> Result<bool, Decision> {
+    let users = cx.read(&cx.seen.users, "the other groups of the template")?;
+    Ok(users.iter().any(|(_, pin)| {
+        let ours = versions.get(&pin.template).copied();
+        ours.is_some() && resolve(pin, templates) == ours
+    }))
+}
+
+/// The default version is set back first: a default cannot be deleted.
+fn undo_default(
+    cx: &Context<'_>,
+    templates: &Templates,
+    versions: &BTreeMap<String, u64>,
+) -> Result<(), Decision> {
+    for (template, ours) in versions {
+        let (Some(now), Some(recorded)) =
+            (templates.get(template), cx.record().templates.get(template))
+        else {
+            continue;
+        };
+        if now.default == *ours && recorded.default != *ours {
+            let effect = Effect::SetDefault {
+                template: template.clone(),
+                version: recorded.default,
+            };
+            return Err(cx.act(
+                effect,
+                5,
+                format!("making version {} the default again", recorded.default),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The group must not name our version when it is deleted, nor follow `$Latest` to it.
+fn off_the_version(
+    cx: &Context<'_>,
+    group: &GroupSeen,
+    versions: &BTreeMap<String, u64>,
+) -> Result<(), Decision> {
+    let uses_ours = group.pins.iter().any(|p| {
+        versions
+            .get(&p.template)
+            .is_some_and(|n| p.version == n.to_string())
+    });
+    if !uses_ours {
+        return Ok(());
+    }
+    let held: Vec<Pin> = merge(cx, group, |_, held| held.clone());
+    point(cx, group, held, "pointing the group at its old version by number")
+}
+
+/// The pins as recorded, wherever the group names what we set.
+fn restore_pins(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+    let pins = merge(cx, group, |recorded, _| recorded.clone());
+    point(cx, group, pins, "naming the old version in the group's own style")
+}
+
+/// Replaces what is ours (the held number or our version) slot by slot; keeps what is theirs.
+fn merge(cx: &Context<'_>, group: &GroupSeen, to: impl Fn(&Pin, &Pin) -> Pin) -> Vec<Pin> {
+    let versions = versioning::versions(cx);
+    let held = versioning::held_pins(cx.record());
+    let ours = |now: &Pin, recorded: &Pin, held: &Pin| {
+        let new = versions.get(&recorded.template).map(|n| recorded.at(n));
+        *now == *held || Some(now) == new.as_ref() || now == recorded
+    };
+    group
+        .pins
+        .iter()
+        .map(|now| {
+            cx.record()
+                .pins
+                .iter()
+                .zip(&held)
+                .find(|(recorded, held)| recorded.slot == now.slot && ours(now, recorded, held))
+                .map_or(now.clone(), |(recorded, held)| to(recorded, held))
+        })
+        .collect()
+}
+
+fn point(
+    cx: &Context<'_>,
+    group: &GroupSeen,
+    pins: Vec<Pin>,
+    reason: &str,
+) -> Result<(), Decision> {
+    if group.pins == pins {
+        return Ok(());
+    }
+    let effect = Effect::SetPins {
+        expected: group.pins.clone(),
+        pins,
+    };
+    Err(cx.act(effect, 3, reason))
+}
+
+fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<String, u64>) -> Result<(), Decision> {
+    let listed = cx.seen.versions.present();
+    for (template, number) in versions {
+        let effect = Effect::DeleteVersion {
+            template: template.clone(),
+            version: *number,
+        };
+        let is_recorded = cx
+            .record()
+            .pins
+            .iter()
+            .any(|p| resolve(p, &cx.record().templates) == Some(*number));
+        let is_there = listed
+            .and_then(|l| l.get(template))
+            .is_some_and(|vs| vs.iter().any(|v| v.number == *number));
+        if cx.job.done_at(&effect).is_none() && is_there && !is_recorded {
+            return Err(cx.act(effect, 0, format!("deleting our version {number} of {template}")));
+        }
+    }
+    Ok(())
+}
+
+fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
+    let ours = cx.record().run_id.as_str();
+    let listed = match &cx.seen.image {
+        Read::Present(image) if image.run.as_deref() == Some(ours) => Some(image.id.clone()),
+        Read::Failed(fault) => {
+            return Err(cx.wait(30, format!("{} failed, asking again", fault.operation)));
+        }
+        Read::Present(_) | Read::Absent | Read::Unread => None,
+    };
+    let shared = match &cx.unit.image {
+        SharedImage::Ready(id) if cx.seen.image == Read::Unread => Some(id.clone()),
+        SharedImage::Ready(_) | SharedImage::NotYet => None,
+    };
+    let Some(id) = listed.or(shared) else {
+        return Ok(());
+    };
+    let effect = Effect::DeregisterImage(id.clone());
+    if cx.job.done_at(&effect).is_some() {
+        return Ok(());
+    }
+    Err(cx.act(effect, 0, format!("removing our image {id}")))
+}

@@ -1,0 +1,144 @@
+//! Scanning: a Scan newer than the install finds nothing missing, failed or pending a reboot.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::super::decide::{Context, Decided, Decision, failed, go};
+use super::super::effect::{CommandStep, Role};
+use super::super::job::Job;
+use super::super::seen::{Need, PatchSeen, Seen};
+use super::super::{Code, Phase, limits};
+use super::command::{self, Run};
+use super::patching;
+use crate::trigger::Operation;
+
+pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
+    if job.evidence.scanned {
+        return BTreeSet::from([Need::Packages]);
+    }
+    let mut needs = command::needs(job, CommandStep::Scan);
+    if !needs.is_empty() {
+        needs.insert(Need::Patches);
+    }
+    needs
+}
+
+/// Keeps the evidence while the instance is there.
+pub(super) fn learn(job: &mut Job, seen: &Seen) {
+    if job.phase != Phase::Scanning {
+        return;
+    }
+    let build = job.instance(Role::Build).map(str::to_owned);
+    let state = build.and_then(|id| seen.patches.present()?.get(&id).cloned());
+    let asked_at = command::asked_at(job, seen, CommandStep::Scan);
+    if let (Some(state), Some(asked_at)) = (state, asked_at)
+        && is_fresh(&state, asked_at)
+    {
+        job.evidence.missing = state.missing;
+        job.evidence.failed = state.failed;
+        job.evidence.pending_reboot = state.pending_reboot;
+        job.evidence.scanned = true;
+    }
+    if let Some(packages) = seen.packages.present() {
+        let since = job.record.written_at;
+        job.evidence.installed = packages
+            .iter()
+            .filter(|(_, at)| at.is_some_and(|at| at >= since))
+            .map(|(name, _)| name.clone())
+            .collect();
+    }
+}
+
+pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    let forward = cx.forward()?;
+    let evidence = &cx.job.evidence;
+    if !evidence.scanned {
+        let scan = scan_run(cx, CommandStep::Scan, Role::Build, Code::ScanFailed);
+        command::succeeded(cx, &scan)?;
+        fresh_scan(cx, CommandStep::Scan, Role::Build)?;
+    }
+    cx.read(&cx.seen.packages, "the list of patches")?;
+    let counts = (evidence.missing, evidence.failed, evidence.pending_reboot);
+    let open = open_patches(counts, forward.options.tolerate_missing);
+    if forward.operation == Operation::Scan {
+        return Ok(match open {
+            None => go(Phase::HandingBack, "no patch is missing (scan only)"),
+            Some(open) => failed(Code::PatchesMissing, format!("scan only: {open}")),
+        });
+    }
+    if let Some(open) = open {
+        return Ok(failed(
+            Code::StillMissing,
+            format!("after the install {open}"),
+        ));
+    }
+    // Another document may do more than install packages: its image is always worth making.
+    if cx.job.evidence.installed.is_empty() && forward.options.document.is_none() {
+        return Ok(go(
+            Phase::HandingBack,
+            "nothing had to be installed: the image is current",
+        ));
+    }
+    let found = format!(
+        "{} patches installed, none missing",
+        cx.job.evidence.installed.len()
+    );
+    Ok(if forward.options.seal {
+        go(Phase::Sealing, found)
+    } else {
+        go(Phase::Baking, found)
+    })
+}
+
+/// A Scan of one of our instances.
+pub(super) fn scan_run(cx: &Context<'_>, step: CommandStep, role: Role, code: Code) -> Run {
+    Run {
+        step,
+        role,
+        document: patching::PATCH_DOCUMENT.into(),
+        parameters: patching::baseline_parameters(cx.record(), Operation::Scan),
+        expected_seconds: limits::SCAN_EXPECTED_SECONDS,
+        limit_seconds: limits::SCAN_LIMIT_SECONDS,
+        failed: code,
+        timeout: code,
+    }
+}
+
+/// The patch state, if it is that of our Scan and not of an older or foreign operation.
+pub(super) fn fresh_scan<'a>(
+    cx: &Context<'a>,
+    step: CommandStep,
+    role: Role,
+) -> Result<&'a PatchSeen, Decision> {
+    let patches = cx.read(&cx.seen.patches, "the patch state")?;
+    let asked_at = command::asked_at(cx.job, cx.seen, step);
+    let instance = cx.job.instance(role).unwrap_or_default();
+    match (patches.get(instance), asked_at) {
+        (Some(state), Some(asked_at)) if is_fresh(state, asked_at) => Ok(state),
+        (state, _) => {
+            let reason = match state {
+                None => "no patch state is reported yet".to_owned(),
+                Some(_) => "the reported patch state is older than the scan".to_owned(),
+            };
+            let since = asked_at.unwrap_or(cx.job.entered_at());
+            if (cx.now - since).num_seconds() > limits::SCAN_LIMIT_SECONDS {
+                return Err(failed(Code::ScanFailed, reason));
+            }
+            Err(cx.look(since, limits::SCAN_EXPECTED_SECONDS, reason))
+        }
+    }
+}
+
+fn is_fresh(state: &PatchSeen, asked_at: DateTime<Utc>) -> bool {
+    state.is_scan && state.ended_at >= asked_at
+}
+
+/// What a scan found (missing, failed, pending a reboot) that the gate does not let pass.
+pub(super) fn open_patches(counts: (u32, u32, u32), tolerate_missing: u32) -> Option<String> {
+    let (missing, failed, pending_reboot) = counts;
+    let closed = missing <= tolerate_missing && failed == 0 && pending_reboot == 0;
+    (!closed).then(|| {
+        format!("{missing} patches are missing, {failed} failed, {pending_reboot} wait for a reboot")
+    })
+}

@@ -1,0 +1,228 @@
+//! Versioning: a version with the new image exists for each of the group's templates.
+//!
+//! With a `$Latest` pin, creating a version *is* its deployment: such groups are held at the recorded
+//! number first, all of the unit.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::decide::{Context, Decided, Decision, failed, go};
+use super::super::effect::Effect;
+use super::super::job::Job;
+use super::super::pin::{Pin, Style, TemplateMark, resolve};
+use super::super::record::Record;
+use super::super::seen::{GroupSeen, Need};
+use super::super::unit::SharedImage;
+use super::super::{Code, Phase, limits, names};
+
+pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
+    let mut needs = BTreeSet::from([Need::Group, Need::Templates]);
+    // A version may have been made without our knowing its number.
+    if job.amnesiac || job.tries.iter().any(|(k, t)| is_unsure(k, t.done_at.is_none())) {
+        needs.insert(Need::Versions);
+    }
+    needs
+}
+
+fn is_unsure(key: &str, undone: bool) -> bool {
+    key.starts_with("create-version ") && undone
+}
+
+/// The recorded pins at the numbers that they meant.
+pub(super) fn held_pins(record: &Record) -> Vec<Pin> {
+    record
+        .pins
+        .iter()
+        .map(|p| match resolve(p, &record.templates) {
+            Some(number) => p.at(number),
+            None => p.clone(),
+        })
+        .collect()
+}
+
+/// The recorded pins at the new numbers.
+pub(super) fn new_pins(record: &Record, versions: &BTreeMap<String, u64>) -> Vec<Pin> {
+    record
+        .pins
+        .iter()
+        .map(|p| versions.get(&p.template).map_or(p.clone(), |n| p.at(n)))
+        .collect()
+}
+
+/// The new version in the pins' own style.
+pub(super) fn final_pins(record: &Record, versions: &BTreeMap<String, u64>) -> Vec<Pin> {
+    record
+        .pins
+        .iter()
+        .zip(new_pins(record, versions))
+        .map(|(old, new)| match old.style() {
+            Style::Number => new,
+            Style::Latest | Style::Default => old.clone(),
+        })
+        .collect()
+}
+
+/// All versions known to have been made for this group's templates.
+pub(super) fn versions(cx: &Context<'_>) -> BTreeMap<String, u64> {
+    let mut versions = cx.unit.versions.clone();
+    versions.extend(cx.job.made.versions.clone());
+    versions.retain(|template, _| cx.record().templates.contains_key(template));
+    versions
+}
+
+/// Pins for which the group waits at a number: only `$Latest` deploys by creation.
+pub(super) fn hold_pins(record: &Record) -> Vec<Pin> {
+    record
+        .pins
+        .iter()
+        .zip(held_pins(record))
+        .map(|(pin, held)| match pin.style() {
+            Style::Latest => held,
+            Style::Default | Style::Number => pin.clone(),
+        })
+        .collect()
+}
+
+pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    let group = cx.group()?;
+    let templates = cx.read(&cx.seen.templates, "the launch templates")?;
+    let versions = versions(cx);
+    drift(cx, templates, &versions)?;
+    hold(cx, group)?;
+    if let Some(sibling) = &cx.unit.unheld {
+        return Ok(cx.wait(
+            limits::LOOK_MIN_SECONDS,
+            format!("waiting until {sibling} is held at its present version"),
+        ));
+    }
+    let missing: Vec<&String> = cx
+        .record()
+        .templates
+        .keys()
+        .filter(|t| !versions.contains_key(*t))
+        .collect();
+    if missing.is_empty() {
+        let named: Vec<String> = versions.iter().map(|(t, n)| format!("{t}:{n}")).collect();
+        let reason = format!("{} names the new image", named.join(", "));
+        return Ok(if cx.forward()?.options.canary {
+            go(Phase::Proving, reason)
+        } else {
+            go(Phase::Promoting, format!("{reason}; no canary by tag"))
+        });
+    }
+    if !cx.unit.makes_versions {
+        return Ok(cx.wait(
+            limits::LOOK_MIN_SECONDS,
+            "waiting for the version that another group of the bake makes",
+        ));
+    }
+    create(cx, &missing)
+}
+
+/// Somebody else's deployment stands.
+pub(super) fn drift(
+    cx: &Context<'_>,
+    templates: &BTreeMap<String, TemplateMark>,
+    versions: &BTreeMap<String, u64>,
+) -> Result<(), Decision> {
+    for pin in &cx.record().pins {
+        let recorded = resolve(pin, &cx.record().templates);
+        let ours = versions.get(&pin.template).copied();
+        let superseded = |found: String| {
+            Err(failed(
+                Code::Superseded,
+                format!(
+                    "{pin} meant version {} when the run began, {found}",
+                    recorded.unwrap_or_default()
+                ),
+            ))
+        };
+        let Some(now) = templates.get(&pin.template) else {
+            return superseded("now the template is gone".into());
+        };
+        let means = match pin.style() {
+            Style::Latest => now.latest,
+            Style::Default => now.default,
+            Style::Number => continue,
+        };
+        if Some(means) != recorded && Some(means) != ours && !is_unsure_of(cx, &pin.template) {
+            return superseded(format!("now it means {means}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a version of the template may be ours without our knowing its number.
+fn is_unsure_of(cx: &Context<'_>, template: &str) -> bool {
+    let key = format!("create-version {template}");
+    let asked = cx.seen.versions.present().is_some();
+    !asked
+        && cx
+            .job
+            .tries
+            .get(&key)
+            .is_some_and(|t| t.done_at.is_none())
+}
+
+/// Holds `$Latest` pins at their recorded numbers.
+fn hold(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+    let held = hold_pins(cx.record());
+    if group.pins == held {
+        return Ok(());
+    }
+    set_pins(cx, group, &[&cx.record().pins], held, "holding the group at its present version")
+}
+
+/// Points the group at `to`, provided that it names its versions as in one of `ours` now: what
+/// somebody else set stands.
+pub(super) fn set_pins(
+    cx: &Context<'_>,
+    group: &GroupSeen,
+    ours: &[&Vec<Pin>],
+    to: Vec<Pin>,
+    reason: &str,
+) -> Result<(), Decision> {
+    if group.pins == to {
+        return Ok(());
+    }
+    let effect = Effect::SetPins {
+        expected: group.pins.clone(),
+        pins: to,
+    };
+    if cx.is_fresh(&effect) {
+        return Err(cx.wait(5, "waiting until the group shows its launch template"));
+    }
+    if !ours.iter().any(|o| **o == group.pins) {
+        let found: Vec<String> = group.pins.iter().map(ToString::to_string).collect();
+        return Err(failed(
+            Code::Superseded,
+            format!("somebody pointed the group at {}", found.join(", ")),
+        ));
+    }
+    Err(cx.act(effect, 0, reason))
+}
+
+fn create(cx: &Context<'_>, missing: &[&String]) -> Decided {
+    let SharedImage::Ready(image) = &cx.unit.image else {
+        return Ok(failed(Code::BakeFailed, "the image is not there any more"));
+    };
+    let record = cx.record();
+    let effects = missing
+        .iter()
+        .filter_map(|template| {
+            let pin = record.pins.iter().find(|p| p.template == **template)?;
+            let source = resolve(pin, &record.templates)?;
+            Some(Effect::CreateVersion {
+                template: (*template).clone(),
+                source,
+                image: image.clone(),
+                description: names::version_description(&record.run_id, &record.bake_key),
+                token: names::version_token(&record.run_id, pin, source, image),
+            })
+        })
+        .collect();
+    Ok(Decision::Act {
+        effects,
+        reason: format!("making a launch template version with {image}"),
+        look_after_seconds: 0,
+    })
+}

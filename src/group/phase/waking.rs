@@ -1,0 +1,85 @@
+//! Waking: a build instance of this run is in service, running, tagged, protected, and online since
+//! its launch.
+
+use std::collections::BTreeSet;
+
+use super::super::decide::{Context, Decided, go};
+use super::super::effect::{Effect, Role};
+use super::super::job::Job;
+use super::super::seen::Need;
+use super::super::{Code, Phase, limits};
+use super::launch;
+
+pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
+    let mut needs = BTreeSet::from([Need::Group, Need::Instances, Need::Agents]);
+    if is_late(job, job.wake_at) {
+        needs.insert(Need::Activities);
+    }
+    needs
+}
+
+fn is_late(job: &Job, now: chrono::DateTime<chrono::Utc>) -> bool {
+    (now - job.entered_at()).num_seconds() >= limits::ACTIVITIES_AFTER_SECONDS
+        && !job.made.instances.contains_key(&Role::Build)
+}
+
+pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    let (group, instances) = (cx.group()?, cx.instances()?);
+    let forward = cx.forward()?;
+    let limit = limits::WAKE_LIMIT_SECONDS
+        + forward.hook_seconds
+        + i64::from(forward.windows) * limits::WINDOWS_EXTRA_SECONDS;
+    let wake = cx.record().wake_capacity();
+    let candidates = launch::candidates(cx, group, instances);
+    let Some(build) = launch::of_role(cx, &candidates, Role::Build, |_| true) else {
+        let resize = Effect::Resize(wake);
+        if group.capacity.desired < wake.desired && !cx.is_fresh(&resize) {
+            return Ok(cx.act(
+                resize,
+                limits::LAUNCH_FIRST_LOOK_SECONDS,
+                format!("waking the group: sizes {wake}"),
+            ));
+        }
+        let since = cx.job.done_at(&resize).unwrap_or(cx.job.entered_at());
+        return Ok(launch::awaited(
+            cx,
+            since,
+            limit,
+            Code::LaunchFailed,
+            Code::WakeTimeout,
+        ));
+    };
+    if let Some(decision) = launch::settle(cx, build, Role::Build) {
+        if cx.in_phase_seconds() > limit {
+            return Ok(launch::awaited(
+                cx,
+                cx.job.entered_at(),
+                limit,
+                Code::LaunchFailed,
+                Code::WakeTimeout,
+            ));
+        }
+        return Ok(decision);
+    }
+    if launch::online_since_launch(cx, build.id, build.instance.launched_at) {
+        return Ok(go(
+            Phase::Patching,
+            format!("{} is in service and online", build.id),
+        ));
+    }
+    if cx.in_phase_seconds() > limit {
+        return Ok(super::super::decide::failed(
+            Code::NeverOnline,
+            format!(
+                "{} has not registered with Systems Manager {} min after its launch",
+                build.id,
+                (cx.now - build.instance.launched_at).num_minutes()
+            ),
+        ));
+    }
+    Ok(cx.look(
+        build.instance.launched_at,
+        2 * limits::LAUNCH_FIRST_LOOK_SECONDS,
+        format!("{} is in service; waiting for its SSM agent", build.id),
+    ))
+}

@@ -1,0 +1,317 @@
+//! Preflight: what a group must satisfy before it is touched, and what is remembered of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::facts::{AccountFacts, GroupDetails, GroupFacts, VersionFacts};
+use super::job::Forward;
+use super::options::{self, Options};
+use super::pin::{Pin, Style, Templates, resolve};
+use super::record::{RECORD_LIMIT_BYTES, Record, SCHEMA};
+use super::{Code, Failure, names};
+use crate::schedule::ScheduledAction;
+use crate::trigger::RunRequest;
+
+/// A group's plan: ready to be started, or refused.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked {
+    /// The group.
+    pub group: String,
+    /// Its options.
+    pub options: Options,
+    /// Notes for its owner.
+    pub notes: Vec<String>,
+    /// What is to be remembered and the way forward, or why not.
+    pub plan: Result<(Record, Forward), Failure>,
+}
+
+/// Checks one opted-in group by itself. Whether its bake agrees with others is for [`check_sharing`].
+pub fn check(group: &GroupFacts, account: &AccountFacts, request: &RunRequest) -> Checked {
+    let reading = options::read(&group.tags, &request.selection.tag_key);
+    let plan = match reading.refusal {
+        Some(refusal) => Err(refusal),
+        None => ready(group, account, request, &reading.options),
+    };
+    Checked {
+        group: group.name.clone(),
+        options: reading.options,
+        notes: reading.notes,
+        plan,
+    }
+}
+
+fn ready(
+    group: &GroupFacts,
+    account: &AccountFacts,
+    request: &RunRequest,
+    options: &Options,
+) -> Result<(Record, Forward), Failure> {
+    let details = account.details.get(&group.name);
+    let details = details.cloned().unwrap_or_default();
+    refuse_by_group(group, &details)?;
+    let templates = templates(group, account)?;
+    let image = image(group, account, &templates)?;
+    let facts = account.images.get(&image).ok_or_else(|| {
+        Failure::new(
+            Code::ImageUnusable,
+            format!("image {image} does not exist or is not shared with this account"),
+        )
+    })?;
+    if !facts.available {
+        return Err(Failure::new(
+            Code::ImageUnusable,
+            format!("image {image} is not available"),
+        ));
+    }
+    let specs: BTreeSet<(String, u64)> = group
+        .pins
+        .iter()
+        .filter_map(|p| Some((p.template.clone(), resolve(p, &templates)?)))
+        .collect();
+    let specs: Vec<(String, u64)> = specs.into_iter().collect();
+    let bake_key = names::bake_key(&specs, &options.bake_text());
+    let label = group
+        .pins
+        .first()
+        .and_then(|p| account.templates.get(&p.template))
+        .map_or(group.name.as_str(), |t| t.name.as_str());
+    let record = Record {
+        schema: SCHEMA,
+        group: group.name.clone(),
+        run_id: request.run_id.clone(),
+        owner: request.owner.clone(),
+        written_at: request.window.start,
+        deadline: request.window.deadline,
+        capacity: group.capacity,
+        suspended: group.suspended.clone(),
+        guarded: guarded(group),
+        pins: group.pins.clone(),
+        templates,
+        actions: actions(account.actions.get(&group.name), request),
+        image_name: names::image_name(label, &request.run_id, &bake_key),
+        bake_key,
+    };
+    let size = record.to_text().len();
+    if size > RECORD_LIMIT_BYTES {
+        return Err(Failure::new(
+            Code::RecordTooLarge,
+            format!("expected at most {RECORD_LIMIT_BYTES} bytes to remember, found {size}"),
+        ));
+    }
+    let forward = Forward {
+        operation: request.operation,
+        options: options.clone(),
+        windows: facts.windows,
+        image,
+        load_balanced: group.load_balanced,
+        hook_seconds: details.hook_seconds,
+        bakes: true,
+    };
+    Ok((record, forward))
+}
+
+/// What we suspend: what is not suspended already.
+fn guarded(group: &GroupFacts) -> BTreeSet<String> {
+    super::phase::GUARDED_PROCESSES
+        .iter()
+        .copied()
+        .chain(group.load_balanced.then_some("AddToLoadBalancer"))
+        .filter(|p| !group.suspended.contains(*p))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Only actions that can fall due while the group may be ours: until a day after the deadline, which
+/// is far beyond what a hand-back has ever to catch up with.
+fn actions(all: Option<&Vec<ScheduledAction>>, request: &RunRequest) -> Vec<ScheduledAction> {
+    let until = request.window.deadline + chrono::TimeDelta::days(1);
+    all.into_iter()
+        .flatten()
+        .filter(|a| {
+            a.runs_between(request.window.start, until)
+                .map_or(true, |runs| !runs.is_empty())
+        })
+        .cloned()
+        .collect()
+}
+
+fn refuse_by_group(group: &GroupFacts, details: &GroupDetails) -> Result<(), Failure> {
+    let blocking = ["Launch", "Terminate"]
+        .into_iter()
+        .find(|p| group.suspended.contains(*p));
+    let refusal = if group.deleting {
+        Failure::plain(Code::BeingDeleted)
+    } else if let Some(operator) = &group.operator {
+        Failure::new(Code::OperatorManaged, format!("{operator} operates the group"))
+    } else if let Some(name) = &group.launch_configuration {
+        Failure::new(
+            Code::LaunchConfiguration,
+            format!("the group uses launch configuration {name}, expected a launch template"),
+        )
+    } else if group.warm_pool {
+        Failure::plain(Code::WarmPool)
+    } else if let Some(id) = &details.refresh {
+        Failure::new(
+            Code::InstanceRefreshActive,
+            format!("instance refresh {id} is under way"),
+        )
+    } else if group.image_override {
+        Failure::plain(Code::ImageOverride)
+    } else if group.weighted {
+        Failure::plain(Code::WeightedCapacity)
+    } else if let Some(process) = blocking {
+        Failure::new(
+            Code::LaunchSuspended,
+            format!("{process} is suspended in the group"),
+        )
+    } else if group.pins.is_empty() {
+        Failure::new(Code::ImageUnusable, "the group names no launch template")
+    } else {
+        return Ok(());
+    };
+    Err(refusal)
+}
+
+fn templates(group: &GroupFacts, account: &AccountFacts) -> Result<Templates, Failure> {
+    let mut marks = Templates::new();
+    for pin in &group.pins {
+        let facts = account.templates.get(&pin.template).ok_or_else(|| {
+            Failure::new(
+                Code::ImageUnusable,
+                format!("launch template {} does not exist", pin.template),
+            )
+        })?;
+        marks.insert(pin.template.clone(), facts.mark);
+    }
+    let mut numbers: BTreeMap<&str, u64> = BTreeMap::new();
+    for pin in &group.pins {
+        let number = resolve(pin, &marks).ok_or_else(|| {
+            Failure::new(
+                Code::ImageUnusable,
+                format!("expected a version number, $Latest or $Default, found '{pin}'"),
+            )
+        })?;
+        let first = *numbers.entry(&pin.template).or_insert(number);
+        if first != number {
+            return Err(Failure::new(
+                Code::ImagesDiffer,
+                format!(
+                    "the group names {} at versions {first} and {number}",
+                    pin.template
+                ),
+            ));
+        }
+    }
+    Ok(marks)
+}
+
+/// The one image that all of the group's specifications name.
+fn image(
+    group: &GroupFacts,
+    account: &AccountFacts,
+    marks: &Templates,
+) -> Result<String, Failure> {
+    let mut images: BTreeMap<String, String> = BTreeMap::new();
+    for pin in &group.pins {
+        let number = resolve(pin, marks).unwrap_or_default();
+        let version: &VersionFacts = account
+            .templates
+            .get(&pin.template)
+            .and_then(|t| t.versions.get(&number))
+            .ok_or_else(|| {
+                Failure::new(
+                    Code::ImageUnusable,
+                    format!("{} has no version {number}", pin.template),
+                )
+            })?;
+        if let Some(snapshot) = &version.snapshot {
+            return Err(Failure::new(
+                Code::SnapshotPinned,
+                format!("{}:{number} pins {snapshot}", pin.template),
+            ));
+        }
+        match version.image.as_deref() {
+            None => {
+                return Err(Failure::new(
+                    Code::ImageUnusable,
+                    format!("{}:{number} names no image", pin.template),
+                ));
+            }
+            Some(image) if image.starts_with("resolve:ssm:") => {
+                return Err(Failure::new(
+                    Code::ResolvedImage,
+                    format!("{}:{number} takes its image from {image}", pin.template),
+                ));
+            }
+            Some(image) => {
+                images.insert(image.to_owned(), format!("{}:{number}", pin.template));
+            }
+        }
+    }
+    if images.len() > 1 {
+        let named: Vec<String> = images.iter().map(|(i, t)| format!("{i} in {t}")).collect();
+        return Err(Failure::new(
+            Code::ImagesDiffer,
+            format!("the group launches from {}", named.join(" and ")),
+        ));
+    }
+    images
+        .into_keys()
+        .next()
+        .ok_or_else(|| Failure::plain(Code::ImageUnusable))
+}
+
+/// Refuses groups whose new version would reach others that are not of their bake.
+///
+/// Making a version of a template deploys it to whoever follows `$Latest`; making it the default, to
+/// whoever follows `$Default`. All those must be in the same bake, or nobody is touched. A refusal can
+/// take a member out of another group's bake, so this repeats until nothing changes.
+pub fn check_sharing(checked: &mut [Checked], account: &AccountFacts) {
+    loop {
+        let keys: BTreeMap<String, String> = checked
+            .iter()
+            .filter_map(|c| Some((c.group.clone(), c.plan.as_ref().ok()?.0.bake_key.clone())))
+            .collect();
+        let mut changed = false;
+        for entry in checked.iter_mut() {
+            let Ok((record, _)) = &entry.plan else {
+                continue;
+            };
+            if let Some(refusal) = reaches_outsider(record, account, &keys) {
+                entry.plan = Err(refusal);
+                changed = true;
+            }
+        }
+        if !changed {
+            return;
+        }
+    }
+}
+
+fn reaches_outsider(
+    record: &Record,
+    account: &AccountFacts,
+    keys: &BTreeMap<String, String>,
+) -> Option<Failure> {
+    let moves_default = |template: &str| {
+        record
+            .pins
+            .iter()
+            .any(|p| p.template == template && p.style() == Style::Default)
+    };
+    let reached = |pin: &Pin| match pin.style() {
+        Style::Latest => record.templates.contains_key(&pin.template),
+        Style::Default => moves_default(&pin.template),
+        Style::Number => false,
+    };
+    account.groups.values().find_map(|other| {
+        let same_bake = keys.get(&other.name) == Some(&record.bake_key);
+        if other.name == record.group || same_bake {
+            return None;
+        }
+        let pin = other.pins.iter().find(|p| reached(p))?;
+        Some(Failure::new(
+            Code::TemplateShared,
+            format!("{} follows the same template by {pin}", other.name),
+        ))
+    })
+}

@@ -1,0 +1,135 @@
+//! Reports for the golden tests of all renderings.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{GroupReport, PatchCounts, PhaseReport, RunKind, RunReport};
+use crate::group::{Code, Outcome, Phase};
+use crate::schedule::Capacity;
+
+/// A moment after the sample run's start.
+pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
+    "2026-10-14T04:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::seconds(seconds)
+}
+
+/// Sizes.
+pub(crate) fn sizes(min: i32, max: i32, desired: i32) -> Capacity {
+    Capacity { min, max, desired }
+}
+
+/// A group that was not touched.
+pub(crate) fn group(name: &str, outcome: Outcome, failure: Option<(Code, &str)>) -> GroupReport {
+    let (code, reason) = match failure {
+        Some((code, reason)) => (Some(code), reason),
+        None => (None, "its image has nothing to patch"),
+    };
+    GroupReport {
+        group: name.into(),
+        outcome,
+        code,
+        reason: reason.into(),
+        left_open: false,
+        image_before: Some("ami-0a1b2c3d4e5f60718".into()),
+        image_after: Some("ami-0a1b2c3d4e5f60718".into()),
+        version_before: Some("$Latest (3)".into()),
+        version_after: Some("$Latest (3)".into()),
+        capacity_before: Some(sizes(0, 4, 0)),
+        capacity_after: Some(sizes(0, 4, 0)),
+        patches: PatchCounts::default(),
+        installed: Vec::new(),
+        phases: phases(&[(Phase::Queued, 60)]),
+        instance_seconds: 0,
+        notes: Vec::new(),
+    }
+}
+
+fn phases(lengths: &[(Phase, u64)]) -> Vec<PhaseReport> {
+    let mut entered = 0;
+    lengths
+        .iter()
+        .map(|&(phase, seconds)| {
+            let report = PhaseReport {
+                phase,
+                entered_at: at(entered),
+                seconds,
+            };
+            entered += seconds as i64;
+            report
+        })
+        .collect()
+}
+
+/// A group that was patched.
+pub(crate) fn patched(name: &str) -> GroupReport {
+    GroupReport {
+        reason: "the canary came up from the new version and its scan is clean".into(),
+        image_after: Some("ami-0f9e8d7c6b5a40312".into()),
+        version_after: Some("$Latest (4)".into()),
+        patches: PatchCounts {
+            installed: 12,
+            ..PatchCounts::default()
+        },
+        installed: vec!["kernel-6.1.112".into(), "openssl-3.0.8".into()],
+        phases: phases(&[
+            (Phase::Queued, 30),
+            (Phase::Waking, 300),
+            (Phase::Patching, 425),
+        ]),
+        instance_seconds: 700,
+        ..group(name, Outcome::Patched, None)
+    }
+}
+
+/// A run with each outcome in it.
+pub(crate) fn run() -> RunReport {
+    RunReport {
+        run_id: "cli-20261014T040000Z-ab12".into(),
+        kind: RunKind::Run,
+        region: "eu-west-1".into(),
+        started_at: at(0),
+        finished_at: at(4320),
+        deadline: at(10800),
+        groups: vec![
+            GroupReport {
+                notes: vec![
+                    "the unknown option tag ep:asg:patch:wve was ignored: known are wave, image"
+                        .into(),
+                ],
+                ..patched("web-nightly-frankfurt")
+            },
+            group("api-current", Outcome::AlreadyCurrent, None),
+            group(
+                "legacy",
+                Outcome::Skipped,
+                Some((
+                    Code::LaunchConfiguration,
+                    "the group uses the launch configuration legacy-2019",
+                )),
+            ),
+            GroupReport {
+                phases: phases(&[(Phase::Waking, 200), (Phase::Patching, 61)]),
+                ..group(
+                    "batch",
+                    Outcome::RolledBack,
+                    Some((
+                        Code::PatchFailed,
+                        "the patch command ended as Failed with exit code 4\nyum: no space left on device",
+                    )),
+                )
+            },
+            GroupReport {
+                left_open: true,
+                capacity_after: Some(sizes(1, 4, 1)),
+                ..group(
+                    "stuck",
+                    Outcome::Failed,
+                    Some((
+                        Code::LeftOpen,
+                        "UpdateAutoScalingGroup answered AccessDenied",
+                    )),
+                )
+            },
+        ],
+        api_calls: [("autoscaling:DescribeAutoScalingGroups".to_owned(), 3)].into(),
+        warnings: vec!["two groups share the template web".into()],
+    }
+}

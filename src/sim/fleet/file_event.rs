@@ -1,0 +1,123 @@
+//! The tables of what others do, and of faults, in a fleet file.
+
+use serde::Deserialize;
+
+use super::file::{VersionName, one};
+
+fn certain() -> f64 {
+    1.0
+}
+
+/// Something that somebody else does.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventFile {
+    /// So long after the start.
+    pub at_seconds: Option<i64>,
+    /// Or after a call of this operation, e.g. `ssm:SendCommand`, has taken effect.
+    pub on_call: Option<String>,
+    /// The how-manieth such call.
+    #[serde(default = "one")]
+    pub nth: u64,
+    /// Only calls count whose parameters contain this text.
+    pub mentions: Option<String>,
+    /// What is done.
+    pub action: ActionName,
+    /// The group it is done to.
+    pub group: Option<String>,
+    /// The tag's key, for `put-tag` and `remove-tag`.
+    pub key: Option<String>,
+    /// The tag's value, for `put-tag`.
+    pub value: Option<String>,
+    /// MinSize, for `set-capacity`.
+    pub min: Option<i64>,
+    /// MaxSize, for `set-capacity`.
+    pub max: Option<i64>,
+    /// DesiredCapacity, for `set-capacity`.
+    pub desired: Option<i64>,
+    /// The image of the new version, for `new-template-version`.
+    pub image: Option<String>,
+    /// For `point-at-version` and `set-default-version`.
+    pub version: Option<VersionName>,
+    /// For `suspend-process` and `resume-process`.
+    pub process: Option<String>,
+    /// For `delete-parameters`: all whose names begin so.
+    pub prefix: Option<String>,
+}
+
+/// What others may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActionName {
+    /// Deletes the group by force.
+    DeleteGroup,
+    /// Puts a tag on the group.
+    PutTag,
+    /// Takes a tag from the group.
+    RemoveTag,
+    /// Changes the group's sizes.
+    SetCapacity,
+    /// Creates a version of the group's template.
+    NewTemplateVersion,
+    /// Lets the group use another version of its template.
+    PointAtVersion,
+    /// Changes the default version of the group's template.
+    SetDefaultVersion,
+    /// Terminates the group's instances.
+    TerminateInstances,
+    /// Suspends a process.
+    SuspendProcess,
+    /// Resumes a process.
+    ResumeProcess,
+    /// Deletes parameters.
+    DeleteParameters,
+}
+
+/// A fault on the wire.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultFile {
+    /// e.g. `ec2:CreateImage`; every call without it.
+    pub operation: Option<String>,
+    /// So many pass first.
+    #[serde(default)]
+    pub skip: u64,
+    /// Then so many are hit.
+    #[serde(default = "one")]
+    pub times: u64,
+    /// Each with this probability.
+    #[serde(default = "certain")]
+    pub probability: f64,
+    /// What happens to them.
+    pub fault: FaultName,
+    /// The error's code, for `error` and `effect-then-error`.
+    pub code: Option<String>,
+    /// Its text.
+    pub message: Option<String>,
+    /// Its HTTP status; 400 without it.
+    pub status: Option<u16>,
+    /// The delay, for `slow`.
+    pub seconds: Option<f64>,
+}
+
+/// Kinds of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultName {
+    /// An error, no effect.
+    Error,
+    /// Broken before it arrived.
+    NeverArrived,
+    /// Effect, and then the connection breaks.
+    ReplyLost,
+    /// Effect, and then an error.
+    EffectThenError,
+    /// No answer, no effect.
+    Hang,
+    /// Effect, and no answer.
+    EffectThenHang,
+    /// A late answer.
+    Slow,
+    /// A read from before the last change.
+    StaleRead,
+}
