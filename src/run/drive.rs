@@ -1,6 +1,7 @@
 //! The driver for one process: pass after pass, waiting between them on the clock. It decides nothing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
@@ -9,10 +10,12 @@ use super::admit::Bounds;
 use super::advance::{Pass, advance};
 use super::plan::{planned, region};
 use super::{Env, Progress, RunError, Stop, summary};
-use crate::aws::{Clients, publish};
+use crate::aws::{Clients, list_records, publish};
 use crate::clock::Clock;
 use crate::group::decide::Orders;
 use crate::group::job::Job;
+use crate::group::names::record_parameter;
+use crate::group::seen::RecordSeen;
 use crate::group::{Code, Failure, Outcome};
 use crate::notify;
 use crate::report::{RunKind, RunReport};
@@ -27,6 +30,9 @@ const PASS_SPACING_MAX_MS: i64 = 30_000;
 const PASS_SPACING_MIN_MS: i64 = 2_000;
 /// How long beyond the deadline a hand-back is retried before the process leaves it to the sweep.
 pub(super) const GIVE_UP_AFTER_MINUTES: i64 = 60;
+
+/// How long an operator who wants to stop at once waits for the list of what remains, real time.
+const STOP_LOOK: Duration = Duration::from_secs(5);
 
 /// Tells somebody of progress.
 pub type Listener<'a> = &'a mut (dyn FnMut(&Progress) + Send);
@@ -111,7 +117,7 @@ impl Driver<'_> {
         loop {
             let wanted = *stop.borrow_and_update();
             if wanted == Stop::Now {
-                return Err(stopped(jobs));
+                return Err(self.stopped(jobs).await);
             }
             let stopping = wanted == Stop::HandBack;
             let pass = Pass {
@@ -127,8 +133,11 @@ impl Driver<'_> {
                 },
             };
             let next = tokio::select! {
-                next = advance(&pass, jobs) => next,
-                () = until_now(stop.clone()) => return Err(stopped(jobs)),
+                next = advance(&pass, jobs) => Some(next),
+                () = until_now(stop.clone()) => None,
+            };
+            let Some(next) = next else {
+                return Err(self.stopped(jobs).await);
             };
             let now = self.clock.now();
             tell(jobs, &mut told, now, progress);
@@ -145,6 +154,29 @@ impl Driver<'_> {
                 () = self.clock.wait_until(at) => {}
                 () = changed(&mut stop) => {}
             }
+        }
+    }
+
+    /// What remains is what Parameter Store holds: a call may have been under way when the operator
+    /// stopped. Where it does not say, memory does, on the safe side.
+    async fn stopped(&self, jobs: &[Job]) -> RunError {
+        let listed = tokio::select! {
+            listed = list_records(self.clients) => listed.ok(),
+            () = self.clock.wait(self.clock.of_real(STOP_LOOK)) => None,
+        };
+        let remains = |job: &&Job| match &listed {
+            Some(records) => match records.get(&record_parameter(job.group())) {
+                Some(RecordSeen::Readable(record)) => record.is_same_claim(&job.record),
+                Some(RecordSeen::Unreadable { .. }) | None => false,
+            },
+            None => job.in_flight(),
+        };
+        RunError::Stopped {
+            records: jobs
+                .iter()
+                .filter(remains)
+                .map(|j| j.group().to_owned())
+                .collect(),
         }
     }
 }
@@ -165,13 +197,6 @@ async fn changed(stop: &mut Receiver<Stop>) {
 async fn until_now(mut stop: Receiver<Stop>) {
     if stop.wait_for(|s| *s == Stop::Now).await.is_err() {
         std::future::pending::<()>().await;
-    }
-}
-
-fn stopped(jobs: &[Job]) -> RunError {
-    let open = jobs.iter().filter(|j| j.in_flight() && j.recorded);
-    RunError::Stopped {
-        records: open.map(|j| j.group().to_owned()).collect(),
     }
 }
 
