@@ -1,6 +1,7 @@
 //! The driver for one process: pass after pass, waiting between them on the clock. It decides nothing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
@@ -10,10 +11,12 @@ use super::advance::{Pass, advance};
 use super::plan::{planned, region};
 use super::restore::hand_back;
 use super::{Env, Progress, RestoreRequest, RunError, Stop, summary};
-use crate::aws::{Clients, publish};
+use crate::aws::{Clients, list_records, publish};
 use crate::clock::Clock;
 use crate::group::decide::Orders;
 use crate::group::job::Job;
+use crate::group::names::record_parameter;
+use crate::group::seen::RecordSeen;
 use crate::group::{Code, Failure, Outcome};
 use crate::notify;
 use crate::report::{RunKind, RunReport};
@@ -32,6 +35,8 @@ pub(super) const GIVE_UP_AFTER_MINUTES: i64 = 60;
 /// How long a run tries to hand back what an earlier one has left before it begins: terminating and
 /// draining take minutes.
 const SWEEP_LIMIT_MINUTES: i64 = 20;
+/// How long an operator who wants to stop at once waits for the list of what remains, real time.
+const STOP_LOOK: Duration = Duration::from_secs(5);
 
 /// Tells somebody of progress.
 pub type Listener<'a> = &'a mut (dyn FnMut(&Progress) + Send);
@@ -138,7 +143,7 @@ impl Driver<'_> {
         loop {
             let wanted = *stop.borrow_and_update();
             if wanted == Stop::Now {
-                return Err(stopped(jobs));
+                return Err(self.stopped(jobs).await);
             }
             let stopping = wanted == Stop::HandBack;
             let pass = Pass {
@@ -154,8 +159,11 @@ impl Driver<'_> {
                 },
             };
             let next = tokio::select! {
-                next = advance(&pass, jobs) => next,
-                () = until_now(stop.clone()) => return Err(stopped(jobs)),
+                next = advance(&pass, jobs) => Some(next),
+                () = until_now(stop.clone()) => None,
+            };
+            let Some(next) = next else {
+                return Err(self.stopped(jobs).await);
             };
             let now = self.clock.now();
             tell(jobs, &mut told, now, progress);
@@ -172,6 +180,29 @@ impl Driver<'_> {
                 () = self.clock.wait_until(at) => {}
                 () = changed(&mut stop) => {}
             }
+        }
+    }
+
+    /// What remains is what Parameter Store holds: a call may have been under way when the operator
+    /// stopped. Where it does not say, memory does, on the safe side.
+    async fn stopped(&self, jobs: &[Job]) -> RunError {
+        let listed = tokio::select! {
+            listed = list_records(self.clients) => listed.ok(),
+            () = self.clock.wait(self.clock.of_real(STOP_LOOK)) => None,
+        };
+        let remains = |job: &&Job| match &listed {
+            Some(records) => match records.get(&record_parameter(job.group())) {
+                Some(RecordSeen::Readable(record)) => record.is_same_claim(&job.record),
+                Some(RecordSeen::Unreadable { .. }) | None => false,
+            },
+            None => job.in_flight(),
+        };
+        RunError::Stopped {
+            records: jobs
+                .iter()
+                .filter(remains)
+                .map(|j| j.group().to_owned())
+                .collect(),
         }
     }
 }
@@ -192,13 +223,6 @@ async fn changed(stop: &mut Receiver<Stop>) {
 async fn until_now(mut stop: Receiver<Stop>) {
     if stop.wait_for(|s| *s == Stop::Now).await.is_err() {
         std::future::pending::<()>().await;
-    }
-}
-
-fn stopped(jobs: &[Job]) -> RunError {
-    let open = jobs.iter().filter(|j| j.in_flight() && j.recorded);
-    RunError::Stopped {
-        records: open.map(|j| j.group().to_owned()).collect(),
     }
 }
 

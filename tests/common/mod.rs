@@ -45,7 +45,12 @@ pub fn scenario_names() -> Vec<String> {
     let mut names: Vec<String> = files
         .map(|f| f.expect("a readable directory").path())
         .filter(|p| p.extension().is_some_and(|e| e == "toml"))
-        .map(|p| p.file_stem().expect("a name").to_string_lossy().into_owned())
+        .map(|p| {
+            p.file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
     names
