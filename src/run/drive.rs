@@ -53,8 +53,9 @@ pub async fn run(
 ) -> Result<RunReport, RunError> {
     let clients = Clients::new(&env.sdk, env.clock.clone());
     let started_at = env.clock.now();
-    let swept = sweep(&clients, env, stop.clone(), progress).await?;
-    let plan = planned(&clients, env, request).await?;
+    // Boxed: the compiler gives up on the depth of futures within futures.
+    let swept = Box::pin(sweep(&clients, env, stop.clone(), progress)).await?;
+    let plan = Box::pin(planned(&clients, env, request)).await?;
     let mut jobs = plan.jobs;
     let bounds = Bounds {
         window: request.window,
@@ -69,7 +70,7 @@ pub async fn run(
         bounds,
         give_up_at: request.window.deadline + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
     };
-    driver.drive(&mut jobs, stop, progress).await?;
+    Box::pin(driver.drive(&mut jobs, stop, progress)).await?;
     let mut groups: Vec<_> = jobs.iter().map(summary::of_job).collect();
     groups.extend(plan.report.groups.iter().filter_map(summary::of_refusal));
     groups.sort_by(|a, b| a.group.cmp(&b.group));

@@ -78,7 +78,7 @@ pub(super) async fn hand_back(
         },
         give_up_at: request.give_up_at,
     };
-    driver.drive(&mut jobs, stop, progress).await?;
+    Box::pin(driver.drive(&mut jobs, stop, progress)).await?;
     groups.extend(jobs.iter().map(summary::of_job));
     groups.sort_by(|a, b| a.group.cmp(&b.group));
     Ok(groups)
