@@ -6,6 +6,7 @@
 #![allow(dead_code)] // each suite uses its part of it
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // the helpers of tests
 
+pub mod end;
 pub mod text;
 
 use std::path::PathBuf;
