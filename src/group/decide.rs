@@ -95,13 +95,13 @@ fn before_phase(cx: &Context<'_>) -> Result<(), Decision> {
     }
     match &cx.seen.group {
         Read::Absent => {
-            return fail(Code::Vanished, "the group does not exist any more".into());
+            return fail(Code::Vanished, Code::Vanished.title().into());
         }
         Read::Present(g) if g.deleting => {
-            return fail(Code::DeletedMidRun, "the group is being deleted".into());
+            return fail(Code::DeletedMidRun, Code::DeletedMidRun.title().into());
         }
         Read::Present(g) if !g.opted_in => {
-            return fail(Code::OptedOut, "the group's opt-in tag is gone".into());
+            return fail(Code::OptedOut, Code::OptedOut.title().into());
         }
         Read::Present(_) | Read::Failed(_) | Read::Unread => {}
     }
@@ -233,16 +233,44 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
             job.record.written_at = stored.written_at;
         }
     }
-    // A call was refused because the group is gone: that is the better reason.
-    if let (Read::Absent, Some(failure)) = (&seen.group, &mut job.failure)
-        && failure.code == Code::AwsError
-    {
-        *failure = Failure::new(Code::Vanished, "the group does not exist any more");
-    }
-    if let Some(group) = seen.group.present() {
-        job.capacity_after = Some(group.capacity);
-    }
+    learn_group(job, seen);
     phase::learn(job, seen);
+}
+
+/// A failure that the end of the group explains has that as its better reason.
+fn learn_group(job: &mut Job, seen: &Seen) {
+    let end = match &seen.group {
+        Read::Absent => {
+            job.capacity_after = None;
+            Code::Vanished
+        }
+        Read::Present(group) => {
+            job.capacity_after = Some(group.capacity);
+            if !group.deleting {
+                return;
+            }
+            Code::DeletedMidRun
+        }
+        Read::Failed(_) | Read::Unread => return,
+    };
+    let follows_from_it = |code| {
+        matches!(
+            code,
+            Code::AwsError
+                | Code::LaunchFailed
+                | Code::WakeTimeout
+                | Code::NeverOnline
+                | Code::InstanceLost
+                | Code::PatchFailed
+                | Code::PatchUndelivered
+                | Code::ImageFailed
+                | Code::CanaryNotUp
+                | Code::DeletedMidRun
+        )
+    };
+    if let Some(failure) = job.failure.as_mut().filter(|f| follows_from_it(f.code)) {
+        *failure = Failure::plain(end);
+    }
 }
 
 fn learn_instances(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {

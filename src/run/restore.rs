@@ -56,7 +56,7 @@ pub async fn restore(
         give_up_at: request.give_up_at,
     };
     driver.drive(&mut jobs, stop, progress).await?;
-    groups.extend(jobs.iter().map(summary::of_job));
+    groups.extend(summary::of_jobs(&jobs));
     groups.sort_by(|a, b| a.group.cmp(&b.group));
     Ok(RunReport {
         run_id: request.owner.clone(),

@@ -151,6 +151,7 @@ impl Scenario {
             let account = self.fleet.account(1);
             let (report, progress) = drive(&account, &self.request, self.stop_after).await?;
             account.clock().wait(SETTLING).await;
+            account.with_world(|_| ()); // brings the world up to now
             Ok(Ran {
                 start: self.fleet.start(),
                 report,

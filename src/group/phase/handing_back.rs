@@ -20,6 +20,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let group = match &cx.seen.group {
         // Nothing is left to hand back.
         Read::Absent => return Ok(close(cx)),
+        Read::Present(group) if group.deleting => return Ok(close(cx)),
         read => cx.read(read, "the group")?,
     };
     let instances = cx.instances()?;
@@ -91,8 +92,13 @@ fn terminate(cx: &Context<'_>, group: &GroupSeen, ours: &[String]) -> Result<(),
 fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
     let record = cx.record();
     let actions = actions(cx)?;
-    let target = missed::overlay(record.capacity, &actions, record.written_at, cx.now)
-        .unwrap_or(record.capacity);
+    // What the owner had suspended would not have run without us either.
+    let by_schedule = if record.suspended.contains("ScheduledActions") {
+        Ok(record.capacity)
+    } else {
+        missed::overlay(record.capacity, &actions, record.written_at, cx.now)
+    };
+    let target = by_schedule.unwrap_or(record.capacity);
     let wake = record.wake_capacity();
     let found = group.capacity;
     let keep = |found: i32, recorded: i32, woken: i32, target: i32| {
@@ -222,11 +228,24 @@ fn ending(job: &Job) -> (Outcome, String) {
                 .collect();
             let versions: BTreeSet<String> = versions.into_iter().collect();
             let versions: Vec<String> = versions.into_iter().collect();
+            let is_proven = job.forward.as_ref().is_some_and(|f| f.options.canary);
+            let done = if is_proven {
+                "patched, proven and handed back"
+            } else {
+                "patched and handed back; not proven, as its tag asks"
+            };
             (
                 Outcome::Patched,
-                format!("patched, proven and handed back ({})", versions.join(", ")),
+                format!("{done} ({})", versions.join(", ")),
             )
         }
+        None if job.evidence.missing > 0 => (
+            Outcome::AlreadyCurrent,
+            format!(
+                "nothing was installed; {} missing patches are tolerated by tag",
+                job.evidence.missing
+            ),
+        ),
         None => (
             Outcome::AlreadyCurrent,
             reason("nothing was missing: the image is current"),

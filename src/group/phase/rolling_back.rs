@@ -35,6 +35,8 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let mut in_use = cx.unit.others_at_work || cx.unit.others_patched;
     let group = match &cx.seen.group {
         Read::Absent => None,
+        // AWS takes no change of it any more.
+        Read::Present(group) if group.deleting => None,
         read => Some(cx.read(read, "the group")?),
     };
     if needs(cx.job).contains(&Need::Templates) {
