@@ -35,6 +35,9 @@ scenarios! {
     already_current
     canary_never_up
     ctrl_c
+    ctrl_c_at_image
+    ctrl_c_at_launch
+    ctrl_c_at_version
     default_pin
     deployed_mid_run
     does_not_fit

@@ -245,7 +245,7 @@ fn learn_group(job: &mut Job, seen: &Seen) {
             Code::Vanished
         }
         Read::Present(group) => {
-            job.capacity_after = Some(group.capacity);
+            job.capacity_after = (!group.deleting).then_some(group.capacity);
             if !group.deleting {
                 return;
             }
@@ -398,6 +398,18 @@ impl<'a> Context<'a> {
     /// Seconds since the phase was entered.
     pub(super) fn in_phase_seconds(&self) -> i64 {
         (self.now - self.job.entered_at()).num_seconds()
+    }
+
+    /// Whether something that was to be created may be there without being shown by reads yet.
+    pub(super) fn may_be_unseen(&self, effect_key: &str) -> bool {
+        self.job.tries.get(effect_key).is_some_and(|t| {
+            let took_effect = match &t.fault {
+                None => true,
+                Some(fault) => fault.class == FaultClass::Unreachable,
+            };
+            let age = self.now - t.done_at.unwrap_or(t.last_at);
+            took_effect && age.num_seconds() < limits::VISIBILITY_LIMIT_SECONDS
+        })
     }
 
     /// Whether an effect was done so short a time ago that reads may not show it yet.

@@ -316,7 +316,7 @@ fn reaches_outsider(
         Some(Failure::new(
             Code::TemplateShared,
             format!(
-                "{} names its version of template {} by {}",
+                "{} follows template {} by {}: a new version would reach it",
                 other.name,
                 name(&pin.template, account),
                 pin.version

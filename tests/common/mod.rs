@@ -56,8 +56,8 @@ pub fn scenario_names() -> Vec<String> {
 pub struct Scenario {
     pub fleet: Fleet,
     pub request: RunRequest,
-    /// When the operator presses Ctrl-C, after the start.
-    pub stop_after: Option<Duration>,
+    /// The operator presses Ctrl-C right after the first call of this operation.
+    pub stop_on: Option<String>,
 }
 
 /// A run and what it left behind.
@@ -105,10 +105,7 @@ impl Scenario {
                 "--topic-arn" => request.topic_arn = Some((*value).to_owned()),
                 "--duration" => duration = minutes().map_err(|e| wrong(&e))?,
                 "--cutoff" => cutoff = minutes().map_err(|e| wrong(&e))?,
-                "ctrl-c-after" => {
-                    let after = minutes().map_err(|e| wrong(&e))?;
-                    scenario.stop_after = after.to_std().ok();
-                }
+                "ctrl-c-on" => scenario.stop_on = Some((*value).to_owned()),
                 other => return Err(format!("#!: no flag {other} is known here")),
             }
         }
@@ -135,7 +132,7 @@ impl Scenario {
         Self {
             fleet,
             request,
-            stop_after: None,
+            stop_on: None,
         }
     }
 
@@ -149,7 +146,7 @@ impl Scenario {
     pub fn try_run(&self) -> Result<Ran, RunError> {
         in_virtual_time(self.fleet.seed(), async {
             let account = self.fleet.account(1);
-            let (report, progress) = drive(&account, &self.request, self.stop_after).await?;
+            let (report, progress) = drive(&account, &self.request, self.stop_on.as_deref()).await?;
             account.clock().wait(SETTLING).await;
             account.with_world(|_| ()); // brings the world up to now
             Ok(Ran {
@@ -185,7 +182,7 @@ pub fn env(account: &Account, run_id: &str) -> Env {
 pub async fn drive(
     account: &Account,
     request: &RunRequest,
-    stop_after: Option<Duration>,
+    stop_on: Option<&str>,
 ) -> Result<(RunReport, Vec<Progress>), RunError> {
     let (tell, stop) = tokio::sync::watch::channel(Stop::GoOn);
     let tell = Arc::new(tell);
@@ -195,8 +192,10 @@ pub async fn drive(
     let clock = account.clock().clone();
     let run = asg_patch::run::run(&env, request, stop, &mut listen);
     let press = async {
-        if let Some(after) = stop_after {
-            clock.wait(after).await;
+        if let Some(operation) = stop_on {
+            while !account.calls().counts.contains_key(operation) {
+                clock.wait(Duration::from_millis(50)).await;
+            }
             tell.send_replace(Stop::HandBack);
         }
         std::future::pending::<()>().await;

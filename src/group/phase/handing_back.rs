@@ -25,6 +25,9 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     };
     let instances = cx.instances()?;
     let ours = ours(cx, group, instances);
+    if ours.is_empty() {
+        unseen(cx, group, instances)?;
+    }
     terminate(cx, group, &ours)?;
     let target = target(cx, group)?;
     resize(cx, group, target)?;
@@ -58,6 +61,40 @@ fn ours<'a>(
         ours.extend(untagged.map(|c| c.id.to_owned()));
     }
     ours
+}
+
+/// While the desired capacity counts an instance of ours that cannot be told yet, lowering it would let
+/// AWS choose among the group's own.
+fn unseen(
+    cx: &Context<'_>,
+    group: &GroupSeen,
+    instances: &BTreeMap<String, InstanceSeen>,
+) -> Result<(), Decision> {
+    let recorded = cx.record().capacity.desired;
+    if recorded == 0 || group.capacity.desired != cx.record().wake_capacity().desired {
+        return Ok(());
+    }
+    let asked = cx
+        .job
+        .tries
+        .iter()
+        .filter(|(key, _)| key.starts_with("resize ") || key.starts_with("terminate "))
+        .filter_map(|(_, t)| t.done_at)
+        .max();
+    let asked_lately = |limit| asked.is_some_and(|at| (cx.now - at).num_seconds() < limit);
+    let unknown = group
+        .members
+        .iter()
+        .find(|(id, m)| !m.leaving() && !instances.contains_key(*id));
+    match unknown {
+        Some((id, _)) if asked_lately(limits::VISIBILITY_LIMIT_SECONDS) => {
+            Err(cx.wait(5, format!("waiting until EC2 shows {id}")))
+        }
+        None if asked_lately(limits::LAUNCH_SHOWS_SECONDS) => {
+            Err(cx.wait(5, "waiting until the instance that was asked for shows"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// By id: the group's own instances are not for AWS to choose from.
