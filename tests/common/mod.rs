@@ -6,6 +6,7 @@
 #![allow(dead_code)] // each suite uses its part of it
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // the helpers of tests
 
+pub mod invariants;
 pub mod text;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use asg_patch::run::{Env, Progress, RunError, Stop};
 use asg_patch::schedule::Window;
 use asg_patch::sim::calls::CallRecord;
 use asg_patch::sim::fleet::Fleet;
+use asg_patch::sim::world::World;
 use asg_patch::sim::{Account, fleet, sdk};
 use asg_patch::trigger::{FailureLimit, RunRequest, Selection};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -63,6 +65,8 @@ pub struct Scenario {
 /// A run and what it left behind.
 pub struct Ran {
     pub start: DateTime<Utc>,
+    /// The world as it was then.
+    pub before: World,
     pub report: RunReport,
     pub account: Account,
     pub progress: Vec<Progress>,
@@ -151,6 +155,7 @@ impl Scenario {
             account.with_world(|_| ()); // brings the world up to now
             Ok(Ran {
                 start: self.fleet.start(),
+                before: self.fleet.build(),
                 report,
                 account,
                 progress,
