@@ -126,7 +126,10 @@ fn before_phase(cx: &Context<'_>) -> Result<(), Decision> {
     match &cx.unit.failed {
         Some((sibling, failure)) if uses_version && cx.unit.bound => fail(
             Code::SiblingFailed,
-            format!("{sibling} follows the same template and failed: {}", failure.reason),
+            format!(
+                "{sibling} follows the same template and failed: {}",
+                failure.reason
+            ),
         ),
         Some(_) | None => Ok(()),
     }
@@ -262,7 +265,10 @@ fn learn_instances(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
         let seen_now = instances.get(&id);
         let gone = seen_now.is_none_or(|i| i.state == super::seen::Ec2State::Gone);
         if let Some(launched_at) = seen_now.map(|i| i.launched_at) {
-            job.made.lifetimes.entry(id.clone()).or_insert((launched_at, None));
+            job.made
+                .lifetimes
+                .entry(id.clone())
+                .or_insert((launched_at, None));
         }
         if let Some((_, end)) = job.made.lifetimes.get_mut(&id)
             && gone

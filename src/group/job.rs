@@ -47,8 +47,8 @@ impl Forward {
             + limits::SCAN_EXPECTED_SECONDS
             + i64::from(self.options.seal) * limits::SEAL_EXPECTED_SECONDS
             + limits::IMAGE_EXPECTED_SECONDS;
-        let prove = i64::from(self.options.canary)
-            * (limits::CANARY_EXPECTED_SECONDS + self.hook_seconds);
+        let prove =
+            i64::from(self.options.canary) * (limits::CANARY_EXPECTED_SECONDS + self.hook_seconds);
         i64::from(self.bakes) * bake + prove + limits::HAND_BACK_EXPECTED_SECONDS
     }
 }

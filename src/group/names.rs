@@ -132,10 +132,19 @@ mod tests {
 
     #[test]
     fn record_parameters_are_reversible_and_legal() {
-        for group in ["web-nightly", "a b/c_d", "ümlaut\r\n\t", "日本🦀", "_5f", "__x", "."] {
+        for group in [
+            "web-nightly",
+            "a b/c_d",
+            "ümlaut\r\n\t",
+            "日本🦀",
+            "_5f",
+            "__x",
+            ".",
+        ] {
             let name = record_parameter(group);
             assert!(
-                name.chars().all(|c| c.is_ascii_alphanumeric() || "/-._".contains(c)),
+                name.chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "/-._".contains(c)),
                 "{name}"
             );
             assert_eq!(group_of_parameter(&name).as_deref(), Some(group));

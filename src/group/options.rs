@@ -163,10 +163,7 @@ mod tests {
 
     #[test]
     fn unknown_options_are_reported_and_bad_values_refused() {
-        let reading = read(
-            &tags(&[("p:weave", "1"), ("p:seal", "maybe")]),
-            "p",
-        );
+        let reading = read(&tags(&[("p:weave", "1"), ("p:seal", "maybe")]), "p");
         assert!(reading.notes[0].contains("p:weave"), "{:?}", reading.notes);
         let refusal = reading.refusal.unwrap();
         assert_eq!(refusal.code, Code::OptionInvalid);

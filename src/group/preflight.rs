@@ -141,7 +141,10 @@ fn refuse_by_group(group: &GroupFacts, details: &GroupDetails) -> Result<(), Fai
     let refusal = if group.deleting {
         Failure::plain(Code::BeingDeleted)
     } else if let Some(operator) = &group.operator {
-        Failure::new(Code::OperatorManaged, format!("{operator} operates the group"))
+        Failure::new(
+            Code::OperatorManaged,
+            format!("{operator} operates the group"),
+        )
     } else if let Some(name) = &group.launch_configuration {
         Failure::new(
             Code::LaunchConfiguration,
@@ -205,11 +208,7 @@ fn templates(group: &GroupFacts, account: &AccountFacts) -> Result<Templates, Fa
 }
 
 /// The one image that all of the group's specifications name.
-fn image(
-    group: &GroupFacts,
-    account: &AccountFacts,
-    marks: &Templates,
-) -> Result<String, Failure> {
+fn image(group: &GroupFacts, account: &AccountFacts, marks: &Templates) -> Result<String, Failure> {
     let mut images: BTreeMap<String, String> = BTreeMap::new();
     for pin in &group.pins {
         let number = resolve(pin, marks).unwrap_or_default();

@@ -51,7 +51,11 @@ fn made(cx: &Context<'_>, image: &ImageSeen, create: &Effect) -> Decision {
     if image.run.as_deref() != Some(cx.record().run_id.as_str()) {
         return failed(
             Code::ImageFailed,
-            format!("the name {} is taken by {}", cx.record().image_name, image.id),
+            format!(
+                "the name {} is taken by {}",
+                cx.record().image_name,
+                image.id
+            ),
         );
     }
     let since = cx.job.done_at(create).unwrap_or(cx.job.entered_at());

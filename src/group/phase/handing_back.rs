@@ -16,7 +16,6 @@ use super::super::{Code, Outcome, limits};
 use super::launch;
 use crate::schedule::{Capacity, ScheduledAction, missed};
 
-
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let group = match &cx.seen.group {
         // Nothing is left to hand back.
@@ -71,7 +70,11 @@ fn terminate(cx: &Context<'_>, group: &GroupSeen, ours: &[String]) -> Result<(),
             instance: instance.clone(),
             decrement: std::mem::take(&mut spare) && group.capacity.desired > group.capacity.min,
         })
-        .filter(|effect| cx.job.done_at(effect).is_none_or(|at| (cx.now - at).num_seconds() > 60))
+        .filter(|effect| {
+            cx.job
+                .done_at(effect)
+                .is_none_or(|at| (cx.now - at).num_seconds() > 60)
+        })
         .collect();
     if effects.is_empty() {
         return Ok(());
@@ -205,9 +208,7 @@ fn ending(job: &Job) -> (Outcome, String) {
     match &job.failure {
         Some(f) if matches!(f.code, Code::PatchesMissing) => (Outcome::Skipped, f.reason.clone()),
         Some(f) => (Outcome::RolledBack, f.reason.clone()),
-        None if job.forward.is_none() => {
-            (Outcome::RolledBack, reason(Code::Restored.title()))
-        }
+        None if job.forward.is_none() => (Outcome::RolledBack, reason(Code::Restored.title())),
         None if job.promoted => {
             let versions: Vec<String> = job
                 .record

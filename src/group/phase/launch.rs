@@ -80,7 +80,11 @@ pub(super) fn settle(cx: &Context<'_>, candidate: Candidate<'_>, role: Role) -> 
     } = candidate;
     if !member.in_service() || instance.state != Ec2State::Running {
         let reason = format!("{id} is {}", member.lifecycle);
-        return Some(cx.look(instance.launched_at, limits::LAUNCH_FIRST_LOOK_SECONDS, reason));
+        return Some(cx.look(
+            instance.launched_at,
+            limits::LAUNCH_FIRST_LOOK_SECONDS,
+            reason,
+        ));
     }
     let mut effects = Vec::new();
     let tag = Effect::TagInstance {

@@ -25,8 +25,8 @@ use super::decide::{Context, Decided, Decision};
 use super::job::Job;
 use super::seen::{Need, Seen};
 
-pub use guarding::GUARDED_PROCESSES;
 pub(super) use command::COMMAND_STEPS;
+pub use guarding::GUARDED_PROCESSES;
 pub use launch::is_hopeless_launch;
 
 /// What the present phase needs to be read.

@@ -96,7 +96,11 @@ fn register(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     if cx.is_fresh(&effect) {
         return Err(cx.wait(5, "waiting until AddToLoadBalancer is shown as resumed"));
     }
-    Err(cx.act(effect, 0, "letting the canary register with the load balancer"))
+    Err(cx.act(
+        effect,
+        0,
+        "letting the canary register with the load balancer",
+    ))
 }
 
 /// Brings the canary up: the build instance makes room for it, or the group is woken.

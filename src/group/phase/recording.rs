@@ -39,7 +39,10 @@ fn store(cx: &Context<'_>) -> super::super::decide::Decision {
         return cx.wait(3, "the record is stored, not readable yet");
     }
     if cx.job.done_at(&effect).is_some() {
-        return failed(Code::RecordLost, "the group's record was stored and is gone");
+        return failed(
+            Code::RecordLost,
+            "the group's record was stored and is gone",
+        );
     }
     cx.act(effect, 0, "storing the record before the first change")
 }

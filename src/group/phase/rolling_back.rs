@@ -42,7 +42,10 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         cx.read(&cx.seen.versions, "the launch template versions")?;
         if cx.job.amnesiac {
             if is_promoted(cx, group, templates, &versions) {
-                return Ok(go(Phase::HandingBack, "its version was proven and deployed"));
+                return Ok(go(
+                    Phase::HandingBack,
+                    "its version was proven and deployed",
+                ));
             }
             in_use |= has_users(cx, templates, &versions)?;
         }
@@ -141,13 +144,23 @@ fn off_the_version(
         return Ok(());
     }
     let held: Vec<Pin> = merge(cx, group, |_, held| held.clone());
-    point(cx, group, held, "pointing the group at its old version by number")
+    point(
+        cx,
+        group,
+        held,
+        "pointing the group at its old version by number",
+    )
 }
 
 /// The pins as recorded, wherever the group names what we set.
 fn restore_pins(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     let pins = merge(cx, group, |recorded, _| recorded.clone());
-    point(cx, group, pins, "naming the old version in the group's own style")
+    point(
+        cx,
+        group,
+        pins,
+        "naming the old version in the group's own style",
+    )
 }
 
 /// Replaces what is ours (the held number or our version) slot by slot; keeps what is theirs.
@@ -204,7 +217,11 @@ fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<String, u64>) -> Result
             .and_then(|l| l.get(template))
             .is_some_and(|vs| vs.iter().any(|v| v.number == *number));
         if cx.job.done_at(&effect).is_none() && is_there && !is_recorded {
-            return Err(cx.act(effect, 0, format!("deleting our version {number} of {template}")));
+            return Err(cx.act(
+                effect,
+                0,
+                format!("deleting our version {number} of {template}"),
+            ));
         }
     }
     Ok(())

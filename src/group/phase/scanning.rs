@@ -139,6 +139,8 @@ pub(super) fn open_patches(counts: (u32, u32, u32), tolerate_missing: u32) -> Op
     let (missing, failed, pending_reboot) = counts;
     let closed = missing <= tolerate_missing && failed == 0 && pending_reboot == 0;
     (!closed).then(|| {
-        format!("{missing} patches are missing, {failed} failed, {pending_reboot} wait for a reboot")
+        format!(
+            "{missing} patches are missing, {failed} failed, {pending_reboot} wait for a reboot"
+        )
     })
 }

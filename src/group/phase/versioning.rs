@@ -17,7 +17,12 @@ use super::super::{Code, Phase, limits, names};
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Templates]);
     // A version may have been made without our knowing its number.
-    if job.amnesiac || job.tries.iter().any(|(k, t)| is_unsure(k, t.done_at.is_none())) {
+    if job.amnesiac
+        || job
+            .tries
+            .iter()
+            .any(|(k, t)| is_unsure(k, t.done_at.is_none()))
+    {
         needs.insert(Need::Versions);
     }
     needs
@@ -155,12 +160,7 @@ pub(super) fn drift(
 fn is_unsure_of(cx: &Context<'_>, template: &str) -> bool {
     let key = format!("create-version {template}");
     let asked = cx.seen.versions.present().is_some();
-    !asked
-        && cx
-            .job
-            .tries
-            .get(&key)
-            .is_some_and(|t| t.done_at.is_none())
+    !asked && cx.job.tries.get(&key).is_some_and(|t| t.done_at.is_none())
 }
 
 /// Holds `$Latest` pins at their recorded numbers.
@@ -169,7 +169,13 @@ fn hold(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     if group.pins == held {
         return Ok(());
     }
-    set_pins(cx, group, &[&cx.record().pins], held, "holding the group at its present version")
+    set_pins(
+        cx,
+        group,
+        &[&cx.record().pins],
+        held,
+        "holding the group at its present version",
+    )
 }
 
 /// Points the group at `to`, provided that it names its versions as in one of `ours` now: what
