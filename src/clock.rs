@@ -75,6 +75,15 @@ impl Clock {
         }
     }
 
+    /// A length of the machine's own time in this clock's time. What is bounded because a socket must
+    /// answer does not go faster when an account's time does.
+    pub fn of_real(&self, real: Duration) -> Duration {
+        match &self.mode {
+            Mode::System => real,
+            Mode::Virtual { speed, .. } => real.saturating_mul(*speed),
+        }
+    }
+
     /// A stopwatch on the machine's own time, for figures about this program, not about AWS.
     pub fn stopwatch() -> impl Fn() -> Duration {
         let started = std::time::Instant::now();

@@ -49,8 +49,8 @@ impl Clients {
         let partition = RetryPartition::custom("asg-patch").build();
         let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .connect_timeout(clock.of_real(CONNECT_TIMEOUT))
+            .operation_attempt_timeout(clock.of_real(ATTEMPT_TIMEOUT))
             .build();
         macro_rules! client {
             ($service:ident) => {

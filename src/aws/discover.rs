@@ -217,7 +217,10 @@ async fn templates(
     }
     wanted.retain(|_, numbers| !numbers.is_empty());
     let single: Vec<Vec<LaunchTemplateVersion>> = stream::iter(wanted.clone())
-        .map(|(id, numbers)| async move { versions(clients, &id, &numbers).await })
+        .map(|(id, numbers)| async move {
+            clients.pace(Pace::Ec2Read).await;
+            versions(clients, &id, &numbers).await
+        })
         .buffer_unordered(SINGLE_READS_AT_ONCE)
         .try_collect()
         .await?;

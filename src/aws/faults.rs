@@ -4,7 +4,6 @@ use std::error::Error;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::group::fault::{Fault, FaultClass};
@@ -21,19 +20,25 @@ where
             let message = answer.err().message().unwrap_or_default();
             (code.to_owned(), message.to_owned(), class_of(code, status))
         }
-        SdkError::TimeoutError(_) => ("Timeout".into(), text(error), FaultClass::Unreachable),
-        SdkError::DispatchFailure(_) => (
-            "DispatchFailure".into(),
-            text(error),
+        SdkError::TimeoutError(_) => (
+            "Timeout".into(),
+            with_causes(error),
             FaultClass::Unreachable,
         ),
-        SdkError::ResponseError(_) => {
-            ("ResponseError".into(), text(error), FaultClass::Unreachable)
-        }
+        SdkError::DispatchFailure(_) => (
+            "DispatchFailure".into(),
+            with_causes(error),
+            FaultClass::Unreachable,
+        ),
+        SdkError::ResponseError(_) => (
+            "ResponseError".into(),
+            with_causes(error),
+            FaultClass::Unreachable,
+        ),
         // Credentials or a parameter that the SDK refuses by itself: asking again does not help.
         _ => (
             "ConstructionFailure".into(),
-            text(error),
+            with_causes(error),
             FaultClass::Refused,
         ),
     };
@@ -45,8 +50,19 @@ where
     }
 }
 
-fn text<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
-    DisplayErrorContext(error).to_string()
+/// An error with its causes, each once: the SDK's own errors say little without them.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// An answer lacks a field that AWS documents as present.

@@ -15,7 +15,7 @@ mod records;
 pub use clients::Clients;
 pub use convert::{group_facts, group_seen};
 pub use discover::{describe_account, find_groups, images, template_facts};
-pub use faults::{fault, missing};
+pub use faults::{fault, missing, with_causes};
 pub use observe::{Question, observe};
 pub use perform::perform;
 pub use publish::publish;

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 
 use super::convert::{group_seen, image_seen, instance_seen, time};
 use super::discover::{IDS_PER_CALL, find_groups, scheduled_actions, template_facts};
+use super::pace::Pace;
 use super::{Clients, fault, get_records};
 use crate::group::Job;
 use crate::group::effect::Role;
@@ -446,7 +447,7 @@ async fn commands(clients: &Clients, jobs: Vec<&Job>) -> Found<Vec<CommandSeen>>
 
 /// The present phase's command was not sent before the phase began.
 fn awaited_since(job: &Job) -> DateTime<Utc> {
-    if job.amnesiac {
+    if job.resumed_at.is_some() {
         job.record.written_at
     } else {
         let sent = job.tries.iter().filter(|(k, _)| k.starts_with("command "));
@@ -605,6 +606,7 @@ async fn packages(
     clients: &Clients,
     instance: &str,
 ) -> Found<Vec<(String, Option<DateTime<Utc>>)>> {
+    clients.pace(Pace::NodeRead).await;
     let filter = aws_sdk_ssm::types::PatchOrchestratorFilter::builder()
         .key("State")
         .values("Installed")
@@ -628,6 +630,7 @@ async fn packages(
 }
 
 async fn activities(clients: &Clients, job: &Job) -> Found<Vec<ActivitySeen>> {
+    clients.pace(Pace::AutoScalingRead).await;
     let answer = clients
         .autoscaling
         .describe_scaling_activities()
@@ -655,6 +658,7 @@ async fn activities(clients: &Clients, job: &Job) -> Found<Vec<ActivitySeen>> {
 async fn versions(clients: &Clients, job: &Job) -> Found<BTreeMap<String, Vec<VersionSeen>>> {
     let mut found = BTreeMap::new();
     for (template, mark) in &job.record.templates {
+        clients.pace(Pace::Ec2Read).await;
         let answer = clients
             .ec2
             .describe_launch_template_versions()

@@ -15,6 +15,10 @@ pub(super) enum Pace {
     Parameter,
     /// Run Command: limits unpublished.
     Command,
+    /// Systems Manager's reads of single nodes: limits unpublished.
+    NodeRead,
+    /// EC2's reads: 100 and 20 a second by default, for each action.
+    Ec2Read,
     /// EC2's changing calls: 50 and 5 a second by default (EC2 Developer Guide).
     Ec2Change,
     /// Auto Scaling: one bucket for all changes; figures unpublished.
@@ -28,7 +32,8 @@ impl Pace {
     fn limits(self) -> (f64, f64) {
         match self {
             Self::Parameter => (8.0, 2.4),
-            Self::Command => (30.0, 8.0),
+            Self::Command | Self::NodeRead => (30.0, 8.0),
+            Self::Ec2Read => (80.0, 16.0),
             Self::Ec2Change => (40.0, 4.0),
             Self::AutoScalingChange | Self::AutoScalingRead => (80.0, 8.0),
         }

@@ -124,7 +124,7 @@ async fn check_credentials(sdk: &SdkConfig, options: &AwsOptions) -> Result<(), 
         None => "no provider".into(),
         Some(provider) => match provider.provide_credentials().await {
             Ok(_) => return Ok(()),
-            Err(error) => asg_patch::report::plain_text(&chain(&error)),
+            Err(error) => asg_patch::report::plain_text(&asg_patch::aws::with_causes(&error)),
         },
     };
     let found = match &options.profile {
@@ -132,21 +132,6 @@ async fn check_credentials(sdk: &SdkConfig, options: &AwsOptions) -> Result<(), 
         None => found,
     };
     Err(CliError::Credentials { found })
-}
-
-/// An error with its causes, each once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// A sped-up simulated account's clock, so that a run against it waits as fast as it lives: at

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use asg_patch::group::Outcome;
-use asg_patch::report::RunReport;
+use asg_patch::group::{Code, Outcome};
+use asg_patch::report::{GroupReport, RunReport};
 use asg_patch::run::RunError;
 use serde_json::{Value, json};
 
@@ -30,13 +30,15 @@ impl From<Exit> for ExitCode {
 
 impl From<&RunReport> for Exit {
     fn from(report: &RunReport) -> Self {
-        let bad = |outcome| match outcome {
-            Outcome::RolledBack | Outcome::Failed => true,
+        let bad = |group: &GroupReport| match group.outcome {
+            // To hand back is what `restore` is asked for.
+            Outcome::RolledBack => group.code != Some(Code::Restored),
+            Outcome::Failed => true,
             Outcome::Patched | Outcome::AlreadyCurrent | Outcome::Skipped => false,
         };
         if report.left_open().next().is_some() {
             Exit::LeftOpen
-        } else if report.groups.iter().any(|g| bad(g.outcome)) {
+        } else if report.groups.iter().any(bad) {
             Exit::SomeFailed
         } else {
             Exit::Well
@@ -109,6 +111,7 @@ impl CliError {
             | Self::Runtime(_)
             | Self::Run(RunError::Request(_)) => Exit::Usage,
             Self::Credentials { .. } | Self::Run(RunError::Aws { .. }) => Exit::Aws,
+            Self::Run(RunError::Stopped { records }) if records.is_empty() => Exit::SomeFailed,
             Self::Run(RunError::Stopped { .. }) => Exit::LeftOpen,
         }
     }
@@ -153,7 +156,7 @@ fn run_error_text(error: &RunError) -> String {
     match error {
         RunError::Request(_) | RunError::Aws { .. } => error.to_string(),
         RunError::Stopped { records } if records.is_empty() => {
-            "stopped; no record remains, every group is as it was".into()
+            "stopped; no record remains: nothing is left to hand back".into()
         }
         RunError::Stopped { records } => {
             let names: Vec<String> = records

@@ -26,8 +26,6 @@ pub struct Unit {
     pub others_at_work: bool,
     /// Members other than this one that launch from the new image for good.
     pub others_patched: bool,
-    /// Members that are not started yet, but will use the image.
-    pub others_waiting: bool,
     /// Whether the unit is bound: some member follows a template by `$Latest` or `$Default`, so that
     /// the version is taken by all members or by none.
     pub bound: bool,

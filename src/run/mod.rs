@@ -1,15 +1,27 @@
-//! A run from the request to the report.
+//! A run from the request to the report: plan, then passes of observe, decide and perform until every job
+//! is finished.
 
-use std::collections::BTreeMap;
+pub mod admit;
+pub mod advance;
+mod drive;
+mod plan;
+mod restore;
+mod status;
+mod summary;
+mod units;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
-use crate::group::{Code, Failure, Outcome, Phase};
-use crate::report::RunReport;
+use crate::group::fault::Fault;
+use crate::group::{Failure, Outcome, Phase};
 use crate::schedule::Capacity;
-use crate::trigger::{RunRequest, Selection};
+
+pub use drive::run;
+pub use plan::{Planned, plan, planned};
+pub use restore::restore;
+pub use status::status;
 
 /// What a run needs of its surroundings.
 #[derive(Clone, Debug)]
@@ -171,33 +183,12 @@ pub enum RunError {
     },
 }
 
-/// What a run would do now; changes nothing.
-pub async fn plan(_env: &Env, _request: &RunRequest) -> Result<PlanReport, RunError> {
-    Err(RunError::Request("not there yet".into()))
-}
-
-/// Carries out a run to its end.
-pub async fn run(
-    _env: &Env,
-    _request: &RunRequest,
-    _stop: tokio::sync::watch::Receiver<Stop>,
-    _progress: &mut (dyn FnMut(&Progress) + Send),
-) -> Result<RunReport, RunError> {
-    Err(RunError::Request("not there yet".into()))
-}
-
-/// The opted-in groups now.
-pub async fn status(_env: &Env, _selection: &Selection) -> Result<StatusReport, RunError> {
-    Err(RunError::Request("not there yet".into()))
-}
-
-/// Hands groups back from their records.
-pub async fn restore(
-    _env: &Env,
-    _request: &RestoreRequest,
-    _stop: tokio::sync::watch::Receiver<Stop>,
-    _progress: &mut (dyn FnMut(&Progress) + Send),
-) -> Result<RunReport, RunError> {
-    let _: Option<(Code, BTreeMap<String, u64>)> = None;
-    Err(RunError::Request("not there yet".into()))
+impl From<Fault> for RunError {
+    fn from(fault: Fault) -> Self {
+        Self::Aws {
+            operation: fault.operation,
+            code: fault.code,
+            message: fault.message,
+        }
+    }
 }

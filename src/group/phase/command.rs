@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::super::decide::{Context, Decision, failed};
 use super::super::effect::{Command, CommandStep, Effect, Role};
 use super::super::job::Job;
-use super::super::seen::{CommandSeen, CommandStatus, Ec2State, Need, Seen};
+use super::super::seen::{CommandSeen, CommandStatus, Ec2State, InstanceSeen, Need, Seen};
 use super::super::{Code, limits, names};
 
 /// All commands of a job.
@@ -32,8 +32,9 @@ pub(super) struct Run {
 
 /// What must be read: nothing before the command is sent, unless memory was lost.
 pub(super) fn needs(job: &Job, step: CommandStep) -> BTreeSet<Need> {
-    if job.amnesiac || sent_at(job, step).is_some() || was_tried(job, step) {
-        BTreeSet::from([Need::Commands, Need::Instances])
+    if job.resumed_at.is_some() || sent_at(job, step).is_some() || was_tried(job, step) {
+        // The group too: whether it still exists and wants this is to be noticed before the end.
+        BTreeSet::from([Need::Commands, Need::Instances, Need::Group])
     } else {
         BTreeSet::new()
     }
@@ -69,7 +70,10 @@ pub(super) fn succeeded(cx: &Context<'_>, run: &Run) -> Result<(), Decision> {
     let Some(instance) = cx.job.instance(run.role) else {
         return Err(failed(Code::InstanceLost, "no instance of ours is known"));
     };
-    instance_lives(cx, instance)?;
+    if needs(cx.job, run.step).contains(&Need::Commands) {
+        cx.read(&cx.seen.commands, "commands")?;
+        instance_lives(instance, cx.instances()?)?;
+    }
     let step = run.step.as_str();
     let Some(command) = found(cx.job, cx.seen, run.step) else {
         return Err(send(cx, run, instance));
@@ -108,10 +112,10 @@ pub(super) fn succeeded(cx: &Context<'_>, run: &Run) -> Result<(), Decision> {
     }
 }
 
-fn instance_lives(cx: &Context<'_>, instance: &str) -> Result<(), Decision> {
-    let Some(instances) = cx.seen.instances.present() else {
-        return Ok(());
-    };
+fn instance_lives(
+    instance: &str,
+    instances: &BTreeMap<String, InstanceSeen>,
+) -> Result<(), Decision> {
     match instances.get(instance) {
         Some(i) if i.state != Ec2State::Gone => Ok(()),
         Some(_) | None => Err(failed(
@@ -141,6 +145,12 @@ fn send(cx: &Context<'_>, run: &Run, instance: &str) -> Decision {
             format!("{step} command was accepted and is not listed after 5 min"),
         );
     }
+    cx.settled("whether the command was sent before will show")
+        .map_or_else(|wait| wait, |()| send_now(cx, run, instance, effect))
+}
+
+fn send_now(cx: &Context<'_>, run: &Run, instance: &str, effect: Effect) -> Decision {
+    let step = run.step.as_str();
     // A try without an answer may have taken effect: it would be listed within seconds.
     if let Some(last) = cx.job.tries.get(&effect.key()) {
         let since = (cx.now - last.last_at).num_seconds();

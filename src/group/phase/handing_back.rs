@@ -203,10 +203,19 @@ fn close(cx: &Context<'_>) -> Decision {
     Decision::Finish { outcome, reason }
 }
 
-fn ending(job: &Job) -> (Outcome, String) {
+/// Whether anything but the record was written for the group.
+fn was_touched(job: &Job) -> bool {
+    let only_record = |k: &String| k == "store-record" || k == "delete-record";
+    job.resumed_at.is_some() || !job.tries.keys().all(only_record)
+}
+
+/// How a job ends once its group is handed back.
+pub(in super::super) fn ending(job: &Job) -> (Outcome, String) {
     let reason = |text: &str| text.to_owned();
     match &job.failure {
-        Some(f) if matches!(f.code, Code::PatchesMissing) => (Outcome::Skipped, f.reason.clone()),
+        Some(f) if f.code == Code::PatchesMissing || !was_touched(job) => {
+            (Outcome::Skipped, f.reason.clone())
+        }
         Some(f) => (Outcome::RolledBack, f.reason.clone()),
         None if job.forward.is_none() => (Outcome::RolledBack, reason(Code::Restored.title())),
         None if job.promoted => {

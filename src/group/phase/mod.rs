@@ -27,6 +27,7 @@ use super::seen::{Need, Seen};
 
 pub(super) use command::COMMAND_STEPS;
 pub use guarding::GUARDED_PROCESSES;
+pub(super) use handing_back::ending;
 pub use launch::is_hopeless_launch;
 
 /// What the present phase needs to be read.
@@ -39,7 +40,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
         Phase::Patching => return patching::needs(job),
         Phase::Scanning => return scanning::needs(job),
         Phase::Sealing => return sealing::needs(job),
-        Phase::Baking => &[Need::Image],
+        Phase::Baking => &[Need::Image, Need::Group],
         Phase::Versioning => return versioning::needs(job),
         Phase::Proving => return proving::needs(job),
         Phase::Promoting => &[Need::Group, Need::Templates],

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::super::decide::{Context, Decided, Decision, failed, go};
 use super::super::effect::{CommandStep, Role};
+use super::super::fault::Read;
 use super::super::job::Job;
 use super::super::seen::{Need, PatchSeen, Seen};
 use super::super::{Code, Phase, limits};
@@ -58,7 +59,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         command::succeeded(cx, &scan)?;
         fresh_scan(cx, CommandStep::Scan, Role::Build)?;
     }
-    cx.read(&cx.seen.packages, "the list of patches")?;
+    let is_listed = listed(cx)?;
     let counts = (evidence.missing, evidence.failed, evidence.pending_reboot);
     let open = open_patches(counts, forward.options.tolerate_missing);
     if forward.operation == Operation::Scan {
@@ -74,7 +75,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         ));
     }
     // Another document may do more than install packages: its image is always worth making.
-    if cx.job.evidence.installed.is_empty() && forward.options.document.is_none() {
+    if is_listed && evidence.installed.is_empty() && forward.options.document.is_none() {
         return Ok(go(
             Phase::HandingBack,
             "nothing had to be installed: the image is current",
@@ -89,6 +90,19 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     } else {
         go(Phase::Baking, found)
     })
+}
+
+/// Whether the names of the patches are known. They are evidence, not a gate: a list that cannot be had
+/// does not fail a group.
+fn listed(cx: &Context<'_>) -> Result<bool, Decision> {
+    match (
+        cx.read(&cx.seen.packages, "the list of patches"),
+        &cx.seen.packages,
+    ) {
+        (Ok(_), _) => Ok(true),
+        (Err(Decision::Fail(_)), Read::Failed(_)) => Ok(false),
+        (Err(decision), _) => Err(decision),
+    }
 }
 
 /// A Scan of one of our instances.

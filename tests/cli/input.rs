@@ -1,34 +1,8 @@
-//! The program itself: what bad input gets, which exit code, and what lands on stdout.
-
-#![allow(clippy::expect_used)] // the helpers of a test
-
-use std::process::{Command, Output};
+//! What bad input gets: one error that names the place, what was expected and what was found.
 
 use serde_json::Value;
 
-/// Environment variables as pairs.
-type Vars<'a> = &'a [(&'a str, &'a str)];
-
-const KEYS: Vars = &[
-    ("AWS_ACCESS_KEY_ID", "simulated"),
-    ("AWS_SECRET_ACCESS_KEY", "simulated"),
-];
-
-/// Runs the program in an environment that holds nothing of this machine's.
-fn asg_patch(args: &[&str], vars: Vars) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_asg-patch"))
-        .args(args)
-        .env_clear()
-        .env("HOME", "/nonexistent")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .envs(vars.iter().copied())
-        .output()
-        .expect("the program starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
-}
+use crate::support::{KEYS, Simulation, Vars, asg_patch, text};
 
 /// Asserts one error: exit code, nothing on stdout, and a message with all of `words`.
 fn refused(args: &[&str], vars: Vars, code: i32, words: &[&str]) {
@@ -216,55 +190,6 @@ fn completions_know_every_subcommand() {
     let output = asg_patch(&["completions", "zsh", "--json"], &[]);
     let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
     assert_eq!(document["shell"], "zsh");
-}
-
-/// A `simulate` in the background; Ctrl-C ends it.
-struct Simulation {
-    process: std::process::Child,
-    document: Value,
-}
-
-impl Simulation {
-    fn start(args: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_asg-patch"))
-            .args(["simulate", "--json", "--quiet"])
-            .args(args)
-            .env_clear()
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let stdout = process.stdout.take().expect("stdout is piped");
-        let document = serde_json::Deserializer::from_reader(stdout)
-            .into_iter()
-            .next()
-            .expect("it prints a document")
-            .expect("the document is JSON");
-        Self { process, document }
-    }
-
-    /// The environment that points AWS clients at it.
-    fn environment(&self) -> Vec<(&str, &str)> {
-        let variables = self.document["environment"].as_object().expect("an object");
-        variables
-            .iter()
-            .map(|(k, v)| (k.as_str(), v.as_str().expect("a string")))
-            .collect()
-    }
-
-    fn interrupt(mut self) -> Option<i32> {
-        let sent = Command::new("kill")
-            .args(["-INT", &self.process.id().to_string()])
-            .status();
-        assert!(sent.is_ok_and(|s| s.success()));
-        self.process.wait().expect("it ends").code()
-    }
-}
-
-impl Drop for Simulation {
-    fn drop(&mut self) {
-        // It has ended already unless the test failed before.
-        let _ = self.process.kill();
-    }
 }
 
 #[test]

@@ -1,0 +1,154 @@
+//! How much the pipeline itself costs: one decision, one pass over many jobs, whole rehearsals.
+//!
+//! `cargo bench`. The figures that the README and the closing notes name come from here.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use asg_patch::aws::{Clients, Question, observe};
+use asg_patch::group::decide::{self, Context, Orders};
+use asg_patch::group::job::Job;
+use asg_patch::group::seen::Seen;
+use asg_patch::group::unit::Unit;
+use asg_patch::run::{self, Env, Stop, planned};
+use asg_patch::schedule::Window;
+use asg_patch::sim::sdk::sdk_config;
+use asg_patch::sim::{Account, fleet};
+use asg_patch::trigger::{FailureLimit, Operation, RunRequest, Selection};
+use chrono::TimeDelta;
+use criterion::{Criterion, criterion_group, criterion_main};
+use tokio::runtime::{Builder, Runtime};
+
+const FIFTY: &str = include_str!("fleet-50.toml");
+
+fn fleet_of(groups: usize) -> String {
+    FIFTY.replace("count = 50", &format!("count = {groups}"))
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+}
+
+fn env_of(text: &str) -> (Account, Env, RunRequest) {
+    let fleet = fleet::parse(text).unwrap();
+    let account = fleet.account(1);
+    let env = Env {
+        clock: account.clock().clone(),
+        sdk: sdk_config(&account, "bench"),
+    };
+    let window = Window::lasting(fleet.start(), TimeDelta::hours(6), TimeDelta::hours(1)).unwrap();
+    let request = RunRequest {
+        run_id: "bench".into(),
+        owner: "bench".into(),
+        window,
+        selection: Selection::default(),
+        operation: Operation::Install,
+        max_in_flight: None,
+        max_failures: FailureLimit::Percent(100),
+        topic_arn: None,
+    };
+    (account, env, request)
+}
+
+/// Jobs that look at their groups for the first time.
+async fn woken_jobs(groups: usize) -> (Clients, Env, RunRequest, Vec<Job>) {
+    let (_account, env, request) = env_of(&fleet_of(groups));
+    let clients = Clients::new(&env.sdk, env.clock.clone());
+    let mut jobs = planned(&clients, &env, &request).await.unwrap().jobs;
+    for job in &mut jobs {
+        job.recorded = true;
+        job.enter(asg_patch::group::Phase::Waking, "bench", env.clock.now());
+    }
+    (clients, env, request, jobs)
+}
+
+fn decide_one(c: &mut Criterion) {
+    let runtime = runtime();
+    let (job, seen, now) = runtime.block_on(async {
+        let (clients, env, request, jobs) = woken_jobs(1).await;
+        let job = jobs.into_iter().next().unwrap();
+        let questions: Vec<Question<'_>> = vec![(&job, decide::needs(&job))];
+        let seen = observe(&clients, &request.selection, &questions).await;
+        let seen = seen.into_values().next().unwrap();
+        let now = env.clock.now();
+        (job, seen, now)
+    });
+    let unit = Unit::default();
+    c.bench_function("decide per job", |b| {
+        b.iter(|| {
+            decide::decide(black_box(&Context {
+                job: &job,
+                seen: &seen,
+                unit: &unit,
+                now,
+                orders: Orders::default(),
+            }))
+        });
+    });
+}
+
+fn one_pass(c: &mut Criterion) {
+    let mut group = c.benchmark_group("one pass");
+    group.sample_size(10);
+    for groups in [50_usize, 500, 5_000] {
+        let runtime = runtime();
+        let (clients, _env, request, jobs) = runtime.block_on(woken_jobs(groups));
+        group.bench_function(format!("{groups} jobs"), |b| {
+            b.iter(|| {
+                runtime.block_on(async {
+                    let questions: Vec<Question<'_>> =
+                        jobs.iter().map(|j| (j, decide::needs(j))).collect();
+                    let seen = observe(&clients, &request.selection, &questions).await;
+                    let unit = Unit::default();
+                    let now = request.window.start;
+                    let decisions: Vec<_> = jobs
+                        .iter()
+                        .map(|job| {
+                            let seen: &Seen = &seen[job.group()];
+                            decide::decide(&Context {
+                                job,
+                                seen,
+                                unit: &unit,
+                                now,
+                                orders: Orders::default(),
+                            })
+                        })
+                        .collect();
+                    black_box(decisions)
+                })
+            });
+        });
+    }
+    group.finish();
+}
+
+fn rehearsal(c: &mut Criterion) {
+    let mut group = c.benchmark_group("rehearsal");
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(20));
+    for groups in [50_usize, 500] {
+        let text = fleet_of(groups);
+        group.bench_function(format!("{groups} groups"), |b| {
+            b.iter(|| {
+                runtime().block_on(async {
+                    let (_account, env, request) = env_of(&text);
+                    let (_keep, stop) = tokio::sync::watch::channel(Stop::GoOn);
+                    let report = run::run(&env, &request, stop, &mut |_| {}).await.unwrap();
+                    assert_eq!(report.groups.len(), groups);
+                    black_box(report)
+                })
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, decide_one, one_pass, rehearsal);
+criterion_main!(benches);

@@ -1,0 +1,217 @@
+//! Admission: which queued jobs start now, which wait, which never start. Pure.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::units::{self, Members};
+use crate::group::job::Job;
+use crate::group::limits::RESERVE_SECONDS;
+use crate::group::{Code, Failure, Outcome, Phase};
+use crate::schedule::Window;
+
+/// What bounds a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// When groups may be started.
+    pub window: Window,
+    /// At most this many groups with a build instance at once.
+    pub max_in_flight: Option<usize>,
+    /// Nothing more is started once more groups than this have failed.
+    pub allowed_failures: usize,
+    /// The operator wants nothing new.
+    pub stopping: bool,
+}
+
+/// What becomes of a queued job.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Admission {
+    /// It starts.
+    Start {
+        /// It makes the image of its bake.
+        bakes: bool,
+    },
+    /// It stays queued.
+    Wait(String),
+    /// It never starts.
+    Refuse(Failure),
+    /// Another group's bake showed that its image is current.
+    Current(String),
+}
+
+/// Decides for all queued jobs, in order of wave and name, and carries the decisions out.
+pub fn admit(jobs: &mut [Job], bounds: &Bounds, now: DateTime<Utc>) {
+    let members = units::members(jobs);
+    let mut order: Vec<usize> = (0..jobs.len())
+        .filter(|i| jobs[*i].phase == Phase::Queued)
+        .collect();
+    order.sort_by(|a, b| {
+        (wave(&jobs[*a]), jobs[*a].group()).cmp(&(wave(&jobs[*b]), jobs[*b].group()))
+    });
+    for index in order {
+        let admission = decide(jobs, &members, index, bounds, now);
+        let job = &mut jobs[index];
+        match admission {
+            Admission::Start { bakes } => {
+                if let Some(forward) = &mut job.forward {
+                    forward.bakes = bakes;
+                }
+                job.enter(Phase::Recording, "admitted", now);
+            }
+            Admission::Wait(reason) => job.reason = reason,
+            Admission::Refuse(failure) => {
+                crate::group::decide::fail(job, failure, now);
+            }
+            Admission::Current(reason) => {
+                job.already_current = true;
+                job.finish(Outcome::AlreadyCurrent, reason, now);
+            }
+        }
+    }
+}
+
+fn wave(job: &Job) -> i32 {
+    job.forward.as_ref().map_or(0, |f| f.options.wave)
+}
+
+fn has_failed(job: &Job) -> bool {
+    let touched = matches!(
+        job.outcome,
+        Some(Outcome::RolledBack | Outcome::Failed) | None
+    );
+    touched && job.failure.is_some()
+}
+
+fn decide(
+    jobs: &[Job],
+    members: &Members,
+    index: usize,
+    bounds: &Bounds,
+    now: DateTime<Utc>,
+) -> Admission {
+    let job = &jobs[index];
+    let refuse = |code, reason: String| Admission::Refuse(Failure::new(code, reason));
+    if bounds.stopping {
+        return refuse(Code::Stopped, Code::Stopped.title().into());
+    }
+    if now >= bounds.window.cutoff {
+        return refuse(
+            Code::DoesNotFit,
+            format!(
+                "nothing is started after the cutoff at {}",
+                bounds.window.cutoff
+            ),
+        );
+    }
+    let failures = jobs.iter().filter(|j| has_failed(j)).count();
+    if failures > bounds.allowed_failures {
+        return refuse(
+            Code::FailureBudget,
+            format!(
+                "{failures} groups had failed, {} are allowed",
+                bounds.allowed_failures
+            ),
+        );
+    }
+    let earlier = jobs.iter().find(|j| !j.finished() && wave(j) < wave(job));
+    if let Some(earlier) = earlier {
+        return Admission::Wait(format!(
+            "wave {}: waiting for wave {} ({})",
+            wave(job),
+            wave(earlier),
+            earlier.group()
+        ));
+    }
+    let bakes = match share(jobs, members, index) {
+        Share::Ready => false,
+        Share::Make => true,
+        Share::Answer(admission) => return admission,
+    };
+    let estimate = job.forward.as_ref().map_or(0, |f| f.estimate_seconds());
+    let needed = TimeDelta::seconds(estimate + RESERVE_SECONDS);
+    if now + needed > bounds.window.deadline {
+        let left = bounds.window.deadline - now;
+        return refuse(
+            Code::DoesNotFit,
+            format!(
+                "it needs about {} min with the reserve for the hand-back, {} min are left",
+                needed.num_minutes(),
+                left.num_minutes().max(0)
+            ),
+        );
+    }
+    let building = jobs
+        .iter()
+        .filter(|j| j.in_flight() && j.forward.as_ref().is_some_and(|f| f.bakes))
+        .count();
+    match bounds.max_in_flight {
+        Some(most) if bakes && building >= most => {
+            Admission::Wait(format!("{building} groups are in flight, {most} may be"))
+        }
+        Some(_) | None => Admission::Start { bakes },
+    }
+}
+
+/// What the others of the bake mean for a queued job.
+enum Share {
+    /// The image is there.
+    Ready,
+    /// The job makes it.
+    Make,
+    /// Neither.
+    Answer(Admission),
+}
+
+fn share(jobs: &[Job], members: &Members, index: usize) -> Share {
+    let own = &jobs[index];
+    let others = || {
+        units::of(members, own)
+            .iter()
+            .filter(|i| **i != index)
+            .map(|i| &jobs[*i])
+    };
+    let has_image = others().any(|j| j.made.image.is_some());
+    if let Some(failed) = others().find(|j| j.failure.is_some() && spoils_bake(j, has_image)) {
+        let reason = failed.failure.as_ref().map_or("", |f| f.reason.as_str());
+        let code = match &failed.failure {
+            Some(f) if f.code == Code::PatchesMissing => Code::PatchesMissing,
+            Some(_) | None => Code::BakeFailed,
+        };
+        let reason = format!("{}, which has the same image: {reason}", failed.group());
+        return Share::Answer(Admission::Refuse(Failure::new(code, reason)));
+    }
+    if let Some(current) = others().find(|j| j.finished() && j.already_current) {
+        let reason = format!("{} has the same image, and it is current", current.group());
+        return Share::Answer(Admission::Current(reason));
+    }
+    if has_image {
+        return Share::Ready;
+    }
+    // Whoever is at it makes it; if that failed for its own reasons, the next one does.
+    match others().find(|j| j.in_flight()) {
+        Some(maker) => Share::Answer(Admission::Wait(format!(
+            "waiting for the image that {} makes",
+            maker.group()
+        ))),
+        None => Share::Make,
+    }
+}
+
+/// Whether a member's failure tells that the others of its bake would fail too.
+fn spoils_bake(job: &Job, has_image: bool) -> bool {
+    let Some(failure) = &job.failure else {
+        return false;
+    };
+    // A failure after the image was made tells of the image or of its version.
+    let touched = job.outcome != Some(Outcome::Skipped);
+    has_image && touched
+        || matches!(
+            failure.code,
+            Code::PatchFailed
+                | Code::PatchTimeout
+                | Code::StillMissing
+                | Code::ScanFailed
+                | Code::SealFailed
+                | Code::ImageFailed
+                | Code::ImageTimeout
+                | Code::PatchesMissing
+        )
+}

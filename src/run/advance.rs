@@ -1,0 +1,212 @@
+//! One pass over a batch of jobs: observe, decide, perform, until every job has something to wait for.
+//!
+//! The pass never sleeps; it answers when to come again. It decides nothing itself: who drives it (the
+//! command line, a state machine, a rehearsal) may stop after any pass and go on from the jobs alone.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::stream::{self, StreamExt};
+
+use super::admit::{Bounds, admit};
+use super::units;
+use crate::aws::{Clients, Question, observe, perform};
+use crate::clock::Clock;
+use crate::group::Phase;
+use crate::group::decide::{self, Context, Decision, Orders};
+use crate::group::effect::{Effect, Performed};
+use crate::group::fault::Read;
+use crate::group::job::Job;
+use crate::group::seen::Seen;
+use crate::trigger::Selection;
+
+/// Rounds of one pass: a job that has more to do at once comes again with the next pass. The longest way
+/// without a wait is a hand-back: terminate, resize, resume twice, delete the record.
+const ROUNDS_PER_PASS: usize = 12;
+/// Phases that a job may go through in one round without a new look.
+const STEPS_PER_ROUND: usize = 4;
+/// Effects performed at once: AWS's buckets refill a few a second, more would only queue.
+const EFFECTS_AT_ONCE: usize = 32;
+
+/// What a pass works with.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass<'a> {
+    /// AWS.
+    pub clients: &'a Clients,
+    /// Time.
+    pub clock: &'a Clock,
+    /// How a group opts in.
+    pub selection: &'a Selection,
+    /// What bounds the run.
+    pub bounds: Bounds,
+    /// What the operator wants.
+    pub orders: Orders,
+}
+
+/// Makes one pass. Answers when the first job wants to be looked at again; `None` when all are finished.
+pub async fn advance(pass: &Pass<'_>, jobs: &mut [Job]) -> Option<DateTime<Utc>> {
+    for _ in 0..ROUNDS_PER_PASS {
+        admit(jobs, &pass.bounds, pass.clock.now());
+        let due = due(jobs, pass.clock.now(), pass.orders);
+        if due.is_empty() {
+            break;
+        }
+        round(pass, jobs, &due).await;
+    }
+    next_look(jobs, pass.clock.now())
+}
+
+fn due(jobs: &[Job], now: DateTime<Utc>, orders: Orders) -> Vec<usize> {
+    let at_once = |j: &Job| orders.hand_back && !j.must_return();
+    (0..jobs.len())
+        .filter(|i| jobs[*i].in_flight())
+        .filter(|i| jobs[*i].wake_at <= now || at_once(&jobs[*i]))
+        .collect()
+}
+
+fn next_look(jobs: &[Job], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let in_flight = jobs.iter().filter(|j| j.in_flight()).map(|j| j.wake_at);
+    let first = in_flight.min();
+    let queued = jobs.iter().any(|j| j.phase == Phase::Queued);
+    match first {
+        Some(first) => Some(first.max(now)),
+        // All that is in flight decides about the queued ones; with nothing in flight they were decided.
+        None if queued => Some(now + TimeDelta::seconds(1)),
+        None => None,
+    }
+}
+
+async fn round(pass: &Pass<'_>, jobs: &mut [Job], due: &[usize]) {
+    let questions: Vec<Question<'_>> = due
+        .iter()
+        .map(|i| (&jobs[*i], decide::needs(&jobs[*i])))
+        .collect();
+    let seen = observe(pass.clients, pass.selection, &questions).await;
+    let now = pass.clock.now();
+    for index in due {
+        if let Some(seen) = seen.get(jobs[*index].group()) {
+            take_in(&mut jobs[*index], seen, now);
+        }
+    }
+    let members = units::members(jobs);
+    let mut chosen: Vec<(usize, Effect)> = Vec::new();
+    for index in due {
+        let Some(seen) = seen.get(jobs[*index].group()) else {
+            continue;
+        };
+        let effects = decide_job(pass, jobs, &members, *index, seen, now);
+        chosen.extend(effects.into_iter().map(|e| (*index, e)));
+    }
+    carry_out(pass, jobs, chosen).await;
+}
+
+fn take_in(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
+    decide::learn(job, seen, now);
+    let blind = matches!(seen.group, Read::Failed(_))
+        || matches!(seen.instances, Read::Failed(_))
+        || matches!(seen.agents, Read::Failed(_))
+        || matches!(seen.checks, Read::Failed(_))
+        || matches!(seen.commands, Read::Failed(_))
+        || matches!(seen.patches, Read::Failed(_))
+        || matches!(seen.packages, Read::Failed(_))
+        || matches!(seen.image, Read::Failed(_))
+        || matches!(seen.templates, Read::Failed(_))
+        || matches!(seen.versions, Read::Failed(_))
+        || matches!(seen.activities, Read::Failed(_))
+        || matches!(seen.record, Read::Failed(_))
+        || matches!(seen.actions, Read::Failed(_))
+        || matches!(seen.users, Read::Failed(_));
+    job.blind_since = blind.then(|| job.blind_since.unwrap_or(now));
+}
+
+/// Decides for one job, through as many phases as what was seen allows.
+fn decide_job(
+    pass: &Pass<'_>,
+    jobs: &mut [Job],
+    members: &units::Members,
+    index: usize,
+    seen: &Seen,
+    now: DateTime<Utc>,
+) -> Vec<Effect> {
+    for _ in 0..STEPS_PER_ROUND {
+        let unit = units::view(jobs, members, index);
+        let job = &mut jobs[index];
+        let cx = Context {
+            job,
+            seen,
+            unit: &unit,
+            now,
+            orders: pass.orders,
+        };
+        let decision = decide::decide(&cx);
+        let goes_on = matches!(decision, Decision::Go { .. } | Decision::Fail(_));
+        tracing::debug!(group = job.group(), phase = %job.phase, ?decision, "decided");
+        let before = job.phase;
+        let effects = decide::apply(job, decision, now);
+        if job.phase != before {
+            tracing::info!(
+                group = job.group(),
+                phase = %job.phase,
+                reason = job.reason,
+                "entered a phase"
+            );
+            share(job, &unit);
+        }
+        let enough = decide::needs(job).is_subset(&seen.asked);
+        if !goes_on || job.finished() || !enough {
+            return effects;
+        }
+    }
+    Vec::new()
+}
+
+/// What the bake has brought belongs to the job that goes on with it.
+fn share(job: &mut Job, unit: &crate::group::unit::Unit) {
+    if job.phase < Phase::Versioning || job.phase > Phase::Promoting {
+        return;
+    }
+    if let crate::group::unit::SharedImage::Ready(image) = &unit.image {
+        job.made.image.get_or_insert_with(|| image.clone());
+    }
+    for (template, version) in &unit.versions {
+        if job.record.templates.contains_key(template) {
+            job.made.versions.insert(template.clone(), *version);
+        }
+    }
+}
+
+async fn carry_out(pass: &Pass<'_>, jobs: &mut [Job], chosen: Vec<(usize, Effect)>) {
+    let results: Vec<(usize, Effect, Performed)> = {
+        let jobs: &[Job] = jobs;
+        stream::iter(chosen)
+            .map(|(index, effect)| async move {
+                let performed = perform(pass.clients, &jobs[index], &effect).await;
+                (index, effect, performed)
+            })
+            .buffered(EFFECTS_AT_ONCE)
+            .collect()
+            .await
+    };
+    let now = pass.clock.now();
+    let mut failures = BTreeMap::new();
+    for (index, effect, performed) in results {
+        let job = &mut jobs[index];
+        match &performed {
+            Ok(_) => tracing::info!(group = job.group(), effect = effect.key(), "done"),
+            Err(fault) => tracing::warn!(
+                group = job.group(),
+                effect = effect.key(),
+                operation = fault.operation,
+                code = fault.code,
+                message = fault.message,
+                "not done"
+            ),
+        }
+        if let Some(failure) = job.performed(&effect, &performed, now) {
+            failures.entry(index).or_insert(failure);
+        }
+    }
+    for (index, failure) in failures {
+        decide::fail(&mut jobs[index], failure, now);
+    }
+}

@@ -1,0 +1,192 @@
+//! Planning: discover, preflight, collect bakes and waves. Changes nothing.
+
+use std::collections::BTreeMap;
+
+use super::{Env, PlanReport, PlannedGroup, RunError};
+use crate::aws::{Clients, describe_account};
+use crate::group::facts::{AccountFacts, GroupFacts};
+use crate::group::job::Job;
+use crate::group::pin::{Pin, Templates, resolve};
+use crate::group::preflight::{self, Checked};
+use crate::trigger::{RunRequest, Selection};
+
+/// What a run will do: jobs to carry out, groups that are refused.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// One per group that will be tried.
+    pub jobs: Vec<Job>,
+    /// For the reader; refused groups included.
+    pub report: PlanReport,
+}
+
+/// What a run would do now; changes nothing.
+///
+/// # Errors
+/// AWS could not be read, or a group that was named does not exist or did not opt in.
+pub async fn plan(env: &Env, request: &RunRequest) -> Result<PlanReport, RunError> {
+    let clients = Clients::new(&env.sdk, env.clock.clone());
+    Ok(planned(&clients, env, request).await?.report)
+}
+
+/// Plans a run.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn planned(
+    clients: &Clients,
+    env: &Env,
+    request: &RunRequest,
+) -> Result<Planned, RunError> {
+    let selection = &request.selection;
+    let account = describe_account(clients, |g| is_wanted(g, selection)).await?;
+    check_named(&account, selection)?;
+    let now = env.clock.now();
+    let mut checked: Vec<Checked> = account
+        .groups
+        .values()
+        .filter(|g| is_wanted(g, selection))
+        .map(|g| preflight::check(g, &account, request))
+        .collect();
+    preflight::check_sharing(&mut checked, &account);
+    arrange(&mut checked);
+    let mut warnings = Vec::new();
+    if checked.is_empty() {
+        warnings.push(format!(
+            "no group carries the tag {}={}",
+            selection.tag_key, selection.tag_value
+        ));
+    }
+    let groups = checked
+        .iter()
+        .filter_map(|c| Some(describe(c, account.groups.get(&c.group)?, &account)))
+        .collect();
+    let jobs = checked
+        .into_iter()
+        .filter_map(|c| {
+            let (record, forward) = c.plan.ok()?;
+            let mut job = Job::planned(record, forward, now);
+            job.notes = c.notes;
+            Some(job)
+        })
+        .collect();
+    Ok(Planned {
+        jobs,
+        report: PlanReport {
+            region: region(env),
+            planned_at: now,
+            groups,
+            warnings,
+        },
+    })
+}
+
+/// The region that the clients talk to.
+pub(super) fn region(env: &Env) -> String {
+    env.sdk
+        .region()
+        .map(|r| r.as_ref().to_owned())
+        .unwrap_or_default()
+}
+
+fn is_opted_in(group: &GroupFacts, selection: &Selection) -> bool {
+    group.tags.get(&selection.tag_key) == Some(&selection.tag_value)
+}
+
+fn is_wanted(group: &GroupFacts, selection: &Selection) -> bool {
+    is_opted_in(group, selection)
+        && (selection.groups.is_empty() || selection.groups.contains(&group.name))
+}
+
+fn check_named(account: &AccountFacts, selection: &Selection) -> Result<(), RunError> {
+    let tag = format!("{}={}", selection.tag_key, selection.tag_value);
+    for name in &selection.groups {
+        match account.groups.get(name) {
+            None => {
+                return Err(RunError::Request(format!(
+                    "group '{name}': expected an Auto Scaling group of this account and region, found none"
+                )));
+            }
+            Some(group) if !is_opted_in(group, selection) => {
+                return Err(RunError::Request(format!(
+                    "group '{name}': expected the opt-in tag {tag}, found {}",
+                    match group.tags.get(&selection.tag_key) {
+                        Some(value) => format!("{}={value}", selection.tag_key),
+                        None => format!("no tag {}", selection.tag_key),
+                    }
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// One image per bake, made by its first member; all members go in the earliest wave of any.
+fn arrange(checked: &mut [Checked]) {
+    checked.sort_by(|a, b| (a.options.wave, &a.group).cmp(&(b.options.wave, &b.group)));
+    let mut bakes: BTreeMap<String, i32> = BTreeMap::new();
+    for entry in checked.iter_mut() {
+        let Ok((record, forward)) = &mut entry.plan else {
+            continue;
+        };
+        let wave = forward.options.wave;
+        let first = bakes.get(&record.bake_key).copied();
+        forward.bakes = first.is_none();
+        forward.options.wave = first.unwrap_or(wave);
+        bakes.entry(record.bake_key.clone()).or_insert(wave);
+        if forward.options.wave != wave {
+            entry.notes.push(format!(
+                "goes in wave {} with the groups of its bake, not in wave {wave}",
+                forward.options.wave
+            ));
+            entry.options.wave = forward.options.wave;
+        }
+    }
+}
+
+/// A pin for people: template name, version as spelled, and what that means.
+pub(super) fn pin_text(pin: &Pin, templates: &Templates, account: &AccountFacts) -> String {
+    let name = account
+        .templates
+        .get(&pin.template)
+        .map_or(pin.template.as_str(), |t| t.name.as_str());
+    match resolve(pin, templates) {
+        Some(number) if number.to_string() != pin.version => {
+            format!("{name}:{} ({number})", pin.version)
+        }
+        Some(_) | None => format!("{name}:{}", pin.version),
+    }
+}
+
+/// All pins of a group for people, each distinct one once.
+pub(super) fn pin_texts(group: &GroupFacts, account: &AccountFacts) -> Vec<String> {
+    let marks: Templates = account
+        .templates
+        .iter()
+        .map(|(id, t)| (id.clone(), t.mark))
+        .collect();
+    let mut texts: Vec<String> = Vec::new();
+    for pin in &group.pins {
+        let text = pin_text(pin, &marks, account);
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
+fn describe(checked: &Checked, facts: &GroupFacts, account: &AccountFacts) -> PlannedGroup {
+    let ready = checked.plan.as_ref().ok();
+    PlannedGroup {
+        group: checked.group.clone(),
+        capacity: facts.capacity,
+        pins: pin_texts(facts, account),
+        image: ready.map(|(_, f)| f.image.clone()),
+        bake_key: ready.map(|(r, _)| r.bake_key.clone()),
+        bakes: ready.is_some_and(|(_, f)| f.bakes),
+        wave: checked.options.wave,
+        estimate_seconds: ready.map_or(0, |(_, f)| f.estimate_seconds().unsigned_abs()),
+        refusal: checked.plan.as_ref().err().cloned(),
+        notes: checked.notes.clone(),
+    }
+}

@@ -1,0 +1,88 @@
+//! Status: the opted-in groups now, and every open record.
+
+use std::collections::BTreeMap;
+
+use super::plan::{pin_texts, region};
+use super::{Env, GroupStatus, OpenRecord, RunError, StatusReport};
+use crate::aws::{Clients, describe_account, list_records};
+use crate::group::facts::{AccountFacts, GroupFacts};
+use crate::group::names::{group_of_parameter, record_parameter};
+use crate::group::pin::{Templates, resolve};
+use crate::group::seen::RecordSeen;
+use crate::trigger::Selection;
+
+/// The opted-in groups now.
+///
+/// # Errors
+/// AWS could not be read.
+pub async fn status(env: &Env, selection: &Selection) -> Result<StatusReport, RunError> {
+    let clients = Clients::new(&env.sdk, env.clock.clone());
+    let wanted = |g: &GroupFacts| {
+        g.tags.get(&selection.tag_key) == Some(&selection.tag_value)
+            && (selection.groups.is_empty() || selection.groups.contains(&g.name))
+    };
+    let account = describe_account(&clients, wanted).await?;
+    let mut records: BTreeMap<String, OpenRecord> = list_records(&clients)
+        .await?
+        .into_iter()
+        .map(|(parameter, seen)| (parameter.clone(), open_record(parameter, seen)))
+        .collect();
+    let now = env.clock.now();
+    let groups = account
+        .groups
+        .values()
+        .filter(|g| wanted(g))
+        .map(|group| {
+            let image = image_of(group, &account);
+            let facts = image.as_ref().and_then(|i| account.images.get(i));
+            let created_at = facts.and_then(|f| f.created_at);
+            let run = facts.and_then(|f| f.run.clone());
+            GroupStatus {
+                group: group.name.clone(),
+                capacity: group.capacity,
+                pins: pin_texts(group, &account),
+                image_age_days: created_at.map(|at| (now - at).num_days()),
+                patched_at: run.as_ref().and(created_at),
+                patched_by_run: run,
+                record: records.remove(&record_parameter(&group.name)),
+                image,
+            }
+        })
+        .collect();
+    Ok(StatusReport {
+        region: region(env),
+        read_at: now,
+        groups,
+        stray_records: records.into_values().collect(),
+    })
+}
+
+fn image_of(group: &GroupFacts, account: &AccountFacts) -> Option<String> {
+    let pin = group.pins.first()?;
+    let template = account.templates.get(&pin.template)?;
+    let marks = Templates::from([(pin.template.clone(), template.mark)]);
+    let version = template.versions.get(&resolve(pin, &marks)?)?;
+    version.image.clone()
+}
+
+/// A record for people.
+pub(super) fn open_record(parameter: String, seen: RecordSeen) -> OpenRecord {
+    match seen {
+        RecordSeen::Readable(record) => OpenRecord {
+            parameter,
+            group: Some(record.group),
+            run_id: Some(record.run_id),
+            owner: Some(record.owner),
+            deadline: Some(record.deadline),
+            raw: None,
+        },
+        RecordSeen::Unreadable { raw, .. } => OpenRecord {
+            group: group_of_parameter(&parameter),
+            parameter,
+            run_id: None,
+            owner: None,
+            deadline: None,
+            raw: Some(raw),
+        },
+    }
+}

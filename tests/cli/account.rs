@@ -1,0 +1,205 @@
+//! `plan`, `run`, `status` and `restore` on an account that lives in another process.
+
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+
+use crate::support::{Ended, KEYS, Simulation, asg_patch};
+
+const BOTH: [&str; 2] = ["api", "web nightly"];
+
+/// The entry of a group in a list of them.
+fn entry<'a>(groups: &'a Value, name: &str) -> &'a Value {
+    let groups = groups.as_array().expect("a list of groups");
+    let found = groups.iter().find(|g| g["group"] == name);
+    found.unwrap_or_else(|| panic!("no {name} in {groups:?}"))
+}
+
+fn outcomes(ended: &Ended) -> Value {
+    let groups = ended.json["groups"].as_array().expect("groups");
+    groups
+        .iter()
+        .map(|g| json!([g["group"], g["outcome"], g["code"]]))
+        .collect()
+}
+
+/// Nobody listens: not a word of it is this program's fault, and nothing was changed.
+#[test]
+fn an_endpoint_that_is_not_there_is_exit_code_3() {
+    // On an address of its own, so that no other test's server gets the port meanwhile.
+    let closed = TcpListener::bind("127.88.77.66:0").expect("loopback has many addresses");
+    let address = closed.local_addr().expect("it is bound");
+    drop(closed);
+    let endpoint = format!("http://{address}");
+    let refused = |command: &str| {
+        let args = [
+            command,
+            "--region",
+            "eu-west-1",
+            "--endpoint-url",
+            &endpoint,
+            "--json",
+        ];
+        let ended = Ended::from(asg_patch(&args, KEYS));
+        assert_eq!(ended.code, Some(3), "{command}: {}", ended.stderr);
+        assert_eq!(ended.json["error"]["code"], "aws", "{}", ended.json);
+        let message = ended.json["error"]["message"].as_str().expect("a message");
+        assert!(
+            message.contains("refused") && !message.contains("ConnectorError"),
+            "{message}"
+        );
+    };
+    std::thread::scope(|scope| {
+        for command in ["plan", "run", "status", "restore"] {
+            scope.spawn(move || refused(command));
+        }
+    });
+}
+
+/// The whole life of an account: planned, patched, looked at, and nothing to do any more.
+#[test]
+fn a_run_on_an_account_in_another_process() {
+    let simulation = Simulation::of_small_fleet("200");
+    let before = simulation.groups();
+
+    let plan = simulation.json(&["plan"]);
+    assert_eq!(plan.code, Some(0), "{}", plan.stderr);
+    let web = entry(&plan.json["groups"], "web nightly");
+    assert_eq!(web["pins"], json!(["web:$Latest (1)"]));
+    assert_eq!(web["capacity"], json!({ "min": 0, "max": 2, "desired": 0 }));
+    assert!(web["refusal"].is_null() && web["bakes"] == true, "{web}");
+    assert_eq!(simulation.groups(), before, "a plan changes nothing");
+
+    let run = simulation.json(&["run"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(run.json["kind"], "run");
+    let patched = json!([["api", "patched", null], ["web nightly", "patched", null]]);
+    assert_eq!(outcomes(&run), patched);
+
+    let after = simulation.groups();
+    for name in BOTH {
+        let (then, now) = (entry(&before, name), entry(&after, name));
+        let told = entry(&run.json["groups"], name);
+        assert_eq!(now["capacity"], then["capacity"], "{name}");
+        assert_eq!(now["image"], told["image_after"], "{name}");
+        assert_ne!(now["image"], then["image"], "{name}");
+        assert_eq!(now["patched_by_run"], run.json["run_id"], "{name}");
+        assert!(now["record"].is_null(), "{now}");
+    }
+    let pins = ["api", "web nightly"].map(|n| entry(&after, n)["pins"][0].clone());
+    assert_eq!(pins, ["api:2", "web:$Latest (2)"]);
+
+    let restore = simulation.json(&["restore"]);
+    assert_eq!(restore.code, Some(0), "{}", restore.stderr);
+    assert_eq!(restore.json["groups"], json!([]));
+    let named = simulation.json(&["restore", "--group", "api"]);
+    assert_eq!(named.code, Some(2), "{}", named.stderr);
+    let message = named.json["error"]["message"].as_str().expect("a message");
+    assert!(
+        message.contains("'api'") && message.contains("handed back already"),
+        "{message}"
+    );
+    assert_eq!(simulation.groups(), after);
+}
+
+/// Ctrl-C once: what is in flight goes back, what waits is not started.
+#[test]
+fn an_interrupted_run_hands_back() {
+    let simulation = Simulation::of_small_fleet("200");
+    let before = simulation.groups();
+    let mut run = simulation.running(&["run", "--max-in-flight", "1"]);
+    run.until("api patching: ");
+    run.interrupt();
+    let run = run.ended();
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("Ctrl-C again stops at once"),
+        "{}",
+        run.stderr
+    );
+    let expected = json!([
+        ["api", "rolled_back", "AP-0392"],
+        ["web nightly", "skipped", "AP-0203"],
+    ]);
+    assert_eq!(outcomes(&run), expected);
+    assert_eq!(simulation.groups(), before, "all groups are as they were");
+}
+
+/// Ctrl-C twice: the program says what remains and how to hand it back, and that works.
+#[test]
+fn a_run_stopped_at_once_leaves_records_that_restore_hands_back() {
+    let simulation = Simulation::of_small_fleet("50");
+    let before = simulation.groups();
+    let mut run = simulation.running(&["run"]);
+    run.until("web nightly patching: ");
+    run.interrupt();
+    run.until("Stopping: ");
+    run.interrupt();
+    let run = run.ended();
+    assert_eq!(run.code, Some(4), "{}\n{}", run.json, run.stderr);
+    let message = run.json["error"]["message"].as_str().expect("a message");
+    for words in ["asg-patch restore", "--group api", "--group 'web nightly'"] {
+        assert!(message.contains(words), "no '{words}' in: {message}");
+    }
+    assert_eq!(run.json["error"]["records"], json!(BOTH));
+
+    for name in BOTH {
+        let now = simulation.groups();
+        let record = &entry(&now, name)["record"];
+        assert_eq!(record["group"], name, "{now}");
+        assert!(
+            record["owner"]
+                .as_str()
+                .is_some_and(|o| o.starts_with("cli:")),
+            "{record}"
+        );
+        // Its run might be alive as far as anybody knows: only who names it may take it.
+        let sweep = simulation.json(&["restore"]);
+        assert_eq!(entry(&sweep.json["groups"], name)["code"], "AP-0604");
+        assert_eq!(sweep.code, Some(0), "{}", sweep.stderr);
+
+        let restore = simulation.json(&["restore", "--group", name]);
+        assert_eq!(
+            restore.code,
+            Some(0),
+            "{}\n{}",
+            restore.json,
+            restore.stderr
+        );
+        assert_eq!(restore.json["kind"], "restore");
+        assert_eq!(
+            outcomes(&restore),
+            json!([[name, "rolled_back", "AP-0602"]])
+        );
+        assert_eq!(entry(&simulation.groups(), name), entry(&before, name));
+    }
+    assert_eq!(simulation.groups(), before, "all groups are as they were");
+}
+
+/// The machine goes down while the canary comes up, the worst of moments: image and version exist.
+#[test]
+fn a_killed_run_is_handed_back_from_its_records() {
+    let simulation = Simulation::of_small_fleet("100");
+    let before = simulation.groups();
+    let mut run = simulation.running(&["run"]);
+    run.until("web nightly proving: ");
+    run.kill();
+    let now = simulation.groups();
+    assert_ne!(now, before);
+    let mut args = vec!["restore"];
+    args.extend(BOTH.iter().flat_map(|name| ["--group", name]));
+    let restore = simulation.json(&args);
+    assert_eq!(
+        restore.code,
+        Some(0),
+        "{}\n{}",
+        restore.json,
+        restore.stderr
+    );
+    let expected = BOTH.map(|name| json!([name, "rolled_back", "AP-0602"]));
+    assert_eq!(outcomes(&restore), json!(expected));
+    assert_eq!(simulation.groups(), before, "all groups are as they were");
+    // Nothing stands in the way of the next run.
+    let run = simulation.json(&["run"]);
+    assert_eq!(run.code, Some(0), "{}\n{}", run.json, run.stderr);
+}

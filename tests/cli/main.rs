@@ -1,0 +1,10 @@
+//! The program itself, as its own process: what it prints, which exit code it has, and in which state
+//! it leaves an account, however it ends.
+
+#![allow(clippy::expect_used, clippy::panic)] // the helpers of a test
+
+mod account;
+mod input;
+mod rehearse;
+mod support;
+mod topic;
