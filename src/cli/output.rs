@@ -15,7 +15,7 @@ use super::error::{CliError, Exit};
 /// Tables are this wide where nobody says otherwise: it fits most logs and mails.
 const DEFAULT_WIDTH: u16 = 120;
 /// Below this, the tables' columns would fall apart; the terminal wraps them instead.
-const LEAST_WIDTH: u16 = 100;
+const LEAST_WIDTH: u16 = 80;
 
 /// The program's two mouths.
 #[derive(Debug)]
