@@ -165,6 +165,7 @@ mod tests {
             日本-web-nightly-  0-4-0
             frankfurt
               all is well with it
-            b                  0-4-0"#]].assert_eq(&grid.lines(24).join("\n"));
+            b                  0-4-0"#]]
+        .assert_eq(&grid.lines(24).join("\n"));
     }
 }

@@ -28,6 +28,14 @@ impl Style {
             Self::Short | Self::Narrow => short_id(id),
         }
     }
+
+    /// How far names may be wrapped: not at all, if they have usual lengths, before ids are shortened.
+    fn least(self, narrow: u16) -> u16 {
+        match self {
+            Self::Whole | Self::Short => 22,
+            Self::Narrow => narrow,
+        }
+    }
 }
 
 /// The fullest table that fits.
@@ -107,10 +115,10 @@ fn is_trouble(group: &GroupReport) -> bool {
 
 fn run_grid(report: &RunReport, style: Style) -> Grid {
     let mut grid = Grid::new(&[
-        flexible("group", 12),
+        flexible("group", style.least(12)),
         flexible("outcome", 11),
         fixed("image"),
-        flexible("version", 11),
+        flexible("version", style.least(11)),
         fixed("patches"),
         fixed("sizes"),
         fixed("time"),
@@ -191,9 +199,9 @@ pub fn plan_table(plan: &PlanReport, width: u16) -> String {
 fn plan_grid(plan: &PlanReport, style: Style) -> Grid {
     let mut grid = Grid::new(&[
         fixed("wave"),
-        flexible("group", 12),
+        flexible("group", style.least(12)),
         fixed("sizes"),
-        flexible("version", 11),
+        flexible("version", style.least(11)),
         fixed("image"),
         fixed("bake"),
         fixed("estimate"),
@@ -267,9 +275,9 @@ pub fn status_table(status: &StatusReport, width: u16) -> String {
 
 fn status_grid(status: &StatusReport, style: Style) -> Grid {
     let mut columns = vec![
-        flexible("group", 12),
+        flexible("group", style.least(12)),
         fixed("sizes"),
-        flexible("version", 12),
+        flexible("version", style.least(12)),
         fixed("image"),
         fixed("age"),
         fixed("last patched"),
@@ -426,18 +434,16 @@ mod tests {
             text
         });
         expect![[r#"
-            group         outcome       image                                          version       patches  sizes          time
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            web-nightly-  patched       ami-0a1b2c3d4e5f60718 → ami-0f9e8d7c6b5a40312  $Latest (3 →  12       0-4-0          12m 05s
-            frankfurt                                                                  4)
+            group                  outcome          image                          version          patches  sizes          time
+            ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+            web-nightly-frankfurt  patched          ami-0a1b…0718 → ami-0f9e…0312  $Latest (3 → 4)  12       0-4-0          12m 05s
               note: the unknown option tag ep:asg:patch:wve was ignored: known are wave, image
-            api-current   already       ami-0a1b2c3d4e5f60718                          $Latest (3)   0        0-4-0          -
-                          current
-            legacy        skipped       ami-0a1b2c3d4e5f60718                          $Latest (3)   0        0-4-0          -
+            api-current            already current  ami-0a1b…0718                  $Latest (3)      0        0-4-0          -
+            legacy                 skipped          ami-0a1b…0718                  $Latest (3)      0        0-4-0          -
               AP-0101 the group uses the launch configuration legacy-2019
-            batch         rolled back   ami-0a1b2c3d4e5f60718                          $Latest (3)   0        0-4-0          4m 21s
+            batch                  rolled back      ami-0a1b…0718                  $Latest (3)      0        0-4-0          4m 21s
               AP-0311 the patch command ended as Failed with exit code 4 yum: no space left on device
-            stuck         failed        ami-0a1b2c3d4e5f60718                          $Latest (3)   0        0-4-0 → 1-4-1  -
+            stuck                  failed           ami-0a1b…0718                  $Latest (3)      0        0-4-0 → 1-4-1  -
               AP-0601 NOT HANDED BACK: UpdateAutoScalingGroup answered AccessDenied
 
             5 groups: 1 not handed back yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current.
@@ -487,7 +493,8 @@ mod tests {
                     it back; its record stays until that is done. More: runbooks/AP-0601.md
             warning: two groups share the template web
             to hand back stuck now: asg-patch restore --group stuck
-        "#]].assert_eq(&narrow);
+        "#]]
+        .assert_eq(&narrow);
     }
 
     #[test]
@@ -550,7 +557,8 @@ mod tests {
                     launch template (AWS no longer lets launch configurations change), then
                     run again. More: runbooks/AP-0101.md
             warning: a warning
-        "#]].assert_eq(&narrow);
+        "#]]
+        .assert_eq(&narrow);
     }
 
     #[test]
@@ -618,7 +626,8 @@ mod tests {
             2 opted-in groups in eu-west-1 at 2026-10-14 04:00:00 UTC, 1 open record.
             stray record /asg-patch/records/gone: cannot be read (AP-0603): {"version":9}
             to hand back stuck now: asg-patch restore --group stuck
-        "#]].assert_eq(&narrow);
+        "#]]
+        .assert_eq(&narrow);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(super) fn of_job(job: &Job) -> GroupReport {
         None if job.forward.is_none() => Some(Code::Restored),
         None => None,
     };
+    let mut notes = job.notes.clone();
+    notes.extend(resized(job));
     GroupReport {
         group: record.group.clone(),
         outcome,
@@ -46,8 +48,17 @@ pub(super) fn of_job(job: &Job) -> GroupReport {
         installed: job.evidence.installed.clone(),
         phases: phases(job),
         instance_seconds: instance_seconds(job),
-        notes: job.notes.clone(),
+        notes,
     }
+}
+
+/// Why a group that is handed back has other sizes than before.
+fn resized(job: &Job) -> Option<String> {
+    let after = job
+        .capacity_after
+        .filter(|after| *after != job.record.capacity)?;
+    is_closed(job)
+        .then(|| format!("sizes {after} are what its schedule, or somebody else, wants now"))
 }
 
 /// Whether the record is gone again.

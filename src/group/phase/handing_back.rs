@@ -10,7 +10,6 @@ use super::super::decide::{Context, Decided, Decision};
 use super::super::effect::{Effect, Role};
 use super::super::fault::Read;
 use super::super::job::Job;
-use super::super::pin::resolve;
 use super::super::seen::{Ec2State, GroupSeen, InstanceSeen};
 use super::super::{Code, Outcome, limits};
 use super::launch;
@@ -218,22 +217,13 @@ fn ending(job: &Job) -> (Outcome, String) {
         Some(f) => (Outcome::RolledBack, f.reason.clone()),
         None if job.forward.is_none() => (Outcome::RolledBack, reason(Code::Restored.title())),
         None if job.promoted => {
-            let versions: Vec<String> = job
-                .record
-                .pins
-                .iter()
-                .filter_map(|p| {
-                    let new = job.made.versions.get(&p.template)?;
-                    let old = resolve(p, &job.record.templates)?;
-                    Some(format!("{} {old} -> {new}", p.template))
-                })
-                .collect();
-            let versions: BTreeSet<String> = versions.into_iter().collect();
-            let versions: Vec<String> = versions.into_iter().collect();
-            (
-                Outcome::Patched,
-                format!("patched, proven and handed back ({})", versions.join(", ")),
-            )
+            let proven = job.forward.as_ref().is_some_and(|f| f.options.canary);
+            let text = if proven {
+                "a new instance proved the new version; handed back"
+            } else {
+                "handed back; no new instance has proved the new version (canary off by tag)"
+            };
+            (Outcome::Patched, reason(text))
         }
         None => (
             Outcome::AlreadyCurrent,
