@@ -204,7 +204,7 @@ fn plan_grid(plan: &PlanReport, style: Style) -> Grid {
         flexible("version", style.least(11)),
         fixed("image"),
         fixed("bake"),
-        fixed("estimate"),
+        fixed("takes"),
         fixed("what"),
     ]);
     for group in &plan.groups {
@@ -241,7 +241,7 @@ fn plan_row(group: &PlannedGroup, style: Style) -> Row {
             },
             match &group.refusal {
                 Some(_) => "-".to_owned(),
-                None => duration(group.estimate_seconds),
+                None => format!("{}m", group.estimate_seconds.div_ceil(60)),
             },
             what.to_owned(),
         ],
@@ -528,11 +528,11 @@ mod tests {
             text
         });
         expect![[r#"
-            wave  group                  sizes  version          image                  bake       estimate  what
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────
-            0     web-nightly-frankfurt  0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m 00s   bakes
-            0     web-weekly             0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m 00s   shares
-            0     legacy                 0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  -         refused
+            wave  group                  sizes  version          image                  bake       takes  what
+            ─────────────────────────────────────────────────────────────────────────────────────────────────────
+            0     web-nightly-frankfurt  0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    bakes
+            0     web-weekly             0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    shares
+            0     legacy                 0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  -      refused
               AP-0101 the group uses a launch configuration
 
             3 groups: 2 to work on, 1 refused. Planned for eu-west-1 at 2026-10-14 04:00:00 UTC; nothing was changed.
@@ -541,14 +541,14 @@ mod tests {
             warning: a warning
         "#]].assert_eq(&text);
         expect![[r#"
-            wave  group         sizes  version      image          bake    estimate  what
+            wave  group          sizes  version        image          bake    takes  what
             ────────────────────────────────────────────────────────────────────────────────
-            0     web-nightly-  0-4-0  web:$Latest  ami-0a1b…0718  lt-0ab  40m 00s   bakes
-                  frankfurt            (3)
-            0     web-weekly    0-4-0  web:$Latest  ami-0a1b…0718  lt-0ab  40m 00s   shares
-                                       (3)
-            0     legacy        0-4-0  web:$Latest  ami-0a1b…0718  lt-0ab  -         refused
-                                       (3)
+            0     web-nightly-f  0-4-0  web:$Latest    ami-0a1b…0718  lt-0ab  40m    bakes
+                  rankfurt              (3)
+            0     web-weekly     0-4-0  web:$Latest    ami-0a1b…0718  lt-0ab  40m    shares
+                                        (3)
+            0     legacy         0-4-0  web:$Latest    ami-0a1b…0718  lt-0ab  -      refused
+                                        (3)
               AP-0101 the group uses a launch configuration
 
             3 groups: 2 to work on, 1 refused. Planned for eu-west-1 at 2026-10-14 04:00:00
