@@ -447,7 +447,7 @@ async fn commands(clients: &Clients, jobs: Vec<&Job>) -> Found<Vec<CommandSeen>>
 
 /// The present phase's command was not sent before the phase began.
 fn awaited_since(job: &Job) -> DateTime<Utc> {
-    if job.amnesiac {
+    if job.resumed_at.is_some() {
         job.record.written_at
     } else {
         let sent = job.tries.iter().filter(|(k, _)| k.starts_with("command "));

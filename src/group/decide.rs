@@ -76,7 +76,12 @@ pub(super) type Decided = Result<Decision, Decision>;
 
 /// What must be read before [`decide`] can decide. Empty where memory is enough.
 pub fn needs(job: &Job) -> BTreeSet<Need> {
-    phase::needs(job)
+    let mut needs = phase::needs(job);
+    // Whoever takes a job over must know that the group is still its own.
+    if job.resumed_at.is_some() && !needs.is_empty() {
+        needs.insert(Need::Record);
+    }
+    needs
 }
 
 /// Decides what follows. Pure; a job that is finished decides nothing more.
@@ -86,8 +91,36 @@ pub fn decide(cx: &Context<'_>) -> Decision {
         .unwrap_or_else(|decision| decision)
 }
 
+/// A job that was taken over goes on only while the group's record is its own.
+fn check_claim(cx: &Context<'_>) -> Result<(), Decision> {
+    let job = cx.job;
+    if job.resumed_at.is_none() || !job.in_flight() || job.phase == Phase::Recording {
+        return Ok(());
+    }
+    match &cx.seen.record {
+        Read::Unread => Ok(()),
+        Read::Present(super::seen::RecordSeen::Readable(r)) if r.is_same_claim(&job.record) => {
+            Ok(())
+        }
+        Read::Present(_) => Err(Decision::Finish {
+            outcome: Outcome::Failed,
+            reason: "another run has taken the group over since".into(),
+        }),
+        Read::Absent if job.must_return() => Err(Decision::Finish {
+            outcome: phase::ending(job).0,
+            reason: "its record is gone: it was handed back".into(),
+        }),
+        Read::Absent => Err(failed(
+            Code::RecordLost,
+            "the group's record was deleted while the group was ours",
+        )),
+        Read::Failed(fault) => Err(cx.blind(fault)),
+    }
+}
+
 /// What holds in every phase on the way forward.
 fn before_phase(cx: &Context<'_>) -> Result<(), Decision> {
+    check_claim(cx)?;
     let job = cx.job;
     let fail = |code, reason: String| Err(Decision::Fail(Failure::new(code, reason)));
     if job.must_return() || matches!(job.phase, Phase::Queued | Phase::Finished) {
@@ -226,12 +259,14 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
             }
         }
     }
-    if let Some(super::seen::RecordSeen::Readable(stored)) = seen.record.present() {
-        if stored.is_same_claim(&job.record) {
+    match seen.record.present() {
+        Some(super::seen::RecordSeen::Readable(stored)) if stored.is_same_claim(&job.record) => {
             job.recorded = true;
             // The stored one is the truth: it was written before the first change.
             job.record.written_at = stored.written_at;
         }
+        Some(_) => job.recorded = false,
+        None => {}
     }
     // A call was refused because the group is gone: that is the better reason.
     if let (Read::Absent, Some(failure)) = (&seen.group, &mut job.failure)
@@ -356,6 +391,18 @@ impl<'a> Context<'a> {
         let elapsed = (self.now - since).num_seconds();
         let pause = (elapsed / 8).clamp(limits::LOOK_MIN_SECONDS, limits::LOOK_MAX_SECONDS);
         self.wait((expected_seconds - elapsed).max(pause), reason)
+    }
+
+    /// After a take-over, an absence is believed only once the former driver's last effect would show.
+    pub(super) fn settled(&self, reason: &str) -> Result<(), Decision> {
+        let Some(at) = self.job.resumed_at else {
+            return Ok(());
+        };
+        let since = (self.now - at).num_seconds();
+        if since >= limits::SETTLE_SECONDS {
+            return Ok(());
+        }
+        Err(self.wait(limits::SETTLE_SECONDS - since, reason))
     }
 
     /// One effect; look again after so many seconds.

@@ -140,8 +140,9 @@ pub struct Job {
     pub already_current: bool,
     /// Whether the pins name the new version for good.
     pub promoted: bool,
-    /// The driver has no memory of what the job did: look before every effect.
-    pub amnesiac: bool,
+    /// When a driver took the job over whose memory may be older than the world: from then on it looks
+    /// before every effect.
+    pub resumed_at: Option<DateTime<Utc>>,
     /// Sizes when the group had been handed back.
     pub capacity_after: Option<Capacity>,
     /// How it ended.
@@ -160,8 +161,16 @@ impl Job {
     pub fn from_record(record: Record, now: DateTime<Utc>) -> Self {
         let mut job = Self::new(record, None, Phase::RollingBack, now);
         job.recorded = true;
-        job.amnesiac = true;
+        job.resume(now);
         job
+    }
+
+    /// Takes over a job that another driver left: what it remembers may be older than the world.
+    pub fn resume(&mut self, now: DateTime<Utc>) {
+        if !self.finished() {
+            self.resumed_at = Some(now);
+            self.wake_at = now;
+        }
     }
 
     fn new(record: Record, forward: Option<Forward>, phase: Phase, now: DateTime<Utc>) -> Self {
@@ -180,7 +189,7 @@ impl Job {
             recorded: false,
             already_current: false,
             promoted: false,
-            amnesiac: false,
+            resumed_at: None,
             capacity_after: None,
             outcome: None,
             blind_since: None,

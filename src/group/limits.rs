@@ -52,6 +52,8 @@ pub const RESERVE_SECONDS: i64 = 20 * 60;
 
 /// Something just created may be unknown to reads for this long (EC2: "seconds", waiters allow 5 min).
 pub const VISIBILITY_LIMIT_SECONDS: i64 = 5 * 60;
+/// A driver that takes over a job gives the last effect of the one before this long to show.
+pub const SETTLE_SECONDS: i64 = 30;
 /// A fault that time helps against is given this long before it fails the group.
 pub const FAULT_LIMIT_SECONDS: i64 = 10 * 60;
 /// First pause after a throttle, a contention or no answer; it doubles up to [`FAULT_PAUSE_MAX_SECONDS`].

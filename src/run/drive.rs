@@ -9,7 +9,8 @@ use tokio::sync::watch::Receiver;
 use super::admit::Bounds;
 use super::advance::{Pass, advance};
 use super::plan::{planned, region};
-use super::{Env, Progress, RunError, Stop, summary};
+use super::restore::hand_back;
+use super::{Env, Progress, RestoreRequest, RunError, Stop, summary};
 use crate::aws::{Clients, list_records, publish};
 use crate::clock::Clock;
 use crate::group::decide::Orders;
@@ -31,6 +32,9 @@ const PASS_SPACING_MIN_MS: i64 = 2_000;
 /// How long beyond the deadline a hand-back is retried before the process leaves it to the sweep.
 pub(super) const GIVE_UP_AFTER_MINUTES: i64 = 60;
 
+/// How long a run tries to hand back what an earlier one has left before it begins: terminating and
+/// draining take minutes.
+const SWEEP_LIMIT_MINUTES: i64 = 20;
 /// How long an operator who wants to stop at once waits for the list of what remains, real time.
 const STOP_LOOK: Duration = Duration::from_secs(5);
 
@@ -49,7 +53,9 @@ pub async fn run(
 ) -> Result<RunReport, RunError> {
     let clients = Clients::new(&env.sdk, env.clock.clone());
     let started_at = env.clock.now();
-    let plan = planned(&clients, env, request).await?;
+    // Boxed: the compiler gives up on the depth of futures within futures.
+    let swept = Box::pin(sweep(&clients, env, stop.clone(), progress)).await?;
+    let plan = Box::pin(planned(&clients, env, request)).await?;
     let mut jobs = plan.jobs;
     let bounds = Bounds {
         window: request.window,
@@ -64,7 +70,7 @@ pub async fn run(
         bounds,
         give_up_at: request.window.deadline + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
     };
-    driver.drive(&mut jobs, stop, progress).await?;
+    Box::pin(driver.drive(&mut jobs, stop, progress)).await?;
     let mut groups: Vec<_> = jobs.iter().map(summary::of_job).collect();
     groups.extend(plan.report.groups.iter().filter_map(summary::of_refusal));
     groups.sort_by(|a, b| a.group.cmp(&b.group));
@@ -77,13 +83,34 @@ pub async fn run(
         deadline: request.window.deadline,
         groups,
         api_calls: BTreeMap::new(),
-        warnings: plan.report.warnings,
+        warnings: swept.into_iter().chain(plan.report.warnings).collect(),
     };
     if let Some(topic) = &request.topic_arn {
         send(&clients, topic, &mut report).await;
     }
     report.api_calls = clients.call_counts();
     Ok(report)
+}
+
+/// Hands back what a run that died has left, before anything is planned. Says what was done.
+async fn sweep(
+    clients: &Clients,
+    env: &Env,
+    stop: Receiver<Stop>,
+    progress: Listener<'_>,
+) -> Result<Vec<String>, RunError> {
+    let now = env.clock.now();
+    let request = RestoreRequest {
+        owner: String::new(),
+        groups: Vec::new(),
+        give_up_at: now + TimeDelta::minutes(SWEEP_LIMIT_MINUTES),
+    };
+    let groups = hand_back(clients, env, &request, stop, progress).await?;
+    Ok(groups
+        .into_iter()
+        .filter(|g| g.code != Some(Code::StillOwned))
+        .map(|g| format!("{}, left by an earlier run: {}", g.group, g.reason))
+        .collect())
 }
 
 /// A report that cannot be sent is no reason to fail the run.

@@ -29,8 +29,31 @@ pub async fn restore(
 ) -> Result<RunReport, RunError> {
     let clients = Clients::new(&env.sdk, env.clock.clone());
     let started_at = env.clock.now();
+    let groups = hand_back(&clients, env, request, stop, progress).await?;
+    Ok(RunReport {
+        run_id: request.owner.clone(),
+        kind: RunKind::Restore,
+        region: region(env),
+        started_at,
+        finished_at: env.clock.now(),
+        deadline: request.give_up_at,
+        groups,
+        api_calls: clients.call_counts(),
+        warnings: Vec::new(),
+    })
+}
+
+/// Hands back what the request picks.
+pub(super) async fn hand_back(
+    clients: &Clients,
+    env: &Env,
+    request: &RestoreRequest,
+    stop: Receiver<Stop>,
+    progress: Listener<'_>,
+) -> Result<Vec<GroupReport>, RunError> {
+    let started_at = env.clock.now();
     let (mut jobs, mut groups) = (Vec::new(), Vec::new());
-    let records = list_records(&clients).await?;
+    let records = list_records(clients).await?;
     check_named(request, &records)?;
     for (parameter, seen) in records {
         match choose(request, &parameter, seen, started_at) {
@@ -40,7 +63,7 @@ pub async fn restore(
         }
     }
     let driver = Driver {
-        clients: &clients,
+        clients,
         clock: &env.clock,
         selection: &Selection::default(),
         bounds: Bounds {
@@ -55,20 +78,10 @@ pub async fn restore(
         },
         give_up_at: request.give_up_at,
     };
-    driver.drive(&mut jobs, stop, progress).await?;
+    Box::pin(driver.drive(&mut jobs, stop, progress)).await?;
     groups.extend(jobs.iter().map(summary::of_job));
     groups.sort_by(|a, b| a.group.cmp(&b.group));
-    Ok(RunReport {
-        run_id: request.owner.clone(),
-        kind: RunKind::Restore,
-        region: region(env),
-        started_at,
-        finished_at: env.clock.now(),
-        deadline: request.give_up_at,
-        groups,
-        api_calls: clients.call_counts(),
-        warnings: Vec::new(),
-    })
+    Ok(groups)
 }
 
 fn check_named(

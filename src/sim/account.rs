@@ -21,6 +21,7 @@ const CALL_LATENCY: Duration = Duration::from_millis(60);
 pub struct Account {
     clock: Clock,
     inner: Arc<Mutex<Inner>>,
+    silenced: Arc<tokio::sync::Notify>,
 }
 
 #[derive(Debug)]
@@ -31,6 +32,9 @@ struct Inner {
     calls: Calls,
     faults: Faults,
     throttle: Throttle,
+    /// Requests so far. Their ids come from this and not from the world, so that looking at the world
+    /// more often does not change what happens in it.
+    requests: u64,
 }
 
 /// What a caller on the wire sees.
@@ -57,7 +61,9 @@ impl Account {
                 calls: Calls::default(),
                 faults: Faults::default(),
                 throttle: Throttle::default(),
+                requests: 0,
             })),
+            silenced: Arc::default(),
         }
     }
 
@@ -84,10 +90,18 @@ impl Account {
         f(&mut self.lock().faults)
     }
 
+    /// Waits until a call is met with silence: in a test, the moment at which the caller dies.
+    pub async fn silenced(&self) {
+        self.silenced.notified().await;
+    }
+
     /// Serves one request: its `X-Amz-Target` header, if any, and its body.
     pub async fn serve(&self, target: Option<&str>, body: &[u8]) -> Outcome {
         self.clock.wait(CALL_LATENCY / 2).await;
         let (outcome, delay) = self.answer(target, body);
+        if matches!(outcome, Outcome::Silence) {
+            self.silenced.notify_one();
+        }
         self.clock.wait(CALL_LATENCY / 2 + delay).await;
         outcome
     }
@@ -96,7 +110,7 @@ impl Account {
         let mut inner = self.lock();
         let now = self.clock.now();
         inner.world.advance_to(now);
-        let request_id = inner.world.new_uuid();
+        let request_id = inner.new_request_id();
         let call = match wire::decode(target, body) {
             Ok(call) => call,
             Err(error) => {
@@ -115,6 +129,11 @@ impl Account {
 }
 
 impl Inner {
+    fn new_request_id(&mut self) -> String {
+        self.requests += 1;
+        format!("00000000-0000-4000-a000-{:012x}", self.requests)
+    }
+
     fn answer_call(&mut self, call: &Call, request_id: String) -> (Outcome, Duration) {
         let now = self.world.now;
         let fault = self.faults.pick(call, &mut self.world.rng);

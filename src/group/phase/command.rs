@@ -32,7 +32,7 @@ pub(super) struct Run {
 
 /// What must be read: nothing before the command is sent, unless memory was lost.
 pub(super) fn needs(job: &Job, step: CommandStep) -> BTreeSet<Need> {
-    if job.amnesiac || sent_at(job, step).is_some() || was_tried(job, step) {
+    if job.resumed_at.is_some() || sent_at(job, step).is_some() || was_tried(job, step) {
         // The group too: whether it still exists and wants this is to be noticed before the end.
         BTreeSet::from([Need::Commands, Need::Instances, Need::Group])
     } else {
@@ -145,6 +145,12 @@ fn send(cx: &Context<'_>, run: &Run, instance: &str) -> Decision {
             format!("{step} command was accepted and is not listed after 5 min"),
         );
     }
+    cx.settled("whether the command was sent before will show")
+        .map_or_else(|wait| wait, |()| send_now(cx, run, instance, effect))
+}
+
+fn send_now(cx: &Context<'_>, run: &Run, instance: &str, effect: Effect) -> Decision {
+    let step = run.step.as_str();
     // A try without an answer may have taken effect: it would be listed within seconds.
     if let Some(last) = cx.job.tries.get(&effect.key()) {
         let since = (cx.now - last.last_at).num_seconds();

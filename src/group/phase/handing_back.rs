@@ -205,10 +205,11 @@ fn close(cx: &Context<'_>) -> Decision {
 /// Whether anything but the record was written for the group.
 fn was_touched(job: &Job) -> bool {
     let only_record = |k: &String| k == "store-record" || k == "delete-record";
-    job.amnesiac || !job.tries.keys().all(only_record)
+    job.resumed_at.is_some() || !job.tries.keys().all(only_record)
 }
 
-fn ending(job: &Job) -> (Outcome, String) {
+/// How a job ends once its group is handed back.
+pub(in super::super) fn ending(job: &Job) -> (Outcome, String) {
     let reason = |text: &str| text.to_owned();
     match &job.failure {
         Some(f) if f.code == Code::PatchesMissing || !was_touched(job) => {

@@ -27,6 +27,7 @@ use super::seen::{Need, Seen};
 
 pub(super) use command::COMMAND_STEPS;
 pub use guarding::GUARDED_PROCESSES;
+pub(super) use handing_back::ending;
 pub use launch::is_hopeless_launch;
 
 /// What the present phase needs to be read.

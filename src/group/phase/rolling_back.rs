@@ -16,14 +16,14 @@ use super::versioning;
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group]);
     let tried = |prefix: &str| job.tries.keys().any(|k| k.starts_with(prefix));
-    if job.amnesiac || tried("create-version ") || !job.made.versions.is_empty() {
+    if job.resumed_at.is_some() || tried("create-version ") || !job.made.versions.is_empty() {
         needs.extend([Need::Templates, Need::Versions]);
     }
-    if job.amnesiac || tried("create-image ") {
+    if job.resumed_at.is_some() || tried("create-image ") {
         needs.insert(Need::Image);
     }
     // Without memory, only the world tells whether others of the bake took the version.
-    if job.amnesiac {
+    if job.forward.is_none() {
         needs.insert(Need::Users);
     }
     needs
@@ -40,7 +40,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     if needs(cx.job).contains(&Need::Templates) {
         let templates = cx.read(&cx.seen.templates, "the launch templates")?;
         cx.read(&cx.seen.versions, "the launch template versions")?;
-        if cx.job.amnesiac {
+        if cx.job.forward.is_none() {
             if is_promoted(cx, group, templates, &versions) {
                 return Ok(go(
                     Phase::HandingBack,

@@ -17,7 +17,7 @@ use super::super::{Code, Phase, limits, names};
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Templates]);
     // A version may have been made without our knowing its number.
-    if job.amnesiac
+    if job.resumed_at.is_some()
         || job
             .tries
             .iter()
@@ -150,6 +150,7 @@ pub(super) fn drift(
             Style::Number => continue,
         };
         if Some(means) != recorded && Some(means) != ours && !is_unsure_of(cx, &pin.template) {
+            cx.settled("whether the new version is ours will show")?;
             return superseded(format!("now it means {means}"));
         }
     }

@@ -18,7 +18,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     match call.service {
         Service::AutoScaling => autoscaling::call(world, call),
         Service::Ec2 => ec2::call(world, call),
-        Service::Ssm => ssm::call(world, call),
         Service::Sns => sns::call(world, call),
+        Service::Ssm => ssm::call(world, call),
     }
 }

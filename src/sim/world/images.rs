@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::behaviour::Failure;
 use super::events::Event;
 use super::instance::{Guest, InstanceState};
-use super::{World, commands};
+use super::{World, commands, is_well_formed};
 use crate::sim::wire::ApiError;
 
 /// An Amazon Machine Image.
@@ -362,8 +362,12 @@ pub fn delete_snapshot(world: &mut World, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The answer to image ids that are not there.
+/// The answer to image ids that are not there, or could never be.
 pub fn not_found(ids: &[&str]) -> ApiError {
+    if let Some(id) = ids.iter().find(|id| !is_well_formed(id, "ami-")) {
+        let text = format!("Invalid id: \"{id}\" (expecting \"ami-...\")");
+        return ApiError::new("InvalidAMIID.Malformed", text);
+    }
     let (noun, verb) = if ids.len() == 1 {
         ("id", "does")
     } else {

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::behaviour::Behaviour;
 use super::events::Event;
-use super::{World, commands, images, scaling};
+use super::{World, commands, images, is_well_formed, scaling};
 use crate::sim::wire::ApiError;
 
 /// Terminated instances stay visible this long: "a short while", about an hour in practice.
@@ -92,8 +92,12 @@ impl Instance {
     }
 }
 
-/// The answer to an instance id that is not there.
+/// The answer to an instance id that is not there, or could never be.
 pub fn not_found(id: &str) -> ApiError {
+    if !is_well_formed(id, "i-") {
+        let text = format!("Invalid id: \"{id}\"");
+        return ApiError::new("InvalidInstanceID.Malformed", text);
+    }
     let text = format!("The instance ID '{id}' does not exist");
     ApiError::new("InvalidInstanceID.NotFound", text)
 }

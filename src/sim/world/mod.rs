@@ -308,6 +308,13 @@ impl World {
     }
 }
 
+/// Whether an id could be one of EC2's: the prefix, then 8 or 17 hexadecimal digits.
+pub fn is_well_formed(id: &str, prefix: &str) -> bool {
+    id.strip_prefix(prefix).is_some_and(|digits| {
+        matches!(digits.len(), 8 | 17) && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    })
+}
+
 /// A time as the XML protocols write it.
 pub fn iso(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)

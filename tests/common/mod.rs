@@ -1,0 +1,213 @@
+//! What the suites share: a run on a simulated account from a fleet file, under a paused clock.
+//!
+//! A fleet file for a test may say in its comments how it is run: lines that begin with `#!` hold flags
+//! of `asg-patch rehearse`, so that the same story can be looked at with the program itself.
+
+#![allow(dead_code)] // each suite uses its part of it
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // the helpers of tests
+
+pub mod text;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use asg_patch::report::RunReport;
+use asg_patch::run::{Env, Progress, RunError, Stop};
+use asg_patch::schedule::Window;
+use asg_patch::sim::calls::CallRecord;
+use asg_patch::sim::fleet::Fleet;
+use asg_patch::sim::{Account, fleet, sdk};
+use asg_patch::trigger::{FailureLimit, RunRequest, Selection};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// The run's id in every test: what a run makes is named after it.
+pub const RUN_ID: &str = "run-test";
+/// Who drives it.
+pub const OWNER: &str = "test:1";
+
+/// The account is looked at this long after the run: what was under way then has happened.
+pub const SETTLING: Duration = Duration::from_secs(15 * 60);
+
+/// The text of a file beside the tests.
+pub fn scenario_text(name: &str) -> String {
+    let path = scenario_dir().join(format!("{name}.toml"));
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+pub fn scenario_dir() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
+}
+
+/// The scenarios there are, by name.
+pub fn scenario_names() -> Vec<String> {
+    let files = std::fs::read_dir(scenario_dir()).expect("tests/scenarios exists");
+    let mut names: Vec<String> = files
+        .map(|f| f.expect("a readable directory").path())
+        .filter(|p| p.extension().is_some_and(|e| e == "toml"))
+        .map(|p| {
+            p.file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+/// A fleet and how it is run.
+#[derive(Clone)]
+pub struct Scenario {
+    pub fleet: Fleet,
+    pub request: RunRequest,
+    /// When the operator presses Ctrl-C, after the start.
+    pub stop_after: Option<Duration>,
+}
+
+/// A run and what it left behind.
+pub struct Ran {
+    pub start: DateTime<Utc>,
+    pub report: RunReport,
+    pub account: Account,
+    pub progress: Vec<Progress>,
+}
+
+impl Ran {
+    /// The changing calls that took effect or were refused, in order.
+    pub fn changes(&self) -> Vec<CallRecord> {
+        self.account.calls().changes().cloned().collect()
+    }
+}
+
+impl Scenario {
+    /// Reads a scenario of `tests/scenarios`.
+    pub fn load(name: &str) -> Self {
+        Self::parse(&scenario_text(name)).unwrap_or_else(|e| panic!("{name}.toml: {e}"))
+    }
+
+    /// Reads a fleet file with the flags in its `#!` lines.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let fleet = fleet::parse(text).map_err(|e| e.to_string())?;
+        let mut scenario = Self::of_fleet(fleet);
+        let flags = text.lines().filter_map(|l| l.strip_prefix("#!"));
+        let words: Vec<&str> = flags.flat_map(str::split_whitespace).collect();
+        let (mut duration, mut cutoff) = (TimeDelta::hours(3), TimeDelta::hours(1));
+        for pair in words.chunks(2) {
+            let [flag, value] = pair else {
+                return Err(format!("#!: expected a value after {pair:?}"));
+            };
+            let minutes = || value.trim_end_matches('m').parse().map(TimeDelta::minutes);
+            let wrong = |e: &dyn std::fmt::Display| format!("#! {flag} {value}: {e}");
+            let request = &mut scenario.request;
+            match *flag {
+                "--max-in-flight" => {
+                    request.max_in_flight = Some(value.parse().map_err(|e| wrong(&e))?);
+                }
+                "--max-failures" => request.max_failures = value.parse().map_err(|e| wrong(&e))?,
+                "--operation" => request.operation = value.parse().map_err(|e| wrong(&e))?,
+                "--group" => request.selection.groups.push((*value).to_owned()),
+                "--topic-arn" => request.topic_arn = Some((*value).to_owned()),
+                "--duration" => duration = minutes().map_err(|e| wrong(&e))?,
+                "--cutoff" => cutoff = minutes().map_err(|e| wrong(&e))?,
+                "ctrl-c-after" => {
+                    let after = minutes().map_err(|e| wrong(&e))?;
+                    scenario.stop_after = after.to_std().ok();
+                }
+                other => return Err(format!("#!: no flag {other} is known here")),
+            }
+        }
+        let start = scenario.fleet.start();
+        scenario.request.window =
+            Window::lasting(start, duration, cutoff).map_err(|e| e.to_string())?;
+        Ok(scenario)
+    }
+
+    /// A fleet run with the program's defaults: a window of 3 h, of which the last starts nothing.
+    pub fn of_fleet(fleet: Fleet) -> Self {
+        let window = Window::lasting(fleet.start(), TimeDelta::hours(3), TimeDelta::hours(1))
+            .expect("a window");
+        let request = RunRequest {
+            run_id: RUN_ID.into(),
+            owner: OWNER.into(),
+            window,
+            selection: Selection::default(),
+            operation: asg_patch::trigger::Operation::Install,
+            max_in_flight: None,
+            max_failures: FailureLimit::Percent(100),
+            topic_arn: None,
+        };
+        Self {
+            fleet,
+            request,
+            stop_after: None,
+        }
+    }
+
+    /// Runs it to its end.
+    pub fn run(&self) -> Ran {
+        self.try_run()
+            .unwrap_or_else(|e| panic!("the run ends with a report: {e}"))
+    }
+
+    /// Runs it to its end.
+    pub fn try_run(&self) -> Result<Ran, RunError> {
+        in_virtual_time(self.fleet.seed(), async {
+            let account = self.fleet.account(1);
+            let (report, progress) = drive(&account, &self.request, self.stop_after).await?;
+            account.clock().wait(SETTLING).await;
+            Ok(Ran {
+                start: self.fleet.start(),
+                report,
+                account,
+                progress,
+            })
+        })
+    }
+}
+
+/// Runs something on a thread of its own in tokio's paused time: same seed, same course.
+pub fn in_virtual_time<T>(seed: u64, future: impl Future<Output = T>) -> T {
+    fastrand::seed(seed); // the SDK's jitter comes from this thread's generator
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(future)
+}
+
+/// What a run needs to work on `account`.
+pub fn env(account: &Account, run_id: &str) -> Env {
+    Env {
+        clock: account.clock().clone(),
+        sdk: sdk::sdk_config(account, run_id),
+    }
+}
+
+/// Drives one run to its end.
+pub async fn drive(
+    account: &Account,
+    request: &RunRequest,
+    stop_after: Option<Duration>,
+) -> Result<(RunReport, Vec<Progress>), RunError> {
+    let (tell, stop) = tokio::sync::watch::channel(Stop::GoOn);
+    let tell = Arc::new(tell);
+    let mut lines = Vec::new();
+    let mut listen = |p: &Progress| lines.push(p.clone());
+    let env = env(account, &request.run_id);
+    let clock = account.clock().clone();
+    let run = asg_patch::run::run(&env, request, stop, &mut listen);
+    let press = async {
+        if let Some(after) = stop_after {
+            clock.wait(after).await;
+            tell.send_replace(Stop::HandBack);
+        }
+        std::future::pending::<()>().await;
+    };
+    let report = tokio::select! {
+        report = run => report?,
+        () = press => unreachable!("it never ends"),
+    };
+    Ok((report, lines))
+}

@@ -1,0 +1,74 @@
+//! Golden scenarios: small stories as commented fleet files in `tests/scenarios`, with what becomes of
+//! them beside each: the report, the changing calls in order, and the account afterwards.
+//!
+//! After an intended change, `UPDATE_EXPECT=1 cargo test --test scenarios` writes the new outcome; read
+//! the difference before committing it.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::{Scenario, scenario_names, text};
+use expect_test::expect_file;
+
+fn check(name: &str) {
+    let ran = Scenario::load(name).run();
+    expect_file![format!("./scenarios/{name}.expected")].assert_eq(&text::golden(&ran));
+}
+
+/// One test per scenario, named as its file with `_` for `-`.
+macro_rules! scenarios {
+    ($($test:ident)*) => {
+        $(#[test] fn $test() { check(&stringify!($test).replace('_', "-")); })*
+
+        #[test]
+        fn every_file_is_a_test() {
+            let tests: BTreeSet<String> =
+                [$(stringify!($test).replace('_', "-")),*].into_iter().collect();
+            let files: BTreeSet<String> = scenario_names().into_iter().collect();
+            assert_eq!(tests, files);
+        }
+    };
+}
+
+scenarios! {
+    already_current
+    canary_never_up
+    ctrl_c
+    default_pin
+    deployed_mid_run
+    does_not_fit
+    failure_budget
+    group_deleted_mid_run
+    instance_terminated_mid_run
+    launch_failures
+    launch_hook
+    locked
+    max_in_flight
+    mixed_override_templates
+    morning_scheduled_action
+    numbered_pin
+    opt_in_removed_mid_run
+    options_document
+    options_shortcuts
+    options_tolerate_missing
+    options_unknown
+    options_waves
+    out_of_time
+    parked_max_zero
+    patch_fails
+    patch_failures
+    record_deleted_mid_run
+    refusal_shared_template
+    refusals
+    running_behind_load_balancer
+    scan_only
+    shared_bake_by_number
+    shared_bake_one_canary_fails
+    shared_template_latest
+    shared_template_sibling_fails
+    sizes_changed_mid_run
+    sleeping_latest
+    suspended_before
+    windows
+}

@@ -1,0 +1,266 @@
+//! Third-party witnesses: a Python with pinned AWS clients and servers, ours beside them.
+//!
+//! The virtual environment lives in the target directory and is made once per set of requirements.
+//! What is missing on the machine is said in a sentence; nothing is skipped.
+
+#![allow(dead_code)] // each test binary uses its part
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use asg_patch::clock::Clock;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use sha2::{Digest, Sha256};
+
+/// The region of every witness.
+pub const REGION: &str = "eu-west-1";
+/// Python older than this is not supported by the pinned clients.
+const OLDEST_PYTHON: &str = "3.10";
+/// moto imports half of botocore before it answers; a loaded machine needs tens of seconds.
+const MOTO_START_SECONDS: u64 = 120;
+
+const REQUIREMENTS: &str = include_str!("requirements.txt");
+const PROBE: &str = "import sys, venv, ensurepip; print('.'.join(map(str, sys.version_info[:2])))";
+
+/// A Python in which the requirements are installed.
+#[derive(Clone, Debug)]
+pub struct Python {
+    home: PathBuf,
+}
+
+impl Python {
+    /// The environment, made first if it is not there yet.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing and what to install.
+    pub fn ready() -> Result<Self, String> {
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("witness-venv");
+        let version = python_version()?;
+        let python = Self { home };
+        let parent = python.home.parent().unwrap_or(Path::new("."));
+        let say =
+            |what: &str, error: std::io::Error| format!("{what} {}: {error}", parent.display());
+        fs::create_dir_all(parent).map_err(|e| say("cannot create", e))?;
+        // Held until the environment is complete: another test may want it at the same time.
+        let lock = File::create(parent.join("witness-venv.lock"))
+            .and_then(|file| file.lock().map(|()| file))
+            .map_err(|e| say("cannot lock", e))?;
+        let stamp = python.home.join("requirements.sha256");
+        let wanted = stamp_text(&version);
+        if fs::read_to_string(&stamp).ok().as_deref() != Some(wanted.as_str()) {
+            python.install()?;
+            fs::write(&stamp, wanted).map_err(|e| say("cannot write to", e))?;
+        }
+        drop(lock);
+        Ok(python)
+    }
+
+    /// Runs one of the scripts beside this file; every warning is an error.
+    ///
+    /// # Errors
+    /// What the script printed, if it failed.
+    pub fn script(&self, name: &str, arguments: &[&str]) -> Result<String, String> {
+        let script = scripts().join(name);
+        let mut command = self.command();
+        command.args(["-W", "error"]).arg(&script).args(arguments);
+        let output = command
+            .output()
+            .map_err(|e| format!("{}: {e}", script.display()))?;
+        succeeded(name, &output)
+    }
+
+    /// A command that runs this Python, with nothing of the user's AWS configuration, and no proxy
+    /// between it and loopback.
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.binary("python"));
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy().to_ascii_uppercase();
+            if text.starts_with("AWS_") || text.starts_with("PYTHON") || text.ends_with("_PROXY") {
+                command.env_remove(&name);
+            }
+        }
+        command
+            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "witness")
+            .env("AWS_REGION", REGION)
+            .env("AWS_DEFAULT_REGION", REGION)
+            .env("AWS_CONFIG_FILE", self.home.join("no-config"))
+            .env(
+                "AWS_SHARED_CREDENTIALS_FILE",
+                self.home.join("no-credentials"),
+            )
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn binary(&self, name: &str) -> PathBuf {
+        let directory = if cfg!(windows) { "Scripts" } else { "bin" };
+        self.home.join(directory).join(name)
+    }
+
+    fn install(&self) -> Result<(), String> {
+        if self.home.exists() {
+            fs::remove_dir_all(&self.home)
+                .map_err(|e| format!("cannot remove {}: {e}", self.home.display()))?;
+        }
+        let made = Command::new("python3")
+            .args(["-m", "venv"])
+            .arg(&self.home)
+            .output()
+            .map_err(|e| needs_python(&e.to_string()))?;
+        succeeded("python3 -m venv", &made).map_err(|e| needs_python(&e))?;
+        let installed = Command::new(self.binary("python"))
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+            ])
+            .arg("--requirement")
+            .arg(scripts().join("requirements.txt"))
+            .output()
+            .map_err(|e| needs_python(&e.to_string()))?;
+        succeeded("pip install", &installed).map(drop).map_err(|e| {
+            format!(
+                "the third-party checks could not install tests/witness/requirements.txt; \
+                 pip needs a package index that it can reach: {e}"
+            )
+        })
+    }
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/witness")
+}
+
+fn stamp_text(version: &str) -> String {
+    let digest = Sha256::digest(REQUIREMENTS.as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{hex} python {version}\n")
+}
+
+fn python_version() -> Result<String, String> {
+    let output = Command::new("python3")
+        .args(["-c", PROBE])
+        .output()
+        .map_err(|e| needs_python(&format!("python3: {e}")))?;
+    let version = succeeded("python3", &output).map_err(|e| needs_python(&e))?;
+    let version = version.trim();
+    let number = |text: &str| -> Vec<u32> { text.split('.').flat_map(str::parse).collect() };
+    if number(version) < number(OLDEST_PYTHON) {
+        return Err(needs_python(&format!("found Python {version}")));
+    }
+    Ok(version.to_owned())
+}
+
+fn needs_python(found: &str) -> String {
+    format!(
+        "the third-party checks need Python {OLDEST_PYTHON} or newer as `python3`, with its venv and \
+         pip modules: install it (Debian, Ubuntu: apt-get install python3 python3-venv; Fedora, \
+         Amazon Linux: dnf install python3 python3-pip; macOS: brew install python3). {found}"
+    )
+}
+
+fn succeeded(what: &str, output: &Output) -> Result<String, String> {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() {
+        return Ok(stdout.into_owned());
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(format!(
+        "{what} ended with {}:\n{stdout}{stderr}",
+        output.status
+    ))
+}
+
+/// A `moto_server` on a free port, stopped when dropped.
+#[derive(Debug)]
+pub struct Moto {
+    child: Child,
+    /// Its address, e.g. `http://127.0.0.1:40001`.
+    pub endpoint: String,
+}
+
+impl Moto {
+    /// Starts one and waits until it answers.
+    ///
+    /// # Errors
+    /// A sentence: what is missing, or what moto said.
+    pub async fn start(python: &Python) -> Result<Self, String> {
+        let port = free_port().map_err(|e| format!("no free port on loopback: {e}"))?;
+        let log = python.home.join(format!("moto-{port}.log"));
+        let stderr = File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
+        let child = python
+            .command()
+            .args(["-m", "moto.server", "--host", "127.0.0.1", "--port"])
+            .arg(port.to_string())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .map_err(|e| format!("moto_server: {e}"))?;
+        let mut moto = Self {
+            child,
+            endpoint: format!("http://127.0.0.1:{port}"),
+        };
+        moto.answers(port, &log).await?;
+        Ok(moto)
+    }
+
+    /// The SDK's configuration for this server.
+    pub fn sdk(&self) -> SdkConfig {
+        sdk_config(&self.endpoint)
+    }
+
+    async fn answers(&mut self, port: u16, log: &Path) -> Result<(), String> {
+        let clock = Clock::system();
+        let elapsed = Clock::stopwatch();
+        loop {
+            if tokio::net::TcpStream::connect(("127.0.0.1", port))
+                .await
+                .is_ok()
+            {
+                return Ok(());
+            }
+            let ended = self.child.try_wait().map_err(|e| e.to_string())?;
+            if ended.is_some() || elapsed() > Duration::from_secs(MOTO_START_SECONDS) {
+                let said = fs::read_to_string(log).unwrap_or_default();
+                return Err(format!("moto_server does not answer ({ended:?}): {said}"));
+            }
+            clock.wait(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        // It may be gone already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Free now; taken a moment later by the child, which is told the number.
+fn free_port() -> std::io::Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// The SDK's configuration for an endpoint that takes any credentials.
+pub fn sdk_config(endpoint: &str) -> SdkConfig {
+    let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", "witness", None, None, "witness");
+    SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(endpoint)
+        .build()
+}
