@@ -1,6 +1,7 @@
 //! Where words go: data to stdout, everything else to stderr.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::error::ErrorKind;
 use indicatif::{MultiProgress, ProgressDrawTarget};
@@ -15,7 +16,7 @@ use super::error::{CliError, Exit};
 /// Tables are this wide where nobody says otherwise: it fits most logs and mails.
 const DEFAULT_WIDTH: u16 = 120;
 /// Below this, the tables' columns would fall apart; the terminal wraps them instead.
-const LEAST_WIDTH: u16 = 100;
+const LEAST_WIDTH: u16 = 80;
 
 /// The program's two mouths.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Output {
     json: bool,
     quiet: bool,
     live: MultiProgress,
+    /// Whether a line was written to a terminal on stderr.
+    told: AtomicBool,
 }
 
 impl Output {
@@ -40,6 +43,7 @@ impl Output {
             json: options.json,
             quiet: options.quiet,
             live,
+            told: AtomicBool::new(false),
         })
     }
 
@@ -48,12 +52,17 @@ impl Output {
         if self.json {
             print_json(document);
         } else {
+            if self.told.load(Ordering::Relaxed) {
+                // Where both go to one terminal, the result stands apart from what came before.
+                to_stderr("");
+            }
             to_stdout(&text(width()));
         }
     }
 
     /// A line on stderr that is no error: it must be read even with `--quiet`.
     pub(crate) fn notice(&self, line: &str) {
+        self.told.store(!self.live.is_hidden(), Ordering::Relaxed);
         self.live.suspend(|| to_stderr(line));
     }
 

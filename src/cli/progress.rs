@@ -39,18 +39,23 @@ impl<'a> Display<'a> {
         if shown.line == line {
             return;
         }
+        shown.line.clone_from(&line);
+        let time = progress.at.format("%H:%M:%S");
         let live = self.output.live();
         if live.is_hidden() {
-            let time = progress.at.format("%H:%M:%S");
             self.output.notice(&format!("{time} {line}"));
-        } else if progress.outcome.is_some() {
+            return;
+        }
+        let names = self.shown.keys().map(|name| name.chars().count());
+        let aligned = format!("{time} {}", aligned(progress, names.max().unwrap_or(0)));
+        let shown = self.shown.entry(progress.group.clone()).or_default();
+        if progress.outcome.is_some() {
             // What is finished moves up out of the live lines, so that these stay few.
             if let Some(bar) = shown.bar.take() {
                 bar.finish_and_clear();
                 live.remove(&bar);
             }
-            self.output
-                .notice(&format!("{} {line}", progress.at.format("%H:%M:%S")));
+            self.output.notice(&aligned);
         } else if progress.phase != Phase::Queued {
             let bar = shown.bar.get_or_insert_with(|| {
                 // The template is a constant that parses.
@@ -58,10 +63,8 @@ impl<'a> Display<'a> {
                     .unwrap_or_else(|_| ProgressStyle::default_bar());
                 live.add(ProgressBar::new_spinner().with_style(style))
             });
-            let time = progress.at.format("%H:%M:%S");
-            bar.set_message(format!("{time} {line}"));
+            bar.set_message(aligned);
         }
-        shown.line = line;
     }
 }
 
@@ -75,12 +78,28 @@ fn line(progress: &Progress) -> String {
     }
 }
 
+/// The same in columns, for many lines below each other.
+fn aligned(progress: &Progress, widest_name: usize) -> String {
+    /// Longer names than this push their line to the right, but not everybody's.
+    const NAME_LIMIT: usize = 28;
+    /// `handing_back`, the longest of phases and outcomes but for `already_current`.
+    const STATE_WIDTH: usize = 12;
+    let group = asg_patch::report::plain_text(&progress.group);
+    let reason = asg_patch::report::plain_text(&progress.reason);
+    let state = match progress.outcome {
+        Some(outcome) => outcome.to_string(),
+        None => progress.phase.to_string(),
+    };
+    let width = widest_name.min(NAME_LIMIT);
+    format!("{group:width$}  {state:STATE_WIDTH$}  {reason}")
+}
+
 #[cfg(test)]
 mod tests {
     use asg_patch::group::{Outcome, Phase};
     use asg_patch::run::Progress;
 
-    use super::line;
+    use super::{aligned, line};
 
     #[test]
     fn a_line_names_group_phase_and_reason() {
@@ -94,6 +113,10 @@ mod tests {
         assert_eq!(
             line(&progress),
             "web-nightly patching: the patch command is in progress"
+        );
+        assert_eq!(
+            aligned(&progress, 14),
+            "web-nightly     patching      the patch command is in progress"
         );
         progress.outcome = Some(Outcome::RolledBack);
         assert_eq!(

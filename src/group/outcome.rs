@@ -60,6 +60,11 @@ macro_rules! codes {
             pub fn remedy(self) -> &'static str {
                 match self { $(Self::$name => $remedy,)* }
             }
+
+            /// The operator's page about it, in the project.
+            pub fn page(self) -> &'static str {
+                match self { $(Self::$name => concat!("runbooks/", $code, ".md"),)* }
+            }
         }
     };
 }

@@ -55,13 +55,35 @@ pub(super) fn outcome_words(outcome: Outcome) -> &'static str {
     }
 }
 
-/// `before` and `after` over each other; one line if nothing changed.
-pub(super) fn stacked(before: Option<&str>, after: Option<&str>) -> String {
-    match (before, after) {
-        (Some(b), Some(a)) if a != b => format!("{b}\n{a}"),
-        (Some(b), _) => b.to_owned(),
-        (None, Some(a)) => a.to_owned(),
-        (None, None) => "-".to_owned(),
+/// `before` and `after` as one cell; just the one if nothing changed. What both have around their
+/// numbers is said once: `$Latest (3 → 4)`.
+pub(super) fn transition(before: Option<&str>, after: Option<&str>, stacked: bool) -> String {
+    let (before, after) = match (before, after) {
+        (Some(b), Some(a)) if a != b => (b, a),
+        (Some(one), _) | (None, Some(one)) => return one.to_owned(),
+        (None, None) => return "-".to_owned(),
+    };
+    if stacked {
+        return format!("{before}\n{after}");
+    }
+    let inner = |text: &'_ str| -> Option<(String, String)> {
+        let (head, rest) = text.split_once(" (")?;
+        Some((head.to_owned(), rest.strip_suffix(')')?.to_owned()))
+    };
+    match (inner(before), inner(after)) {
+        (Some((head, b)), Some((same, a))) if head == same => format!("{head} ({b} → {a})"),
+        _ => format!("{before} → {after}"),
+    }
+}
+
+/// An id of AWS's that is long enough to be recognised by its ends: `ami-0383…8859`.
+pub(super) fn short_id(id: &str) -> String {
+    const KEPT: usize = 4;
+    match id.split_once('-') {
+        Some((kind, hex)) if hex.len() > 3 * KEPT && hex.is_ascii() => {
+            format!("{kind}-{}…{}", &hex[..KEPT], &hex[hex.len() - KEPT..])
+        }
+        _ => id.to_owned(),
     }
 }
 
@@ -95,7 +117,7 @@ pub(super) fn counted(n: usize, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{duration, plain_text, shortened};
+    use super::{duration, plain_text, short_id, shortened, transition};
 
     #[test]
     fn durations_show_their_two_largest_units() {
@@ -120,5 +142,27 @@ mod tests {
     #[test]
     fn error_texts_lose_line_breaks_and_control_characters() {
         assert_eq!(plain_text(" a\r\n\tb\u{7}c "), "a b c");
+    }
+
+    #[test]
+    fn transitions_say_what_both_sides_share_once() {
+        let of = |b, a| transition(Some(b), Some(a), false);
+        assert_eq!(of("3", "4"), "3 → 4");
+        assert_eq!(of("$Latest (3)", "$Latest (4)"), "$Latest (3 → 4)");
+        assert_eq!(
+            of("$Latest (3)", "$Default (3)"),
+            "$Latest (3) → $Default (3)"
+        );
+        assert_eq!(of("0-4-0", "0-4-0"), "0-4-0");
+        assert_eq!(transition(Some("3"), Some("4"), true), "3\n4");
+        assert_eq!(transition(None, None, false), "-");
+    }
+
+    #[test]
+    fn ids_are_known_by_their_ends() {
+        assert_eq!(short_id("ami-0a1b2c3d4e5f60718"), "ami-0a1b…0718");
+        for whole in ["ami-1a2b3c4d", "resolve-me", "none"] {
+            assert_eq!(short_id(whole), whole);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The report: its model, and its renderings (pure).
 
 mod format;
+mod grid;
 mod model;
 mod table;
 mod text;

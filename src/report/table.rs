@@ -1,229 +1,348 @@
 //! Tables for people at a terminal.
 
-use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table, Width};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::format::{duration, outcome_words, plain_text, stacked, worked_seconds};
+use super::format::{
+    counted, duration, outcome_words, plain_text, short_id, transition, worked_seconds,
+};
+use super::grid::{Column, Grid, Row, wrapped};
 use super::{GroupReport, RunReport, tally};
-use crate::group::{Code, Failure};
-use crate::run::{OpenRecord, PlanReport, StatusReport};
+use crate::group::{Code, Outcome, Phase};
+use crate::run::{GroupStatus, OpenRecord, PlanReport, PlannedGroup, StatusReport};
+
+/// How much of everything a table shows, so that a row is one line if it can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    /// Ids whole.
+    Whole,
+    /// Ids by their ends.
+    Short,
+    /// The same, with what changed over two lines.
+    Narrow,
+}
+
+impl Style {
+    fn id(self, id: &str) -> String {
+        match self {
+            Self::Whole => id.to_owned(),
+            Self::Short | Self::Narrow => short_id(id),
+        }
+    }
+
+    /// How far names may be wrapped: not at all, if they have usual lengths, before ids are shortened.
+    fn least(self, narrow: u16) -> u16 {
+        match self {
+            Self::Whole | Self::Short => 22,
+            Self::Narrow => narrow,
+        }
+    }
+}
+
+/// The fullest table that fits.
+fn best(width: u16, build: impl Fn(Style) -> Grid) -> Vec<String> {
+    [Style::Whole, Style::Short]
+        .into_iter()
+        .map(&build)
+        .find(|grid| grid.fits(width))
+        .unwrap_or_else(|| build(Style::Narrow))
+        .lines(width)
+}
+
+const fn fixed(title: &'static str) -> Column {
+    Column { title, least: None }
+}
+
+const fn flexible(title: &'static str, least: u16) -> Column {
+    Column {
+        title,
+        least: Some(least),
+    }
+}
 
 /// What happened to each group, then what to do about it. `width` is in columns.
 pub fn run_table(report: &RunReport, width: u16) -> String {
-    let mut table = new_table(
-        width,
-        &[
-            ("group", 14),
-            ("outcome", 11),
-            ("image before\nimage after", 21),
-            ("version\nbefore\nafter", 11),
-            ("patches\ninstalled", 9),
-            ("sizes\nbefore\nafter", 6),
-            ("time", 7),
-            ("reason", 25),
-        ],
-    );
-    for group in &report.groups {
-        table.add_row(run_row(group));
-    }
-    let mut lines = vec![
-        table.trim_fmt(),
-        String::new(),
-        format!("{}.", tally(report)),
-    ];
+    let mut lines = Vec::new();
     if !report.groups.is_empty() {
-        let codes = report.groups.iter().filter_map(|g| g.code);
-        lines.extend(remedies(codes));
+        lines = best(width, |style| run_grid(report, style));
+        lines.push(String::new());
     }
-    for group in &report.groups {
-        lines.extend(group.notes.iter().map(|n| note(&group.group, n)));
+    lines.extend(wrapped("", &run_summary(report), width));
+    for (outcome, reason, groups) in plain_endings(report) {
+        let who = match groups.as_slice() {
+            [group] => (*group).to_owned(),
+            many => counted(many.len(), "group"),
+        };
+        let head = format!("  {}: ", outcome_words(outcome));
+        lines.extend(wrapped(&head, &format!("{reason} ({who})"), width));
     }
-    lines.extend(report.warnings.iter().map(|w| warning(w)));
+    lines.extend(remedies(report.groups.iter().filter_map(|g| g.code), width));
+    lines.extend(warnings(&report.warnings, width));
     lines.extend(report.left_open().map(|g| hand_back_line(&g.group)));
     joined(lines)
 }
 
-/// What a run would do with each group. `width` is in columns.
-pub fn plan_table(plan: &PlanReport, width: u16) -> String {
-    let mut table = new_table(
-        width,
-        &[
-            ("wave", 4),
-            ("group", 12),
-            ("sizes", 6),
-            ("template version", 14),
-            ("image", 21),
-            ("bake", 10),
-            ("estimate", 8),
-            ("what would happen", 24),
-        ],
-    );
-    for group in &plan.groups {
-        let what = match (&group.refusal, group.bakes) {
-            (Some(refusal), _) => format!("skipped: {}", failure_words(refusal)),
-            (None, true) => "patch, bake, prove".to_owned(),
-            (None, false) => "take the shared image, prove".to_owned(),
-        };
-        let estimate = match &group.refusal {
-            Some(_) => "-".to_owned(),
-            None => duration(group.estimate_seconds),
-        };
-        table.add_row([
-            Cell::new(group.wave),
-            Cell::new(&group.group),
-            Cell::new(group.capacity),
-            Cell::new(or_dash(&group.pins.join("\n"))),
-            Cell::new(group.image.as_deref().unwrap_or("-")),
-            Cell::new(group.bake_key.as_deref().unwrap_or("-")),
-            Cell::new(estimate),
-            Cell::new(what),
-        ]);
-    }
-    let refused = plan.groups.iter().filter(|g| g.refusal.is_some()).count();
-    let mut lines = vec![
-        table.trim_fmt(),
-        String::new(),
-        format!(
-            "{} to work on, {refused} refused; {} planned at {}. Nothing was changed.",
-            plan.groups.len() - refused,
-            plan.region,
-            plan.planned_at.format("%Y-%m-%d %H:%M:%S UTC"),
-        ),
-    ];
-    let refusals = plan.groups.iter().filter_map(|g| g.refusal.as_ref());
-    lines.extend(remedies(refusals.map(|f| f.code)));
-    for group in &plan.groups {
-        lines.extend(group.notes.iter().map(|n| note(&group.group, n)));
-    }
-    lines.extend(plan.warnings.iter().map(|w| warning(w)));
-    joined(lines)
+fn run_summary(report: &RunReport) -> String {
+    let seconds = (report.finished_at - report.started_at).num_seconds();
+    let instances: u64 = report.groups.iter().map(|g| g.instance_seconds).sum();
+    format!(
+        "{}. {} in {}, {} from {} to {} UTC, {} of instance time.",
+        tally(report),
+        report.run_id,
+        report.region,
+        duration(seconds.unsigned_abs()),
+        report.started_at.format("%Y-%m-%d %H:%M"),
+        report.finished_at.format("%H:%M"),
+        duration(instances),
+    )
 }
 
-/// The opted-in groups now. `width` is in columns.
-pub fn status_table(status: &StatusReport, width: u16) -> String {
-    let mut table = new_table(
-        width,
-        &[
-            ("group", 12),
-            ("sizes", 6),
-            ("template version", 14),
-            ("image", 21),
-            ("age", 8),
-            ("last patched", 16),
-            ("open record", 20),
-        ],
-    );
-    for group in &status.groups {
-        let age = match group.image_age_days {
-            Some(1) => "1 day".to_owned(),
-            Some(days) => format!("{days} days"),
-            None => "-".to_owned(),
-        };
-        let patched = match (&group.patched_by_run, group.patched_at) {
-            (Some(run), Some(at)) => format!("{}\n{run}", at.format("%Y-%m-%d %H:%M")),
-            (Some(run), None) => run.clone(),
-            (None, _) => "-".to_owned(),
-        };
-        table.add_row([
-            group.group.clone(),
-            group.capacity.to_string(),
-            or_dash(&group.pins.join("\n")).to_owned(),
-            group.image.clone().unwrap_or_else(|| "-".into()),
-            age,
-            patched,
-            group.record.as_ref().map_or("-".into(), record_words),
-        ]);
+/// Endings that need no explanation of their own, each told once with the groups that ended so.
+fn plain_endings(report: &RunReport) -> Vec<(Outcome, &str, Vec<&str>)> {
+    let mut endings: BTreeMap<(Outcome, &str), Vec<&str>> = BTreeMap::new();
+    for group in report.groups.iter().filter(|g| !is_trouble(g)) {
+        let ending = (group.outcome, group.reason.as_str());
+        endings.entry(ending).or_default().push(&group.group);
     }
-    let mut lines = vec![
-        table.trim_fmt(),
-        String::new(),
-        format!(
-            "{} opted-in groups in {} at {}.",
-            status.groups.len(),
-            status.region,
-            status.read_at.format("%Y-%m-%d %H:%M:%S UTC"),
-        ),
-    ];
-    for stray in &status.stray_records {
-        lines.push(format!(
-            "stray record {}: {}",
-            stray.parameter,
-            record_words(stray).replace('\n', ", ")
-        ));
-    }
-    lines.extend(
-        status
-            .groups
-            .iter()
-            .filter(|g| g.record.is_some())
-            .map(|g| hand_back_line(&g.group)),
-    );
-    joined(lines)
+    endings
+        .into_iter()
+        .map(|((outcome, reason), groups)| (outcome, reason, groups))
+        .collect()
 }
 
-fn run_row(group: &GroupReport) -> Vec<Cell> {
+fn is_trouble(group: &GroupReport) -> bool {
+    group.code.is_some() || group.left_open
+}
+
+fn run_grid(report: &RunReport, style: Style) -> Grid {
+    let mut grid = Grid::new(&[
+        flexible("group", style.least(12)),
+        flexible("outcome", 11),
+        fixed("image"),
+        flexible("version", style.least(11)),
+        fixed("patches"),
+        fixed("sizes"),
+        fixed("time"),
+    ]);
+    for group in &report.groups {
+        grid.add(run_row(group, style));
+    }
+    grid
+}
+
+fn run_row(group: &GroupReport, style: Style) -> Row {
+    let change = |before: Option<String>, after: Option<String>| {
+        transition(before.as_deref(), after.as_deref(), style == Style::Narrow)
+    };
+    let id = |id: &Option<String>| id.as_deref().map(|id| style.id(id));
     let sizes = |c: Option<crate::schedule::Capacity>| c.map(|c| c.to_string());
-    let outcome = match group.code {
-        Some(code) => format!("{}\n{code}", outcome_words(group.outcome)),
-        None => outcome_words(group.outcome).to_owned(),
-    };
-    let open = if group.left_open {
-        "NOT HANDED BACK: "
-    } else {
-        ""
-    };
-    [
-        group.group.clone(),
-        outcome,
-        stacked(group.image_before.as_deref(), group.image_after.as_deref()),
-        stacked(
-            group.version_before.as_deref(),
-            group.version_after.as_deref(),
-        ),
-        group.patches.installed.to_string(),
-        stacked(
-            sizes(group.capacity_before).as_deref(),
-            sizes(group.capacity_after).as_deref(),
-        ),
+    let cells = vec![
+        plain_text(&group.group),
+        outcome_words(group.outcome).to_owned(),
+        change(id(&group.image_before), id(&group.image_after)),
+        change(group.version_before.clone(), group.version_after.clone()),
+        patches_cell(group),
+        change(sizes(group.capacity_before), sizes(group.capacity_after)),
         match worked_seconds(group) {
             0 => "-".to_owned(),
             seconds => duration(seconds),
         },
-        format!("{open}{}", plain_text(&group.reason)),
-    ]
-    .into_iter()
-    .map(Cell::new)
-    .collect()
-}
-
-/// Columns with their least widths; the last column gets what is left.
-fn new_table(width: u16, columns: &[(&str, u16)]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .force_no_tty()
-        .set_width(width)
-        .set_header(columns.iter().map(|(title, _)| *title));
-    for (index, (_, least)) in columns.iter().enumerate() {
-        if let Some(column) = table.column_mut(index) {
-            column.set_padding((0, 1));
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(*least + 1)));
-        }
+    ];
+    let mut below = Vec::new();
+    if is_trouble(group) {
+        let open = if group.left_open {
+            "NOT HANDED BACK: "
+        } else {
+            ""
+        };
+        let code = group.code.map(|c| format!("{c} ")).unwrap_or_default();
+        below.push(format!("{code}{open}{}", plain_text(&group.reason)));
     }
-    table
+    below.extend(notes(&group.notes));
+    Row { cells, below }
 }
 
-/// One line per code: what its owners should do.
-fn remedies(codes: impl Iterator<Item = Code>) -> Vec<String> {
-    let codes: std::collections::BTreeSet<Code> = codes.collect();
+/// Patches installed; a group that took another's image installed none itself.
+fn patches_cell(group: &GroupReport) -> String {
+    let patched_itself = group.phases.iter().any(|p| p.phase == Phase::Patching);
+    match group.outcome {
+        Outcome::Patched if !patched_itself => "shared".to_owned(),
+        _ if group.phases.is_empty() => "-".to_owned(),
+        _ => group.patches.installed.to_string(),
+    }
+}
+
+/// What a run would do with each group. `width` is in columns.
+pub fn plan_table(plan: &PlanReport, width: u16) -> String {
+    let mut lines = Vec::new();
+    if !plan.groups.is_empty() {
+        lines = best(width, |style| plan_grid(plan, style));
+        lines.push(String::new());
+    }
+    let refused = plan.groups.iter().filter(|g| g.refusal.is_some()).count();
+    lines.extend(wrapped(
+        "",
+        &format!(
+            "{}: {} to work on, {refused} refused. Planned for {} at {}; nothing was changed.",
+            counted(plan.groups.len(), "group"),
+            plan.groups.len() - refused,
+            plan.region,
+            plan.planned_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        ),
+        width,
+    ));
+    let refusals = plan.groups.iter().filter_map(|g| g.refusal.as_ref());
+    lines.extend(remedies(refusals.map(|f| f.code), width));
+    lines.extend(warnings(&plan.warnings, width));
+    joined(lines)
+}
+
+fn plan_grid(plan: &PlanReport, style: Style) -> Grid {
+    let mut grid = Grid::new(&[
+        fixed("wave"),
+        flexible("group", style.least(12)),
+        fixed("sizes"),
+        flexible("version", style.least(11)),
+        fixed("image"),
+        fixed("bake"),
+        fixed("takes"),
+        fixed("what"),
+    ]);
+    for group in &plan.groups {
+        grid.add(plan_row(group, style));
+    }
+    grid
+}
+
+fn plan_row(group: &PlannedGroup, style: Style) -> Row {
+    let what = match (&group.refusal, group.bakes) {
+        (Some(_), _) => "refused",
+        (None, true) => "bakes",
+        (None, false) => "shares",
+    };
+    let bake = group.bake_key.as_deref().unwrap_or("-");
+    let mut below = Vec::new();
+    if let Some(refusal) = &group.refusal {
+        below.push(format!("{} {}", refusal.code, plain_text(&refusal.reason)));
+    }
+    below.extend(notes(&group.notes));
+    Row {
+        cells: vec![
+            group.wave.to_string(),
+            plain_text(&group.group),
+            group.capacity.to_string(),
+            or_dash(&group.pins.join("\n")).to_owned(),
+            group
+                .image
+                .as_deref()
+                .map_or("-".to_owned(), |i| style.id(i)),
+            match style {
+                Style::Whole | Style::Short => bake.to_owned(),
+                Style::Narrow => bake.chars().take(6).collect(),
+            },
+            match &group.refusal {
+                Some(_) => "-".to_owned(),
+                None => format!("{}m", group.estimate_seconds.div_ceil(60)),
+            },
+            what.to_owned(),
+        ],
+        below,
+    }
+}
+
+/// The opted-in groups now. `width` is in columns.
+pub fn status_table(status: &StatusReport, width: u16) -> String {
+    let mut lines = Vec::new();
+    if !status.groups.is_empty() {
+        lines = best(width, |style| status_grid(status, style));
+        lines.push(String::new());
+    }
+    let open = status.groups.iter().filter(|g| g.record.is_some());
+    lines.push(format!(
+        "{} in {} at {}, {}.",
+        counted(status.groups.len(), "opted-in group"),
+        status.region,
+        status.read_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        counted(open.count(), "open record"),
+    ));
+    for stray in &status.stray_records {
+        let sentence = format!("{}: {}", stray.parameter, record_words(stray));
+        lines.extend(wrapped("stray record ", &sentence, width));
+    }
+    let open = status.groups.iter().filter(|g| g.record.is_some());
+    lines.extend(open.map(|g| hand_back_line(&g.group)));
+    joined(lines)
+}
+
+fn status_grid(status: &StatusReport, style: Style) -> Grid {
+    let mut columns = vec![
+        flexible("group", style.least(12)),
+        fixed("sizes"),
+        flexible("version", style.least(12)),
+        fixed("image"),
+        fixed("age"),
+        fixed("last patched"),
+    ];
+    if style != Style::Narrow {
+        columns.push(fixed("by run"));
+    }
+    let mut grid = Grid::new(&columns);
+    for group in &status.groups {
+        grid.add(status_row(group, style));
+    }
+    grid
+}
+
+fn status_row(group: &GroupStatus, style: Style) -> Row {
+    let age = match group.image_age_days {
+        Some(1) => "1 day".to_owned(),
+        Some(days) => format!("{days} days"),
+        None => "-".to_owned(),
+    };
+    let at = group.patched_at.filter(|_| group.patched_by_run.is_some());
+    let mut cells = vec![
+        plain_text(&group.group),
+        group.capacity.to_string(),
+        or_dash(&group.pins.join("\n")).to_owned(),
+        group
+            .image
+            .as_deref()
+            .map_or("-".to_owned(), |i| style.id(i)),
+        age,
+        at.map_or("-".to_owned(), |t| t.format("%Y-%m-%d %H:%M").to_string()),
+    ];
+    if style != Style::Narrow {
+        cells.push(
+            group
+                .patched_by_run
+                .clone()
+                .unwrap_or_else(|| "-".to_owned()),
+        );
+    }
+    let record = group.record.as_ref();
+    Row {
+        cells,
+        below: record
+            .map(|r| format!("open record: {}", record_words(r)))
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// One entry per code: what its owners should do, and where more about it stands.
+fn remedies(codes: impl Iterator<Item = Code>, width: u16) -> Vec<String> {
+    let codes: BTreeSet<Code> = codes.collect();
     codes
         .into_iter()
-        .map(|code| format!("{code}: {}. What to do: {}.", code.title(), code.remedy()))
+        .flat_map(|code| {
+            let sentence = format!(
+                "{}. What to do: {}. More: {}",
+                code.title(),
+                code.remedy(),
+                code.page()
+            );
+            wrapped(&format!("{code} "), &sentence, width)
+        })
         .collect()
-}
-
-fn failure_words(failure: &Failure) -> String {
-    format!("{} ({})", plain_text(&failure.reason), failure.code)
 }
 
 fn record_words(record: &OpenRecord) -> String {
@@ -235,26 +354,29 @@ fn record_words(record: &OpenRecord) -> String {
         words.push(format!("by {owner}"));
     }
     if let Some(deadline) = record.deadline {
-        words.push(format!("until {}", deadline.format("%Y-%m-%d %H:%M")));
+        words.push(format!("until {}", deadline.format("%Y-%m-%d %H:%M UTC")));
     }
     if let Some(raw) = &record.raw {
         words.push(format!(
-            "cannot be read ({}): {raw}",
-            Code::RecordUnreadable
+            "cannot be read ({}): {}",
+            Code::RecordUnreadable,
+            plain_text(raw)
         ));
     }
     if words.is_empty() {
         words.push(record.parameter.clone());
     }
-    words.join("\n")
+    words.join(", ")
 }
 
-fn note(group: &str, note: &str) -> String {
-    format!("note on {group}: {}", plain_text(note))
+fn notes(notes: &[String]) -> impl Iterator<Item = String> {
+    notes.iter().map(|n| format!("note: {}", plain_text(n)))
 }
 
-fn warning(warning: &str) -> String {
-    format!("warning: {}", plain_text(warning))
+fn warnings(warnings: &[String], width: u16) -> Vec<String> {
+    let all = warnings.iter();
+    all.flat_map(|w| wrapped("warning: ", &plain_text(w), width))
+        .collect()
 }
 
 fn hand_back_line(group: &str) -> String {
@@ -296,53 +418,83 @@ mod tests {
     use crate::group::{Code, Failure};
     use crate::run::{GroupStatus, OpenRecord, PlanReport, PlannedGroup, StatusReport};
 
-    /// The width that the tables are made for.
-    const WIDTH: u16 = 120;
+    /// A usual terminal, and the narrowest that the tables are made for.
+    const WIDTHS: [u16; 2] = [120, 80];
 
-    fn fits(text: &str) {
-        let table = text.split("\n\n").next().unwrap();
-        let widest = table.lines().map(|l| l.chars().count()).max().unwrap();
-        assert!(widest <= usize::from(WIDTH), "{widest} columns:\n{table}");
+    fn fits(text: &str, width: u16) {
+        let widest = text.lines().map(|l| l.chars().count()).max().unwrap();
+        assert!(widest <= usize::from(width), "{widest} columns:\n{text}");
     }
 
     #[test]
     fn a_run_as_a_table() {
-        let text = run_table(&sample::run(), WIDTH);
-        fits(&text);
+        let [text, narrow] = WIDTHS.map(|w| {
+            let text = run_table(&sample::run(), w);
+            fits(&text, w);
+            text
+        });
         expect![[r#"
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            group           outcome       image before           version      patches    sizes   time     reason
-                                          image after            before       installed  before
-                                                                 after                   after
-            ════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════
-            web-nightly-fr  patched       ami-0a1b2c3d4e5f60718  $Latest (3)  12         0-4-0   12m 05s  the canary came up from
-            ankfurt                       ami-0f9e8d7c6b5a40312  $Latest (4)                              the new version and its
-                                                                                                          scan is clean
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            api-current     already       ami-0a1b2c3d4e5f60718  $Latest (3)  0          0-4-0   -        its image has nothing to
-                            current                                                                       patch
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            legacy          skipped       ami-0a1b2c3d4e5f60718  $Latest (3)  0          0-4-0   -        the group uses the launch
-                            AP-0101                                                                       configuration legacy-2019
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            batch           rolled back   ami-0a1b2c3d4e5f60718  $Latest (3)  0          0-4-0   4m 21s   the patch command ended
-                            AP-0311                                                                       as Failed with exit code
-                                                                                                          4 yum: no space left on
-                                                                                                          device
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            stuck           failed        ami-0a1b2c3d4e5f60718  $Latest (3)  0          0-4-0   -        NOT HANDED BACK:
-                            AP-0601                                                      1-4-1            UpdateAutoScalingGroup
-                                                                                                          answered AccessDenied
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+            group                  outcome          image                          version          patches  sizes          time
+            ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+            web-nightly-frankfurt  patched          ami-0a1b…0718 → ami-0f9e…0312  $Latest (3 → 4)  12       0-4-0          12m 05s
+              note: the unknown option tag ep:asg:patch:wve was ignored: known are wave, image
+            api-current            already current  ami-0a1b…0718                  $Latest (3)      0        0-4-0          -
+            legacy                 skipped          ami-0a1b…0718                  $Latest (3)      0        0-4-0          -
+              AP-0101 the group uses the launch configuration legacy-2019
+            batch                  rolled back      ami-0a1b…0718                  $Latest (3)      0        0-4-0          4m 21s
+              AP-0311 the patch command ended as Failed with exit code 4 yum: no space left on device
+            stuck                  failed           ami-0a1b…0718                  $Latest (3)      0        0-4-0 → 1-4-1  -
+              AP-0601 NOT HANDED BACK: UpdateAutoScalingGroup answered AccessDenied
 
             5 groups: 1 not handed back yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current.
-            AP-0101: the group uses a launch configuration. What to do: move the group to a launch template (AWS no longer lets launch configurations change), then run again.
-            AP-0311: the patch command failed. What to do: read the command's output in Run Command; mend the package or the baseline, then run again.
-            AP-0601: the group is not handed back yet. What to do: `asg-patch restore` hands it back; its record stays until that is done.
-            note on web-nightly-frankfurt: the unknown option tag ep:asg:patch:wve was ignored: known are wave, image
+            cli-20261014T040000Z-ab12 in eu-west-1, 1h 12m from 2026-10-14 04:00 to 05:12 UTC, 11m 40s of instance time.
+              patched: the canary came up from the new version and its scan is clean (web-nightly-frankfurt)
+              already current: its image has nothing to patch (api-current)
+            AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (AWS no longer lets
+                    launch configurations change), then run again. More: runbooks/AP-0101.md
+            AP-0311 the patch command failed. What to do: read the command's output in Run Command; mend the package or the
+                    baseline, then run again. More: runbooks/AP-0311.md
+            AP-0601 the group is not handed back yet. What to do: `asg-patch restore` hands it back; its record stays until that is
+                    done. More: runbooks/AP-0601.md
             warning: two groups share the template web
             to hand back stuck now: asg-patch restore --group stuck
         "#]].assert_eq(&text);
+        expect![[r#"
+            group          outcome       image          version      patches  sizes  time
+            ────────────────────────────────────────────────────────────────────────────────
+            web-nightly-f  patched       ami-0a1b…0718  $Latest (3)  12       0-4-0  12m 05s
+            rankfurt                     ami-0f9e…0312  $Latest (4)
+              note: the unknown option tag ep:asg:patch:wve was ignored: known are wave,
+              image
+            api-current    already       ami-0a1b…0718  $Latest (3)  0        0-4-0  -
+                           current
+            legacy         skipped       ami-0a1b…0718  $Latest (3)  0        0-4-0  -
+              AP-0101 the group uses the launch configuration legacy-2019
+            batch          rolled back   ami-0a1b…0718  $Latest (3)  0        0-4-0  4m 21s
+              AP-0311 the patch command ended as Failed with exit code 4 yum: no space left
+              on device
+            stuck          failed        ami-0a1b…0718  $Latest (3)  0        0-4-0  -
+                                                                              1-4-1
+              AP-0601 NOT HANDED BACK: UpdateAutoScalingGroup answered AccessDenied
+
+            5 groups: 1 not handed back yet, 1 failed, 1 rolled back, 1 skipped, 1 patched,
+            1 already current. cli-20261014T040000Z-ab12 in eu-west-1, 1h 12m from
+            2026-10-14 04:00 to 05:12 UTC, 11m 40s of instance time.
+              patched: the canary came up from the new version and its scan is clean
+                       (web-nightly-frankfurt)
+              already current: its image has nothing to patch (api-current)
+            AP-0101 the group uses a launch configuration. What to do: move the group to a
+                    launch template (AWS no longer lets launch configurations change), then
+                    run again. More: runbooks/AP-0101.md
+            AP-0311 the patch command failed. What to do: read the command's output in Run
+                    Command; mend the package or the baseline, then run again. More:
+                    runbooks/AP-0311.md
+            AP-0601 the group is not handed back yet. What to do: `asg-patch restore` hands
+                    it back; its record stays until that is done. More: runbooks/AP-0601.md
+            warning: two groups share the template web
+            to hand back stuck now: asg-patch restore --group stuck
+        "#]]
+        .assert_eq(&narrow);
     }
 
     #[test]
@@ -370,27 +522,43 @@ mod tests {
             ],
             warnings: vec!["a warning".into()],
         };
-        let text = plan_table(&plan, WIDTH);
-        fits(&text);
+        let [text, narrow] = WIDTHS.map(|w| {
+            let text = plan_table(&plan, w);
+            fits(&text, w);
+            text
+        });
         expect![[r#"
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            wave  group             sizes   template version  image                  bake        estimate  what would happen
-            ════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════
-            0     web-nightly-fran  0-4-0   web:$Latest (3)   ami-0a1b2c3d4e5f60718  lt-0abc:3   40m 00s   patch, bake, prove
-                  kfurt
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            0     web-weekly        0-4-0   web:$Latest (3)   ami-0a1b2c3d4e5f60718  lt-0abc:3   40m 00s   take the shared image,
-                                                                                                           prove
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            0     legacy            0-4-0   web:$Latest (3)   ami-0a1b2c3d4e5f60718  lt-0abc:3   -         skipped: the group uses
-                                                                                                           a launch configuration
-                                                                                                           (AP-0101)
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+            wave  group                  sizes  version          image                  bake       takes  what
+            ─────────────────────────────────────────────────────────────────────────────────────────────────────
+            0     web-nightly-frankfurt  0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    bakes
+            0     web-weekly             0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    shares
+            0     legacy                 0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  -      refused
+              AP-0101 the group uses a launch configuration
 
-            2 to work on, 1 refused; eu-west-1 planned at 2026-10-14 04:00:00 UTC. Nothing was changed.
-            AP-0101: the group uses a launch configuration. What to do: move the group to a launch template (AWS no longer lets launch configurations change), then run again.
+            3 groups: 2 to work on, 1 refused. Planned for eu-west-1 at 2026-10-14 04:00:00 UTC; nothing was changed.
+            AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (AWS no longer lets
+                    launch configurations change), then run again. More: runbooks/AP-0101.md
             warning: a warning
         "#]].assert_eq(&text);
+        expect![[r#"
+            wave  group          sizes  version        image          bake    takes  what
+            ────────────────────────────────────────────────────────────────────────────────
+            0     web-nightly-f  0-4-0  web:$Latest    ami-0a1b…0718  lt-0ab  40m    bakes
+                  rankfurt              (3)
+            0     web-weekly     0-4-0  web:$Latest    ami-0a1b…0718  lt-0ab  40m    shares
+                                        (3)
+            0     legacy         0-4-0  web:$Latest    ami-0a1b…0718  lt-0ab  -      refused
+                                        (3)
+              AP-0101 the group uses a launch configuration
+
+            3 groups: 2 to work on, 1 refused. Planned for eu-west-1 at 2026-10-14 04:00:00
+            UTC; nothing was changed.
+            AP-0101 the group uses a launch configuration. What to do: move the group to a
+                    launch template (AWS no longer lets launch configurations change), then
+                    run again. More: runbooks/AP-0101.md
+            warning: a warning
+        "#]]
+        .assert_eq(&narrow);
     }
 
     #[test]
@@ -427,27 +595,39 @@ mod tests {
             groups: vec![group("web", None), group("stuck", Some(record))],
             stray_records: vec![stray],
         };
-        let text = status_table(&status, WIDTH);
-        fits(&text);
+        let [text, narrow] = WIDTHS.map(|w| {
+            let text = status_table(&status, w);
+            fits(&text, w);
+            text
+        });
         expect![[r#"
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            group         sizes   template version  image                  age       last patched              open record
-            ════════════════════════════════════════════════════════════════════════════════════════════════════════════════════════
-            web           0-4-0   web:$Latest (3)   ami-0a1b2c3d4e5f60718  12 days   2026-10-02 14:13          -
-                                  arm:7                                              cli-20261002T040000Z-77a
-                                                                                     a
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-            stuck         0-4-0   web:$Latest (3)   ami-0a1b2c3d4e5f60718  12 days   2026-10-02 14:13          run cli-20261014T040
-                                  arm:7                                              cli-20261002T040000Z-77a  000Z-ab12
-                                                                                     a                         by cli:host:77
-                                                                                                               until 2026-10-14
-                                                                                                               07:00
-            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+            group  sizes  version          image                  age      last patched      by run
+            ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+            web    0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  12 days  2026-10-02 14:13  cli-20261002T040000Z-77aa
+                          arm:7
+            stuck  0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  12 days  2026-10-02 14:13  cli-20261002T040000Z-77aa
+                          arm:7
+              open record: run cli-20261014T040000Z-ab12, by cli:host:77, until 2026-10-14 07:00 UTC
 
-            2 opted-in groups in eu-west-1 at 2026-10-14 04:00:00 UTC.
+            2 opted-in groups in eu-west-1 at 2026-10-14 04:00:00 UTC, 1 open record.
             stray record /asg-patch/records/gone: cannot be read (AP-0603): {"version":9}
             to hand back stuck now: asg-patch restore --group stuck
         "#]].assert_eq(&text);
+        expect![[r#"
+            group  sizes  version          image          age      last patched
+            ───────────────────────────────────────────────────────────────────────
+            web    0-4-0  web:$Latest (3)  ami-0a1b…0718  12 days  2026-10-02 14:13
+                          arm:7
+            stuck  0-4-0  web:$Latest (3)  ami-0a1b…0718  12 days  2026-10-02 14:13
+                          arm:7
+              open record: run cli-20261014T040000Z-ab12, by cli:host:77, until 2026-10-14
+              07:00 UTC
+
+            2 opted-in groups in eu-west-1 at 2026-10-14 04:00:00 UTC, 1 open record.
+            stray record /asg-patch/records/gone: cannot be read (AP-0603): {"version":9}
+            to hand back stuck now: asg-patch restore --group stuck
+        "#]]
+        .assert_eq(&narrow);
     }
 
     #[test]

@@ -176,6 +176,7 @@ fn trouble(lines: &mut Vec<String>, group: &GroupReport) {
         Some(code) => {
             lines.push(format!("  * {} ({code}): {reason}", group.group));
             lines.push(format!("    What to do: {}", code.remedy()));
+            lines.push(format!("    More: {}", code.page()));
         }
         None => lines.push(format!("  * {}: {reason}", group.group)),
     }
@@ -245,14 +246,17 @@ mod tests {
             FAILED - not, or not provably, as before
               * stuck (AP-0601): UpdateAutoScalingGroup answered AccessDenied
                 What to do: `asg-patch restore` hands it back; its record stays until that is done
+                More: runbooks/AP-0601.md
 
             ROLLED BACK - as before, not patched
               * batch (AP-0311): the patch command ended as Failed with exit code 4 yum: no space left on device
                 What to do: read the command's output in Run Command; mend the package or the baseline, then run again
+                More: runbooks/AP-0311.md
 
             SKIPPED - not touched
               * legacy (AP-0101): the group uses the launch configuration legacy-2019
                 What to do: move the group to a launch template (AWS no longer lets launch configurations change), then run again
+                More: runbooks/AP-0101.md
 
             PATCHED - new instances start from the new image
               * web-nightly-frankfurt: 12 patches, ami-0a1b2c3d4e5f60718 -> ami-0f9e8d7c6b5a40312, version $Latest (3) -> $Latest (4), 12m 05s
@@ -280,10 +284,12 @@ mod tests {
             FAILED - not, or not provably, as before
               * stuck (AP-0601): UpdateAutoScalingGroup answered AccessDenied
                 What to do: `asg-patch restore` hands it back; its record stays until that is done
+                More: runbooks/AP-0601.md
 
             ROLLED BACK - as before, not patched
               * batch (AP-0311): the patch command ended as Failed with exit code 4 yum: no space left on device
                 What to do: read the command's output in Run Command; mend the package or the baseline, then run again
+                More: runbooks/AP-0311.md
 
             3 more groups left out here to keep the message short; the JSON report of run cli-20261014T040000Z-ab12 has all.
 

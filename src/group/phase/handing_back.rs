@@ -10,7 +10,6 @@ use super::super::decide::{Context, Decided, Decision};
 use super::super::effect::{Effect, Role};
 use super::super::fault::Read;
 use super::super::job::Job;
-use super::super::pin::resolve;
 use super::super::seen::{Ec2State, GroupSeen, InstanceSeen};
 use super::super::{Code, Outcome, limits};
 use super::launch;
@@ -262,28 +261,13 @@ pub(in super::super) fn ending(job: &Job) -> (Outcome, String) {
         Some(f) => (Outcome::RolledBack, f.reason.clone()),
         None if job.forward.is_none() => (Outcome::RolledBack, reason(Code::Restored.title())),
         None if job.promoted => {
-            let versions: Vec<String> = job
-                .record
-                .pins
-                .iter()
-                .filter_map(|p| {
-                    let new = job.made.versions.get(&p.template)?;
-                    let old = resolve(p, &job.record.templates)?;
-                    Some(format!("{} {old} -> {new}", p.template))
-                })
-                .collect();
-            let versions: BTreeSet<String> = versions.into_iter().collect();
-            let versions: Vec<String> = versions.into_iter().collect();
-            let is_proven = job.forward.as_ref().is_some_and(|f| f.options.canary);
-            let done = if is_proven {
-                "patched, proven and handed back"
+            let proven = job.forward.as_ref().is_some_and(|f| f.options.canary);
+            let text = if proven {
+                "a new instance proved the new version; handed back"
             } else {
-                "patched and handed back; not proven, as its tag asks"
+                "handed back; no new instance has proved the new version (canary off by tag)"
             };
-            (
-                Outcome::Patched,
-                format!("{done} ({})", versions.join(", ")),
-            )
+            (Outcome::Patched, reason(text))
         }
         None if job.evidence.missing > 0 => (
             Outcome::AlreadyCurrent,
