@@ -23,7 +23,7 @@ use asg_patch::group::seen::{Ec2State, GroupSeen, ImageState, Need, RecordSeen, 
 use asg_patch::group::{Job, Record};
 use asg_patch::schedule::Capacity;
 use asg_patch::trigger::Selection;
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::Value;
 use witness::{Moto, Python};
 
@@ -98,7 +98,7 @@ fn present<T: std::fmt::Debug>(read: Read<T>) -> T {
 
 /// A job of our own for a group; what moto does not know of it is made up.
 fn job(group: &str, template: &str) -> Job {
-    let now = Utc::now();
+    let now = Clock::system().now();
     let record = Record {
         schema: SCHEMA,
         group: group.into(),
