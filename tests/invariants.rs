@@ -55,7 +55,11 @@ async fn passes(account: &Account, request: &RunRequest, times: usize) -> Vec<Jo
         env.clock.wait(std::time::Duration::from_secs(120)).await;
         assert_eq!(advance(&pass, &mut jobs).await, None);
     }
-    assert_eq!(account.calls().log.len(), before, "finished jobs look and do nothing");
+    assert_eq!(
+        account.calls().log.len(),
+        before,
+        "finished jobs look and do nothing"
+    );
     jobs
 }
 
@@ -130,20 +134,44 @@ fn invariant_6_two_drivers() {
         for group in ["shop-blue", "shop-green"] {
             let entries: Vec<_> = reports
                 .iter()
-                .flat_map(|r| r.groups.iter().filter(|g| g.group == group).map(|g| (&r.run_id, g)))
+                .flat_map(|r| {
+                    r.groups
+                        .iter()
+                        .filter(|g| g.group == group)
+                        .map(|g| (&r.run_id, g))
+                })
                 .collect();
-            let patched = entries.iter().filter(|(_, g)| g.outcome == Outcome::Patched);
+            let patched = entries
+                .iter()
+                .filter(|(_, g)| g.outcome == Outcome::Patched);
             let patched: Vec<&String> = patched.map(|(run, _)| *run).collect();
-            let brief: Vec<_> = entries.iter().map(|(r, g)| (r, g.outcome, g.code, &g.reason)).collect();
+            let brief: Vec<_> = entries
+                .iter()
+                .map(|(r, g)| (r, g.outcome, g.code, &g.reason))
+                .collect();
             assert_eq!(patched.len(), 1, "after {delay} min: {brief:#?}");
-            let (_, other) = entries.iter().find(|(run, _)| *run != patched[0]).expect("two");
-            assert_eq!(other.outcome, Outcome::Skipped, "after {delay} min: {other:#?}");
+            let (_, other) = entries
+                .iter()
+                .find(|(run, _)| *run != patched[0])
+                .expect("two");
+            assert_eq!(
+                other.outcome,
+                Outcome::Skipped,
+                "after {delay} min: {other:#?}"
+            );
             if other.code == Some(Code::Locked) {
-                assert!(other.reason.contains(patched[0].as_str()), "{}", other.reason);
+                assert!(
+                    other.reason.contains(patched[0].as_str()),
+                    "{}",
+                    other.reason
+                );
             }
         }
         let left: Vec<String> = account.with_world(|w| {
-            ["run-a", "run-b"].into_iter().flat_map(|r| text::leftovers(w, r)).collect()
+            ["run-a", "run-b"]
+                .into_iter()
+                .flat_map(|r| text::leftovers(w, r))
+                .collect()
         });
         assert_eq!(left, Vec::<String>::new(), "after {delay} min");
     }
@@ -154,7 +182,11 @@ fn invariant_6_the_owner_is_named() {
     let (_, reports) = two_drivers(1);
     let second = &reports[1].groups[0];
     assert_eq!(second.code, Some(Code::Locked));
-    assert!(second.reason.starts_with("run run-a (test:run-a) holds"), "{}", second.reason);
+    assert!(
+        second.reason.starts_with("run run-a (test:run-a) holds"),
+        "{}",
+        second.reason
+    );
 }
 
 /// A read that is answered with errors for a while, at different points of the run.
@@ -171,7 +203,11 @@ fn invariant_10_a_failed_read_is_not_an_absence() {
         .collect();
     let planning = undisturbed.account.calls();
     let planning = |operation: &str| {
-        let first_change = planning.log.iter().position(CallRecord::is_change).unwrap_or(0);
+        let first_change = planning
+            .log
+            .iter()
+            .position(CallRecord::is_change)
+            .unwrap_or(0);
         let early = planning.log.iter().take(first_change);
         early.filter(|c| c.name == operation).count() as u64
     };
@@ -195,7 +231,10 @@ fn invariant_10_a_failed_read_is_not_an_absence() {
 /// Down for longer than a run can wait: given up and handed back, and not taken for an absence.
 #[test]
 fn invariant_10_a_long_failure_ends_in_a_roll_back() {
-    for operation in ["autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances"] {
+    for operation in [
+        "autoscaling:DescribeAutoScalingGroups",
+        "ec2:DescribeInstances",
+    ] {
         let scenario = Scenario::load("sleeping-latest");
         let ran = scenario.run_with(|account| fail(account, operation, 4, 140));
         invariants::check(operation, &ran);

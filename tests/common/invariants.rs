@@ -47,7 +47,10 @@ impl<'a> Log<'a> {
                 groups_of.insert(instance.id.clone(), membership.group.clone());
             }
         }
-        for call in changes.iter().filter(|c| c.name.ends_with("SetInstanceProtection")) {
+        for call in changes
+            .iter()
+            .filter(|c| c.name.ends_with("SetInstanceProtection"))
+        {
             for id in list(&call.params, "InstanceIds") {
                 groups_of.insert(id, string(&call.params, "AutoScalingGroupName"));
             }
@@ -74,7 +77,10 @@ impl<'a> Log<'a> {
 
     fn entered(&self, group: &str, phase: Phase) -> Option<DateTime<Utc>> {
         let phases = &self.report(group)?.phases;
-        phases.iter().find(|p| p.phase == phase).map(|p| p.entered_at)
+        phases
+            .iter()
+            .find(|p| p.phase == phase)
+            .map(|p| p.entered_at)
     }
 
     /// The groups that a call changes itself, or whose instances it changes.
@@ -120,16 +126,22 @@ impl<'a> Log<'a> {
 }
 
 fn string(value: &Value, key: &str) -> String {
-    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+    value
+        .get(key)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// One or several values as a list.
 fn list(value: &Value, key: &str) -> Vec<String> {
     match value.get(key) {
         Some(Value::String(one)) => vec![one.clone()],
-        Some(Value::Array(many)) => {
-            many.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-        }
+        Some(Value::Array(many)) => many
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -156,7 +168,10 @@ fn record_before_change(log: &Log<'_>) -> Vec<String> {
         let template = string(&call.params, "LaunchTemplateId");
         let ours = |r: &Record| r.templates.contains_key(&template);
         if !template.is_empty() && !open.values().any(ours) {
-            breaches.push(format!("1: nobody with that template has a record at {}", log.at(call)));
+            breaches.push(format!(
+                "1: nobody with that template has a record at {}",
+                log.at(call)
+            ));
         }
         let of_image = call.name == "ec2:DeregisterImage";
         if of_image && open.is_empty() {
@@ -197,7 +212,10 @@ fn new_image_after_canary(log: &Log<'_>) -> Vec<String> {
         breaches.extend(style_at_the_end(log, record));
         breaches.extend(only_canaries_before(log, record));
     }
-    for call in log.effects().filter(|c| c.name == "ec2:ModifyLaunchTemplate") {
+    for call in log
+        .effects()
+        .filter(|c| c.name == "ec2:ModifyLaunchTemplate")
+    {
         let template = string(&call.params, "LaunchTemplateId");
         let version: u64 = ["SetDefaultVersion", "DefaultVersion"]
             .iter()
@@ -205,13 +223,20 @@ fn new_image_after_canary(log: &Log<'_>) -> Vec<String> {
             .unwrap_or_default();
         let proved = records.values().any(|r| {
             r.templates.contains_key(&template)
-                && log.entered(&r.group, Phase::Promoting).is_some_and(|at| at <= call.at)
+                && log
+                    .entered(&r.group, Phase::Promoting)
+                    .is_some_and(|at| at <= call.at)
         });
-        let back = records
-            .values()
-            .any(|r| r.templates.get(&template).is_some_and(|m| m.default == version));
+        let back = records.values().any(|r| {
+            r.templates
+                .get(&template)
+                .is_some_and(|m| m.default == version)
+        });
         if !proved && !back {
-            breaches.push(format!("7: default moved before a canary passed: {}", log.at(call)));
+            breaches.push(format!(
+                "7: default moved before a canary passed: {}",
+                log.at(call)
+            ));
         }
     }
     breaches
@@ -226,7 +251,9 @@ fn held_before_version(log: &Log<'_>, record: &Record) -> Vec<String> {
         if Log::stored(call).is_some_and(|r| r.group == record.group) {
             open = true;
             let pins = record.pins.iter();
-            named = pins.map(|p| (p.template.clone(), p.version.clone())).collect();
+            named = pins
+                .map(|p| (p.template.clone(), p.version.clone()))
+                .collect();
         }
         let own = string(&call.params, "AutoScalingGroupName") == record.group;
         if own && call.name == "autoscaling:UpdateAutoScalingGroup" {
@@ -238,7 +265,11 @@ fn held_before_version(log: &Log<'_>, record: &Record) -> Vec<String> {
         let template = string(&call.params, "LaunchTemplateId");
         let follows = named.iter().any(|(t, v)| *t == template && v == "$Latest");
         if open && call.name == "ec2:CreateLaunchTemplateVersion" && follows {
-            breaches.push(format!("7: {} follows $Latest at {}", record.group, log.at(call)));
+            breaches.push(format!(
+                "7: {} follows $Latest at {}",
+                record.group,
+                log.at(call)
+            ));
         }
         if call.name == "ssm:DeleteParameter" {
             let own = asg_patch::group::names::record_parameter(&record.group);
@@ -251,7 +282,8 @@ fn held_before_version(log: &Log<'_>, record: &Record) -> Vec<String> {
 /// All launch template specifications in an update.
 fn specifications(params: &Value) -> Vec<(String, String)> {
     let one = |s: &Value| (string(s, "LaunchTemplateId"), string(s, "Version"));
-    let mut found: Vec<(String, String)> = params.get("LaunchTemplate").map(one).into_iter().collect();
+    let mut found: Vec<(String, String)> =
+        params.get("LaunchTemplate").map(one).into_iter().collect();
     if let Some(policy) = params.pointer("/MixedInstancesPolicy/LaunchTemplate") {
         found.extend(policy.get("LaunchTemplateSpecification").map(one));
         let overrides = policy.get("Overrides").and_then(Value::as_array);
@@ -273,7 +305,10 @@ fn style_at_the_end(log: &Log<'_>, record: &Record) -> Vec<String> {
         LaunchSource::Template(spec) => vec![spec.version.clone()],
         LaunchSource::Mixed(policy) => {
             let overrides = policy.overrides.iter().filter_map(|o| o.template.as_ref());
-            std::iter::once(&policy.base).chain(overrides).map(|s| s.version.clone()).collect()
+            std::iter::once(&policy.base)
+                .chain(overrides)
+                .map(|s| s.version.clone())
+                .collect()
         }
         LaunchSource::Configuration(_) => Vec::new(),
     };
@@ -289,8 +324,10 @@ fn style_at_the_end(log: &Log<'_>, record: &Record) -> Vec<String> {
 fn only_canaries_before(log: &Log<'_>, record: &Record) -> Vec<String> {
     let run = &log.ran.report.run_id;
     let patched = log.report(&record.group).map(|g| g.outcome) == Some(Outcome::Patched);
-    let proved_at = log.entered(&record.group, Phase::Promoting).filter(|_| patched);
-    let baked = |image: &str| image != "" && !log.before.images.contains_key(image);
+    let proved_at = log
+        .entered(&record.group, Phase::Promoting)
+        .filter(|_| patched);
+    let baked = |image: &str| !image.is_empty() && !log.before.images.contains_key(image);
     let members = log.after.instances.values().filter(|i| {
         let group = i.membership.as_ref().map(|m| m.group.as_str());
         group == Some(record.group.as_str()) || log.groups_of.get(&i.id) == Some(&record.group)
@@ -338,7 +375,9 @@ fn only_ours_is_resumed(log: &Log<'_>) -> Vec<String> {
         }
         let found: BTreeSet<&str> = after.suspended.keys().map(String::as_str).collect();
         if expected != found && after.status.is_none() {
-            breaches.push(format!("8: {name}: expected {expected:?} suspended, found {found:?}"));
+            breaches.push(format!(
+                "8: {name}: expected {expected:?} suspended, found {found:?}"
+            ));
         }
     }
     breaches
@@ -349,11 +388,21 @@ fn handed_back(log: &Log<'_>) -> Vec<String> {
     let report = &log.ran.report;
     let mut breaches: Vec<String> = text::leftovers(&log.after, &report.run_id)
         .into_iter()
-        .filter(|left| !log.before.ssm.parameters.by_name.keys().any(|p| left.ends_with(p)))
+        .filter(|left| {
+            !log.before
+                .ssm
+                .parameters
+                .by_name
+                .keys()
+                .any(|p| left.ends_with(p))
+        })
         .map(|left| format!("2: left over: {left}"))
         .collect();
     if report.finished_at > report.deadline {
-        breaches.push(format!("9: ended {} after {}", report.finished_at, report.deadline));
+        breaches.push(format!(
+            "9: ended {} after {}",
+            report.finished_at, report.deadline
+        ));
     }
     for group in &report.groups {
         let Some(after) = log.after.groups.get(&group.group) else {
@@ -361,14 +410,21 @@ fn handed_back(log: &Log<'_>) -> Vec<String> {
         };
         let protected = after.members.keys().find(|id| {
             let instance = log.after.instances.get(*id);
-            instance.and_then(|i| i.membership.as_ref()).is_some_and(|m| m.protected)
+            instance
+                .and_then(|i| i.membership.as_ref())
+                .is_some_and(|m| m.protected)
         });
         if let (Some(id), false) = (protected, after.new_instances_protected) {
             breaches.push(format!("2: {id} of {} is still protected", group.group));
         }
-        let gone = [Code::Vanished, Code::DeletedMidRun].map(Some).contains(&group.code);
+        let gone = [Code::Vanished, Code::DeletedMidRun]
+            .map(Some)
+            .contains(&group.code);
         if group.outcome == Outcome::Failed && !gone {
-            breaches.push(format!("2: {} is not handed back: {}", group.group, group.reason));
+            breaches.push(format!(
+                "2: {} is not handed back: {}",
+                group.group, group.reason
+            ));
         }
     }
     breaches

@@ -47,7 +47,12 @@ pub fn scenario_names() -> Vec<String> {
     let mut names: Vec<String> = files
         .map(|f| f.expect("a readable directory").path())
         .filter(|p| p.extension().is_some_and(|e| e == "toml"))
-        .map(|p| p.file_stem().expect("a name").to_string_lossy().into_owned())
+        .map(|p| {
+            p.file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
     names
@@ -162,7 +167,8 @@ impl Scenario {
         in_virtual_time(self.fleet.seed(), async {
             let account = self.fleet.account(1);
             prepare(&account);
-            let (report, progress) = drive(&account, &self.request, self.stop_on.as_deref()).await?;
+            let (report, progress) =
+                drive(&account, &self.request, self.stop_on.as_deref()).await?;
             account.clock().wait(SETTLING).await;
             account.with_world(|_| ()); // brings the world up to now
             Ok(Ran {

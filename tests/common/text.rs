@@ -80,7 +80,10 @@ fn group_entry(group: &GroupReport) -> String {
         &group.capacity_before.map(|c| c.to_string()),
         &group.capacity_after.map(|c| c.to_string()),
     );
-    let _ = writeln!(text, "  image: {images}\n  version: {versions}\n  sizes: {sizes}");
+    let _ = writeln!(
+        text,
+        "  image: {images}\n  version: {versions}\n  sizes: {sizes}"
+    );
     let p = group.patches;
     let _ = writeln!(
         text,
@@ -112,7 +115,11 @@ pub fn call_line(world: &World, call: &CallRecord) -> String {
         "PutParameter" => format!("{} Overwrite={}", text("Name"), text("Overwrite")),
         "DeleteParameter" => text("Name"),
         "SuspendProcesses" | "ResumeProcesses" => {
-            format!("{} {}", text("AutoScalingGroupName"), text("ScalingProcesses"))
+            format!(
+                "{} {}",
+                text("AutoScalingGroupName"),
+                text("ScalingProcesses")
+            )
         }
         "UpdateAutoScalingGroup" => update(world, p),
         "CreateTags" => format!("{} {}", text("ResourceId"), tags(p.get("Tag"))),
@@ -139,13 +146,18 @@ pub fn call_line(world: &World, call: &CallRecord) -> String {
             "{} from {} with {} ({})",
             template(),
             text("SourceVersion"),
-            p.pointer("/LaunchTemplateData/ImageId").map(scalar).unwrap_or_default(),
+            p.pointer("/LaunchTemplateData/ImageId")
+                .map(scalar)
+                .unwrap_or_default(),
             text("VersionDescription")
         ),
         "ModifyLaunchTemplate" => format!(
             "{} default {}",
             template(),
-            p.get("SetDefaultVersion").or(p.get("DefaultVersion")).map(scalar).unwrap_or_default()
+            p.get("SetDefaultVersion")
+                .or(p.get("DefaultVersion"))
+                .map(scalar)
+                .unwrap_or_default()
         ),
         "TerminateInstanceInAutoScalingGroup" => format!(
             "{} decrement={}",
@@ -154,7 +166,11 @@ pub fn call_line(world: &World, call: &CallRecord) -> String {
         ),
         "DeleteLaunchTemplateVersions" => {
             let versions = p.get("LaunchTemplateVersion").or(p.get("Versions"));
-            format!("{}:{}", template(), versions.map(scalar).unwrap_or_default())
+            format!(
+                "{}:{}",
+                template(),
+                versions.map(scalar).unwrap_or_default()
+            )
         }
         "DeregisterImage" => format!(
             "{} with its snapshots={}",
@@ -290,7 +306,11 @@ fn afterwards(world: &World, run: &str) -> String {
     let _ = writeln!(
         text,
         "left over: {}",
-        if left.is_empty() { "nothing".into() } else { left.join(", ") }
+        if left.is_empty() {
+            "nothing".into()
+        } else {
+            left.join(", ")
+        }
     );
     text
 }
@@ -309,7 +329,10 @@ fn group_state(world: &World, group: &Group) -> String {
         LaunchSource::Template(s) => spec(s),
         LaunchSource::Mixed(policy) => {
             let overrides = policy.overrides.iter().filter_map(|o| o.template.as_ref());
-            let all: Vec<String> = std::iter::once(&policy.base).chain(overrides).map(spec).collect();
+            let all: Vec<String> = std::iter::once(&policy.base)
+                .chain(overrides)
+                .map(spec)
+                .collect();
             all.join(" + ")
         }
         LaunchSource::Configuration(c) => format!("launch configuration {}", c.name),
@@ -365,7 +388,10 @@ pub fn leftovers(world: &World, run: &str) -> Vec<String> {
         }
     }
     for snapshot in world.snapshots.values() {
-        let kept = world.images.values().any(|i| i.snapshots.contains(&snapshot.id));
+        let kept = world
+            .images
+            .values()
+            .any(|i| i.snapshots.contains(&snapshot.id));
         if ours(&snapshot.tags) && !kept {
             left.push(format!("snapshot {}", snapshot.id));
         }
@@ -385,7 +411,10 @@ pub fn leftovers(world: &World, run: &str) -> Vec<String> {
 fn is_used(world: &World, template: &str, number: u64) -> bool {
     let means = |spec: &TemplateSpec| {
         spec.id == template
-            && world.templates.get(template).and_then(|t| t.resolve(spec.version.as_deref()))
+            && world
+                .templates
+                .get(template)
+                .and_then(|t| t.resolve(spec.version.as_deref()))
                 == Some(number)
     };
     world.groups.values().any(|group| match &group.launch {

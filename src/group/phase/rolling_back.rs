@@ -216,7 +216,10 @@ fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<String, u64>) -> Result
             cx.job.done_at(&effect).is_some()
         });
         if !shown && !deleted && cx.may_be_unseen(&format!("create-version {template}")) {
-            return Err(cx.wait(5, format!("waiting until our version of {template} is shown")));
+            return Err(cx.wait(
+                5,
+                format!("waiting until our version of {template} is shown"),
+            ));
         }
     }
     for (template, number) in versions {
