@@ -1,6 +1,8 @@
 //! Invariants that take more than one run to see: finished jobs, repeated passes, two drivers, blind reads.
 //! What can be seen on a single run is checked on every scenario (`common/invariants.rs`).
 
+#![allow(clippy::expect_used)] // the helpers of a test
+
 mod common;
 
 use std::collections::BTreeMap;
