@@ -36,6 +36,7 @@ macro_rules! scenarios {
 scenarios! {
     already_current
     canary_never_up
+    changed_while_queued
     ctrl_c
     ctrl_c_at_image
     ctrl_c_at_launch
