@@ -54,6 +54,10 @@ pub(super) fn of_job(job: &Job) -> GroupReport {
 
 /// Why a group that is handed back has other sizes than before.
 fn resized(job: &Job) -> Option<String> {
+    let gone = [Code::Vanished, Code::DeletedMidRun];
+    if job.failure.as_ref().is_some_and(|f| gone.contains(&f.code)) {
+        return None;
+    }
     let after = job
         .capacity_after
         .filter(|after| *after != job.record.capacity)?;
