@@ -32,6 +32,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    access_denied
     already_current
     canary_never_up
     ctrl_c
@@ -70,5 +71,6 @@ scenarios! {
     sizes_changed_mid_run
     sleeping_latest
     suspended_before
+    version_refused
     windows
 }
