@@ -1,5 +1,6 @@
 //! Golden scenarios: small stories as commented fleet files in `tests/scenarios`, with what becomes of
-//! them beside each: the report, the changing calls in order, and the account afterwards.
+//! them beside each: the report, the changing calls in order, and the account afterwards. What must hold
+//! of every run is checked on each of them too.
 //!
 //! After an intended change, `UPDATE_EXPECT=1 cargo test --test scenarios` writes the new outcome; read
 //! the difference before committing it.
@@ -8,11 +9,12 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Scenario, scenario_names, text};
+use common::{Scenario, invariants, scenario_names, text};
 use expect_test::expect_file;
 
 fn check(name: &str) {
     let ran = Scenario::load(name).run();
+    invariants::check(name, &ran);
     expect_file![format!("./scenarios/{name}.expected")].assert_eq(&text::golden(&ran));
 }
 
@@ -36,6 +38,9 @@ scenarios! {
     already_current
     canary_never_up
     ctrl_c
+    ctrl_c_at_image
+    ctrl_c_at_launch
+    ctrl_c_at_version
     default_pin
     deployed_mid_run
     does_not_fit

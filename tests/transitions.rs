@@ -2,6 +2,8 @@
 //! is drawn from it. `UPDATE_EXPECT=1 cargo test --test transitions` rewrites the table;
 //! the diagram's text is printed by the failing test.
 
+#![allow(clippy::expect_used, clippy::unwrap_used)] // helpers of tests
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 

@@ -128,13 +128,13 @@ fn before_phase(cx: &Context<'_>) -> Result<(), Decision> {
     }
     match &cx.seen.group {
         Read::Absent => {
-            return fail(Code::Vanished, "the group does not exist any more".into());
+            return fail(Code::Vanished, Code::Vanished.title().into());
         }
         Read::Present(g) if g.deleting => {
-            return fail(Code::DeletedMidRun, "the group is being deleted".into());
+            return fail(Code::DeletedMidRun, Code::DeletedMidRun.title().into());
         }
         Read::Present(g) if !g.opted_in => {
-            return fail(Code::OptedOut, "the group's opt-in tag is gone".into());
+            return fail(Code::OptedOut, Code::OptedOut.title().into());
         }
         Read::Present(_) | Read::Failed(_) | Read::Unread => {}
     }
@@ -268,16 +268,44 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
         Some(_) => job.recorded = false,
         None => {}
     }
-    // A call was refused because the group is gone: that is the better reason.
-    if let (Read::Absent, Some(failure)) = (&seen.group, &mut job.failure)
-        && failure.code == Code::AwsError
-    {
-        *failure = Failure::new(Code::Vanished, "the group does not exist any more");
-    }
-    if let Some(group) = seen.group.present() {
-        job.capacity_after = Some(group.capacity);
-    }
+    learn_group(job, seen);
     phase::learn(job, seen);
+}
+
+/// A failure that the end of the group explains has that as its better reason.
+fn learn_group(job: &mut Job, seen: &Seen) {
+    let end = match &seen.group {
+        Read::Absent => {
+            job.capacity_after = None;
+            Code::Vanished
+        }
+        Read::Present(group) => {
+            job.capacity_after = (!group.deleting).then_some(group.capacity);
+            if !group.deleting {
+                return;
+            }
+            Code::DeletedMidRun
+        }
+        Read::Failed(_) | Read::Unread => return,
+    };
+    let follows_from_it = |code| {
+        matches!(
+            code,
+            Code::AwsError
+                | Code::LaunchFailed
+                | Code::WakeTimeout
+                | Code::NeverOnline
+                | Code::InstanceLost
+                | Code::PatchFailed
+                | Code::PatchUndelivered
+                | Code::ImageFailed
+                | Code::CanaryNotUp
+                | Code::DeletedMidRun
+        )
+    };
+    if let Some(failure) = job.failure.as_mut().filter(|f| follows_from_it(f.code)) {
+        *failure = Failure::plain(end);
+    }
 }
 
 fn learn_instances(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
@@ -417,6 +445,18 @@ impl<'a> Context<'a> {
     /// Seconds since the phase was entered.
     pub(super) fn in_phase_seconds(&self) -> i64 {
         (self.now - self.job.entered_at()).num_seconds()
+    }
+
+    /// Whether something that was to be created may be there without being shown by reads yet.
+    pub(super) fn may_be_unseen(&self, effect_key: &str) -> bool {
+        self.job.tries.get(effect_key).is_some_and(|t| {
+            let took_effect = match &t.fault {
+                None => true,
+                Some(fault) => fault.class == FaultClass::Unreachable,
+            };
+            let age = self.now - t.done_at.unwrap_or(t.last_at);
+            took_effect && age.num_seconds() < limits::VISIBILITY_LIMIT_SECONDS
+        })
     }
 
     /// Whether an effect was done so short a time ago that reads may not show it yet.

@@ -5,6 +5,8 @@
 
 /// First look at a launch: pending to InService takes 0.5 to 2 min (aws: 5-18 s to running).
 pub const LAUNCH_FIRST_LOOK_SECONDS: i64 = 40;
+/// A launch that was asked for is seen in the group within seconds; a minute is ample.
+pub const LAUNCH_SHOWS_SECONDS: i64 = 60;
 /// A launch until InService and SSM Online: 15 min, Windows and slow boots included. Launch hooks'
 /// timeouts come on top.
 pub const WAKE_LIMIT_SECONDS: i64 = 15 * 60;

@@ -145,6 +145,8 @@ codes! {
         "nothing to do: the next run patches the new version";
     VersionRefused = "AP-0352", "the new launch template version was refused",
         "see the warning or error: the template carries something that AWS no longer takes";
+    ScaledIn = "AP-0353", "somebody scaled the group in during the run; theirs stands",
+        "nothing to do: the next run patches the group";
     CanaryNotUp = "AP-0361", "no healthy instance came up from the new version",
         "start an instance from the image by hand and look at its console output";
     CanaryNotClean = "AP-0362", "the instance from the new image is not fully patched",

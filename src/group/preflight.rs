@@ -24,6 +24,11 @@ pub struct Checked {
     pub plan: Result<(Record, Forward), Failure>,
 }
 
+/// A template's name, which people know it by; its id where that is all there is.
+fn name<'a>(id: &'a str, account: &'a AccountFacts) -> &'a str {
+    account.templates.get(id).map_or(id, |t| t.name.as_str())
+}
+
 /// Checks one opted-in group by itself. Whether its bake agrees with others is for [`check_sharing`].
 pub fn check(group: &GroupFacts, account: &AccountFacts, request: &RunRequest) -> Checked {
     let reading = options::read(&group.tags, &request.selection.tag_key);
@@ -72,8 +77,7 @@ fn ready(
     let label = group
         .pins
         .first()
-        .and_then(|p| account.templates.get(&p.template))
-        .map_or(group.name.as_str(), |t| t.name.as_str());
+        .map_or(group.name.as_str(), |p| name(&p.template, account));
     let record = Record {
         schema: SCHEMA,
         group: group.name.clone(),
@@ -199,7 +203,7 @@ fn templates(group: &GroupFacts, account: &AccountFacts) -> Result<Templates, Fa
                 Code::ImagesDiffer,
                 format!(
                     "the group names {} at versions {first} and {number}",
-                    pin.template
+                    name(&pin.template, account)
                 ),
             ));
         }
@@ -212,6 +216,7 @@ fn image(group: &GroupFacts, account: &AccountFacts, marks: &Templates) -> Resul
     let mut images: BTreeMap<String, String> = BTreeMap::new();
     for pin in &group.pins {
         let number = resolve(pin, marks).unwrap_or_default();
+        let template = name(&pin.template, account);
         let version: &VersionFacts = account
             .templates
             .get(&pin.template)
@@ -219,30 +224,30 @@ fn image(group: &GroupFacts, account: &AccountFacts, marks: &Templates) -> Resul
             .ok_or_else(|| {
                 Failure::new(
                     Code::ImageUnusable,
-                    format!("{} has no version {number}", pin.template),
+                    format!("{template} has no version {number}"),
                 )
             })?;
         if let Some(snapshot) = &version.snapshot {
             return Err(Failure::new(
                 Code::SnapshotPinned,
-                format!("{}:{number} pins {snapshot}", pin.template),
+                format!("{template}:{number} pins {snapshot}"),
             ));
         }
         match version.image.as_deref() {
             None => {
                 return Err(Failure::new(
                     Code::ImageUnusable,
-                    format!("{}:{number} names no image", pin.template),
+                    format!("{template}:{number} names no image"),
                 ));
             }
             Some(image) if image.starts_with("resolve:ssm:") => {
                 return Err(Failure::new(
                     Code::ResolvedImage,
-                    format!("{}:{number} takes its image from {image}", pin.template),
+                    format!("{template}:{number} takes its image from {image}"),
                 ));
             }
             Some(image) => {
-                images.insert(image.to_owned(), format!("{}:{number}", pin.template));
+                images.insert(image.to_owned(), format!("{template}:{number}"));
             }
         }
     }
@@ -310,7 +315,12 @@ fn reaches_outsider(
         let pin = other.pins.iter().find(|p| reached(p))?;
         Some(Failure::new(
             Code::TemplateShared,
-            format!("{} follows the same template by {pin}", other.name),
+            format!(
+                "{} follows template {} by {}: a new version would reach it",
+                other.name,
+                name(&pin.template, account),
+                pin.version
+            ),
         ))
     })
 }

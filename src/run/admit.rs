@@ -106,7 +106,7 @@ fn decide(
         return refuse(
             Code::FailureBudget,
             format!(
-                "{failures} groups had failed, {} are allowed",
+                "expected at most {} failed groups in the run, found {failures}",
                 bounds.allowed_failures
             ),
         );

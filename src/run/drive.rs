@@ -71,7 +71,7 @@ pub async fn run(
         give_up_at: request.window.deadline + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
     };
     Box::pin(driver.drive(&mut jobs, stop, progress)).await?;
-    let mut groups: Vec<_> = jobs.iter().map(summary::of_job).collect();
+    let mut groups = summary::of_jobs(&jobs);
     groups.extend(plan.report.groups.iter().filter_map(summary::of_refusal));
     groups.sort_by(|a, b| a.group.cmp(&b.group));
     let mut report = RunReport {

@@ -79,7 +79,7 @@ pub(super) async fn hand_back(
         give_up_at: request.give_up_at,
     };
     Box::pin(driver.drive(&mut jobs, stop, progress)).await?;
-    groups.extend(jobs.iter().map(summary::of_job));
+    groups.extend(summary::of_jobs(&jobs));
     groups.sort_by(|a, b| a.group.cmp(&b.group));
     Ok(groups)
 }

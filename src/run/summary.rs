@@ -1,14 +1,37 @@
 //! Jobs to report entries. Pure.
 
+use std::collections::BTreeMap;
+
 use super::PlannedGroup;
-use crate::group::job::Job;
+use crate::group::job::{Evidence, Job};
 use crate::group::phase::Phase;
 use crate::group::pin::{Style, resolve};
 use crate::group::{Code, Failure, Outcome};
 use crate::report::{GroupReport, PatchCounts, PhaseReport};
+use crate::schedule::missed;
 
-/// What happened to a job's group.
-pub(super) fn of_job(job: &Job) -> GroupReport {
+/// What happened to the jobs' groups. A group whose image was made on another's instance has that one's
+/// patches.
+pub(super) fn of_jobs(jobs: &[Job]) -> Vec<GroupReport> {
+    let makers: BTreeMap<&str, &Job> = jobs
+        .iter()
+        .filter(|j| j.evidence.scanned && j.made.image.is_some())
+        .map(|j| (j.record.bake_key.as_str(), j))
+        .collect();
+    let report = |job: &Job| {
+        let maker = makers.get(job.record.bake_key.as_str());
+        let maker = maker.filter(|_| job.promoted && !job.evidence.scanned);
+        let mut report = of_job(job, maker.map_or(&job.evidence, |m| &m.evidence));
+        if let Some(maker) = maker {
+            let note = format!("its image was made with {}", maker.group());
+            report.notes.push(note);
+        }
+        report
+    };
+    jobs.iter().map(report).collect()
+}
+
+fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
     let record = &job.record;
     let outcome = job.outcome.unwrap_or(Outcome::Failed);
     let untouched = outcome == Outcome::Skipped || job.history.len() <= 2;
@@ -25,8 +48,6 @@ pub(super) fn of_job(job: &Job) -> GroupReport {
         None if job.forward.is_none() => Some(Code::Restored),
         None => None,
     };
-    let mut notes = job.notes.clone();
-    notes.extend(resized(job));
     GroupReport {
         group: record.group.clone(),
         outcome,
@@ -40,29 +61,35 @@ pub(super) fn of_job(job: &Job) -> GroupReport {
         capacity_before: Some(record.capacity),
         capacity_after: job.capacity_after.or(untouched.then_some(record.capacity)),
         patches: PatchCounts {
-            installed: job.evidence.installed.len() as u32,
-            missing: job.evidence.missing,
-            failed: job.evidence.failed,
-            pending_reboot: job.evidence.pending_reboot,
+            installed: evidence.installed.len() as u32,
+            missing: evidence.missing,
+            failed: evidence.failed,
+            pending_reboot: evidence.pending_reboot,
         },
-        installed: job.evidence.installed.clone(),
+        installed: evidence.installed.clone(),
         phases: phases(job),
         instance_seconds: instance_seconds(job),
-        notes,
+        notes: job.notes.iter().cloned().chain(sizes_note(job)).collect(),
     }
 }
 
-/// Why a group that is handed back has other sizes than before.
-fn resized(job: &Job) -> Option<String> {
-    let gone = [Code::Vanished, Code::DeletedMidRun];
-    if job.failure.as_ref().is_some_and(|f| gone.contains(&f.code)) {
+/// Why a group that was handed back has other sizes than before.
+fn sizes_note(job: &Job) -> Option<String> {
+    let (before, after) = (job.record.capacity, job.capacity_after?);
+    if after == before || !is_closed(job) {
         return None;
     }
-    let after = job
-        .capacity_after
-        .filter(|after| *after != job.record.capacity)?;
-    is_closed(job)
-        .then(|| format!("sizes {after} are what its schedule, or somebody else, wants now"))
+    let due = missed::overlay(
+        before,
+        &job.record.actions,
+        job.record.written_at,
+        job.entered_at(),
+    );
+    Some(if due == Ok(after) {
+        format!("its scheduled actions fell due during the run: {after} now, {before} before")
+    } else {
+        format!("somebody changed its sizes during the run: {after} stands, {before} before")
+    })
 }
 
 /// Whether the record is gone again.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::group::effect::Effect;
 use crate::group::job::Job;
 use crate::group::pin::Style;
 use crate::group::unit::{SharedImage, Unit};
@@ -37,7 +38,9 @@ pub(super) fn view(jobs: &[Job], members: &Members, index: usize) -> Unit {
     let all = || of(members, own).iter().filter_map(|i| jobs.get(*i));
     let others = || all().filter(|j| j.group() != own.group());
     let name = |j: &Job| j.group().to_owned();
-    let image = all().find_map(|j| j.made.image.clone());
+    let image = all()
+        .find_map(|j| j.made.image.clone())
+        .filter(|image| !all().any(|j| has_removed(j, image)));
     Unit {
         image: image.map_or(SharedImage::NotYet, SharedImage::Ready),
         versions: all().flat_map(|j| j.made.versions.clone()).collect(),
@@ -57,6 +60,11 @@ pub(super) fn view(jobs: &[Job], members: &Members, index: usize) -> Unit {
             .find(|j| j.phase == Phase::Versioning && j.failure.is_none())
             .is_none_or(|first| first.group() == own.group()),
     }
+}
+
+fn has_removed(job: &Job, image: &str) -> bool {
+    let removal = Effect::DeregisterImage(image.to_owned());
+    job.done_at(&removal).is_some()
 }
 
 /// A unit is bound if it has more than one member and one follows a template: the version then reaches

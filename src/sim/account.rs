@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::calls::Calls;
@@ -24,7 +25,7 @@ pub struct Account {
     silenced: Arc<tokio::sync::Notify>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     world: World,
     /// The world before the last change, kept only while a fault rule may ask for it.
@@ -35,6 +36,25 @@ struct Inner {
     /// Requests so far. Their ids come from this and not from the world, so that looking at the world
     /// more often does not change what happens in it.
     requests: u64,
+}
+
+/// A simulated account at one moment, to go on from more than once.
+#[derive(Clone, Debug)]
+pub struct Frozen {
+    at: DateTime<Utc>,
+    inner: Inner,
+}
+
+impl Frozen {
+    /// An account that goes on from that moment, apart from all others.
+    /// Must be called within a tokio runtime.
+    pub fn thaw(&self) -> Account {
+        Account {
+            clock: Clock::simulated(self.at, 1),
+            inner: Arc::new(Mutex::new(self.inner.clone())),
+            silenced: Arc::default(),
+        }
+    }
 }
 
 /// What a caller on the wire sees.
@@ -78,6 +98,15 @@ impl Account {
         let now = self.clock.now();
         inner.world.advance_to(now);
         f(&mut inner.world)
+    }
+
+    /// The account as it is now.
+    pub fn freeze(&self) -> Frozen {
+        self.with_world(|_| ());
+        Frozen {
+            at: self.clock.now(),
+            inner: self.lock().clone(),
+        }
     }
 
     /// A copy of the call log and counts.

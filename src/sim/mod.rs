@@ -15,4 +15,4 @@ mod throttle;
 pub mod wire;
 pub mod world;
 
-pub use account::Account;
+pub use account::{Account, Frozen};

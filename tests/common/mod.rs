@@ -6,6 +6,8 @@
 #![allow(dead_code)] // each suite uses its part of it
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // the helpers of tests
 
+pub mod end;
+pub mod invariants;
 pub mod text;
 
 use std::path::PathBuf;
@@ -17,6 +19,7 @@ use asg_patch::run::{Env, Progress, RunError, Stop};
 use asg_patch::schedule::Window;
 use asg_patch::sim::calls::CallRecord;
 use asg_patch::sim::fleet::Fleet;
+use asg_patch::sim::world::World;
 use asg_patch::sim::{Account, fleet, sdk};
 use asg_patch::trigger::{FailureLimit, RunRequest, Selection};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -61,13 +64,15 @@ pub fn scenario_names() -> Vec<String> {
 pub struct Scenario {
     pub fleet: Fleet,
     pub request: RunRequest,
-    /// When the operator presses Ctrl-C, after the start.
-    pub stop_after: Option<Duration>,
+    /// The operator presses Ctrl-C right after the first call of this operation.
+    pub stop_on: Option<String>,
 }
 
 /// A run and what it left behind.
 pub struct Ran {
     pub start: DateTime<Utc>,
+    /// The world as it was then.
+    pub before: World,
     pub report: RunReport,
     pub account: Account,
     pub progress: Vec<Progress>,
@@ -110,10 +115,7 @@ impl Scenario {
                 "--topic-arn" => request.topic_arn = Some((*value).to_owned()),
                 "--duration" => duration = minutes().map_err(|e| wrong(&e))?,
                 "--cutoff" => cutoff = minutes().map_err(|e| wrong(&e))?,
-                "ctrl-c-after" => {
-                    let after = minutes().map_err(|e| wrong(&e))?;
-                    scenario.stop_after = after.to_std().ok();
-                }
+                "ctrl-c-on" => scenario.stop_on = Some((*value).to_owned()),
                 other => return Err(format!("#!: no flag {other} is known here")),
             }
         }
@@ -140,7 +142,7 @@ impl Scenario {
         Self {
             fleet,
             request,
-            stop_after: None,
+            stop_on: None,
         }
     }
 
@@ -154,10 +156,13 @@ impl Scenario {
     pub fn try_run(&self) -> Result<Ran, RunError> {
         in_virtual_time(self.fleet.seed(), async {
             let account = self.fleet.account(1);
-            let (report, progress) = drive(&account, &self.request, self.stop_after).await?;
+            let (report, progress) =
+                drive(&account, &self.request, self.stop_on.as_deref()).await?;
             account.clock().wait(SETTLING).await;
+            account.with_world(|_| ()); // brings the world up to now
             Ok(Ran {
                 start: self.fleet.start(),
+                before: self.fleet.build(),
                 report,
                 account,
                 progress,
@@ -189,7 +194,7 @@ pub fn env(account: &Account, run_id: &str) -> Env {
 pub async fn drive(
     account: &Account,
     request: &RunRequest,
-    stop_after: Option<Duration>,
+    stop_on: Option<&str>,
 ) -> Result<(RunReport, Vec<Progress>), RunError> {
     let (tell, stop) = tokio::sync::watch::channel(Stop::GoOn);
     let tell = Arc::new(tell);
@@ -199,8 +204,10 @@ pub async fn drive(
     let clock = account.clock().clone();
     let run = asg_patch::run::run(&env, request, stop, &mut listen);
     let press = async {
-        if let Some(after) = stop_after {
-            clock.wait(after).await;
+        if let Some(operation) = stop_on {
+            while !account.calls().counts.contains_key(operation) {
+                clock.wait(Duration::from_millis(50)).await;
+            }
             tell.send_replace(Stop::HandBack);
         }
         std::future::pending::<()>().await;

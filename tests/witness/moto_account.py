@@ -1,6 +1,5 @@
-"""Sets up an account in moto, or reads what its queue got: `moto_account.py ENDPOINT seed|messages`.
-
-Prints one JSON document.
+"""Sets up an account in moto, and does in it what our adapter cannot:
+`moto_account.py ENDPOINT seed COUNT | messages | image INSTANCE NAME`. Prints one JSON document.
 """
 
 import json
@@ -8,21 +7,17 @@ import sys
 
 import boto3
 
-TAGGED = 120
-"""More groups than fit on one page of a hundred."""
-
-
 def client(service):
     return boto3.client(service, endpoint_url=sys.argv[1])
 
 
-def seed():
+def seed(count):
     ec2, autoscaling = client("ec2"), client("autoscaling")
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     template = ec2.create_launch_template(
         LaunchTemplateName="web", LaunchTemplateData={"ImageId": image, "InstanceType": "t3.micro"}
     )["LaunchTemplate"]["LaunchTemplateId"]
-    for index in range(TAGGED):
+    for index in range(int(count)):
         group(autoscaling, f"group-{index:03}", template, "$Default", 0, {"ep:asg:patch": "true"})
     group(autoscaling, "running", template, "1", 1, {"ep:asg:patch": "true", "ep:asg:patch:wave": "2"})
     group(autoscaling, "refused", template, "1", 0, {"ep:asg:patch": "false"})
@@ -34,7 +29,7 @@ def seed():
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     running = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["running"])
     instance = running["AutoScalingGroups"][0]["Instances"][0]["InstanceId"]
-    return {"image": image, "template": template, "topic": topic, "instance": instance, "tagged": TAGGED + 1}
+    return {"image": image, "template": template, "topic": topic, "instance": instance, "tagged": int(count) + 1}
 
 
 def group(autoscaling, name, template, version, size, tags):
@@ -56,4 +51,13 @@ def messages():
     return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
 
-print(json.dumps({"seed": seed, "messages": messages}[sys.argv[2]]()))
+def image(instance, name):
+    tags = [{"Key": "asg-patch:run", "Value": "run-1"}]
+    made = client("ec2").create_image(
+        InstanceId=instance, Name=name, TagSpecifications=[{"ResourceType": "image", "Tags": tags}]
+    )
+    return made["ImageId"]
+
+
+COMMANDS = {"seed": seed, "messages": messages, "image": image}
+print(json.dumps(COMMANDS[sys.argv[2]](*sys.argv[3:])))

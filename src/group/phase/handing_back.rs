@@ -19,10 +19,14 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let group = match &cx.seen.group {
         // Nothing is left to hand back.
         Read::Absent => return Ok(close(cx)),
+        Read::Present(group) if group.deleting => return Ok(close(cx)),
         read => cx.read(read, "the group")?,
     };
     let instances = cx.instances()?;
     let ours = ours(cx, group, instances);
+    if ours.is_empty() {
+        unseen(cx, group, instances)?;
+    }
     terminate(cx, group, &ours)?;
     let target = target(cx, group)?;
     resize(cx, group, target)?;
@@ -58,6 +62,40 @@ fn ours<'a>(
     ours
 }
 
+/// While the desired capacity counts an instance of ours that cannot be told yet, lowering it would let
+/// AWS choose among the group's own.
+fn unseen(
+    cx: &Context<'_>,
+    group: &GroupSeen,
+    instances: &BTreeMap<String, InstanceSeen>,
+) -> Result<(), Decision> {
+    let recorded = cx.record().capacity.desired;
+    if recorded == 0 || group.capacity.desired != cx.record().wake_capacity().desired {
+        return Ok(());
+    }
+    let asked = cx
+        .job
+        .tries
+        .iter()
+        .filter(|(key, _)| key.starts_with("resize ") || key.starts_with("terminate "))
+        .filter_map(|(_, t)| t.done_at)
+        .max();
+    let asked_lately = |limit| asked.is_some_and(|at| (cx.now - at).num_seconds() < limit);
+    let unknown = group
+        .members
+        .iter()
+        .find(|(id, m)| !m.leaving() && !instances.contains_key(*id));
+    match unknown {
+        Some((id, _)) if asked_lately(limits::VISIBILITY_LIMIT_SECONDS) => {
+            Err(cx.wait(5, format!("waiting until EC2 shows {id}")))
+        }
+        None if asked_lately(limits::LAUNCH_SHOWS_SECONDS) => {
+            Err(cx.wait(5, "waiting until the instance that was asked for shows"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// By id: the group's own instances are not for AWS to choose from.
 fn terminate(cx: &Context<'_>, group: &GroupSeen, ours: &[String]) -> Result<(), Decision> {
     let wake = cx.record().wake_capacity();
@@ -90,8 +128,13 @@ fn terminate(cx: &Context<'_>, group: &GroupSeen, ours: &[String]) -> Result<(),
 fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
     let record = cx.record();
     let actions = actions(cx)?;
-    let target = missed::overlay(record.capacity, &actions, record.written_at, cx.now)
-        .unwrap_or(record.capacity);
+    // What the owner had suspended would not have run without us either.
+    let by_schedule = if record.suspended.contains("ScheduledActions") {
+        Ok(record.capacity)
+    } else {
+        missed::overlay(record.capacity, &actions, record.written_at, cx.now)
+    };
+    let target = by_schedule.unwrap_or(record.capacity);
     let wake = record.wake_capacity();
     let found = group.capacity;
     let keep = |found: i32, recorded: i32, woken: i32, target: i32| {
@@ -226,6 +269,13 @@ pub(in super::super) fn ending(job: &Job) -> (Outcome, String) {
             };
             (Outcome::Patched, reason(text))
         }
+        None if job.evidence.missing > 0 => (
+            Outcome::AlreadyCurrent,
+            format!(
+                "nothing was installed; {} missing patches are tolerated by tag",
+                job.evidence.missing
+            ),
+        ),
         None => (
             Outcome::AlreadyCurrent,
             reason("nothing was missing: the image is current"),

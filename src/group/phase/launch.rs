@@ -8,6 +8,7 @@ use super::super::decide::{Context, Decision, failed};
 use super::super::effect::{Effect, Role};
 use super::super::seen::{Ec2State, GroupSeen, InstanceSeen, Member};
 use super::super::{Code, limits};
+use crate::schedule::Capacity;
 
 /// An instance in the group that may be ours.
 #[derive(Clone, Copy)]
@@ -15,6 +16,43 @@ pub(super) struct Candidate<'a> {
     pub id: &'a str,
     pub member: &'a Member,
     pub instance: &'a InstanceSeen,
+}
+
+/// The sizes that let one instance more in than recorded: bounds that somebody changed meanwhile are
+/// kept as far as they let it in.
+pub(super) fn more(cx: &Context<'_>, group: &GroupSeen) -> Effect {
+    let desired = cx.record().wake_capacity().desired;
+    Effect::Resize(Capacity {
+        min: group.capacity.min,
+        max: group.capacity.max.max(desired),
+        desired,
+    })
+}
+
+/// Asks for one instance more than recorded; `None` where that was asked for.
+pub(super) fn wake(cx: &Context<'_>, group: &GroupSeen, reason: &str) -> Option<Decision> {
+    let recorded = cx.record().capacity;
+    let resize = more(cx, group);
+    let Effect::Resize(sizes) = resize else {
+        return None;
+    };
+    if group.capacity.desired >= sizes.desired || cx.is_fresh(&resize) {
+        return None;
+    }
+    if group.capacity.desired != recorded.desired {
+        return Some(failed(
+            Code::ScaledIn,
+            format!(
+                "somebody set the sizes to {} during the run (they were {recorded}); theirs stand",
+                group.capacity
+            ),
+        ));
+    }
+    Some(cx.act(
+        resize,
+        limits::LAUNCH_FIRST_LOOK_SECONDS,
+        format!("{reason}: sizes {sizes}"),
+    ))
 }
 
 /// Instances of the group that were launched after the record was written, oldest first; those on

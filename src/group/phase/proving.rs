@@ -52,10 +52,10 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         + cx.forward()?.hook_seconds
         + i64::from(cx.forward()?.windows) * limits::WINDOWS_EXTRA_SECONDS;
     let Some(canary) = canary else {
-        if cx.job.instance(Role::Canary).is_some() {
+        if let Some(id) = cx.job.instance(Role::Canary) {
             return Ok(failed(
                 Code::CanaryNotUp,
-                "the instance from the new version was terminated again",
+                format!("{id} from the new version was terminated while it was being proved"),
             ));
         }
         return Ok(replace_build(cx, group, limit));
@@ -63,7 +63,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let late = cx.in_phase_seconds() > limit;
     if let Some(decision) = launch::settle(cx, canary, Role::Canary) {
         return Ok(if late {
-            not_up(cx, canary, "did not come into service")
+            not_up(cx, canary, "is not in service")
         } else {
             decision
         });
@@ -122,14 +122,8 @@ fn replace_build(cx: &Context<'_>, group: &GroupSeen, limit: i64) -> Decision {
             );
         }
     }
-    let wake = cx.record().wake_capacity();
-    let resize = Effect::Resize(wake);
-    if group.capacity.desired < wake.desired {
-        return cx.act(
-            resize,
-            limits::LAUNCH_FIRST_LOOK_SECONDS,
-            format!("waking the group for its canary: sizes {wake}"),
-        );
+    if let Some(decision) = launch::wake(cx, group, "waking the group for its canary") {
+        return decision;
     }
     launch::awaited(
         cx,
@@ -144,7 +138,7 @@ fn replace_build(cx: &Context<'_>, group: &GroupSeen, limit: i64) -> Decision {
 fn healthy(cx: &Context<'_>, canary: Candidate<'_>, late: bool) -> Result<(), Decision> {
     let id = canary.id;
     if !canary.member.healthy {
-        return Err(not_up(cx, canary, "was marked unhealthy by its group"));
+        return Err(not_up(cx, canary, "is marked unhealthy by its group"));
     }
     let checks = cx.read(&cx.seen.checks, "status checks")?.get(id).copied();
     let online = launch::online_since_launch(cx, id, canary.instance.launched_at);
@@ -168,7 +162,7 @@ fn not_up(cx: &Context<'_>, canary: Candidate<'_>, what: &str) -> Decision {
     failed(
         Code::CanaryNotUp,
         format!(
-            "{} from the new version {what} within {} min",
+            "{} from the new version {what} {} min after its launch",
             canary.id,
             (cx.now - canary.instance.launched_at).num_minutes()
         ),

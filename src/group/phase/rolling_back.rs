@@ -35,6 +35,8 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let mut in_use = cx.unit.others_at_work || cx.unit.others_patched;
     let group = match &cx.seen.group {
         Read::Absent => None,
+        // AWS takes no change of it any more.
+        Read::Present(group) if group.deleting => None,
         read => Some(cx.read(read, "the group")?),
     };
     if needs(cx.job).contains(&Need::Templates) {
@@ -203,6 +205,23 @@ fn point(
 
 fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<String, u64>) -> Result<(), Decision> {
     let listed = cx.seen.versions.present();
+    for template in cx.record().templates.keys() {
+        let number = versions.get(template).copied();
+        let shown = listed
+            .and_then(|l| l.get(template))
+            .is_some_and(|vs| vs.iter().any(|v| Some(v.number) == number));
+        let deleted = number.is_some_and(|version| {
+            let template = template.clone();
+            let effect = Effect::DeleteVersion { template, version };
+            cx.job.done_at(&effect).is_some()
+        });
+        if !shown && !deleted && cx.may_be_unseen(&format!("create-version {template}")) {
+            return Err(cx.wait(
+                5,
+                format!("waiting until our version of {template} is shown"),
+            ));
+        }
+    }
     for (template, number) in versions {
         let effect = Effect::DeleteVersion {
             template: template.clone(),
@@ -227,6 +246,13 @@ fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<String, u64>) -> Result
     Ok(())
 }
 
+/// Whether our image may be there without being shown yet.
+fn is_unseen(cx: &Context<'_>) -> bool {
+    let mut keys = cx.job.tries.keys();
+    let removed = keys.any(|k| k.starts_with("deregister "));
+    !removed && cx.may_be_unseen(&format!("create-image {}", cx.record().image_name))
+}
+
 fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
     let ours = cx.record().run_id.as_str();
     let listed = match &cx.seen.image {
@@ -234,6 +260,7 @@ fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
         Read::Failed(fault) => {
             return Err(cx.wait(30, format!("{} failed, asking again", fault.operation)));
         }
+        Read::Absent if is_unseen(cx) => return Err(cx.wait(5, "waiting until our image is shown")),
         Read::Present(_) | Read::Absent | Read::Unread => None,
     };
     let shared = match &cx.unit.image {

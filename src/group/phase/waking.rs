@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::super::decide::{Context, Decided, go};
-use super::super::effect::{Effect, Role};
+use super::super::effect::Role;
 use super::super::job::Job;
 use super::super::seen::Need;
 use super::super::{Code, Phase, limits};
@@ -29,18 +29,15 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let limit = limits::WAKE_LIMIT_SECONDS
         + forward.hook_seconds
         + i64::from(forward.windows) * limits::WINDOWS_EXTRA_SECONDS;
-    let wake = cx.record().wake_capacity();
     let candidates = launch::candidates(cx, group, instances);
     let Some(build) = launch::of_role(cx, &candidates, Role::Build, |_| true) else {
-        let resize = Effect::Resize(wake);
-        if group.capacity.desired < wake.desired && !cx.is_fresh(&resize) {
-            return Ok(cx.act(
-                resize,
-                limits::LAUNCH_FIRST_LOOK_SECONDS,
-                format!("waking the group: sizes {wake}"),
-            ));
+        if let Some(decision) = launch::wake(cx, group, "waking the group") {
+            return Ok(decision);
         }
-        let since = cx.job.done_at(&resize).unwrap_or(cx.job.entered_at());
+        let since = cx
+            .job
+            .done_at(&launch::more(cx, group))
+            .unwrap_or(cx.job.entered_at());
         return Ok(launch::awaited(
             cx,
             since,

@@ -77,6 +77,25 @@ pub enum Action {
     DeleteParameters(String),
 }
 
+impl Action {
+    /// The group that it is done to.
+    pub fn group(&self) -> Option<&str> {
+        match self {
+            Self::DeleteGroup(group)
+            | Self::PutTag(group, ..)
+            | Self::RemoveTag(group, _)
+            | Self::SetCapacity(group, ..)
+            | Self::NewTemplateVersion(group, _)
+            | Self::PointAtVersion(group, _)
+            | Self::SetDefaultVersion(group, _)
+            | Self::TerminateInstances(group)
+            | Self::SuspendProcess(group, _)
+            | Self::ResumeProcess(group, _) => Some(group),
+            Self::DeleteParameters(_) => None,
+        }
+    }
+}
+
 /// Adds something that a rival will do.
 pub fn plan(world: &mut World, trigger: Trigger, action: Action) {
     let number = world.rivals.plans.len();

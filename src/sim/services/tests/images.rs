@@ -233,7 +233,7 @@ async fn pages_filters_and_dry_runs() {
     let missing = sim
         .ec2
         .describe_images()
-        .image_ids("ami-9")
+        .image_ids("ami-0123456789abcdef0")
         .send()
         .await
         .unwrap_err();

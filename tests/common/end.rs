@@ -1,0 +1,165 @@
+//! What must hold at the end of every story, however it went: every group as its owner and its own
+//! schedule want it, and nothing of ours left behind. Checked against an independent reading: the same
+//! world with no run in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use asg_patch::sim::world::World;
+use asg_patch::sim::world::groups::{Group, LaunchSource, TemplateSpec};
+use asg_patch::sim::{Account, Frozen};
+
+use super::scenario_text;
+use crate::common::text;
+
+/// Instances end and scheduled actions fire within this time.
+const SETTLING: Duration = Duration::from_secs(15 * 60);
+
+/// Groups that have a record.
+pub fn open_groups(account: &Account) -> Vec<String> {
+    account.with_world(|w| {
+        let names = w.ssm.parameters.by_name.keys();
+        names
+            .filter_map(|n| asg_patch::group::names::group_of_parameter(n))
+            .collect()
+    })
+}
+
+/// Whether nobody but us changes anything in a scenario, so that the world without us is the measure.
+pub fn is_closed_world(scenario: &str) -> bool {
+    let text = scenario_text(scenario);
+    !text.contains("[[events]]") && !text.contains("[[parameters]]") && !text.contains("#! ctrl-c")
+}
+
+/// What is not as it must be. Lets everything come to rest first.
+pub async fn problems(account: &Account, untouched: &Frozen) -> Vec<String> {
+    account.clock().wait(SETTLING).await;
+    let now = account.clock().now();
+    let control = untouched.thaw();
+    control.with_world(|w| w.advance_to(now));
+    let control = control.with_world(|w| w.clone());
+    account.with_world(|world| {
+        let mut problems = Vec::new();
+        for (name, wanted) in &control.groups {
+            match world.groups.get(name) {
+                Some(found) => compare(world, found, &control, wanted, &mut problems),
+                None => problems.push(format!("group {name} is gone")),
+            }
+        }
+        let runs: BTreeSet<String> = runs(world);
+        for run in &runs {
+            let left = text::leftovers(world, run);
+            let superseded = |l: &String| runs.len() > 1 && l.starts_with("version ");
+            problems.extend(
+                left.into_iter()
+                    .filter(|l| !superseded(l))
+                    .map(|l| format!("left over: {l}")),
+            );
+        }
+        problems
+    })
+}
+
+/// All runs that left a trace; one name at least, so that records are looked for.
+fn runs(world: &World) -> BTreeSet<String> {
+    let tag = |tags: &BTreeMap<String, String>| tags.get("asg-patch:run").cloned();
+    let images = world.images.values().filter_map(|i| tag(&i.tags));
+    let instances = world.instances.values().filter_map(|i| tag(&i.tags));
+    let snapshots = world.snapshots.values().filter_map(|s| tag(&s.tags));
+    let named = [super::RUN_ID.to_owned()].into_iter();
+    named
+        .chain(images)
+        .chain(instances)
+        .chain(snapshots)
+        .collect()
+}
+
+fn compare(
+    world: &World,
+    found: &Group,
+    control: &World,
+    wanted: &Group,
+    problems: &mut Vec<String>,
+) {
+    let name = &found.name;
+    let mut expect = |what: &str, wanted: String, found: String| {
+        if wanted != found {
+            problems.push(format!("{name}: {what}: expected {wanted}, found {found}"));
+        }
+    };
+    let sizes = |g: &Group| format!("{}-{}-{}", g.min, g.max, g.desired);
+    expect("sizes", sizes(wanted), sizes(found));
+    let suspended = |g: &Group| format!("{:?}", g.suspended.keys().collect::<Vec<_>>());
+    expect("suspended", suspended(wanted), suspended(found));
+    let living = |w: &World, g: &Group| {
+        let members = g.members.keys().filter_map(|id| w.instances.get(id));
+        members.filter(|i| !i.state.is_ending()).count().to_string()
+    };
+    expect("instances", living(control, wanted), living(world, found));
+    let protected = |w: &World, g: &Group| {
+        let members = g.members.keys().filter_map(|id| w.instances.get(id));
+        let shielded = members.filter(|i| i.membership.as_ref().is_some_and(|m| m.protected));
+        shielded.count().to_string()
+    };
+    expect(
+        "protected instances",
+        protected(control, wanted),
+        protected(world, found),
+    );
+    let (old, new) = (images(control, wanted), images(world, found));
+    if old == new {
+        return;
+    }
+    // It was patched: then wholly, in its pins' own style, by an image of ours that is there.
+    let styles = |g: &Group| -> Vec<bool> {
+        specs(g)
+            .iter()
+            .map(|s| s.version.as_deref().is_some_and(|v| v.starts_with('$')))
+            .collect()
+    };
+    expect(
+        "pin styles",
+        format!("{:?}", styles(wanted)),
+        format!("{:?}", styles(found)),
+    );
+    let usable = new.iter().all(|image| {
+        image
+            .as_ref()
+            .and_then(|i| world.images.get(i))
+            .is_some_and(|i| i.state.name() == "available" && i.tags.contains_key("asg-patch:run"))
+    });
+    let distinct: BTreeSet<_> = new.iter().collect();
+    if !usable || distinct.len() > 1 {
+        problems.push(format!(
+            "{name}: launches from {new:?}, before from {old:?}"
+        ));
+    }
+}
+
+fn specs(group: &Group) -> Vec<&TemplateSpec> {
+    match &group.launch {
+        LaunchSource::Template(spec) => vec![spec],
+        LaunchSource::Mixed(policy) => {
+            let overrides = policy.overrides.iter().filter_map(|o| o.template.as_ref());
+            std::iter::once(&policy.base).chain(overrides).collect()
+        }
+        LaunchSource::Configuration(_) => Vec::new(),
+    }
+}
+
+/// The image that each of the group's specifications means.
+fn images(world: &World, group: &Group) -> Vec<Option<String>> {
+    specs(group)
+        .into_iter()
+        .map(|spec| {
+            let template = world.templates.get(&spec.id)?;
+            let number = template.resolve(spec.version.as_deref())?;
+            template
+                .versions
+                .get(&number)?
+                .data
+                .image()
+                .map(str::to_owned)
+        })
+        .collect()
+}
