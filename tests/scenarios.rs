@@ -37,6 +37,7 @@ scenarios! {
     access_denied
     already_current
     canary_never_up
+    changed_while_queued
     ctrl_c
     ctrl_c_at_image
     ctrl_c_at_launch

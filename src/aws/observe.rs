@@ -8,15 +8,15 @@ use futures_util::future::join_all;
 use super::convert::{group_seen, image_seen, instance_seen, time};
 use super::discover::{IDS_PER_CALL, find_groups, scheduled_actions, template_facts};
 use super::pace::Pace;
-use super::{Clients, fault, get_records};
+use super::{Clients, fault, get_records, list_records};
 use crate::group::Job;
 use crate::group::effect::Role;
 use crate::group::fault::{Fault, FaultClass, Read};
 use crate::group::names::record_parameter;
-use crate::group::pin::{Pin, TemplateMark};
+use crate::group::pin::TemplateMark;
 use crate::group::seen::{
     ActivitySeen, AgentSeen, Checks, CommandSeen, CommandStatus, GroupSeen, ImageSeen,
-    InstanceSeen, Need, PatchSeen, RecordSeen, Seen, VersionSeen,
+    InstanceSeen, Need, PatchSeen, RecordSeen, Seen, UserSeen, VersionSeen,
 };
 use crate::schedule::ScheduledAction;
 use crate::trigger::Selection;
@@ -115,7 +115,7 @@ struct Answers {
     templates: Found<BTreeMap<String, TemplateMark>>,
     records: Found<BTreeMap<String, RecordSeen>>,
     actions: Found<BTreeMap<String, Vec<ScheduledAction>>>,
-    users: Found<Vec<(String, Pin)>>,
+    users: Found<Vec<UserSeen>>,
 }
 
 /// Answers that concern one job only.
@@ -210,8 +210,8 @@ impl Answers {
             },
             users: match whole(if_asked(Need::Users), &self.users) {
                 Read::Present(mut all) => {
-                    all.retain(|(user, pin)| {
-                        user != name && record.templates.contains_key(&pin.template)
+                    all.retain(|user| {
+                        user.group != name && record.templates.contains_key(&user.pin.template)
                     });
                     Read::Present(all)
                 }
@@ -568,15 +568,22 @@ async fn actions(
 }
 
 /// All pins of all groups of the account.
-async fn users(clients: &Clients, asked: bool) -> Found<Vec<(String, Pin)>> {
+async fn users(clients: &Clients, asked: bool) -> Found<Vec<UserSeen>> {
     if !asked {
         return Ok(Vec::new());
     }
-    let groups = find_groups(clients, None).await?;
-    Ok(groups
-        .into_values()
-        .flat_map(|g| g.pins.into_iter().map(move |p| (g.name.clone(), p)))
-        .collect())
+    let (groups, records) =
+        futures_util::future::try_join(find_groups(clients, None), list_records(clients)).await?;
+    let mut users = Vec::new();
+    for group in groups.into_values() {
+        let has_record = records.contains_key(&record_parameter(&group.name));
+        users.extend(group.pins.into_iter().map(|pin| UserSeen {
+            group: group.name.clone(),
+            pin,
+            has_record,
+        }));
+    }
+    Ok(users)
 }
 
 async fn single(clients: &Clients, job: &Job, needs: &BTreeSet<Need>) -> Single {
