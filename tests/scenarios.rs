@@ -34,6 +34,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    access_denied
     already_current
     canary_never_up
     changed_while_queued
@@ -76,5 +77,6 @@ scenarios! {
     sizes_changed_mid_run
     sleeping_latest
     suspended_before
+    version_refused
     windows
 }
