@@ -156,9 +156,9 @@ fn invariant_6_two_drivers() {
                 .iter()
                 .find(|(run, _)| *run != patched[0])
                 .expect("two");
-            assert_eq!(
-                other.outcome,
-                Outcome::Skipped,
+            // A driver that comes when the other is done finds a patched group.
+            assert!(
+                matches!(other.outcome, Outcome::Skipped | Outcome::AlreadyCurrent),
                 "after {delay} min: {other:#?}"
             );
             if other.code == Some(Code::Locked) {
