@@ -185,7 +185,8 @@ fn group(dice: &mut Dice, n: usize) -> Group {
     if dice.often(15) {
         lines.push("hooks = [{ name = \"boot\", transition = \"launching\", heartbeat_seconds = 300, default_result = \"CONTINUE\", completed_after_seconds = 30 }]".into());
     }
-    if dice.often(10) {
+    // An alarm that fires on and on would in time lower the size of any group that runs.
+    if desired == 0 && dice.often(20) {
         lines.push("alarm = { every_seconds = 600, adjustment = -1 }".into());
     }
     if dice.often(25) {

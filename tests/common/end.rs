@@ -56,7 +56,9 @@ pub async fn problems_of(account: &Account, untouched: &Frozen, closed: bool) ->
         let runs: BTreeSet<String> = runs(world);
         for run in &runs {
             let left = text::leftovers(world, run);
-            let superseded = |l: &String| runs.len() > 1 && l.starts_with("version ");
+            // A later run, or the end of the group, leaves a version without users behind.
+            let ended = control.groups.keys().any(|g| !world.groups.contains_key(g));
+            let superseded = |l: &String| (runs.len() > 1 || ended) && l.starts_with("version ");
             problems.extend(
                 left.into_iter()
                     .filter(|l| !superseded(l))
