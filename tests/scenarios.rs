@@ -34,8 +34,10 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    access_denied
     already_current
     canary_never_up
+    changed_while_queued
     ctrl_c
     ctrl_c_at_image
     ctrl_c_at_launch
@@ -75,5 +77,6 @@ scenarios! {
     sizes_changed_mid_run
     sleeping_latest
     suspended_before
+    version_refused
     windows
 }

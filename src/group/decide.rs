@@ -106,6 +106,8 @@ fn check_claim(cx: &Context<'_>) -> Result<(), Decision> {
             outcome: Outcome::Failed,
             reason: "another run has taken the group over since".into(),
         }),
+        // Deleted by this job itself.
+        Read::Absent if job.done_at(&Effect::DeleteRecord).is_some() => Ok(()),
         Read::Absent if job.must_return() => Err(Decision::Finish {
             outcome: phase::ending(job).0,
             reason: "its record is gone: it was handed back".into(),

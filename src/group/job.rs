@@ -10,7 +10,7 @@ use super::fault::{Fault, FaultClass};
 use super::limits;
 use super::options::Options;
 use super::record::Record;
-use super::{Failure, Outcome, Phase};
+use super::{Code, Failure, Outcome, Phase};
 use crate::schedule::Capacity;
 use crate::trigger::Operation;
 
@@ -287,7 +287,14 @@ impl Job {
             Err(fault) => {
                 entry.fault = Some(fault.clone());
                 let (tried_for, count) = (now - entry.first_at, entry.count);
-                self.after_fault(fault, tried_for, count, now)
+                let failure = self.after_fault(fault, tried_for, count, now)?;
+                Some(match effect {
+                    Effect::CreateVersion { .. } if failure.code == Code::AwsError => Failure {
+                        code: Code::VersionRefused,
+                        ..failure
+                    },
+                    _ => failure,
+                })
             }
         }
     }

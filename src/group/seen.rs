@@ -74,7 +74,7 @@ pub struct Seen {
     /// Scheduled actions.
     pub actions: Read<Vec<crate::schedule::ScheduledAction>>,
     /// Pins of other groups that name one of the group's templates.
-    pub users: Read<Vec<(String, Pin)>>,
+    pub users: Read<Vec<UserSeen>>,
 }
 
 /// A group as Auto Scaling shows it.
@@ -256,6 +256,17 @@ pub enum ImageState {
     Available,
     /// Never usable.
     Failed,
+}
+
+/// Another group that names one of the group's templates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserSeen {
+    /// The other group.
+    pub group: String,
+    /// How it names the version.
+    pub pin: Pin,
+    /// Whether it has an open record: then it may name the version without having proved it.
+    pub has_record: bool,
 }
 
 /// A launch template version.

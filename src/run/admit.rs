@@ -178,6 +178,15 @@ fn share(jobs: &[Job], members: &Members, index: usize) -> Share {
         let reason = format!("{}, which has the same image: {reason}", failed.group());
         return Share::Answer(Admission::Refuse(Failure::new(code, reason)));
     }
+    // Both take a version that reaches both, or neither: there is no use in starting.
+    let unit = units::view(jobs, members, index);
+    if let (true, Some((sibling, failure))) = (unit.bound, &unit.failed) {
+        let reason = format!(
+            "{sibling} follows the same template and was not patched: {}",
+            failure.reason
+        );
+        return Share::Answer(Admission::Refuse(Failure::new(Code::SiblingFailed, reason)));
+    }
     if let Some(current) = others().find(|j| j.finished() && j.already_current) {
         let reason = format!("{} has the same image, and it is current", current.group());
         return Share::Answer(Admission::Current(reason));

@@ -327,7 +327,7 @@ fn only_canaries_before(log: &Log<'_>, record: &Record) -> Vec<String> {
     let proved_at = log
         .entered(&record.group, Phase::Promoting)
         .filter(|_| patched);
-    let baked = |image: &str| image != "" && !log.before.images.contains_key(image);
+    let baked = |image: &str| !image.is_empty() && !log.before.images.contains_key(image);
     let members = log.after.instances.values().filter(|i| {
         let group = i.membership.as_ref().map(|m| m.group.as_str());
         group == Some(record.group.as_str()) || log.groups_of.get(&i.id) == Some(&record.group)

@@ -154,8 +154,20 @@ impl Scenario {
 
     /// Runs it to its end.
     pub fn try_run(&self) -> Result<Ran, RunError> {
+        self.try_run_with(|_| ())
+    }
+
+    /// Runs it to its end on an account that was prepared before, with fault rules for instance.
+    pub fn run_with(&self, prepare: impl FnOnce(&Account)) -> Ran {
+        self.try_run_with(prepare)
+            .unwrap_or_else(|e| panic!("the run ends with a report: {e}"))
+    }
+
+    /// As [`Self::run_with`].
+    pub fn try_run_with(&self, prepare: impl FnOnce(&Account)) -> Result<Ran, RunError> {
         in_virtual_time(self.fleet.seed(), async {
             let account = self.fleet.account(1);
+            prepare(&account);
             let (report, progress) =
                 drive(&account, &self.request, self.stop_on.as_deref()).await?;
             account.clock().wait(SETTLING).await;

@@ -34,7 +34,7 @@ pub use launch::is_hopeless_launch;
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let needs: &[Need] = match job.phase {
         Phase::Queued | Phase::Finished => &[],
-        Phase::Recording => &[Need::Record, Need::Group],
+        Phase::Recording => &[Need::Record, Need::Group, Need::Templates],
         Phase::Guarding => &[Need::Group],
         Phase::Waking => return waking::needs(job),
         Phase::Patching => return patching::needs(job),

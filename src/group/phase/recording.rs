@@ -5,6 +5,7 @@ use super::super::effect::Effect;
 use super::super::fault::Read;
 use super::super::seen::{GroupSeen, RecordSeen};
 use super::super::{Code, Phase};
+use super::versioning;
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let record = cx.record();
@@ -77,5 +78,7 @@ fn check_group(cx: &Context<'_>, group: &GroupSeen) -> Decided {
             format!("{:?}", group.suspended),
         );
     }
+    let templates = cx.read(&cx.seen.templates, "the launch templates")?;
+    versioning::drift(cx, templates, &versioning::versions(cx))?;
     Ok(go(Phase::Guarding, "the record is stored"))
 }

@@ -9,7 +9,7 @@ use super::super::effect::Effect;
 use super::super::fault::Read;
 use super::super::job::Job;
 use super::super::pin::{Pin, Style, Templates, resolve};
-use super::super::seen::{GroupSeen, Need};
+use super::super::seen::{GroupSeen, Need, UserSeen};
 use super::super::unit::SharedImage;
 use super::versioning;
 
@@ -31,42 +31,46 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let versions = versioning::versions(cx);
-    // Still in use by groups that go on or have gone over to it.
-    let mut in_use = cx.unit.others_at_work || cx.unit.others_patched;
     let group = match &cx.seen.group {
         Read::Absent => None,
         // AWS takes no change of it any more.
         Read::Present(group) if group.deleting => None,
         read => Some(cx.read(read, "the group")?),
     };
-    if needs(cx.job).contains(&Need::Templates) {
+    let used = if needs(cx.job).contains(&Need::Templates) {
         let templates = cx.read(&cx.seen.templates, "the launch templates")?;
         cx.read(&cx.seen.versions, "the launch template versions")?;
-        if cx.job.forward.is_none() {
-            if is_promoted(cx, group, templates, &versions) {
-                return Ok(go(
-                    Phase::HandingBack,
-                    "its version was proven and deployed",
-                ));
-            }
-            in_use |= has_users(cx, templates, &versions)?;
+        if cx.job.forward.is_none() && is_promoted(cx, group, templates, &versions) {
+            return Ok(go(
+                Phase::HandingBack,
+                "its version was proven and deployed",
+            ));
         }
-        if !cx.unit.others_patched {
+        let used = use_by_others(cx, templates, &versions)?;
+        if used != Use::Patched {
             undo_default(cx, templates, &versions)?;
         }
-    }
+        used
+    } else {
+        use_by_others(cx, &cx.record().templates, &versions)?
+    };
     if let Some(group) = group {
         off_the_version(cx, group, &versions)?;
     }
-    if in_use && cx.unit.bound && !cx.unit.others_patched {
-        return Ok(cx.wait(
-            super::super::limits::LOOK_MIN_SECONDS,
-            "waiting until the other groups of the template are off the version",
-        ));
-    }
-    if !in_use {
-        delete_versions(cx, &versions)?;
-        delete_image(cx)?;
+    let follows = cx.record().pins.iter().any(|p| p.style() != Style::Number);
+    match used {
+        Use::Nobody => {
+            delete_versions(cx, &versions)?;
+            delete_image(cx)?;
+        }
+        // Naming the version in the group's own style again would deploy it.
+        Use::Unproven(other) if follows || cx.unit.bound => {
+            return Ok(cx.wait(
+                super::super::limits::LOOK_MIN_SECONDS,
+                format!("waiting until {other} is off the version that nobody has proved"),
+            ));
+        }
+        Use::Unproven(_) | Use::Patched => {}
     }
     if let Some(group) = group {
         restore_pins(cx, group)?;
@@ -91,17 +95,46 @@ fn is_promoted(
         })
 }
 
-/// Whether another group's pin means our version.
-fn has_users(
+/// Who else uses our version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Use {
+    /// Nobody.
+    Nobody,
+    /// A group that has not proved it; it will be off it soon.
+    Unproven(String),
+    /// A group that proved it and launches from it for good.
+    Patched,
+}
+
+/// The jobs of the bake know of each other. Without memory, only the world tells: who names our version
+/// and has no open record has proved it.
+fn use_by_others(
     cx: &Context<'_>,
     templates: &Templates,
     versions: &BTreeMap<String, u64>,
-) -> Result<bool, Decision> {
+) -> Result<Use, Decision> {
+    if cx.unit.others_patched {
+        return Ok(Use::Patched);
+    }
+    if cx.unit.others_at_work {
+        return Ok(Use::Unproven("the other groups of the template".into()));
+    }
+    if cx.job.forward.is_some() {
+        return Ok(Use::Nobody);
+    }
     let users = cx.read(&cx.seen.users, "the other groups of the template")?;
-    Ok(users.iter().any(|(_, pin)| {
-        let ours = versions.get(&pin.template).copied();
-        ours.is_some() && resolve(pin, templates) == ours
-    }))
+    let means_ours = |u: &&UserSeen| {
+        let ours = versions.get(&u.pin.template).copied();
+        ours.is_some() && resolve(&u.pin, templates) == ours
+    };
+    let users: Vec<&UserSeen> = users.iter().filter(means_ours).collect();
+    Ok(if users.iter().any(|u| !u.has_record) {
+        Use::Patched
+    } else {
+        users
+            .first()
+            .map_or(Use::Nobody, |u| Use::Unproven(u.group.clone()))
+    })
 }
 
 /// The default version is set back first: a default cannot be deleted.
@@ -227,11 +260,9 @@ fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<String, u64>) -> Result
             template: template.clone(),
             version: *number,
         };
-        let is_recorded = cx
-            .record()
-            .pins
-            .iter()
-            .any(|p| resolve(p, &cx.record().templates) == Some(*number));
+        let is_recorded = cx.record().pins.iter().any(|p| {
+            p.template == *template && resolve(p, &cx.record().templates) == Some(*number)
+        });
         let is_there = listed
             .and_then(|l| l.get(template))
             .is_some_and(|vs| vs.iter().any(|v| v.number == *number));

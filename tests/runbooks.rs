@@ -1,0 +1,132 @@
+//! Every code has its page in `runbooks/`, every page its code, and what the pages let their readers
+//! run does what they say.
+
+#![allow(clippy::expect_used, clippy::panic)] // the helpers of a test
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use asg_patch::group::Code;
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn page(code: Code) -> String {
+    read(&root().join(code.page()))
+}
+
+/// Files below `runbooks/` that end in `.md`.
+fn pages() -> BTreeSet<PathBuf> {
+    let files = fs::read_dir(root().join("runbooks")).expect("the directory is there");
+    files
+        .map(|file| file.expect("it can be listed").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "md"))
+        .collect()
+}
+
+#[test]
+fn every_code_has_its_page_and_every_page_its_code() {
+    let mut expected: BTreeSet<PathBuf> = Code::ALL.iter().map(|c| root().join(c.page())).collect();
+    expected.insert(root().join("runbooks/README.md"));
+    assert_eq!(pages(), expected);
+}
+
+#[test]
+fn a_page_says_what_it_is_about_and_answers_four_questions() {
+    for code in Code::ALL {
+        let text = page(*code);
+        let title = format!("# {code}: {}", code.title());
+        assert_eq!(text.lines().next(), Some(title.as_str()));
+        let headings: Vec<&str> = text.lines().filter(|l| l.starts_with("## ")).collect();
+        let expected = [
+            "## What was done to the group",
+            "## What to check",
+            "## How to replay",
+        ];
+        assert_eq!(headings, expected, "{code}");
+        let before_first = text.split("## ").next().unwrap_or_default();
+        assert!(
+            before_first.lines().count() > 2,
+            "{code} does not say what it means"
+        );
+    }
+}
+
+#[test]
+fn the_index_lists_every_code_with_its_title() {
+    let index = read(&root().join("runbooks/README.md"));
+    let rows: Vec<&str> = index.lines().filter(|l| l.starts_with("| [AP-")).collect();
+    let row = |c: &Code| format!("| [{c}]({c}.md) | {} |", c.title());
+    assert_eq!(rows, Code::ALL.iter().map(row).collect::<Vec<_>>());
+}
+
+/// Links between the pages and to the README lead somewhere.
+#[test]
+fn links_lead_somewhere() {
+    let mut readers: Vec<PathBuf> = pages().into_iter().collect();
+    readers.push(root().join("README.md"));
+    for path in readers {
+        let text = read(&path);
+        let targets = text.split("](").skip(1).filter_map(|t| t.split(')').next());
+        for target in targets.filter(|t| !t.contains("://")) {
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => path.clone(),
+                file => path.parent().expect("it is in a directory").join(file),
+            };
+            assert!(file.exists(), "{} links to {target}", path.display());
+            if !anchor.is_empty() {
+                let heading = |l: &&str| {
+                    let slug = l.trim_start_matches('#').trim().to_lowercase();
+                    l.starts_with('#') && slug.replace([':', ','], "").replace(' ', "-") == anchor
+                };
+                let found = read(&file).lines().any(|l| heading(&l));
+                assert!(found, "{} links to {target}", path.display());
+            }
+        }
+    }
+}
+
+/// Where a page lets its reader see the failure on the simulated account, that is what is seen.
+#[test]
+fn rehearsals_show_the_code_of_their_page() {
+    let mut shown = 0;
+    for code in Code::ALL {
+        let text = page(*code);
+        let commands = text
+            .lines()
+            .filter_map(|l| l.strip_prefix("asg-patch rehearse "));
+        for command in commands {
+            let output = Command::new(env!("CARGO_BIN_EXE_asg-patch"))
+                .current_dir(root())
+                .args(["rehearse", "--json", "--quiet"])
+                .args(command.split(' '))
+                .output()
+                .expect("the program starts");
+            let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+            let groups = report["groups"].as_array();
+            let codes: Vec<&str> = groups
+                .into_iter()
+                .flatten()
+                .filter_map(|g| g["code"].as_str())
+                .collect();
+            assert!(
+                codes.contains(&code.as_str()),
+                "{code}: {command} shows {codes:?}"
+            );
+            shown += 1;
+        }
+    }
+    assert!(
+        shown >= 30,
+        "only {shown} pages let their readers see it happen"
+    );
+}
