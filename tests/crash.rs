@@ -17,7 +17,7 @@ use asg_patch::group::decide::Orders;
 use asg_patch::group::job::Job;
 use asg_patch::run::admit::Bounds;
 use asg_patch::run::advance::{Pass, advance};
-use asg_patch::run::{RestoreRequest, Stop, planned};
+use asg_patch::run::{Stop, planned};
 use asg_patch::schedule::Window;
 use asg_patch::sim::calls::is_change;
 use asg_patch::sim::faults::{Fault, FaultRule};
@@ -146,10 +146,7 @@ async fn crash(
     account.with_faults(|f| {
         f.add(FaultRule {
             operation: None,
-            skip: (index - stage.calls) as u64,
-            times: 1,
-            probability: 1.0,
-            fault,
+            ..FaultRule::at("", (index - stage.calls) as u64, 1, fault)
         });
     });
     let mut jobs = stage.jobs.clone();
@@ -182,21 +179,10 @@ async fn crash(
 /// An operator hands back all groups that have a record.
 async fn restore(account: &Account) {
     account.clock().wait(Duration::from_secs(60)).await;
-    let groups = end::open_groups(account);
-    let env = env(account, "restore");
-    let now = env.clock.now();
-    let request = RestoreRequest {
-        owner: "operator".into(),
-        groups,
-        give_up_at: now + TimeDelta::hours(2),
-    };
-    if request.groups.is_empty() {
+    if end::open_groups(account).is_empty() {
         return;
     }
-    let (_keep, stop) = tokio::sync::watch::channel(Stop::GoOn);
-    let report = asg_patch::run::restore(&env, &request, stop, &mut |_| {})
-        .await
-        .expect("a report");
+    let report = common::restore_all(account).await;
     assert_eq!(report.left_open().count(), 0, "{report:#?}");
 }
 

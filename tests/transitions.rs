@@ -360,7 +360,11 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
     match situation {
         "nothing yet" => nothing_yet(&mut job, &mut seen),
         "reads fail" => fail_all(&mut seen, FaultClass::Throttled),
-        "reads denied" => fail_all(&mut seen, FaultClass::Denied),
+        "reads denied" => {
+            fail_all(&mut seen, FaultClass::Denied);
+            // Since long: a permission may have been granted only a moment ago.
+            job.blind_since = Some(start());
+        }
         "group gone" => seen.group = Read::Absent,
         "opted out" => {
             if let Read::Present(group) = &mut seen.group {

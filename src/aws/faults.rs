@@ -92,12 +92,10 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "SignatureDoesNotMatch"
-        | "ExpiredToken"
-        | "ExpiredTokenException"
-        | "RequestExpired"
         | "OptInRequired"
         | "MissingAuthenticationToken"
         | "NotAuthorized" => FaultClass::Denied,
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => FaultClass::Expired,
         "InvalidInstanceID.NotFound"
         | "InvalidAMIID.NotFound"
         | "InvocationDoesNotExist"

@@ -9,6 +9,7 @@ mod faults;
 mod observe;
 mod pace;
 mod perform;
+mod permissions;
 mod publish;
 mod records;
 
@@ -18,5 +19,6 @@ pub use discover::{describe_account, find_groups, images, template_facts};
 pub use faults::{fault, missing, with_causes};
 pub use observe::{Question, observe};
 pub use perform::perform;
+pub use permissions::check_permissions;
 pub use publish::publish;
 pub use records::{get_records, list_records};

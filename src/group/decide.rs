@@ -382,23 +382,35 @@ impl<'a> Context<'a> {
     }
 
     /// A read that failed is not an absence: look again, and give up only after long.
-    fn blind(&self, fault: &Fault) -> Decision {
+    pub(super) fn blind(&self, fault: &Fault) -> Decision {
         let blind_for = self.now - self.job.blind_since.unwrap_or(self.now);
-        let lasting = match fault.class {
-            FaultClass::Denied | FaultClass::Refused => true,
+        let limit_seconds = match fault.class {
+            FaultClass::Refused => 0,
+            FaultClass::Denied => fault.class.patience_seconds(),
             FaultClass::Throttled
             | FaultClass::Unreachable
             | FaultClass::NotYet
             | FaultClass::Contention
+            | FaultClass::Expired
             | FaultClass::Exists
-            | FaultClass::Gone => blind_for.num_seconds() > limits::FAULT_LIMIT_SECONDS,
+            | FaultClass::Gone => limits::FAULT_LIMIT_SECONDS,
         };
+        let lasting = fault.class == FaultClass::Refused || blind_for.num_seconds() > limit_seconds;
         if lasting && !self.job.must_return() {
             return Decision::Fail(fault.to_failure());
         }
         self.wait(
             limits::LOOK_MAX_SECONDS / 2,
-            format!("{} failed ({}), asking again", fault.operation, fault.code),
+            format!(
+                "{} {} ({}), asking again",
+                fault.operation,
+                if fault.class == FaultClass::Denied {
+                    "is not allowed"
+                } else {
+                    "failed"
+                },
+                fault.code
+            ),
         )
     }
 

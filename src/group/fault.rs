@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, Failure};
+use super::{Code, Failure, limits};
 
 /// A call that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,9 @@ pub enum FaultClass {
     Exists,
     /// It does not exist (any more).
     Gone,
-    /// A permission.
+    /// Time: the credentials have run out and may be renewed. They are while a driver lives.
+    Expired,
+    /// A permission. One that was granted a moment ago is not known everywhere yet.
     Denied,
     /// Nothing: AWS will refuse it again.
     Refused,
@@ -49,6 +51,10 @@ impl Fault {
         } = self;
         let (kind, what) = match class {
             FaultClass::Denied => (Code::AccessDenied, "is not allowed"),
+            FaultClass::Expired => (
+                Code::CredentialsExpired,
+                "was refused for too long, with credentials that have run out",
+            ),
             FaultClass::Throttled | FaultClass::Unreachable | FaultClass::Contention => {
                 (Code::AwsUnreachable, "did not succeed for too long")
             }
@@ -57,6 +63,21 @@ impl Fault {
             }
         };
         Failure::new(kind, format!("{operation} {what}: {code}: {message}"))
+    }
+}
+
+impl FaultClass {
+    /// How long a fault is waited out before it is taken for lasting, seconds; 0 where time does not
+    /// help.
+    pub fn patience_seconds(self) -> i64 {
+        match self {
+            Self::Throttled | Self::Unreachable | Self::Contention | Self::Expired => {
+                limits::FAULT_LIMIT_SECONDS
+            }
+            Self::NotYet => limits::VISIBILITY_LIMIT_SECONDS,
+            Self::Denied => limits::DENIED_LIMIT_SECONDS,
+            Self::Exists | Self::Gone | Self::Refused => 0,
+        }
     }
 }
 

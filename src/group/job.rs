@@ -270,6 +270,11 @@ impl Job {
             done_at: None,
             fault: None,
         });
+        if entry.fault.is_none() && entry.count > 0 {
+            // The last time it succeeded: what goes wrong now has only begun.
+            entry.first_at = now;
+            entry.count = 0;
+        }
         entry.last_at = now;
         entry.count += 1;
         match performed {
@@ -322,11 +327,13 @@ impl Job {
         let lasting = match fault.class {
             // The next look shows what is there.
             FaultClass::Exists => false,
-            FaultClass::Throttled | FaultClass::Unreachable | FaultClass::Contention => {
-                tried_for.num_seconds() > limits::FAULT_LIMIT_SECONDS
-            }
-            FaultClass::NotYet => tried_for.num_seconds() > limits::VISIBILITY_LIMIT_SECONDS,
-            FaultClass::Denied | FaultClass::Gone | FaultClass::Refused => true,
+            FaultClass::Gone | FaultClass::Refused => true,
+            FaultClass::Throttled
+            | FaultClass::Unreachable
+            | FaultClass::Contention
+            | FaultClass::NotYet
+            | FaultClass::Expired
+            | FaultClass::Denied => tried_for.num_seconds() > fault.class.patience_seconds(),
         };
         self.wake_at = self.wake_at.max(now + pause);
         if self.must_return() {

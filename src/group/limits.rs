@@ -58,6 +58,12 @@ pub const VISIBILITY_LIMIT_SECONDS: i64 = 5 * 60;
 pub const SETTLE_SECONDS: i64 = 30;
 /// A fault that time helps against is given this long before it fails the group.
 pub const FAULT_LIMIT_SECONDS: i64 = 10 * 60;
+/// A refusal for want of a permission is believed after this long: IAM is eventually consistent, and
+/// a change reaches all its endpoints within about a minute.
+pub const DENIED_LIMIT_SECONDS: i64 = 2 * 60;
+/// Before anything is touched, a fault that time helps against is waited out this long: longer than a
+/// passing one lasts, and short enough for somebody who waits for the answer.
+pub const PLAN_FAULT_LIMIT_SECONDS: i64 = 3 * 60;
 /// First pause after a throttle, a contention or no answer; it doubles up to [`FAULT_PAUSE_MAX_SECONDS`].
 pub const FAULT_PAUSE_SECONDS: i64 = 10;
 /// Longest pause between repetitions.

@@ -166,6 +166,8 @@ codes! {
         "see the code in the reason";
     AwsUnreachable = "AP-0403", "AWS did not answer for too long",
         "run again; look at the AWS health dashboard";
+    CredentialsExpired = "AP-0404", "the credentials ran out and were not renewed",
+        "renew them (`aws sso login`, or a longer role session), then run again";
     // Somebody changed the group itself.
     Vanished = "AP-0501", "the group was deleted in mid-run",
         "nothing to do, if that is meant";

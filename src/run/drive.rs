@@ -8,10 +8,11 @@ use tokio::sync::watch::Receiver;
 
 use super::admit::Bounds;
 use super::advance::{Pass, advance};
-use super::plan::{planned, region};
+use super::patience::patiently;
+use super::plan::{is_wanted, plan_of, region};
 use super::restore::hand_back;
 use super::{Env, Progress, RestoreRequest, RunError, Stop, summary};
-use crate::aws::{Clients, list_records, publish};
+use crate::aws::{Clients, check_permissions, describe_account, list_records, publish};
 use crate::clock::Clock;
 use crate::group::decide::Orders;
 use crate::group::job::Job;
@@ -55,8 +56,13 @@ pub async fn run(
     let started_at = env.clock.now();
     // Boxed: the compiler gives up on the depth of futures within futures.
     let swept = Box::pin(sweep(&clients, env, stop.clone(), progress)).await?;
-    let plan = Box::pin(planned(&clients, env, request)).await?;
+    let account = Box::pin(patiently(&env.clock, &stop, async || {
+        describe_account(&clients, |g| is_wanted(g, &request.selection)).await
+    }))
+    .await?;
+    let plan = plan_of(&account, env, request)?;
     let mut jobs = plan.jobs;
+    Box::pin(check_permissions(&clients, &jobs)).await?;
     let bounds = Bounds {
         window: request.window,
         max_in_flight: request.max_in_flight,
@@ -70,7 +76,7 @@ pub async fn run(
         bounds,
         give_up_at: request.window.deadline + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
     };
-    Box::pin(driver.drive(&mut jobs, stop, progress)).await?;
+    Box::pin(driver.drive(&mut jobs, stop.clone(), progress)).await?;
     let mut groups = summary::of_jobs(&jobs);
     groups.extend(plan.report.groups.iter().filter_map(summary::of_refusal));
     groups.sort_by(|a, b| a.group.cmp(&b.group));
@@ -86,7 +92,7 @@ pub async fn run(
         warnings: swept.into_iter().chain(plan.report.warnings).collect(),
     };
     if let Some(topic) = &request.topic_arn {
-        send(&clients, topic, &mut report).await;
+        send(&clients, env, stop, topic, &mut report).await;
     }
     report.api_calls = clients.call_counts();
     Ok(report)
@@ -114,10 +120,19 @@ async fn sweep(
 }
 
 /// A report that cannot be sent is no reason to fail the run.
-async fn send(clients: &Clients, topic: &str, report: &mut RunReport) {
+async fn send(
+    clients: &Clients,
+    env: &Env,
+    stop: Receiver<Stop>,
+    topic: &str,
+    report: &mut RunReport,
+) {
     let message = notify::message(report);
     let json = notify::to_sns_json(&message);
-    if let Err(fault) = publish(clients, topic, &message.subject, &json).await {
+    let sent = patiently(&env.clock, &stop, async || {
+        publish(clients, topic, &message.subject, &json).await
+    });
+    if let Err(fault) = sent.await {
         let warning = format!("the report was not sent: {}", fault.to_failure().reason);
         tracing::error!(topic, "{warning}");
         report.warnings.push(warning);

@@ -4,6 +4,7 @@
 pub mod admit;
 pub mod advance;
 mod drive;
+mod patience;
 mod plan;
 mod restore;
 mod status;

@@ -37,17 +37,26 @@ pub async fn planned(
     env: &Env,
     request: &RunRequest,
 ) -> Result<Planned, RunError> {
+    let account = describe_account(clients, |g| is_wanted(g, &request.selection)).await?;
+    plan_of(&account, env, request)
+}
+
+/// What the run will do in this account.
+pub(super) fn plan_of(
+    account: &AccountFacts,
+    env: &Env,
+    request: &RunRequest,
+) -> Result<Planned, RunError> {
     let selection = &request.selection;
-    let account = describe_account(clients, |g| is_wanted(g, selection)).await?;
-    check_named(&account, selection)?;
+    check_named(account, selection)?;
     let now = env.clock.now();
     let mut checked: Vec<Checked> = account
         .groups
         .values()
         .filter(|g| is_wanted(g, selection))
-        .map(|g| preflight::check(g, &account, request))
+        .map(|g| preflight::check(g, account, request))
         .collect();
-    preflight::check_sharing(&mut checked, &account);
+    preflight::check_sharing(&mut checked, account);
     arrange(&mut checked);
     let mut warnings = Vec::new();
     if checked.is_empty() {
@@ -58,7 +67,7 @@ pub async fn planned(
     }
     let groups = checked
         .iter()
-        .filter_map(|c| Some(describe(c, account.groups.get(&c.group)?, &account)))
+        .filter_map(|c| Some(describe(c, account.groups.get(&c.group)?, account)))
         .collect();
     let jobs = checked
         .into_iter()
@@ -92,7 +101,7 @@ fn is_opted_in(group: &GroupFacts, selection: &Selection) -> bool {
     group.tags.get(&selection.tag_key) == Some(&selection.tag_value)
 }
 
-fn is_wanted(group: &GroupFacts, selection: &Selection) -> bool {
+pub(super) fn is_wanted(group: &GroupFacts, selection: &Selection) -> bool {
     is_opted_in(group, selection)
         && (selection.groups.is_empty() || selection.groups.contains(&group.name))
 }

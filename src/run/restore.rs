@@ -6,6 +6,7 @@ use tokio::sync::watch::Receiver;
 
 use super::admit::Bounds;
 use super::drive::{Driver, Listener};
+use super::patience::patiently;
 use super::plan::region;
 use super::{Env, RestoreRequest, RunError, Stop, summary};
 use crate::aws::{Clients, list_records};
@@ -53,7 +54,7 @@ pub(super) async fn hand_back(
 ) -> Result<Vec<GroupReport>, RunError> {
     let started_at = env.clock.now();
     let (mut jobs, mut groups) = (Vec::new(), Vec::new());
-    let records = list_records(clients).await?;
+    let records = patiently(&env.clock, &stop, async || list_records(clients).await).await?;
     check_named(request, &records)?;
     for (parameter, seen) in records {
         match choose(request, &parameter, seen, started_at) {

@@ -165,7 +165,7 @@ impl Inner {
 
     fn answer_call(&mut self, call: &Call, request_id: String) -> (Outcome, Duration) {
         let now = self.world.now;
-        let fault = self.faults.pick(call, &mut self.world.rng);
+        let fault = self.faults.pick(call, now, &mut self.world.rng);
         if let Some(fault @ (Fault::NeverArrived | Fault::Hang)) = &fault {
             self.calls.note(now, call, None, true);
             let outcome = if *fault == Fault::Hang {

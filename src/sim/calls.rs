@@ -36,7 +36,12 @@ pub struct CallRecord {
 impl CallRecord {
     /// Whether the operation can change something.
     pub fn is_change(&self) -> bool {
-        is_change(self.name.split(':').nth(1).unwrap_or_default())
+        is_change(self.name.split(':').nth(1).unwrap_or_default()) && !self.is_dry_run()
+    }
+
+    /// Whether it only asks what would be: EC2's `DryRun`.
+    pub fn is_dry_run(&self) -> bool {
+        self.params.get("DryRun").and_then(Value::as_str) == Some("true")
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::wire::{ApiError, Call};
 
 /// What happens to a call that a rule picks.
@@ -34,6 +36,10 @@ pub struct FaultRule {
     pub skip: u64,
     /// Then pick at most this many.
     pub times: u64,
+    /// Only calls from this time on.
+    pub from: Option<DateTime<Utc>>,
+    /// Only calls before this time.
+    pub until: Option<DateTime<Utc>>,
     /// Of those, each with this probability (0 to 1).
     pub probability: f64,
     /// What happens to them.
@@ -47,9 +53,31 @@ impl FaultRule {
             operation: Some(operation.to_owned()),
             skip,
             times,
+            from: None,
+            until: None,
             probability: 1.0,
             fault,
         }
+    }
+
+    /// Picks all calls of `operation` from one time until another; `None`: for good.
+    pub fn during(
+        operation: &str,
+        from: DateTime<Utc>,
+        until: Option<DateTime<Utc>>,
+        fault: Fault,
+    ) -> Self {
+        Self {
+            from: Some(from),
+            until,
+            ..Self::at(operation, 0, u64::MAX, fault)
+        }
+    }
+
+    fn is_in_force(&self, now: DateTime<Utc>) -> bool {
+        self.times > 0
+            && self.from.is_none_or(|from| from <= now)
+            && self.until.is_none_or(|until| now < until)
     }
 }
 
@@ -65,16 +93,26 @@ impl Faults {
         self.rules.push(rule);
     }
 
+    /// Takes all rules away.
+    pub fn clear(&mut self) {
+        self.rules.clear();
+    }
+
     /// Whether any rule could ask for a stale read.
     pub fn want_history(&self) -> bool {
         self.rules.iter().any(|r| r.fault == Fault::StaleRead)
     }
 
     /// The fault for this call, if a rule picks it.
-    pub fn pick(&mut self, call: &Call, rng: &mut fastrand::Rng) -> Option<Fault> {
+    pub fn pick(
+        &mut self,
+        call: &Call,
+        now: DateTime<Utc>,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Fault> {
         let name = format!("{}:{}", call.service.name(), call.operation);
         for rule in &mut self.rules {
-            if rule.times == 0 || rule.operation.as_ref().is_some_and(|o| *o != name) {
+            if !rule.is_in_force(now) || rule.operation.as_ref().is_some_and(|o| *o != name) {
                 continue;
             }
             if rule.skip > 0 {

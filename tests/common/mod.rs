@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asg_patch::report::RunReport;
-use asg_patch::run::{Env, Progress, RunError, Stop};
+use asg_patch::run::{Env, Progress, RestoreRequest, RunError, Stop};
 use asg_patch::schedule::Window;
 use asg_patch::sim::calls::CallRecord;
 use asg_patch::sim::fleet::Fleet;
@@ -217,7 +217,12 @@ pub async fn drive(
     let run = asg_patch::run::run(&env, request, stop, &mut listen);
     let press = async {
         if let Some(operation) = stop_on {
-            while !account.calls().counts.contains_key(operation) {
+            let was_called = || {
+                let calls = account.calls();
+                let mut log = calls.log.iter();
+                log.any(|c| c.name == operation && !c.is_dry_run())
+            };
+            while !was_called() {
                 clock.wait(Duration::from_millis(50)).await;
             }
             tell.send_replace(Stop::HandBack);
@@ -229,4 +234,18 @@ pub async fn drive(
         () = press => unreachable!("it never ends"),
     };
     Ok((report, lines))
+}
+
+/// An operator hands back all groups that have a record, by name.
+pub async fn restore_all(account: &Account) -> RunReport {
+    let env = env(account, "restore");
+    let request = RestoreRequest {
+        owner: "operator".into(),
+        groups: end::open_groups(account),
+        give_up_at: env.clock.now() + TimeDelta::hours(2),
+    };
+    let (_keep, stop) = tokio::sync::watch::channel(Stop::GoOn);
+    asg_patch::run::restore(&env, &request, stop, &mut |_| {})
+        .await
+        .expect("a report")
 }

@@ -288,9 +288,7 @@ fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
     let ours = cx.record().run_id.as_str();
     let listed = match &cx.seen.image {
         Read::Present(image) if image.run.as_deref() == Some(ours) => Some(image.id.clone()),
-        Read::Failed(fault) => {
-            return Err(cx.wait(30, format!("{} failed, asking again", fault.operation)));
-        }
+        Read::Failed(fault) => return Err(cx.blind(fault)),
         Read::Absent if is_unseen(cx) => return Err(cx.wait(5, "waiting until our image is shown")),
         Read::Present(_) | Read::Absent | Read::Unread => None,
     };

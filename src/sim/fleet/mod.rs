@@ -197,6 +197,8 @@ fn fault_rule(file: &FaultFile) -> FaultRule {
         operation: file.operation.clone(),
         skip: file.skip,
         times: file.times,
+        from: None,
+        until: None,
         probability: file.probability,
         fault,
     }

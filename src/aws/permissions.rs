@@ -1,0 +1,164 @@
+//! Whether EC2 would allow what a run needs, asked with `DryRun` before anything is touched.
+//!
+//! Auto Scaling and Systems Manager offer no dry run: what they refuse shows at the first use.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use aws_sdk_ec2::types::{RequestLaunchTemplateData, Tag};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::{Clients, fault};
+use crate::group::Job;
+use crate::group::fault::Fault;
+use crate::group::names::RUN_TAG;
+use crate::group::pin::{Pin, Style, resolve};
+use crate::trigger::Operation;
+
+/// Stands for an instance that the run will launch. It does not exist: nothing can happen to it.
+const SOME_INSTANCE: &str = "i-00000000000000000";
+/// Stands for the image that the run will make.
+const SOME_IMAGE: &str = "ami-00000000000000000";
+
+/// Asks for each EC2 action that the jobs will need, once for the run.
+///
+/// # Errors
+/// The first action that is not allowed. An answer that does not tell is no refusal.
+pub async fn check_permissions(clients: &Clients, jobs: &[Job]) -> Result<(), Fault> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    create_tags(clients).await?;
+    let installs = |j: &&Job| {
+        let forward = j.forward.as_ref();
+        forward.is_some_and(|f| f.operation == Operation::Install)
+    };
+    let Some(job) = jobs.iter().find(installs) else {
+        return Ok(());
+    };
+    create_image(clients).await?;
+    if let Some(pin) = job.record.pins.first() {
+        create_version(clients, job, pin).await?;
+    }
+    // Only what is ours is ever deleted: here, versions that do not exist.
+    let templates: BTreeMap<&String, u64> = jobs
+        .iter()
+        .filter(installs)
+        .flat_map(|j| &j.record.templates)
+        .map(|(id, mark)| (id, mark.latest))
+        .collect();
+    if let Some((template, latest)) = templates.first_key_value() {
+        delete_version(clients, template, latest + 1).await?;
+    }
+    let follows_default = jobs
+        .iter()
+        .filter(installs)
+        .flat_map(|j| j.record.pins.iter().map(move |p| (j, p)))
+        .find(|(_, p)| p.style() == Style::Default);
+    if let Some((job, pin)) = follows_default {
+        set_default(clients, job, pin).await?;
+    }
+    deregister_image(clients).await
+}
+
+async fn create_tags(clients: &Clients) -> Result<(), Fault> {
+    let answer = clients
+        .ec2
+        .create_tags()
+        .dry_run(true)
+        .resources(SOME_INSTANCE)
+        .tags(Tag::builder().key(RUN_TAG).value("dry-run").build())
+        .send()
+        .await;
+    verdict("ec2:CreateTags", answer)
+}
+
+async fn create_image(clients: &Clients) -> Result<(), Fault> {
+    let answer = clients
+        .ec2
+        .create_image()
+        .dry_run(true)
+        .instance_id(SOME_INSTANCE)
+        .name("asg-patch/dry-run")
+        .no_reboot(true)
+        .send()
+        .await;
+    verdict("ec2:CreateImage", answer)
+}
+
+/// As the real one, with the image that the template names already.
+async fn create_version(clients: &Clients, job: &Job, pin: &Pin) -> Result<(), Fault> {
+    let source = resolve(pin, &job.record.templates).map(|n| n.to_string());
+    let image = job.forward.as_ref().map(|f| f.image.clone());
+    let data = RequestLaunchTemplateData::builder().set_image_id(image);
+    let answer = clients
+        .ec2
+        .create_launch_template_version()
+        .dry_run(true)
+        .launch_template_id(&pin.template)
+        .set_source_version(source)
+        .launch_template_data(data.build())
+        .send()
+        .await;
+    verdict("ec2:CreateLaunchTemplateVersion", answer)
+}
+
+/// The default version becomes what it is.
+async fn set_default(clients: &Clients, job: &Job, pin: &Pin) -> Result<(), Fault> {
+    let default = resolve(pin, &job.record.templates).map(|n| n.to_string());
+    let answer = clients
+        .ec2
+        .modify_launch_template()
+        .dry_run(true)
+        .launch_template_id(&pin.template)
+        .set_default_version(default)
+        .send()
+        .await;
+    verdict("ec2:ModifyLaunchTemplate", answer)
+}
+
+async fn delete_version(clients: &Clients, template: &str, version: u64) -> Result<(), Fault> {
+    let answer = clients
+        .ec2
+        .delete_launch_template_versions()
+        .dry_run(true)
+        .launch_template_id(template)
+        .versions(version.to_string())
+        .send()
+        .await;
+    verdict("ec2:DeleteLaunchTemplateVersions", answer)
+}
+
+async fn deregister_image(clients: &Clients) -> Result<(), Fault> {
+    let answer = clients
+        .ec2
+        .deregister_image()
+        .dry_run(true)
+        .image_id(SOME_IMAGE)
+        .delete_associated_snapshots(true)
+        .send()
+        .await;
+    verdict("ec2:DeregisterImage", answer)
+}
+
+/// `DryRunOperation` is leave. Only `UnauthorizedOperation` is a refusal: that there is no such
+/// instance, or no answer, says nothing of permissions.
+fn verdict<T, E>(operation: &str, answer: Result<T, SdkError<E, HttpResponse>>) -> Result<(), Fault>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let Err(mut fault) = answer.map_err(|e| fault(operation, &e)) else {
+        return Ok(());
+    };
+    if fault.code != "UnauthorizedOperation" {
+        tracing::debug!(operation, code = fault.code, "dry run");
+        return Ok(());
+    }
+    fault.message = format!(
+        "{} Asked before anything was touched: allow {operation} to the role that runs asg-patch",
+        fault.message
+    );
+    Err(fault)
+}

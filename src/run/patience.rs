@@ -1,0 +1,58 @@
+//! Patience before anything is touched: a fault that time helps against costs time, not the run.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::sync::watch::Receiver;
+
+use super::Stop;
+use crate::clock::Clock;
+use crate::group::fault::{Fault, FaultClass};
+use crate::group::limits;
+
+/// Asks again while the answer is a fault that passes, for a while, and while the operator lets us.
+///
+/// A missing permission is told at once: nothing is at stake yet, and somebody may be waiting.
+pub(super) async fn patiently<T>(
+    clock: &Clock,
+    stop: &Receiver<Stop>,
+    ask: impl AsyncFn() -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let give_up_at = clock.now() + TimeDelta::seconds(limits::PLAN_FAULT_LIMIT_SECONDS);
+    let mut stop = stop.clone();
+    let mut pause_seconds = limits::FAULT_PAUSE_SECONDS;
+    loop {
+        let fault = match ask().await {
+            Err(fault) if passes(&fault) => fault,
+            answer => return answer,
+        };
+        if clock.now() >= give_up_at || *stop.borrow() != Stop::GoOn {
+            return Err(fault);
+        }
+        tracing::warn!(
+            operation = fault.operation,
+            code = fault.code,
+            message = fault.message,
+            "no answer, asking again in {pause_seconds} s"
+        );
+        tokio::select! {
+            () = clock.wait(Duration::from_secs(pause_seconds.unsigned_abs())) => {}
+            _ = stop.wait_for(|s| *s != Stop::GoOn) => return Err(fault),
+        }
+        pause_seconds = (2 * pause_seconds).min(limits::FAULT_PAUSE_MAX_SECONDS / 2);
+    }
+}
+
+fn passes(fault: &Fault) -> bool {
+    match fault.class {
+        // That no connection can be made is a wrong address or a missing network more often than not:
+        // the SDK has tried it several times.
+        FaultClass::Unreachable => fault.code != "DispatchFailure",
+        FaultClass::Throttled | FaultClass::Contention | FaultClass::Expired => true,
+        FaultClass::NotYet
+        | FaultClass::Exists
+        | FaultClass::Gone
+        | FaultClass::Denied
+        | FaultClass::Refused => false,
+    }
+}
