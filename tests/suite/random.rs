@@ -1,19 +1,15 @@
 //! Random runs: seeded fleets, options, failures, faults and other people, through whole runs. At the end
 //! every group must be as its owner wants it, and nothing of ours left.
 //!
-//! A fixed handful runs here; `RANDOM_SEEDS=10000 cargo test --release --test random -- --nocapture` runs
+//! A fixed handful runs here; `RANDOM_SEEDS=10000 cargo test --release --test suite random -- --nocapture` runs
 //! more, `RANDOM_FIRST=N` starts at another seed. A seed that fails is shrunk to a small fleet file, which is
 //! printed: it belongs into `tests/scenarios`, under a name that says what it found.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)] // a test that reports
-
-mod common;
 
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::{Scenario, drive, end, in_virtual_time};
+use crate::common::{Scenario, drive, end, in_virtual_time};
 
 /// Seeds that every test run tries.
 const SEEDS: u64 = 60;

@@ -9,11 +9,10 @@
 //! `FAULTS_SCENARIOS=name,name` picks scenarios, `FAULTS_ALL=1` tries every kind in each of them (else
 //! each scenario but the first tries the kinds in turn).
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use crate::common::{Scenario, drive, end, in_virtual_time};
 use asg_patch::report::{GroupReport, RunReport};
 use asg_patch::run::RunError;
 use asg_patch::sim::calls::{CallRecord, Ending};
@@ -21,7 +20,6 @@ use asg_patch::sim::faults::{Fault, FaultRule};
 use asg_patch::sim::wire::ApiError;
 use asg_patch::sim::{Account, Frozen};
 use chrono::{DateTime, TimeDelta, Utc};
-use common::{Scenario, drive, end, in_virtual_time};
 
 const SCENARIOS: [&str; 8] = [
     "sleeping-latest",
@@ -102,7 +100,6 @@ struct Moment {
     at: DateTime<Utc>,
     /// Calls of the operation before.
     earlier: u64,
-    is_change: bool,
 }
 
 impl Moment {
@@ -164,11 +161,7 @@ fn moments(report: &RunReport, log: &[CallRecord]) -> Vec<Moment> {
     let mut known = BTreeSet::new();
     let mut found = Vec::new();
     for call in log {
-        let phases: Vec<String> = report
-            .groups
-            .iter()
-            .map(|g| phase_at(g, call.at))
-            .collect();
+        let phases: Vec<String> = report.groups.iter().map(|g| phase_at(g, call.at)).collect();
         let mut phase = phases.join("+");
         if call.is_dry_run() {
             phase.push_str(" (dry run)");
@@ -179,7 +172,6 @@ fn moments(report: &RunReport, log: &[CallRecord]) -> Vec<Moment> {
                 phase,
                 at: call.at,
                 earlier: calls.get(call.name.as_str()).copied().unwrap_or_default(),
-                is_change: call.is_change(),
             });
         }
         *calls.entry(&call.name).or_default() += 1;
@@ -221,13 +213,21 @@ impl Try<'_> {
     }
 
     /// A run that could not be made: only before anything was touched, and it says why.
-    async fn refused(&self, account: &Account, untouched: &Frozen, error: &RunError) -> Vec<String> {
+    async fn refused(
+        &self,
+        account: &Account,
+        untouched: &Frozen,
+        error: &RunError,
+    ) -> Vec<String> {
         let mut problems = end::problems(account, untouched).await;
         let effects = account.calls();
         if let Some(effect) = effects.changes().find(|c| c.ending == Ending::Ok) {
             problems.push(format!("refused after {}", effect.name));
         }
-        let (wanted, code) = (&self.moment.operation, self.kind.answer(&self.moment.operation).1);
+        let (wanted, code) = (
+            &self.moment.operation,
+            self.kind.answer(&self.moment.operation).1,
+        );
         match error {
             RunError::Aws {
                 operation, code: c, ..
@@ -240,7 +240,12 @@ impl Try<'_> {
         problems
     }
 
-    async fn ended(&self, account: &Account, untouched: &Frozen, report: &RunReport) -> Vec<String> {
+    async fn ended(
+        &self,
+        account: &Account,
+        untouched: &Frozen,
+        report: &RunReport,
+    ) -> Vec<String> {
         let mut problems = Vec::new();
         let open = end::open_groups(account);
         for group in &report.groups {
@@ -260,7 +265,7 @@ impl Try<'_> {
         } else {
             problems.extend(self.names_the_fault(report));
             if !open.is_empty() {
-                let restored = common::restore_all(account).await;
+                let restored = crate::common::restore_all(account).await;
                 if restored.left_open().count() > 0 {
                     problems.push(format!("not restored: {:?}", outcomes(&restored)));
                 }
@@ -313,7 +318,11 @@ fn what_passes_costs_time_and_what_lasts_is_handed_back_and_named() {
     let every_kind = std::env::var_os("FAULTS_ALL").is_some();
     let stories: Vec<Story> = SCENARIOS
         .into_iter()
-        .filter(|n| picked.as_ref().is_none_or(|p| p.split(',').any(|p| p == *n)))
+        .filter(|n| {
+            picked
+                .as_ref()
+                .is_none_or(|p| p.split(',').any(|p| p == *n))
+        })
         .map(Story::of)
         .collect();
     let all = tries(&stories, every_kind);
@@ -350,6 +359,11 @@ fn what_passes_costs_time_and_what_lasts_is_handed_back_and_named() {
         "{} of {} combinations end badly; the first:\n{}",
         wrong.len(),
         all.len(),
-        wrong.iter().take(40).cloned().collect::<Vec<_>>().join("\n")
+        wrong
+            .iter()
+            .take(40)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("\n")
     );
 }
