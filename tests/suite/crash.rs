@@ -137,7 +137,7 @@ async fn crash(
     index: usize,
     death: Death,
     heir: Heir,
-) -> Account {
+) -> (Account, String) {
     let account = stage.account.thaw();
     let request = &scenario.request;
     let fault = match (heir, death) {
@@ -155,7 +155,7 @@ async fn crash(
     let mut jobs = stage.jobs.clone();
     if heir == Heir::Same {
         go_on(&account, request, &mut jobs, |_, _| {}).await;
-        return account;
+        return (account, courses(&jobs));
     }
     {
         let env = env(&account, &request.run_id);
@@ -172,11 +172,27 @@ async fn crash(
             let now = account.clock().now();
             jobs.iter_mut().for_each(|j| j.resume(now));
             go_on(&account, request, &mut jobs, |_, _| {}).await;
+            return (account, courses(&jobs));
         }
         Heir::Restore => restore(&account).await,
         Heir::NextRun => next_run(&account, request).await,
     }
-    account
+    (account, String::new())
+}
+
+/// What became of the jobs, for a failure's text.
+fn courses(jobs: &[Job]) -> String {
+    let course = |job: &Job| {
+        let phases: Vec<String> = job.history.iter().map(|e| e.phase.to_string()).collect();
+        let failure = job.failure.as_ref().map(|f| f.reason.as_str());
+        format!(
+            "{} {}: {} {failure:?}",
+            job.group(),
+            phases.join(" "),
+            job.reason
+        )
+    };
+    jobs.iter().map(course).collect::<Vec<_>>().join(" | ")
 }
 
 /// An operator hands back all groups that have a record.
@@ -240,11 +256,11 @@ fn crash_everywhere(name: &str) -> (usize, Vec<String>) {
                             continue;
                         }
                         tried += 1;
-                        let account = crash(&scenario, stage, index, *death, heir).await;
+                        let (account, courses) = crash(&scenario, stage, index, *death, heir).await;
                         let problems = end::problems(&account, &untouched).await;
                         if !problems.is_empty() {
                             wrong.push(format!(
-                                "{name}: call {index} {} dies {death:?}, {heir:?} goes on: {}",
+                                "{name}: call {index} {} dies {death:?}, {heir:?} goes on: {} ({courses})",
                                 call,
                                 problems.join("; ")
                             ));

@@ -30,6 +30,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
 }
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    cx.settled("what the driver before made will show")?;
     let versions = versioning::versions(cx);
     let group = match &cx.seen.group {
         Read::Absent => None,

@@ -92,7 +92,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let templates = cx.read(&cx.seen.templates, "the launch templates")?;
     let versions = versions(cx);
     drift(cx, templates, &versions)?;
-    hold(cx, group)?;
+    hold(cx, group, &versions)?;
     if let Some(sibling) = &cx.unit.unheld {
         return Ok(cx.wait(
             limits::LOOK_MIN_SECONDS,
@@ -165,9 +165,15 @@ fn is_unsure_of(cx: &Context<'_>, template: &str) -> bool {
 }
 
 /// Holds `$Latest` pins at their recorded numbers.
-fn hold(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+fn hold(
+    cx: &Context<'_>,
+    group: &GroupSeen,
+    versions: &BTreeMap<String, u64>,
+) -> Result<(), Decision> {
     let held = hold_pins(cx.record());
-    if group.pins == held {
+    // A driver before this one had come further.
+    let is_further = group.pins == new_pins(cx.record(), versions);
+    if group.pins == held || is_further {
         return Ok(());
     }
     set_pins(
@@ -199,6 +205,7 @@ pub(super) fn set_pins(
         return Err(cx.wait(5, "waiting until the group shows its launch template"));
     }
     if !ours.iter().any(|o| **o == group.pins) {
+        cx.settled("whether it was us who pointed the group elsewhere will show")?;
         let found: Vec<String> = group.pins.iter().map(ToString::to_string).collect();
         return Err(failed(
             Code::Superseded,
