@@ -399,8 +399,10 @@ impl<'a> Context<'a> {
         if lasting && !self.job.must_return() {
             return Decision::Fail(fault.to_failure());
         }
+        let pause = (blind_for.num_seconds() / 8)
+            .clamp(limits::LOOK_MIN_SECONDS, limits::FAULT_PAUSE_MAX_SECONDS);
         self.wait(
-            limits::LOOK_MAX_SECONDS / 2,
+            pause,
             format!(
                 "{} {} ({}), asking again",
                 fault.operation,

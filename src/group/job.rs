@@ -100,6 +100,20 @@ pub struct Try {
     pub fault: Option<Fault>,
 }
 
+impl Try {
+    /// Whether it fails since so long that waiting for it holds up everything else.
+    pub fn is_stuck(&self) -> bool {
+        let Some(fault) = &self.fault else {
+            return false;
+        };
+        let limit = fault
+            .class
+            .patience_seconds()
+            .max(limits::DENIED_LIMIT_SECONDS);
+        (self.last_at - self.first_at).num_seconds() > limit
+    }
+}
+
 /// A phase that the job went through.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entered {
@@ -246,6 +260,11 @@ impl Job {
     /// When an effect of this key succeeded.
     pub fn done_at(&self, effect: &Effect) -> Option<DateTime<Utc>> {
         self.tries.get(&effect.key()).and_then(|t| t.done_at)
+    }
+
+    /// Whether an effect fails since so long that waiting for it holds up everything else.
+    pub fn is_stuck(&self, effect: &Effect) -> bool {
+        self.tries.get(&effect.key()).is_some_and(Try::is_stuck)
     }
 
     /// Whether faults must not fail the job: it is already on its way back.
