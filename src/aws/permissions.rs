@@ -36,7 +36,10 @@ pub async fn check_permissions(clients: &Clients, jobs: &[Job]) -> Result<(), Fa
     let installing: Vec<&Job> = jobs.iter().filter(installs).collect();
     let pins = || {
         let pins = installing.iter().map(|j| j.record.pins.iter());
-        installing.iter().zip(pins).flat_map(|(j, p)| p.map(|p| (*j, p)))
+        installing
+            .iter()
+            .zip(pins)
+            .flat_map(|(j, p)| p.map(|p| (*j, p)))
     };
     let follows_default = pins().find(|(_, p)| p.style() == Style::Default);
     let answers = tokio::join!(
@@ -48,7 +51,11 @@ pub async fn check_permissions(clients: &Clients, jobs: &[Job]) -> Result<(), Fa
         deregister_image(clients, !installing.is_empty()),
     );
     let (tags, image, version, default, deletion, removal) = answers;
-    tags.and(image).and(version).and(default).and(deletion).and(removal)
+    tags.and(image)
+        .and(version)
+        .and(default)
+        .and(deletion)
+        .and(removal)
 }
 
 async fn create_tags(clients: &Clients) -> Result<(), Fault> {

@@ -261,6 +261,12 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
             }
         }
     }
+    if let Some(group) = seen.group.present() {
+        job.names_ours = group.pins.iter().any(|p| {
+            let ours = job.made.versions.get(&p.template);
+            ours.is_some_and(|n| p.version == n.to_string())
+        });
+    }
     match seen.record.present() {
         Some(super::seen::RecordSeen::Readable(stored)) if stored.is_same_claim(&job.record) => {
             job.recorded = true;

@@ -161,6 +161,9 @@ pub struct Job {
     pub capacity_after: Option<Capacity>,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// Whether the group names a version that the run made, as far as known: nobody may delete it yet.
+    #[serde(default)]
+    pub names_ours: bool,
     /// First look at which a read that the phase needs failed, while reads keep failing.
     pub blind_since: Option<DateTime<Utc>>,
 }
@@ -206,6 +209,7 @@ impl Job {
             resumed_at: None,
             capacity_after: None,
             outcome: None,
+            names_ours: false,
             blind_since: None,
         }
     }
@@ -282,6 +286,8 @@ impl Job {
         performed: &Performed,
         now: DateTime<Utc>,
     ) -> Option<Failure> {
+        // Until the next look shows which.
+        self.names_ours |= matches!(effect, Effect::SetPins { .. });
         let entry = self.tries.entry(effect.key()).or_insert(Try {
             first_at: now,
             last_at: now,

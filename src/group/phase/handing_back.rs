@@ -229,10 +229,8 @@ fn resume(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
         .iter()
         .filter(|p| group.suspended.contains(*p))
         .collect();
-    let (last, first): (Vec<String>, Vec<String>) = ours
-        .into_iter()
-        .cloned()
-        .partition(|p| p == SCHEDULE);
+    let (last, first): (Vec<String>, Vec<String>) =
+        ours.into_iter().cloned().partition(|p| p == SCHEDULE);
     let processes = if first.is_empty() { last } else { first };
     if processes.is_empty() {
         return Ok(());

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::Phase;
+use chrono::{DateTime, Utc};
+
 use super::super::decide::{Context, Decided, Decision, go};
 use super::super::effect::Effect;
 use super::super::fault::Read;
@@ -11,12 +12,12 @@ use super::super::job::{Job, Try};
 use super::super::pin::{Pin, Style, Templates, resolve};
 use super::super::seen::{GroupSeen, Need, UserSeen};
 use super::super::unit::SharedImage;
+use super::super::{Phase, limits};
 use super::{handing_back, versioning};
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group]);
-    // See `remove`.
-    if job.tries.values().any(Try::is_stuck) {
+    if is_held_up(job, job.wake_at) || job.tries.values().any(Try::is_stuck) {
         needs.extend([Need::Instances, Need::Actions]);
     }
     let tried = |prefix: &str| job.tries.keys().any(|k| k.starts_with(prefix));
@@ -69,8 +70,11 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         }
         // Naming the version in the group's own style again would deploy it.
         Use::Unproven(other) if follows || cx.unit.bound => {
+            if let (Some(group), true) = (group, is_held_up(cx.job, cx.now)) {
+                handing_back::give_back(cx, group)?;
+            }
             return Ok(cx.wait(
-                super::super::limits::LOOK_MIN_SECONDS,
+                limits::LOOK_MIN_SECONDS,
                 format!("waiting until {other} is off the version that nobody has proved"),
             ));
         }
@@ -80,6 +84,11 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         restore_pins(cx, group)?;
     }
     Ok(go(Phase::HandingBack, "what was ours is undone"))
+}
+
+/// Whether the group has been held up for so long that it is given back before anything else.
+fn is_held_up(job: &Job, now: DateTime<Utc>) -> bool {
+    (now - job.entered_at()).num_seconds() > limits::DENIED_LIMIT_SECONDS
 }
 
 /// Whether the group's own `$Latest` or `$Default` means our version: these are named again only after
