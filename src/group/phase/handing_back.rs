@@ -34,11 +34,14 @@ pub(super) fn give_back(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decis
     let instances = cx.instances()?;
     if !is_returned(cx) {
         let target = target(cx, group)?;
-        let ours = ours(cx, group, instances, target);
-        if ours.is_empty() {
+        let has_spare = group.capacity.desired == cx.record().wake_capacity().desired
+            && group.capacity.desired != target.desired;
+        let ours = ours(cx, group, instances, has_spare);
+        if ours.is_empty() && has_spare {
             unseen(cx, group, instances)?;
         }
         terminate(cx, group, &ours)?;
+        unprotect(cx, group, instances)?;
         resize(cx, group, target)?;
     }
     resume(cx, group)?;
@@ -60,7 +63,7 @@ fn ours<'a>(
     cx: &Context<'a>,
     group: &'a GroupSeen,
     instances: &'a BTreeMap<String, InstanceSeen>,
-    target: Capacity,
+    has_spare: bool,
 ) -> Vec<String> {
     let known: BTreeSet<&str> = [Role::Build, Role::Canary]
         .into_iter()
@@ -72,20 +75,55 @@ fn ours<'a>(
         .filter(|(id, m)| known.contains(id.as_str()) && !m.leaving())
         .map(|(id, _)| id.clone())
         .collect();
-    // One instance more than recorded was asked for by us alone, unless the group has its processes
-    // back and its schedule wants as many.
-    let guarded = &cx.record().guarded;
-    let is_its_own = target.desired == group.capacity.desired
-        && !guarded.is_empty()
-        && guarded.is_disjoint(&group.suspended);
-    let one_more = group.capacity.desired == cx.record().wake_capacity().desired;
-    if ours.is_empty() && one_more && !is_its_own {
-        let untagged = launch::candidates(cx, group, instances)
-            .into_iter()
-            .rfind(|c| c.instance.role.is_none());
-        ours.extend(untagged.map(|c| c.id.to_owned()));
+    let is_untagged = |c: &launch::Candidate<'_>| c.instance.role.is_none();
+    let mut untagged = launch::candidates(cx, group, instances).into_iter();
+    // Nobody but us asked for an instance of a version that does not stand.
+    let versions = super::versioning::versions(cx);
+    let is_unproven = |c: &launch::Candidate<'_>| {
+        let version = c.member.version.as_ref();
+        !cx.job.promoted && version.is_some_and(|(t, n)| versions.get(t) == Some(n))
+    };
+    let unproven = untagged
+        .clone()
+        .filter(|c| is_untagged(c) && is_unproven(c));
+    ours.extend(unproven.map(|c| c.id.to_owned()));
+    // One instance more than recorded was asked for by us alone, unless the schedule wants it by now.
+    if ours.is_empty() && has_spare {
+        let newest = untagged.rfind(is_untagged);
+        ours.extend(newest.map(|c| c.id.to_owned()));
     }
+    ours.dedup();
     ours
+}
+
+/// An instance that came up for us and stays, because the schedule wants one more by now, is protected
+/// no longer.
+fn unprotect(
+    cx: &Context<'_>,
+    group: &GroupSeen,
+    instances: &BTreeMap<String, InstanceSeen>,
+) -> Result<(), Decision> {
+    let shielded = cx.job.tries.iter().find_map(|(key, t)| {
+        let id = key.strip_prefix("protect ")?.strip_suffix(" true")?;
+        let member = group.members.get(id)?;
+        (t.done_at.is_some() && member.protected && !member.leaving()).then(|| id.to_owned())
+    });
+    let tagged = group.members.iter().find_map(|(id, member)| {
+        let run = instances.get(id)?.run.as_deref();
+        let ours = run == Some(cx.record().run_id.as_str());
+        (ours && member.protected && !member.leaving()).then(|| id.clone())
+    });
+    match shielded.or(tagged) {
+        Some(instance) => Err(cx.act(
+            Effect::Protect {
+                instance,
+                on: false,
+            },
+            2,
+            "lifting the protection of what stays",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// While the desired capacity counts an instance of ours that cannot be told yet, lowering it would let
@@ -95,8 +133,7 @@ fn unseen(
     group: &GroupSeen,
     instances: &BTreeMap<String, InstanceSeen>,
 ) -> Result<(), Decision> {
-    let recorded = cx.record().capacity.desired;
-    if recorded == 0 || group.capacity.desired != cx.record().wake_capacity().desired {
+    if cx.record().capacity.desired == 0 {
         return Ok(());
     }
     let asked = cx

@@ -3,9 +3,6 @@
 //! A fleet file for a test may say in its comments how it is run: lines that begin with `#!` hold flags
 //! of `asg-patch rehearse`, so that the same story can be looked at with the program itself.
 
-#![allow(dead_code)] // each suite uses its part of it
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // the helpers of tests
-
 pub mod end;
 pub mod invariants;
 pub mod text;
@@ -75,7 +72,6 @@ pub struct Ran {
     pub before: World,
     pub report: RunReport,
     pub account: Account,
-    pub progress: Vec<Progress>,
 }
 
 impl Ran {
@@ -168,8 +164,7 @@ impl Scenario {
         in_virtual_time(self.fleet.seed(), async {
             let account = self.fleet.account(1);
             prepare(&account);
-            let (report, progress) =
-                drive(&account, &self.request, self.stop_on.as_deref()).await?;
+            let (report, _) = drive(&account, &self.request, self.stop_on.as_deref()).await?;
             account.clock().wait(SETTLING).await;
             account.with_world(|_| ()); // brings the world up to now
             Ok(Ran {
@@ -177,7 +172,6 @@ impl Scenario {
                 before: self.fleet.build(),
                 report,
                 account,
-                progress,
             })
         })
     }

@@ -33,6 +33,11 @@ pub fn is_closed_world(scenario: &str) -> bool {
 
 /// What is not as it must be. Lets everything come to rest first.
 pub async fn problems(account: &Account, untouched: &Frozen) -> Vec<String> {
+    problems_of(account, untouched, true).await
+}
+
+/// As [`problems`]; where others changed things too (`closed` is false) only what was left over counts.
+pub async fn problems_of(account: &Account, untouched: &Frozen, closed: bool) -> Vec<String> {
     account.clock().wait(SETTLING).await;
     let now = account.clock().now();
     let control = untouched.thaw();
@@ -42,14 +47,18 @@ pub async fn problems(account: &Account, untouched: &Frozen) -> Vec<String> {
         let mut problems = Vec::new();
         for (name, wanted) in &control.groups {
             match world.groups.get(name) {
-                Some(found) => compare(world, found, &control, wanted, &mut problems),
+                Some(found) if closed => compare(world, found, &control, wanted, &mut problems),
+                Some(found) => alone(world, found, wanted, &mut problems),
+                None if !closed => {}
                 None => problems.push(format!("group {name} is gone")),
             }
         }
         let runs: BTreeSet<String> = runs(world);
         for run in &runs {
             let left = text::leftovers(world, run);
-            let superseded = |l: &String| runs.len() > 1 && l.starts_with("version ");
+            // A later run, or the end of the group, leaves a version without users behind.
+            let ended = control.groups.keys().any(|g| !world.groups.contains_key(g));
+            let superseded = |l: &String| (runs.len() > 1 || ended) && l.starts_with("version ");
             problems.extend(
                 left.into_iter()
                     .filter(|l| !superseded(l))
@@ -72,6 +81,27 @@ fn runs(world: &World) -> BTreeSet<String> {
         .chain(instances)
         .chain(snapshots)
         .collect()
+}
+
+/// What holds of a group even where others changed it.
+fn alone(world: &World, found: &Group, wanted: &Group, problems: &mut Vec<String>) {
+    let ours = |p: &&String| *p != "AZRebalance" && !wanted.suspended.contains_key(*p);
+    let suspended: Vec<&String> = found.suspended.keys().filter(ours).collect();
+    if !suspended.is_empty() && found.status.is_none() {
+        problems.push(format!("{}: {suspended:?} stay suspended", found.name));
+    }
+    for image in images(world, found).into_iter().flatten() {
+        let usable = world
+            .images
+            .get(&image)
+            .is_some_and(|i| i.state.name() == "available");
+        if !usable {
+            problems.push(format!(
+                "{}: launches from {image}, which is not usable",
+                found.name
+            ));
+        }
+    }
 }
 
 fn compare(

@@ -1,12 +1,9 @@
 //! Invariants that take more than one run to see: finished jobs, repeated passes, two drivers, blind reads.
 //! What can be seen on a single run is checked on every scenario (`common/invariants.rs`).
 
-#![allow(clippy::expect_used)] // the helpers of a test
-
-mod common;
-
 use std::collections::BTreeMap;
 
+use crate::common::{Scenario, drive, env, in_virtual_time, invariants, text};
 use asg_patch::aws::Clients;
 use asg_patch::group::decide::Orders;
 use asg_patch::group::job::Job;
@@ -21,7 +18,6 @@ use asg_patch::sim::faults::{Fault, FaultRule};
 use asg_patch::sim::wire::ApiError;
 use asg_patch::trigger::RunRequest;
 use chrono::TimeDelta;
-use common::{Scenario, drive, env, in_virtual_time, invariants, text};
 
 fn changes(account: &Account) -> Vec<CallRecord> {
     account.calls().changes().cloned().collect()
@@ -122,7 +118,7 @@ fn two_drivers(delay_minutes: i64) -> (Account, Vec<RunReport>) {
         };
         let (a, b) = tokio::join!(drive(&account, &first, None), later);
         let reports = [a, b].map(|r| r.expect("a report").0).into();
-        account.clock().wait(common::SETTLING).await;
+        account.clock().wait(crate::common::SETTLING).await;
         account.with_world(|_| ());
         (account, reports)
     })

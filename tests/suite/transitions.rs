@@ -1,8 +1,6 @@
 //! What every phase does in every kind of situation, as a table; and the diagram in ARCHITECTURE.md, which
-//! is drawn from it. `UPDATE_EXPECT=1 cargo test --test transitions` rewrites the table;
+//! is drawn from it. `UPDATE_EXPECT=1 cargo test --test suite transitions` rewrites the table;
 //! the diagram's text is printed by the failing test.
-
-#![allow(clippy::expect_used, clippy::unwrap_used)] // helpers of tests
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -454,7 +452,7 @@ fn every_phase_has_an_answer_in_every_situation() {
         table.truncate(table.trim_end().len());
         table.push('\n');
     }
-    expect_file!["transitions.expected"].assert_eq(&table);
+    expect_file!["../transitions.expected"].assert_eq(&table);
 }
 
 /// The diagram in ARCHITECTURE.md between the markers is the one that the table yields.
@@ -476,7 +474,7 @@ fn the_diagram_is_drawn_from_the_table() {
         let _ = writeln!(diagram, "    {from} --> {to}");
     }
     diagram.push_str("```\n");
-    let page = include_str!("../ARCHITECTURE.md");
+    let page = include_str!("../../ARCHITECTURE.md");
     assert!(
         page.contains(&diagram),
         "ARCHITECTURE.md must hold this diagram:\n{diagram}"

@@ -2,20 +2,18 @@
 //! them beside each: the report, the changing calls in order, and the account afterwards. What must hold
 //! of every run is checked on each of them too.
 //!
-//! After an intended change, `UPDATE_EXPECT=1 cargo test --test scenarios` writes the new outcome; read
+//! After an intended change, `UPDATE_EXPECT=1 cargo test --test suite scenarios` writes the new outcome; read
 //! the difference before committing it.
-
-mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Scenario, invariants, scenario_names, text};
+use crate::common::{Scenario, invariants, scenario_names, text};
 use expect_test::expect_file;
 
 fn check(name: &str) {
     let ran = Scenario::load(name).run();
     invariants::check(name, &ran);
-    expect_file![format!("./scenarios/{name}.expected")].assert_eq(&text::golden(&ran));
+    expect_file![format!("../scenarios/{name}.expected")].assert_eq(&text::golden(&ran));
 }
 
 /// One test per scenario, named as its file with `_` for `-`.

@@ -1,7 +1,5 @@
 //! Holds the direction of the arrows: who may know whom (see ARCHITECTURE.md).
 
-#![allow(clippy::expect_used, clippy::unwrap_used)] // helpers of tests
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

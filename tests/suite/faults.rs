@@ -11,11 +11,10 @@
 //! `FAULTS_ALL=1` tries every kind and length at every one of them, `FAULTS_SCENARIOS=name,name` picks
 //! scenarios.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use crate::common::{Scenario, drive, end, in_virtual_time};
 use asg_patch::report::{GroupReport, RunReport};
 use asg_patch::run::RunError;
 use asg_patch::sim::calls::{CallRecord, Ending};
@@ -23,7 +22,6 @@ use asg_patch::sim::faults::{Fault, FaultRule};
 use asg_patch::sim::wire::ApiError;
 use asg_patch::sim::{Account, Frozen};
 use chrono::{DateTime, TimeDelta, Utc};
-use common::{Scenario, drive, end, in_virtual_time};
 
 const SCENARIOS: [&str; 10] = [
     "sleeping-latest",
@@ -281,7 +279,7 @@ impl Try<'_> {
             problems.extend(self.names_the_fault(report));
             if !open.is_empty() {
                 problems.extend(self.given_back(account, untouched).await);
-                let restored = common::restore_all(account).await;
+                let restored = crate::common::restore_all(account).await;
                 if restored.left_open().count() > 0 {
                     problems.push(format!("not restored: {:?}", outcomes(&restored)));
                 }

@@ -1,8 +1,6 @@
 //! Every code has its page in `runbooks/`, every page its code, and what the pages let their readers
 //! run does what they say.
 
-#![allow(clippy::expect_used, clippy::panic)] // the helpers of a test
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,19 @@
+//! Everything that is tested on the simulated account, in one program: linking the SDK's clients once
+//! is what keeps the tests quick to build. `cargo test --test suite NAME` runs one part.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)] // tests and their helpers
+
+mod architecture;
+mod common;
+mod crash;
+mod faults;
+mod invariants;
+mod random;
+mod runbooks;
+mod scenarios;
+mod transitions;

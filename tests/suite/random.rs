@@ -1,0 +1,434 @@
+//! Random runs: seeded fleets, options, failures, faults and other people, through whole runs. At the end
+//! every group must be as its owner wants it, and nothing of ours left.
+//!
+//! A fixed handful runs here; `RANDOM_SEEDS=10000 cargo test --release --test suite random -- --nocapture` runs
+//! more, `RANDOM_FIRST=N` starts at another seed. A seed that fails is shrunk to a small fleet file, which is
+//! printed: it belongs into `tests/scenarios`, under a name that says what it found.
+
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::common::{Scenario, drive, end, in_virtual_time};
+
+/// Seeds that every test run tries.
+const SEEDS: u64 = 60;
+
+/// A random story, in parts that can be left out one by one.
+#[derive(Clone, Debug)]
+struct Story {
+    seed: u64,
+    flags: Vec<String>,
+    groups: Vec<Group>,
+    faults: Vec<String>,
+    events: Vec<Event>,
+}
+
+#[derive(Clone, Debug)]
+struct Group {
+    name: String,
+    template: usize,
+    lines: Vec<String>,
+    tables: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Event {
+    group: String,
+    text: String,
+}
+
+struct Dice(fastrand::Rng);
+
+impl Dice {
+    fn often(&mut self, percent: u32) -> bool {
+        self.0.u32(..100) < percent
+    }
+
+    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.0.usize(..of.len())]
+    }
+}
+
+const OPERATIONS: [&str; 20] = [
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:UpdateAutoScalingGroup",
+    "autoscaling:SuspendProcesses",
+    "autoscaling:ResumeProcesses",
+    "autoscaling:SetInstanceProtection",
+    "autoscaling:TerminateInstanceInAutoScalingGroup",
+    "ec2:CreateTags",
+    "ec2:CreateImage",
+    "ec2:DescribeImages",
+    "ec2:DescribeInstances",
+    "ec2:CreateLaunchTemplateVersion",
+    "ec2:DeleteLaunchTemplateVersions",
+    "ec2:DeregisterImage",
+    "ec2:ModifyLaunchTemplate",
+    "ssm:SendCommand",
+    "ssm:ListCommandInvocations",
+    "ssm:PutParameter",
+    "ssm:DeleteParameter",
+    "ssm:GetParameters",
+    "ssm:DescribeInstancePatchStates",
+];
+
+fn story(seed: u64) -> Story {
+    let mut dice = Dice(fastrand::Rng::with_seed(seed));
+    let mut flags = Vec::new();
+    if dice.often(15) {
+        flags.push(format!("--max-in-flight {}", 1 + dice.0.u32(..2)));
+    }
+    if dice.often(10) {
+        flags.push("--max-failures 0".into());
+    }
+    if dice.often(10) {
+        flags.push(format!("--duration {}m", 70 + dice.0.u32(..60)));
+        flags.push("--cutoff 20m".into());
+    }
+    if dice.often(10) {
+        let when = dice.one(&[
+            "ssm:SendCommand",
+            "ec2:CreateImage",
+            "ec2:CreateLaunchTemplateVersion",
+        ]);
+        flags.push(format!("ctrl-c-on {when}"));
+    }
+    let count = 1 + dice.0.usize(..4);
+    let groups: Vec<Group> = (0..count).map(|n| group(&mut dice, n)).collect();
+    let faults = (0..dice.0.usize(..4)).map(|_| fault(&mut dice)).collect();
+    let events = if dice.often(35) {
+        (0..1 + dice.0.usize(..2))
+            .map(|_| event(&mut dice, &groups))
+            .collect()
+    } else {
+        Vec::new()
+    };
+    Story {
+        seed,
+        flags,
+        groups,
+        faults,
+        events,
+    }
+}
+
+fn group(dice: &mut Dice, n: usize) -> Group {
+    let template = if n > 0 && dice.often(35) { n - 1 } else { n };
+    let desired = if dice.often(35) {
+        1 + dice.0.i32(0..2)
+    } else {
+        0
+    };
+    let min = if dice.often(60) { 0 } else { desired };
+    let max = if dice.often(25) {
+        desired
+    } else {
+        desired + 1 + dice.0.i32(0..3)
+    };
+    let mut lines = vec![format!("min = {min}\nmax = {max}\ndesired = {desired}")];
+    let mut tables = Vec::new();
+    let version = dice.one(&["\"$Latest\"", "\"$Default\"", "2"]);
+    if dice.often(15) {
+        tables.push(format!(
+            "[groups.mixed]\ntemplate = \"t{template}\"\nversion = {version}\noverrides = [{{ instance_type = \"t3.small\" }}, {{ instance_type = \"t3.medium\", template = \"t{template}\", version = {version} }}]"
+        ));
+    } else {
+        lines.push(format!("template = \"t{template}\"\nversion = {version}"));
+    }
+    let mut tags = vec!["\"ep:asg:patch\" = \"true\"".to_owned()];
+    for (percent, tag) in [
+        (10, "\"ep:asg:patch:canary\" = \"off\""),
+        (10, "\"ep:asg:patch:seal\" = \"off\""),
+        (10, "\"ep:asg:patch:image\" = \"reboot\""),
+        (15, "\"ep:asg:patch:wave\" = \"1\""),
+    ] {
+        if dice.often(percent) {
+            tags.push(tag.into());
+        }
+    }
+    if dice.often(5) {
+        tags.remove(0);
+    }
+    lines.push(format!("tags = {{ {} }}", tags.join(", ")));
+    if dice.often(25) {
+        lines.push(format!(
+            "target_groups = [\"g{n}\"]\nhealth_check = \"EC2,ELB\"\ndrain_seconds = 60"
+        ));
+    }
+    if dice.often(20) {
+        lines.push(format!(
+            "suspended = [\"{}\"]",
+            dice.one(&[
+                "AZRebalance",
+                "AlarmNotification",
+                "ScheduledActions",
+                "ReplaceUnhealthy"
+            ])
+        ));
+    }
+    if dice.often(30) {
+        let hour = 4 + dice.0.u32(..2);
+        let minute = dice.0.u32(..60);
+        let sizes = dice.one(&[
+            "desired = 1",
+            "min = 1, max = 3, desired = 2",
+            "max = 5",
+            "min = 0, max = 4, desired = 0",
+        ]);
+        lines.push(format!("scheduled_actions = [{{ name = \"a\", {sizes}, recurrence = \"{minute} {hour} * * *\" }}]"));
+    }
+    if dice.often(15) {
+        lines.push("hooks = [{ name = \"boot\", transition = \"launching\", heartbeat_seconds = 300, default_result = \"CONTINUE\", completed_after_seconds = 30 }]".into());
+    }
+    // An alarm that fires on and on would in time lower the size of any group that runs.
+    if desired == 0 && dice.often(20) {
+        lines.push("alarm = { every_seconds = 600, adjustment = -1 }".into());
+    }
+    if dice.often(25) {
+        let failure = dice.one(&[
+            "no-capacity",
+            "kms-denied",
+            "never-online",
+            "impaired",
+            "install-fails",
+            "installs-nothing",
+            "undeliverable",
+            "image-fails",
+        ]);
+        tables.push(format!("[groups.behaviour]\nfailure = \"{failure}\""));
+    }
+    if dice.often(12) {
+        let failure = dice.one(&["never-online", "impaired", "no-capacity"]);
+        tables.push(format!("[groups.canary]\nfailure = \"{failure}\""));
+    }
+    Group {
+        name: format!("g{n}"),
+        template,
+        lines,
+        tables,
+    }
+}
+
+fn fault(dice: &mut Dice) -> String {
+    let operation = dice.one(&OPERATIONS);
+    let skip = dice.0.u32(..6);
+    let times = 1 + dice.0.u32(..3);
+    let kind = dice.one(&[
+        "error = { code = \"Throttling\", message = \"m\", status = 400 }",
+        "error = { code = \"InternalFailure\", message = \"m\", status = 500 }",
+        "error = { code = \"ServiceUnavailable\", message = \"m\", status = 503 }",
+        "never-arrived",
+        "reply-lost",
+        "hang",
+        "effect-then-hang",
+        "stale-read",
+    ]);
+    let kind = if let Some(error) = kind.strip_prefix("error = ") {
+        format!("fault = \"error\"\n{}", error_lines(error))
+    } else {
+        format!("fault = \"{kind}\"")
+    };
+    format!("operation = \"{operation}\"\nskip = {skip}\ntimes = {times}\n{kind}")
+}
+
+fn error_lines(table: &str) -> String {
+    let inner = table.trim_matches(|c| c == '{' || c == '}' || c == ' ');
+    inner.replace(", ", "\n")
+}
+
+fn event(dice: &mut Dice, groups: &[Group]) -> Event {
+    let group = &groups[dice.0.usize(..groups.len())];
+    let (name, template) = (&group.name, group.template);
+    let at = 30 + dice.0.u32(..1500);
+    let action = match dice.0.u32(..8) {
+        0 => format!("action = \"delete-group\"\ngroup = \"{name}\""),
+        1 => format!("action = \"remove-tag\"\ngroup = \"{name}\"\nkey = \"ep:asg:patch\""),
+        2 => format!(
+            "action = \"set-capacity\"\ngroup = \"{name}\"\nmin = 0\nmax = 5\ndesired = {}",
+            dice.0.u32(..3)
+        ),
+        3 => format!(
+            "action = \"new-template-version\"\ngroup = \"{name}\"\nimage = \"i{template}\""
+        ),
+        4 => format!("action = \"terminate-instances\"\ngroup = \"{name}\""),
+        5 => format!("action = \"resume-process\"\ngroup = \"{name}\"\nprocess = \"AZRebalance\""),
+        6 => format!("action = \"suspend-process\"\ngroup = \"{name}\"\nprocess = \"AZRebalance\""),
+        _ => "action = \"delete-parameters\"\nprefix = \"/asg-patch/\"".to_owned(),
+    };
+    Event {
+        group: name.clone(),
+        text: format!("at_seconds = {at}\n{action}"),
+    }
+}
+
+impl Story {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for flag in &self.flags {
+            let _ = writeln!(text, "#! {flag}");
+        }
+        let _ = writeln!(text, "seed = {}\nstart = 2026-10-14T04:00:00Z", self.seed);
+        let mut templates: Vec<usize> = self.groups.iter().map(|g| g.template).collect();
+        templates.sort_unstable();
+        templates.dedup();
+        for t in templates {
+            let _ = writeln!(
+                text,
+                "\n[[images]]\nname = \"i{t}\"\nmissing = {}\ninstalled = 3\n\n[[templates]]\nname = \"t{t}\"\ndefault = {}\nversions = [{{ image = \"i{t}\", instance_type = \"t3.small\" }}, {{ image = \"i{t}\", instance_type = \"t3.small\" }}]",
+                (self.seed + t as u64) % 5,
+                1 + (self.seed + t as u64) % 2,
+            );
+        }
+        for g in &self.groups {
+            let _ = writeln!(
+                text,
+                "\n[[groups]]\nname = \"{}\"\n{}",
+                g.name,
+                g.lines.join("\n")
+            );
+            for table in &g.tables {
+                let _ = writeln!(text, "{table}");
+            }
+        }
+        for fault in &self.faults {
+            let _ = writeln!(text, "\n[[faults]]\n{fault}");
+        }
+        for event in &self.events {
+            let _ = writeln!(text, "\n[[events]]\n{}", event.text);
+        }
+        text
+    }
+
+    /// Stories with one part less.
+    fn smaller(&self) -> Vec<Story> {
+        let mut all = Vec::new();
+        for i in 0..self.events.len() {
+            let mut s = self.clone();
+            s.events.remove(i);
+            all.push(s);
+        }
+        for i in 0..self.faults.len() {
+            let mut s = self.clone();
+            s.faults.remove(i);
+            all.push(s);
+        }
+        for i in 0..self.flags.len() {
+            let mut s = self.clone();
+            s.flags.remove(i);
+            all.push(s);
+        }
+        for i in 0..self.groups.len() {
+            if self.groups.len() > 1 {
+                let mut s = self.clone();
+                let gone = s.groups.remove(i);
+                s.events.retain(|e| e.group != gone.name);
+                all.push(s);
+            }
+            for (list, from) in [(0, 2), (1, 0)] {
+                let len = if list == 0 {
+                    self.groups[i].lines.len()
+                } else {
+                    self.groups[i].tables.len()
+                };
+                for j in from..len {
+                    let mut s = self.clone();
+                    let group = &mut s.groups[i];
+                    if list == 0 {
+                        group.lines.remove(j);
+                    } else {
+                        group.tables.remove(j);
+                    }
+                    all.push(s);
+                }
+            }
+        }
+        all
+    }
+
+    /// What is wrong at its end; a panic is wrong, too.
+    fn problems(&self) -> Vec<String> {
+        let text = self.text();
+        let closed = self.events.is_empty();
+        let scenario = match Scenario::parse(&text) {
+            Ok(scenario) => scenario,
+            Err(e) => return vec![format!("the generator made an unreadable fleet: {e}")],
+        };
+        let run = || {
+            in_virtual_time(self.seed, async {
+                let account = scenario.fleet.account(1);
+                let untouched = account.freeze();
+                let ran = drive(&account, &scenario.request, scenario.stop_on.as_deref()).await;
+                let mut problems = match ran {
+                    Ok((report, _)) => report
+                        .left_open()
+                        .map(|g| format!("{} is left open: {}", g.group, g.reason))
+                        .collect(),
+                    Err(e) => vec![format!("no report: {e}")],
+                };
+                problems.extend(end::problems_of(&account, &untouched, closed).await);
+                problems
+            })
+        };
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            vec![format!("panic: {}", text.unwrap_or_default())]
+        })
+    }
+
+    /// Leaves out what is not needed to fail.
+    fn shrunk(&self) -> Story {
+        let mut story = self.clone();
+        'again: loop {
+            for smaller in story.smaller() {
+                let problems = smaller.problems();
+                if !problems.is_empty() && !problems[0].starts_with("the generator") {
+                    story = smaller;
+                    continue 'again;
+                }
+            }
+            return story;
+        }
+    }
+}
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |v| v.parse().expect("a number"))
+}
+
+#[test]
+fn random_runs_leave_nothing_changed() {
+    let first = number("RANDOM_FIRST", 1);
+    let count = number("RANDOM_SEEDS", SEEDS);
+    let next = AtomicU64::new(first);
+    let failures = std::sync::Mutex::new(Vec::new());
+    let most = number("RANDOM_FAILURES", 3) as usize;
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + count || failures.lock().unwrap().len() >= most {
+                        return;
+                    }
+                    let story = story(seed);
+                    let problems = story.problems();
+                    if !problems.is_empty() {
+                        let small = story.shrunk();
+                        let text = format!(
+                            "seed {seed}: {}\nas small as it gets: {}\n{}",
+                            problems.join("; "),
+                            small.problems().join("; "),
+                            small.text()
+                        );
+                        failures.lock().unwrap().push(text);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    let tried = next.load(Ordering::Relaxed).min(first + count) - first;
+    println!("{tried} random runs, {} failed", failures.len());
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
