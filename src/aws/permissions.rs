@@ -2,7 +2,6 @@
 //!
 //! Auto Scaling and Systems Manager offer no dry run: what they refuse shows at the first use.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 
 use aws_sdk_ec2::types::{RequestLaunchTemplateData, Tag};
@@ -30,37 +29,33 @@ pub async fn check_permissions(clients: &Clients, jobs: &[Job]) -> Result<(), Fa
     if jobs.is_empty() {
         return Ok(());
     }
-    create_tags(clients).await?;
     let installs = |j: &&Job| {
         let forward = j.forward.as_ref();
         forward.is_some_and(|f| f.operation == Operation::Install)
     };
-    let Some(job) = jobs.iter().find(installs) else {
-        return Ok(());
+    let installing: Vec<&Job> = jobs.iter().filter(installs).collect();
+    let pins = || {
+        let pins = installing.iter().map(|j| j.record.pins.iter());
+        installing
+            .iter()
+            .zip(pins)
+            .flat_map(|(j, p)| p.map(|p| (*j, p)))
     };
-    create_image(clients).await?;
-    if let Some(pin) = job.record.pins.first() {
-        create_version(clients, job, pin).await?;
-    }
-    // Only what is ours is ever deleted: here, versions that do not exist.
-    let templates: BTreeMap<&String, u64> = jobs
-        .iter()
-        .filter(installs)
-        .flat_map(|j| &j.record.templates)
-        .map(|(id, mark)| (id, mark.latest))
-        .collect();
-    if let Some((template, latest)) = templates.first_key_value() {
-        delete_version(clients, template, latest + 1).await?;
-    }
-    let follows_default = jobs
-        .iter()
-        .filter(installs)
-        .flat_map(|j| j.record.pins.iter().map(move |p| (j, p)))
-        .find(|(_, p)| p.style() == Style::Default);
-    if let Some((job, pin)) = follows_default {
-        set_default(clients, job, pin).await?;
-    }
-    deregister_image(clients).await
+    let follows_default = pins().find(|(_, p)| p.style() == Style::Default);
+    let answers = tokio::join!(
+        create_tags(clients),
+        create_image(clients, !installing.is_empty()),
+        create_version(clients, pins().next()),
+        set_default(clients, follows_default),
+        delete_version(clients, pins().next()),
+        deregister_image(clients, !installing.is_empty()),
+    );
+    let (tags, image, version, default, deletion, removal) = answers;
+    tags.and(image)
+        .and(version)
+        .and(default)
+        .and(deletion)
+        .and(removal)
 }
 
 async fn create_tags(clients: &Clients) -> Result<(), Fault> {
@@ -75,7 +70,10 @@ async fn create_tags(clients: &Clients) -> Result<(), Fault> {
     verdict("ec2:CreateTags", answer)
 }
 
-async fn create_image(clients: &Clients) -> Result<(), Fault> {
+async fn create_image(clients: &Clients, needed: bool) -> Result<(), Fault> {
+    if !needed {
+        return Ok(());
+    }
     let answer = clients
         .ec2
         .create_image()
@@ -89,7 +87,10 @@ async fn create_image(clients: &Clients) -> Result<(), Fault> {
 }
 
 /// As the real one, with the image that the template names already.
-async fn create_version(clients: &Clients, job: &Job, pin: &Pin) -> Result<(), Fault> {
+async fn create_version(clients: &Clients, example: Option<(&Job, &Pin)>) -> Result<(), Fault> {
+    let Some((job, pin)) = example else {
+        return Ok(());
+    };
     let source = resolve(pin, &job.record.templates).map(|n| n.to_string());
     let image = job.forward.as_ref().map(|f| f.image.clone());
     let data = RequestLaunchTemplateData::builder().set_image_id(image);
@@ -106,7 +107,10 @@ async fn create_version(clients: &Clients, job: &Job, pin: &Pin) -> Result<(), F
 }
 
 /// The default version becomes what it is.
-async fn set_default(clients: &Clients, job: &Job, pin: &Pin) -> Result<(), Fault> {
+async fn set_default(clients: &Clients, example: Option<(&Job, &Pin)>) -> Result<(), Fault> {
+    let Some((job, pin)) = example else {
+        return Ok(());
+    };
     let default = resolve(pin, &job.record.templates).map(|n| n.to_string());
     let answer = clients
         .ec2
@@ -119,19 +123,28 @@ async fn set_default(clients: &Clients, job: &Job, pin: &Pin) -> Result<(), Faul
     verdict("ec2:ModifyLaunchTemplate", answer)
 }
 
-async fn delete_version(clients: &Clients, template: &str, version: u64) -> Result<(), Fault> {
+/// Only what is ours is ever deleted: here, a version that does not exist.
+async fn delete_version(clients: &Clients, example: Option<(&Job, &Pin)>) -> Result<(), Fault> {
+    let Some((job, pin)) = example else {
+        return Ok(());
+    };
+    let latest = job.record.templates.get(&pin.template).map(|m| m.latest);
+    let version = latest.unwrap_or_default() + 1;
     let answer = clients
         .ec2
         .delete_launch_template_versions()
         .dry_run(true)
-        .launch_template_id(template)
+        .launch_template_id(&pin.template)
         .versions(version.to_string())
         .send()
         .await;
     verdict("ec2:DeleteLaunchTemplateVersions", answer)
 }
 
-async fn deregister_image(clients: &Clients) -> Result<(), Fault> {
+async fn deregister_image(clients: &Clients, needed: bool) -> Result<(), Fault> {
+    if !needed {
+        return Ok(());
+    }
     let answer = clients
         .ec2
         .deregister_image()

@@ -261,6 +261,12 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
             }
         }
     }
+    if let Some(group) = seen.group.present() {
+        job.names_ours = group.pins.iter().any(|p| {
+            let ours = job.made.versions.get(&p.template);
+            ours.is_some_and(|n| p.version == n.to_string())
+        });
+    }
     match seen.record.present() {
         Some(super::seen::RecordSeen::Readable(stored)) if stored.is_same_claim(&job.record) => {
             job.recorded = true;
@@ -399,8 +405,10 @@ impl<'a> Context<'a> {
         if lasting && !self.job.must_return() {
             return Decision::Fail(fault.to_failure());
         }
+        let pause = (blind_for.num_seconds() / 8)
+            .clamp(limits::LOOK_MIN_SECONDS, limits::FAULT_PAUSE_MAX_SECONDS);
         self.wait(
-            limits::LOOK_MAX_SECONDS / 2,
+            pause,
             format!(
                 "{} {} ({}), asking again",
                 fault.operation,

@@ -100,6 +100,20 @@ pub struct Try {
     pub fault: Option<Fault>,
 }
 
+impl Try {
+    /// Whether it fails since so long that waiting for it holds up everything else.
+    pub fn is_stuck(&self) -> bool {
+        let Some(fault) = &self.fault else {
+            return false;
+        };
+        let limit = fault
+            .class
+            .patience_seconds()
+            .max(limits::DENIED_LIMIT_SECONDS);
+        (self.last_at - self.first_at).num_seconds() > limit
+    }
+}
+
 /// A phase that the job went through.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entered {
@@ -147,6 +161,9 @@ pub struct Job {
     pub capacity_after: Option<Capacity>,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// Whether the group names a version that the run made, as far as known: nobody may delete it yet.
+    #[serde(default)]
+    pub names_ours: bool,
     /// First look at which a read that the phase needs failed, while reads keep failing.
     pub blind_since: Option<DateTime<Utc>>,
 }
@@ -192,6 +209,7 @@ impl Job {
             resumed_at: None,
             capacity_after: None,
             outcome: None,
+            names_ours: false,
             blind_since: None,
         }
     }
@@ -248,6 +266,11 @@ impl Job {
         self.tries.get(&effect.key()).and_then(|t| t.done_at)
     }
 
+    /// Whether an effect fails since so long that waiting for it holds up everything else.
+    pub fn is_stuck(&self, effect: &Effect) -> bool {
+        self.tries.get(&effect.key()).is_some_and(Try::is_stuck)
+    }
+
     /// Whether faults must not fail the job: it is already on its way back.
     pub fn must_return(&self) -> bool {
         matches!(self.phase, Phase::RollingBack | Phase::HandingBack)
@@ -263,6 +286,8 @@ impl Job {
         performed: &Performed,
         now: DateTime<Utc>,
     ) -> Option<Failure> {
+        // Until the next look shows which.
+        self.names_ours |= matches!(effect, Effect::SetPins { .. });
         let entry = self.tries.entry(effect.key()).or_insert(Try {
             first_at: now,
             last_at: now,

@@ -21,8 +21,8 @@ pub struct Unit {
     pub image: SharedImage,
     /// The versions made from it, by template.
     pub versions: BTreeMap<String, u64>,
-    /// Members other than this one that are between Versioning and Promoting: they use the image
-    /// and its versions.
+    /// Members other than this one that use the image and its versions: between Versioning and
+    /// Promoting, or failed since and not off them yet.
     pub others_at_work: bool,
     /// Members other than this one that launch from the new image for good.
     pub others_patched: bool,

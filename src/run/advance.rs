@@ -131,6 +131,7 @@ fn decide_job(
     for _ in 0..STEPS_PER_ROUND {
         let unit = units::view(jobs, members, index);
         let job = &mut jobs[index];
+        share(job, &unit);
         let cx = Context {
             job,
             seen,
@@ -150,7 +151,6 @@ fn decide_job(
                 reason = job.reason,
                 "entered a phase"
             );
-            share(job, &unit);
         }
         let enough = decide::needs(job).is_subset(&seen.asked);
         if !goes_on || job.finished() || !enough {
@@ -160,12 +160,14 @@ fn decide_job(
     Vec::new()
 }
 
-/// What the bake has brought belongs to the job that goes on with it.
+/// What the bake has brought belongs to the job that goes on with it. Who goes back must know of the
+/// versions too: a group that names `$Latest` again while one is there has deployed it.
 fn share(job: &mut Job, unit: &crate::group::unit::Unit) {
-    if job.phase < Phase::Versioning || job.phase > Phase::Promoting {
+    if job.phase < Phase::Versioning || job.phase > Phase::RollingBack {
         return;
     }
-    if let crate::group::unit::SharedImage::Ready(image) = &unit.image {
+    if let (crate::group::unit::SharedImage::Ready(image), false) = (&unit.image, job.must_return())
+    {
         job.made.image.get_or_insert_with(|| image.clone());
     }
     for (template, version) in &unit.versions {

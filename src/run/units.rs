@@ -44,7 +44,7 @@ pub(super) fn view(jobs: &[Job], members: &Members, index: usize) -> Unit {
     Unit {
         image: image.map_or(SharedImage::NotYet, SharedImage::Ready),
         versions: all().flat_map(|j| j.made.versions.clone()).collect(),
-        others_at_work: others().any(uses_version),
+        others_at_work: others().any(|j| uses_version(j) || is_on_its_way_off(j)),
         others_patched: others().any(|j| j.promoted),
         bound: is_bound(all()),
         unheld: others()
@@ -88,6 +88,11 @@ fn is_held(job: &Job) -> bool {
             .tries
             .iter()
             .any(|(k, t)| k.starts_with("set-pins ") && t.done_at.is_some())
+}
+
+/// Whether a group that failed still names a version of ours.
+fn is_on_its_way_off(job: &Job) -> bool {
+    job.names_ours && job.failure.is_some()
 }
 
 /// Whether the job is at a phase that needs the image and its versions.

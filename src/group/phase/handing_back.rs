@@ -15,6 +15,9 @@ use super::super::{Code, Outcome, limits};
 use super::launch;
 use crate::schedule::{Capacity, ScheduledAction, missed};
 
+/// The process that is resumed last.
+const SCHEDULE: &str = "ScheduledActions";
+
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let group = match &cx.seen.group {
         // Nothing is left to hand back.
@@ -22,20 +25,36 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         Read::Present(group) if group.deleting => return Ok(close(cx)),
         read => cx.read(read, "the group")?,
     };
-    let instances = cx.instances()?;
-    let target = target(cx, group)?;
-    let has_spare = group.capacity.desired == cx.record().wake_capacity().desired
-        && group.capacity.desired != target.desired;
-    let ours = ours(cx, group, instances, has_spare);
-    if ours.is_empty() && has_spare {
-        unseen(cx, group, instances)?;
-    }
-    terminate(cx, group, &ours)?;
-    unprotect(cx, group, instances)?;
-    resize(cx, group, target)?;
-    resume(cx, group)?;
-    leaving(cx, instances)?;
+    give_back(cx, group)?;
     Ok(close(cx))
+}
+
+/// Our instances gone, sizes and processes as they must be; `Ok` once all of it was read back.
+pub(super) fn give_back(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+    let instances = cx.instances()?;
+    if !is_returned(cx) {
+        let target = target(cx, group)?;
+        let has_spare = group.capacity.desired == cx.record().wake_capacity().desired
+            && group.capacity.desired != target.desired;
+        let ours = ours(cx, group, instances, has_spare);
+        if ours.is_empty() && has_spare {
+            unseen(cx, group, instances)?;
+        }
+        terminate(cx, group, &ours)?;
+        unprotect(cx, group, instances)?;
+        resize(cx, group, target)?;
+    }
+    resume(cx, group)?;
+    leaving(cx, instances)
+}
+
+/// Whether the group has had its own schedule back for a while: what it does now is its own, though
+/// the job may still have to remove something.
+fn is_returned(cx: &Context<'_>) -> bool {
+    let last = Effect::Resume(vec![SCHEDULE.to_owned()]);
+    cx.job
+        .done_at(&last)
+        .is_some_and(|at| (cx.now - at).num_seconds() > limits::LAUNCH_SHOWS_SECONDS)
 }
 
 /// Our instances that are still in the group: tagged ones, and one that came up for us before it could
@@ -173,7 +192,7 @@ fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
     let record = cx.record();
     let actions = actions(cx)?;
     // What the owner had suspended would not have run without us either.
-    let by_schedule = if record.suspended.contains("ScheduledActions") {
+    let by_schedule = if record.suspended.contains(SCHEDULE) {
         Ok(record.capacity)
     } else {
         missed::overlay(record.capacity, &actions, record.written_at, cx.now)
@@ -247,10 +266,8 @@ fn resume(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
         .iter()
         .filter(|p| group.suspended.contains(*p))
         .collect();
-    let (last, first): (Vec<String>, Vec<String>) = ours
-        .into_iter()
-        .cloned()
-        .partition(|p| p == "ScheduledActions");
+    let (last, first): (Vec<String>, Vec<String>) =
+        ours.into_iter().cloned().partition(|p| p == SCHEDULE);
     let processes = if first.is_empty() { last } else { first };
     if processes.is_empty() {
         return Ok(());

@@ -150,12 +150,15 @@ pub(super) fn settle(cx: &Context<'_>, candidate: Candidate<'_>, role: Role) -> 
 }
 
 /// Whether SSM has heard from an instance since it was launched.
-pub(super) fn online_since_launch(cx: &Context<'_>, id: &str, launched_at: DateTime<Utc>) -> bool {
-    cx.seen
-        .agents
-        .present()
-        .and_then(|agents| agents.get(id))
-        .is_some_and(|a| a.online && a.last_ping.is_some_and(|p| p > launched_at))
+pub(super) fn online_since_launch(
+    cx: &Context<'_>,
+    id: &str,
+    launched_at: DateTime<Utc>,
+) -> Result<bool, Decision> {
+    let agents = cx.read(&cx.seen.agents, "the instance's SSM agent")?;
+    Ok(agents
+        .get(id)
+        .is_some_and(|a| a.online && a.last_ping.is_some_and(|p| p > launched_at)))
 }
 
 /// Launch errors that no wait helps against, by what AWS's activity texts contain.

@@ -141,7 +141,7 @@ fn healthy(cx: &Context<'_>, canary: Candidate<'_>, late: bool) -> Result<(), De
         return Err(not_up(cx, canary, "is marked unhealthy by its group"));
     }
     let checks = cx.read(&cx.seen.checks, "status checks")?.get(id).copied();
-    let online = launch::online_since_launch(cx, id, canary.instance.launched_at);
+    let online = launch::online_since_launch(cx, id, canary.instance.launched_at)?;
     let reason = match (checks, online) {
         (Some(Checks::Ok), true) => return Ok(()),
         (Some(Checks::Ok), false) => "has not registered with Systems Manager",

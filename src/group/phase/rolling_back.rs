@@ -3,18 +3,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::Phase;
+use chrono::{DateTime, Utc};
+
 use super::super::decide::{Context, Decided, Decision, go};
 use super::super::effect::Effect;
 use super::super::fault::Read;
-use super::super::job::Job;
+use super::super::job::{Job, Try};
 use super::super::pin::{Pin, Style, Templates, resolve};
 use super::super::seen::{GroupSeen, Need, UserSeen};
 use super::super::unit::SharedImage;
-use super::versioning;
+use super::super::{Phase, limits};
+use super::{handing_back, versioning};
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group]);
+    if is_held_up(job, job.wake_at) || job.tries.values().any(Try::is_stuck) {
+        needs.extend([Need::Instances, Need::Actions]);
+    }
     let tried = |prefix: &str| job.tries.keys().any(|k| k.starts_with(prefix));
     if job.resumed_at.is_some() || tried("create-version ") || !job.made.versions.is_empty() {
         needs.extend([Need::Templates, Need::Versions]);
@@ -49,7 +54,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         }
         let used = use_by_others(cx, templates, &versions)?;
         if used != Use::Patched {
-            undo_default(cx, templates, &versions)?;
+            undo_default(cx, group, templates, &versions)?;
         }
         used
     } else {
@@ -61,13 +66,16 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let follows = cx.record().pins.iter().any(|p| p.style() != Style::Number);
     match used {
         Use::Nobody => {
-            delete_versions(cx, &versions)?;
-            delete_image(cx)?;
+            delete_versions(cx, group, &versions)?;
+            delete_image(cx, group)?;
         }
         // Naming the version in the group's own style again would deploy it.
         Use::Unproven(other) if follows || cx.unit.bound => {
+            if let (Some(group), true) = (group, is_held_up(cx.job, cx.now)) {
+                handing_back::give_back(cx, group)?;
+            }
             return Ok(cx.wait(
-                super::super::limits::LOOK_MIN_SECONDS,
+                limits::LOOK_MIN_SECONDS,
                 format!("waiting until {other} is off the version that nobody has proved"),
             ));
         }
@@ -77,6 +85,11 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         restore_pins(cx, group)?;
     }
     Ok(go(Phase::HandingBack, "what was ours is undone"))
+}
+
+/// Whether the group has been held up for so long that it is given back before anything else.
+fn is_held_up(job: &Job, now: DateTime<Utc>) -> bool {
+    (now - job.entered_at()).num_seconds() > limits::DENIED_LIMIT_SECONDS
 }
 
 /// Whether the group's own `$Latest` or `$Default` means our version: these are named again only after
@@ -141,6 +154,7 @@ fn use_by_others(
 /// The default version is set back first: a default cannot be deleted.
 fn undo_default(
     cx: &Context<'_>,
+    group: Option<&GroupSeen>,
     templates: &Templates,
     versions: &BTreeMap<String, u64>,
 ) -> Result<(), Decision> {
@@ -155,11 +169,8 @@ fn undo_default(
                 template: template.clone(),
                 version: recorded.default,
             };
-            return Err(cx.act(
-                effect,
-                5,
-                format!("making version {} the default again", recorded.default),
-            ));
+            let reason = format!("making version {} the default again", recorded.default);
+            return Err(remove(cx, group, effect, 5, reason));
         }
     }
     Ok(())
@@ -237,7 +248,33 @@ fn point(
     Err(cx.act(effect, 3, reason))
 }
 
-fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<String, u64>) -> Result<(), Decision> {
+/// Removes something of ours. Where that cannot be done for long, the group does not wait for it: it is
+/// given back first, at its old version by number, and what is left of ours is tried again after that.
+fn remove(
+    cx: &Context<'_>,
+    group: Option<&GroupSeen>,
+    effect: Effect,
+    seconds: i64,
+    reason: String,
+) -> Decision {
+    let given_back = || match group {
+        Some(group) if cx.job.is_stuck(&effect) => {
+            off_the_version(cx, group, &versioning::versions(cx))?;
+            handing_back::give_back(cx, group)
+        }
+        Some(_) | None => Ok(()),
+    };
+    match given_back() {
+        Ok(()) => cx.act(effect, seconds, reason),
+        Err(decision) => decision,
+    }
+}
+
+fn delete_versions(
+    cx: &Context<'_>,
+    group: Option<&GroupSeen>,
+    versions: &BTreeMap<String, u64>,
+) -> Result<(), Decision> {
     let listed = cx.seen.versions.present();
     for template in cx.record().templates.keys() {
         let number = versions.get(template).copied();
@@ -268,11 +305,8 @@ fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<String, u64>) -> Result
             .and_then(|l| l.get(template))
             .is_some_and(|vs| vs.iter().any(|v| v.number == *number));
         if cx.job.done_at(&effect).is_none() && is_there && !is_recorded {
-            return Err(cx.act(
-                effect,
-                0,
-                format!("deleting our version {number} of {template}"),
-            ));
+            let reason = format!("deleting our version {number} of {template}");
+            return Err(remove(cx, group, effect, 0, reason));
         }
     }
     Ok(())
@@ -285,7 +319,7 @@ fn is_unseen(cx: &Context<'_>) -> bool {
     !removed && cx.may_be_unseen(&format!("create-image {}", cx.record().image_name))
 }
 
-fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
+fn delete_image(cx: &Context<'_>, group: Option<&GroupSeen>) -> Result<(), Decision> {
     let ours = cx.record().run_id.as_str();
     let listed = match &cx.seen.image {
         Read::Present(image) if image.run.as_deref() == Some(ours) => Some(image.id.clone()),
@@ -304,5 +338,6 @@ fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
     if cx.job.done_at(&effect).is_some() {
         return Ok(());
     }
-    Err(cx.act(effect, 0, format!("removing our image {id}")))
+    let reason = format!("removing our image {id}");
+    Err(remove(cx, group, effect, 0, reason))
 }

@@ -58,7 +58,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         }
         return Ok(decision);
     }
-    if launch::online_since_launch(cx, build.id, build.instance.launched_at) {
+    if launch::online_since_launch(cx, build.id, build.instance.launched_at)? {
         return Ok(go(
             Phase::Patching,
             format!("{} is in service and online", build.id),
