@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::common::{Scenario, drive, end, in_virtual_time};
 
 /// Seeds that every test run tries.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 40;
 
 /// A random story, in parts that can be left out one by one.
 #[derive(Clone, Debug)]
