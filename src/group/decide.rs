@@ -201,6 +201,9 @@ pub fn apply(job: &mut Job, decision: Decision, now: DateTime<Utc>) -> Vec<Effec
             Vec::new()
         }
         Decision::Finish { outcome, reason } => {
+            if outcome == Outcome::Failed && job.failure.is_none() {
+                job.failure = Some(Failure::new(Code::Locked, reason.clone()));
+            }
             job.finish(outcome, reason, now);
             Vec::new()
         }

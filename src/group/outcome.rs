@@ -88,7 +88,7 @@ codes! {
     ImagesDiffer = "AP-0108", "the group's launch templates name different images",
         "use one image for the base and all overrides, or split the group by image";
     SnapshotPinned = "AP-0109", "the launch template pins a snapshot in its block device mappings",
-        "remove SnapshotId from the root device's mapping: it would mask the patched image";
+        "remove SnapshotId from the device's mapping: it would mask the patched image";
     LaunchSuspended = "AP-0110", "Launch or Terminate is suspended in the group",
         "resume it, or remove the opt-in tag while it must stay suspended";
     TemplateShared = "AP-0111", "another group outside this bake follows the same launch template by $Latest or $Default",
