@@ -8,6 +8,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::convert::{group_facts, image_facts, scheduled_action};
 use super::pace::Pace;
+use super::paging::every;
 use super::{Clients, fault, missing};
 use crate::group::facts::{
     AccountFacts, GroupDetails, GroupFacts, ImageFacts, TemplateFacts, VersionFacts,
@@ -38,18 +39,19 @@ pub async fn find_groups(
             .values(&s.tag_value)
             .build()
     });
-    let groups: Vec<AutoScalingGroup> = clients
-        .autoscaling
-        .describe_auto_scaling_groups()
-        .set_filters(filter.map(|f| vec![f]))
-        .include_instances(false)
-        .max_records(GROUPS_PER_PAGE)
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<_, _>>()
-        .await
-        .map_err(|e| fault("autoscaling:DescribeAutoScalingGroups", &e))?;
+    let groups: Vec<AutoScalingGroup> = every(
+        "autoscaling:DescribeAutoScalingGroups",
+        clients
+            .autoscaling
+            .describe_auto_scaling_groups()
+            .set_filters(filter.map(|f| vec![f]))
+            .include_instances(false)
+            .max_records(GROUPS_PER_PAGE)
+            .into_paginator()
+            .items()
+            .send(),
+    )
+    .await?;
     groups
         .iter()
         .map(|g| group_facts(g).map(|f| (f.name.clone(), f)))
@@ -167,17 +169,18 @@ pub(super) async fn scheduled_actions(
     };
     let mut found: BTreeMap<String, Vec<ScheduledAction>> = BTreeMap::new();
     for group in asked {
-        let actions = clients
-            .autoscaling
-            .describe_scheduled_actions()
-            .set_auto_scaling_group_name(group.cloned())
-            .max_records(GROUPS_PER_PAGE)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .map_err(|e| fault("autoscaling:DescribeScheduledActions", &e))?;
+        let actions = every(
+            "autoscaling:DescribeScheduledActions",
+            clients
+                .autoscaling
+                .describe_scheduled_actions()
+                .set_auto_scaling_group_name(group.cloned())
+                .max_records(GROUPS_PER_PAGE)
+                .into_paginator()
+                .items()
+                .send(),
+        )
+        .await?;
         for (group, action) in actions.iter().filter_map(scheduled_action) {
             found.entry(group).or_default().push(action);
         }
@@ -288,16 +291,17 @@ pub async fn template_facts(
 }
 
 async fn launch_templates(clients: &Clients, ids: &[String]) -> Result<Vec<LaunchTemplate>, Fault> {
-    clients
-        .ec2
-        .describe_launch_templates()
-        .set_launch_template_ids(Some(ids.to_vec()))
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<_, _>>()
-        .await
-        .map_err(|e| fault("ec2:DescribeLaunchTemplates", &e))
+    every(
+        "ec2:DescribeLaunchTemplates",
+        clients
+            .ec2
+            .describe_launch_templates()
+            .set_launch_template_ids(Some(ids.to_vec()))
+            .into_paginator()
+            .items()
+            .send(),
+    )
+    .await
 }
 
 async fn one_by_one(clients: &Clients, ids: &[String]) -> Result<Vec<LaunchTemplate>, Fault> {
@@ -326,18 +330,19 @@ fn version_facts(version: &LaunchTemplateVersion) -> VersionFacts {
 
 /// The `$Latest` and `$Default` versions of all templates of the account.
 async fn newest_versions(clients: &Clients) -> Result<Vec<LaunchTemplateVersion>, Fault> {
-    clients
-        .ec2
-        .describe_launch_template_versions()
-        .versions("$Latest")
-        .versions("$Default")
-        .max_results(200)
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<_, _>>()
-        .await
-        .map_err(|e| fault("ec2:DescribeLaunchTemplateVersions", &e))
+    every(
+        "ec2:DescribeLaunchTemplateVersions",
+        clients
+            .ec2
+            .describe_launch_template_versions()
+            .versions("$Latest")
+            .versions("$Default")
+            .max_results(200)
+            .into_paginator()
+            .items()
+            .send(),
+    )
+    .await
 }
 
 async fn versions(
@@ -377,17 +382,18 @@ pub async fn images(
             .name("image-id")
             .set_values(Some(chunk.to_vec()))
             .build();
-        let answer = clients
-            .ec2
-            .describe_images()
-            .filters(filter)
-            .include_deprecated(true)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .map_err(|e| fault("ec2:DescribeImages", &e))?;
+        let answer = every(
+            "ec2:DescribeImages",
+            clients
+                .ec2
+                .describe_images()
+                .filters(filter)
+                .include_deprecated(true)
+                .into_paginator()
+                .items()
+                .send(),
+        )
+        .await?;
         for image in answer {
             if let Some(id) = image.image_id() {
                 images.insert(id.to_owned(), image_facts(&image));

@@ -8,6 +8,7 @@ mod discover;
 mod faults;
 mod observe;
 mod pace;
+mod paging;
 mod perform;
 mod permissions;
 mod publish;

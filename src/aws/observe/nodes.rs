@@ -9,7 +9,8 @@ use super::reads::chunks;
 use crate::aws::convert::time;
 use crate::aws::discover::IDS_PER_CALL;
 use crate::aws::pace::Pace;
-use crate::aws::{Clients, fault, missing};
+use crate::aws::paging::every;
+use crate::aws::{Clients, missing};
 use crate::group::Job;
 use crate::group::fault::FaultClass;
 use crate::group::seen::{AgentSeen, CommandSeen, CommandStatus, PatchSeen};
@@ -30,17 +31,15 @@ pub(super) async fn agents(
             .set_values(Some(chunk))
             .build()
             .map_err(|e| missing("ssm:DescribeInstanceInformation", &e.to_string()))?;
-        let answer = clients
+        let pages = clients
             .ssm
             .describe_instance_information()
             .filters(filter)
             .max_results(NODES_PER_CALL as i32)
             .into_paginator()
             .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await;
-        match answer.map_err(|e| fault("ssm:DescribeInstanceInformation", &e)) {
+            .send();
+        match every("ssm:DescribeInstanceInformation", pages).await {
             Ok(agents) => found.extend(agents.iter().filter_map(agent)),
             // An id that SSM does not know: not registered yet.
             Err(fault) if fault.class == FaultClass::NotYet => {}
@@ -75,21 +74,22 @@ pub(super) async fn commands(clients: &Clients, jobs: Vec<&Job>) -> Found<Vec<Co
         .value(after)
         .build()
         .map_err(|e| missing("ssm:ListCommandInvocations", &e.to_string()))?;
-    let mut found: Vec<CommandSeen> = clients
-        .ssm
-        .list_command_invocations()
-        .filters(filter)
-        .max_results(NODES_PER_CALL as i32)
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .map_err(|e| fault("ssm:ListCommandInvocations", &e))?
-        .iter()
-        .filter_map(command)
-        .filter(|c| c.comment.starts_with("asg-patch "))
-        .collect();
+    let mut found: Vec<CommandSeen> = every(
+        "ssm:ListCommandInvocations",
+        clients
+            .ssm
+            .list_command_invocations()
+            .filters(filter)
+            .max_results(NODES_PER_CALL as i32)
+            .into_paginator()
+            .items()
+            .send(),
+    )
+    .await?
+    .iter()
+    .filter_map(command)
+    .filter(|c| c.comment.starts_with("asg-patch "))
+    .collect();
     found.sort_by_key(|c| (c.requested_at, c.id.clone()));
     Ok(found)
 }
@@ -135,17 +135,18 @@ pub(super) async fn patches(
 ) -> Found<BTreeMap<String, PatchSeen>> {
     let mut found = BTreeMap::new();
     for chunk in chunks(ids, NODES_PER_CALL) {
-        let states = clients
-            .ssm
-            .describe_instance_patch_states()
-            .set_instance_ids(Some(chunk))
-            .max_results(100)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .map_err(|e| fault("ssm:DescribeInstancePatchStates", &e))?;
+        let states = every(
+            "ssm:DescribeInstancePatchStates",
+            clients
+                .ssm
+                .describe_instance_patch_states()
+                .set_instance_ids(Some(chunk))
+                .max_results(100)
+                .into_paginator()
+                .items()
+                .send(),
+        )
+        .await?;
         found.extend(states.iter().filter_map(|s| {
             Some((
                 s.instance_id().to_owned(),
@@ -174,18 +175,19 @@ pub(super) async fn packages(
         .key("State")
         .values("Installed")
         .build();
-    let patches = clients
-        .ssm
-        .describe_instance_patches()
-        .instance_id(instance)
-        .filters(filter)
-        .max_results(100)
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .map_err(|e| fault("ssm:DescribeInstancePatches", &e))?;
+    let patches = every(
+        "ssm:DescribeInstancePatches",
+        clients
+            .ssm
+            .describe_instance_patches()
+            .instance_id(instance)
+            .filters(filter)
+            .max_results(100)
+            .into_paginator()
+            .items()
+            .send(),
+    )
+    .await?;
     Ok(patches
         .iter()
         .map(|p| (p.title().to_owned(), time(p.installed_time())))

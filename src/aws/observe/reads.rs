@@ -9,6 +9,7 @@ use super::nodes::packages;
 use crate::aws::convert::{group_seen, image_seen, instance_seen, time};
 use crate::aws::discover::{IDS_PER_CALL, find_groups, scheduled_actions, template_facts};
 use crate::aws::pace::Pace;
+use crate::aws::paging::every;
 use crate::aws::{Clients, fault, get_records, list_records};
 use crate::group::Job;
 use crate::group::effect::Role;
@@ -43,17 +44,18 @@ pub(super) async fn groups(
     let names: Vec<String> = jobs.iter().map(|j| j.group().to_owned()).collect();
     let mut found = BTreeMap::new();
     for chunk in names.chunks(GROUPS_PER_CALL) {
-        let answer = clients
-            .autoscaling
-            .describe_auto_scaling_groups()
-            .set_auto_scaling_group_names(Some(chunk.to_vec()))
-            .max_records(GROUPS_PER_CALL as i32)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .map_err(|e| fault("autoscaling:DescribeAutoScalingGroups", &e))?;
+        let answer = every(
+            "autoscaling:DescribeAutoScalingGroups",
+            clients
+                .autoscaling
+                .describe_auto_scaling_groups()
+                .set_auto_scaling_group_names(Some(chunk.to_vec()))
+                .max_records(GROUPS_PER_CALL as i32)
+                .into_paginator()
+                .items()
+                .send(),
+        )
+        .await?;
         for group in answer {
             if let Some(name) = group.auto_scaling_group_name() {
                 found.insert(name.to_owned(), group_seen(&group, selection));
@@ -110,16 +112,17 @@ pub(super) async fn instances(
             .name("instance-id")
             .set_values(Some(chunk))
             .build();
-        let reservations = clients
-            .ec2
-            .describe_instances()
-            .filters(filter)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .map_err(|e| fault("ec2:DescribeInstances", &e))?;
+        let reservations = every(
+            "ec2:DescribeInstances",
+            clients
+                .ec2
+                .describe_instances()
+                .filters(filter)
+                .into_paginator()
+                .items()
+                .send(),
+        )
+        .await?;
         for reservation in &reservations {
             found.extend(reservation.instances().iter().filter_map(instance_seen));
         }
@@ -200,17 +203,18 @@ pub(super) async fn images(
             .name("name")
             .set_values(Some(chunk))
             .build();
-        let images = clients
-            .ec2
-            .describe_images()
-            .owners("self")
-            .filters(filter)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .map_err(|e| fault("ec2:DescribeImages", &e))?;
+        let images = every(
+            "ec2:DescribeImages",
+            clients
+                .ec2
+                .describe_images()
+                .owners("self")
+                .filters(filter)
+                .into_paginator()
+                .items()
+                .send(),
+        )
+        .await?;
         for image in &images {
             if let (Some(name), Some(seen)) = (image.name(), image_seen(image)) {
                 found.insert(name.to_owned(), seen);
