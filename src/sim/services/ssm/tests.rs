@@ -337,6 +337,11 @@ async fn a_parameter_is_created_once_and_pages() {
     assert_eq!(deep.code(), Some("HierarchyLevelLimitExceededException"));
 
     for n in 0..23 {
+        // More slowly than the bucket refills: this is not about throttling.
+        account
+            .clock()
+            .wait(std::time::Duration::from_secs(1))
+            .await;
         put(&format!("/asg-patch/records/many/{n:02}"), "v")
             .send()
             .await
