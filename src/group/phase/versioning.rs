@@ -172,7 +172,9 @@ fn hold(
 ) -> Result<(), Decision> {
     let held = hold_pins(cx.record());
     // A driver before this one had come further.
-    let is_further = group.pins == new_pins(cx.record(), versions);
+    let is_made = |pin: &Pin| versions.contains_key(&pin.template);
+    let is_further =
+        cx.record().pins.iter().all(is_made) && group.pins == new_pins(cx.record(), versions);
     if group.pins == held || is_further {
         return Ok(());
     }
