@@ -15,6 +15,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
+use super::complete::Completeness;
 use super::pace::{Pace, Pacer};
 use crate::clock::Clock;
 
@@ -60,6 +61,7 @@ impl Clients {
                         .retry_partition(partition.clone())
                         .timeout_config(timeouts.clone())
                         .interceptor(counts.clone())
+                        .interceptor(Completeness)
                         .build(),
                 )
             };

@@ -6,7 +6,7 @@ use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
 use aws_sdk_ec2::types::{Image, InstanceStateName};
 use chrono::{DateTime, Utc};
 
-use super::faults::missing;
+use super::faults::{absurd, required, text, told};
 use crate::group::facts::{GroupFacts, ImageFacts};
 use crate::group::fault::Fault;
 use crate::group::names::{ROLE_TAG, RUN_TAG};
@@ -16,6 +16,9 @@ use crate::schedule::{Capacity, ScheduledAction};
 use crate::trigger::Selection;
 
 const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
+const DESCRIBE_ACTIONS: &str = "autoscaling:DescribeScheduledActions";
+const DESCRIBE_IMAGES: &str = "ec2:DescribeImages";
+const DESCRIBE_INSTANCES: &str = "ec2:DescribeInstances";
 
 /// A time of the SDK's as ours.
 pub(super) fn time(at: &aws_smithy_types::DateTime) -> Option<DateTime<Utc>> {
@@ -23,31 +26,35 @@ pub(super) fn time(at: &aws_smithy_types::DateTime) -> Option<DateTime<Utc>> {
 }
 
 fn capacity(group: &AutoScalingGroup) -> Result<Capacity, Fault> {
-    let field = |value: Option<i32>, name| value.ok_or_else(|| missing(DESCRIBE_GROUPS, name));
-    Ok(Capacity {
+    let field = |value: Option<i32>, name| required(value, DESCRIBE_GROUPS, name);
+    let capacity = Capacity {
         min: field(group.min_size, "MinSize")?,
         max: field(group.max_size, "MaxSize")?,
         desired: field(group.desired_capacity, "DesiredCapacity")?,
-    })
+    };
+    let Capacity { min, max, desired } = capacity;
+    if 0 <= min && min <= desired && desired <= max {
+        Ok(capacity)
+    } else {
+        Err(absurd(DESCRIBE_GROUPS, "sizes (min-max-desired)", capacity))
+    }
 }
 
-fn tags(group: &AutoScalingGroup) -> BTreeMap<String, String> {
-    group
-        .tags()
-        .iter()
-        .filter_map(|t| {
-            Some((
-                t.key()?.to_owned(),
-                t.value().unwrap_or_default().to_owned(),
-            ))
-        })
-        .collect()
+fn tags(group: &AutoScalingGroup) -> Result<BTreeMap<String, String>, Fault> {
+    let tag = |t: &aws_sdk_autoscaling::types::TagDescription| {
+        let key = text(t.key(), DESCRIBE_GROUPS, "Key of a tag")?;
+        let value = required(t.value(), DESCRIBE_GROUPS, "Value of a tag")?;
+        Ok((key.to_owned(), value.to_owned()))
+    };
+    group.tags().iter().map(tag).collect()
 }
 
 fn pin(slot: Slot, spec: &LaunchTemplateSpecification) -> Result<Pin, Fault> {
-    let template = spec
-        .launch_template_id()
-        .ok_or_else(|| missing(DESCRIBE_GROUPS, "LaunchTemplateId"))?;
+    let template = text(
+        spec.launch_template_id(),
+        DESCRIBE_GROUPS,
+        "LaunchTemplateId",
+    )?;
     Ok(Pin {
         slot,
         template: template.to_owned(),
@@ -78,19 +85,17 @@ pub(super) fn pins(group: &AutoScalingGroup) -> Result<Vec<Pin>, Fault> {
     Ok(pins)
 }
 
-fn suspended(group: &AutoScalingGroup) -> BTreeSet<String> {
-    group
-        .suspended_processes()
-        .iter()
-        .filter_map(|p| p.process_name().map(str::to_owned))
-        .collect()
+fn suspended(group: &AutoScalingGroup) -> Result<BTreeSet<String>, Fault> {
+    let name = |p: &aws_sdk_autoscaling::types::SuspendedProcess| {
+        text(p.process_name(), DESCRIBE_GROUPS, "ProcessName").map(str::to_owned)
+    };
+    group.suspended_processes().iter().map(name).collect()
 }
 
 /// A group as planning wants it.
 pub fn group_facts(group: &AutoScalingGroup) -> Result<GroupFacts, Fault> {
-    let name = group
-        .auto_scaling_group_name()
-        .ok_or_else(|| missing(DESCRIBE_GROUPS, "AutoScalingGroupName"))?;
+    let name = group.auto_scaling_group_name();
+    let name = text(name, DESCRIBE_GROUPS, "AutoScalingGroupName")?;
     let overrides = group
         .mixed_instances_policy()
         .and_then(|p| p.launch_template())
@@ -99,12 +104,12 @@ pub fn group_facts(group: &AutoScalingGroup) -> Result<GroupFacts, Fault> {
     Ok(GroupFacts {
         name: name.to_owned(),
         capacity: capacity(group)?,
-        tags: tags(group),
+        tags: tags(group)?,
         pins: pins(group)?,
         launch_configuration: group.launch_configuration_name().map(str::to_owned),
         image_override: overrides.iter().any(|o| o.image_id().is_some()),
         weighted: overrides.iter().any(|o| o.weighted_capacity().is_some()),
-        suspended: suspended(group),
+        suspended: suspended(group)?,
         operator: group
             .operator()
             .and_then(|o| o.principal())
@@ -117,30 +122,33 @@ pub fn group_facts(group: &AutoScalingGroup) -> Result<GroupFacts, Fault> {
     })
 }
 
+/// The template and the version's number that an instance was launched from.
+fn launched_from(spec: &LaunchTemplateSpecification) -> Result<(String, u64), Fault> {
+    let template = spec.launch_template_id();
+    let template = text(template, DESCRIBE_GROUPS, "LaunchTemplateId of an instance")?;
+    let version = text(spec.version(), DESCRIBE_GROUPS, "Version of an instance")?;
+    let number = version
+        .parse()
+        .map_err(|_| absurd(DESCRIBE_GROUPS, "Version of an instance", version))?;
+    Ok((template.to_owned(), number))
+}
+
 /// A group as a pass wants it.
 pub fn group_seen(group: &AutoScalingGroup, selection: &Selection) -> Result<GroupSeen, Fault> {
     let mut members = BTreeMap::new();
     for instance in group.instances() {
-        let id = instance
-            .instance_id()
-            .ok_or_else(|| missing(DESCRIBE_GROUPS, "InstanceId"))?;
-        let version = instance.launch_template().and_then(|t| {
-            Some((
-                t.launch_template_id()?.to_owned(),
-                t.version()?.parse().ok()?,
-            ))
-        });
+        let id = text(instance.instance_id(), DESCRIBE_GROUPS, "InstanceId")?;
+        let lifecycle = instance.lifecycle_state().map(|s| s.as_str());
+        let lifecycle = told(lifecycle, DESCRIBE_GROUPS, "LifecycleState")?;
+        let health = text(instance.health_status(), DESCRIBE_GROUPS, "HealthStatus")?;
+        let protected = instance.protected_from_scale_in();
+        let version = instance.launch_template().map(launched_from).transpose()?;
         members.insert(
             id.to_owned(),
             Member {
-                lifecycle: instance
-                    .lifecycle_state()
-                    .map(|s| s.as_str().to_owned())
-                    .unwrap_or_default(),
-                healthy: instance
-                    .health_status()
-                    .is_none_or(|h| h.eq_ignore_ascii_case("healthy")),
-                protected: instance.protected_from_scale_in().unwrap_or_default(),
+                lifecycle: lifecycle.to_owned(),
+                healthy: health.eq_ignore_ascii_case("healthy"),
+                protected: required(protected, DESCRIBE_GROUPS, "ProtectedFromScaleIn")?,
                 version,
             },
         );
@@ -148,22 +156,25 @@ pub fn group_seen(group: &AutoScalingGroup, selection: &Selection) -> Result<Gro
     Ok(GroupSeen {
         capacity: capacity(group)?,
         pins: pins(group)?,
-        suspended: suspended(group),
+        suspended: suspended(group)?,
         members,
         deleting: group.status().is_some(),
-        opted_in: tags(group).get(&selection.tag_key) == Some(&selection.tag_value),
+        opted_in: tags(group)?.get(&selection.tag_key) == Some(&selection.tag_value),
     })
 }
 
 /// A scheduled action with the group that it belongs to.
 pub(super) fn scheduled_action(
     action: &aws_sdk_autoscaling::types::ScheduledUpdateGroupAction,
-) -> Option<(String, ScheduledAction)> {
-    let group = action.auto_scaling_group_name()?.to_owned();
-    Some((
-        group,
+) -> Result<(String, ScheduledAction), Fault> {
+    let group = action.auto_scaling_group_name();
+    let group = text(group, DESCRIBE_ACTIONS, "AutoScalingGroupName")?;
+    let name = action.scheduled_action_name();
+    let name = text(name, DESCRIBE_ACTIONS, "ScheduledActionName")?;
+    Ok((
+        group.to_owned(),
         ScheduledAction {
-            name: action.scheduled_action_name()?.to_owned(),
+            name: name.to_owned(),
             recurrence: action.recurrence().map(str::to_owned),
             time_zone: action.time_zone().map(str::to_owned),
             start_time: action.start_time().and_then(time),
@@ -175,13 +186,27 @@ pub(super) fn scheduled_action(
     ))
 }
 
-fn tag<'a>(tags: &'a [aws_sdk_ec2::types::Tag], key: &str) -> Option<&'a str> {
-    tags.iter().find(|t| t.key() == Some(key))?.value()
+/// The tag's value, if the thing has the tag. Half a tag is none and not the lack of one.
+fn tag(
+    tags: &[aws_sdk_ec2::types::Tag],
+    key: &str,
+    operation: &str,
+) -> Result<Option<String>, Fault> {
+    for tag in tags {
+        let (found, value) = (tag.key(), tag.value());
+        let value = required(value, operation, "Value of a tag")?;
+        if required(found, operation, "Key of a tag")? == key {
+            return Ok(Some(value.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
-/// An image as planning wants it.
-pub(super) fn image_facts(image: &Image) -> ImageFacts {
-    ImageFacts {
+/// An image as planning wants it, with its id.
+pub(super) fn image_facts(image: &Image) -> Result<(String, ImageFacts), Fault> {
+    let id = text(image.image_id(), DESCRIBE_IMAGES, "ImageId")?;
+    let state = required(image.state(), DESCRIBE_IMAGES, "State")?;
+    let facts = ImageFacts {
         created_at: image
             .creation_date()
             .and_then(|d| DateTime::parse_from_rfc3339(d).ok())
@@ -189,55 +214,63 @@ pub(super) fn image_facts(image: &Image) -> ImageFacts {
         windows: image
             .platform()
             .is_some_and(|p| p.as_str().eq_ignore_ascii_case("windows")),
-        available: image.state().is_some_and(|s| s.as_str() == "available"),
-        run: tag(image.tags(), RUN_TAG).map(str::to_owned),
+        available: state.as_str() == "available",
+        run: tag(image.tags(), RUN_TAG, DESCRIBE_IMAGES)?,
         gib: image
             .block_device_mappings()
             .iter()
             .filter_map(|m| m.ebs()?.volume_size())
             .map(i64::from)
             .sum(),
-    }
+    };
+    Ok((id.to_owned(), facts))
 }
 
-/// An image as a pass wants it.
-pub(super) fn image_seen(image: &Image) -> Option<ImageSeen> {
-    let state = match image.state()?.as_str() {
+/// An image as a pass wants it, with its name.
+pub(super) fn image_seen(image: &Image) -> Result<(String, ImageSeen), Fault> {
+    let field = |value, name| text(value, DESCRIBE_IMAGES, name);
+    let state = match required(image.state(), DESCRIBE_IMAGES, "State")?.as_str() {
         "available" => ImageState::Available,
-        "pending" | "transient" => ImageState::Pending,
-        _ => ImageState::Failed,
+        "failed" | "error" | "invalid" | "deregistered" | "disabled" => ImageState::Failed,
+        // A state of which nothing is known is no failure.
+        _ => ImageState::Pending,
     };
-    Some(ImageSeen {
-        id: image.image_id()?.to_owned(),
+    let seen = ImageSeen {
+        id: field(image.image_id(), "ImageId")?.to_owned(),
         state,
         detail: image
             .state_reason()
             .and_then(|r| r.message())
             .unwrap_or("no reason given")
             .to_owned(),
-        run: tag(image.tags(), RUN_TAG).map(str::to_owned),
-    })
+        run: tag(image.tags(), RUN_TAG, DESCRIBE_IMAGES)?,
+    };
+    Ok((field(image.name(), "Name")?.to_owned(), seen))
 }
 
-/// An instance as a pass wants it.
+/// An instance as a pass wants it, with its id.
 pub(super) fn instance_seen(
     instance: &aws_sdk_ec2::types::Instance,
-) -> Option<(String, InstanceSeen)> {
-    let state = match instance.state()?.name()? {
+) -> Result<(String, InstanceSeen), Fault> {
+    let state = instance.state().and_then(|s| s.name());
+    let state = match required(state, DESCRIBE_INSTANCES, "State")? {
         InstanceStateName::Pending => Ec2State::Pending,
         InstanceStateName::Running => Ec2State::Running,
         InstanceStateName::Stopping | InstanceStateName::Stopped => Ec2State::Stopped,
         InstanceStateName::ShuttingDown | InstanceStateName::Terminated => Ec2State::Gone,
-        _ => return None,
+        // Neither up nor gone, as far as anybody knows.
+        _ => Ec2State::Stopped,
     };
-    Some((
-        instance.instance_id()?.to_owned(),
+    let id = text(instance.instance_id(), DESCRIBE_INSTANCES, "InstanceId")?;
+    let launched_at = instance.launch_time().and_then(time);
+    Ok((
+        id.to_owned(),
         InstanceSeen {
             state,
-            launched_at: time(instance.launch_time()?)?,
-            run: tag(instance.tags(), RUN_TAG).map(str::to_owned),
-            role: tag(instance.tags(), ROLE_TAG).map(str::to_owned),
-            image: instance.image_id().unwrap_or_default().to_owned(),
+            launched_at: required(launched_at, DESCRIBE_INSTANCES, "LaunchTime")?,
+            run: tag(instance.tags(), RUN_TAG, DESCRIBE_INSTANCES)?,
+            role: tag(instance.tags(), ROLE_TAG, DESCRIBE_INSTANCES)?,
+            image: text(instance.image_id(), DESCRIBE_INSTANCES, "ImageId")?.to_owned(),
             windows: instance
                 .platform()
                 .is_some_and(|p| p.as_str().eq_ignore_ascii_case("windows")),

@@ -7,9 +7,10 @@ use aws_sdk_ec2::types::{LaunchTemplate, LaunchTemplateVersion};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::convert::{group_facts, image_facts, scheduled_action};
+use super::faults::{number, required};
 use super::pace::Pace;
 use super::paging::every;
-use super::{Clients, fault, missing};
+use super::{Clients, fault};
 use crate::group::facts::{
     AccountFacts, GroupDetails, GroupFacts, ImageFacts, TemplateFacts, VersionFacts,
 };
@@ -124,13 +125,17 @@ async fn hook_seconds(clients: &Clients, group: &str) -> Result<i64, Fault> {
         .send()
         .await
         .map_err(|e| fault("autoscaling:DescribeLifecycleHooks", &e))?;
-    Ok(answer
-        .lifecycle_hooks()
-        .iter()
-        .filter(|h| h.lifecycle_transition() == Some("autoscaling:EC2_INSTANCE_LAUNCHING"))
-        .filter_map(|h| h.heartbeat_timeout())
-        .map(i64::from)
-        .sum())
+    let mut seconds = 0;
+    for hook in answer.lifecycle_hooks() {
+        const OPERATION: &str = "autoscaling:DescribeLifecycleHooks";
+        let transition = hook.lifecycle_transition();
+        let transition = required(transition, OPERATION, "LifecycleTransition")?;
+        if transition == "autoscaling:EC2_INSTANCE_LAUNCHING" {
+            let timeout = hook.heartbeat_timeout();
+            seconds += i64::from(required(timeout, OPERATION, "HeartbeatTimeout")?);
+        }
+    }
+    Ok(seconds)
 }
 
 async fn refresh(clients: &Clients, group: &str) -> Result<Option<String>, Fault> {
@@ -149,12 +154,17 @@ async fn refresh(clients: &Clients, group: &str) -> Result<Option<String>, Fault
         "RollbackFailed",
         "RollbackSuccessful",
     ];
-    Ok(answer
-        .instance_refreshes()
-        .iter()
-        .find(|r| r.status().is_some_and(|s| !ENDED.contains(&s.as_str())))
-        .and_then(|r| r.instance_refresh_id())
-        .map(str::to_owned))
+    for refresh in answer.instance_refreshes() {
+        const OPERATION: &str = "autoscaling:DescribeInstanceRefreshes";
+        let status = required(refresh.status(), OPERATION, "Status")?;
+        if !ENDED.contains(&status.as_str()) {
+            let id = refresh.instance_refresh_id();
+            return Ok(Some(
+                required(id, OPERATION, "InstanceRefreshId")?.to_owned(),
+            ));
+        }
+    }
+    Ok(None)
 }
 
 /// Scheduled actions by group: for a few groups one by one, else for the whole account.
@@ -181,7 +191,8 @@ pub(super) async fn scheduled_actions(
                 .send(),
         )
         .await?;
-        for (group, action) in actions.iter().filter_map(scheduled_action) {
+        for action in &actions {
+            let (group, action) = scheduled_action(action)?;
             found.entry(group).or_default().push(action);
         }
     }
@@ -215,7 +226,7 @@ async fn templates(
     }
     if wanted.len() >= BULK_TEMPLATES_FROM {
         for version in newest_versions(clients).await? {
-            keep(&mut templates, &mut wanted, &version);
+            keep(&mut templates, &mut wanted, &version)?;
         }
     }
     wanted.retain(|_, numbers| !numbers.is_empty());
@@ -228,7 +239,7 @@ async fn templates(
         .try_collect()
         .await?;
     for version in single.iter().flatten() {
-        keep(&mut templates, &mut wanted, version);
+        keep(&mut templates, &mut wanted, version)?;
     }
     Ok(templates)
 }
@@ -237,16 +248,16 @@ fn keep(
     templates: &mut BTreeMap<String, TemplateFacts>,
     wanted: &mut BTreeMap<String, BTreeSet<u64>>,
     version: &LaunchTemplateVersion,
-) {
-    let (Some(id), Some(number)) = (version.launch_template_id(), version.version_number()) else {
-        return;
-    };
-    let number = number.unsigned_abs();
+) -> Result<(), Fault> {
+    const OPERATION: &str = "ec2:DescribeLaunchTemplateVersions";
+    let id = required(version.launch_template_id(), OPERATION, "LaunchTemplateId")?;
+    let number = number(version.version_number(), OPERATION, "VersionNumber")?;
     if wanted.get_mut(id).is_some_and(|w| w.remove(&number))
         && let Some(template) = templates.get_mut(id)
     {
         template.versions.insert(number, version_facts(version));
     }
+    Ok(())
 }
 
 /// Templates by id, without versions; unknown ids are left out.
@@ -266,21 +277,15 @@ pub async fn template_facts(
             answer => answer?,
         };
         for template in answer {
-            let field = |name| missing("ec2:DescribeLaunchTemplates", name);
-            let id = template
-                .launch_template_id()
-                .ok_or_else(|| field("LaunchTemplateId"))?;
+            const OPERATION: &str = "ec2:DescribeLaunchTemplates";
+            let id = required(template.launch_template_id(), OPERATION, "LaunchTemplateId")?;
             let default = template.default_version_number();
             let latest = template.latest_version_number();
             let facts = TemplateFacts {
                 name: template.launch_template_name().unwrap_or(id).to_owned(),
                 mark: TemplateMark {
-                    default: default
-                        .ok_or_else(|| field("DefaultVersionNumber"))?
-                        .unsigned_abs(),
-                    latest: latest
-                        .ok_or_else(|| field("LatestVersionNumber"))?
-                        .unsigned_abs(),
+                    default: number(default, OPERATION, "DefaultVersionNumber")?,
+                    latest: number(latest, OPERATION, "LatestVersionNumber")?,
                 },
                 versions: BTreeMap::new(),
             };
@@ -395,9 +400,8 @@ pub async fn images(
         )
         .await?;
         for image in answer {
-            if let Some(id) = image.image_id() {
-                images.insert(id.to_owned(), image_facts(&image));
-            }
+            let (id, facts) = image_facts(&image)?;
+            images.insert(id, facts);
         }
     }
     Ok(images)

@@ -75,6 +75,45 @@ pub fn missing(operation: &str, field: &str) -> Fault {
     }
 }
 
+/// A field that AWS documents as present.
+pub(super) fn required<T>(value: Option<T>, operation: &str, field: &str) -> Result<T, Fault> {
+    value.ok_or_else(|| missing(operation, field))
+}
+
+/// A text that AWS documents as present: the SDK puts an empty one where a required one is missing.
+pub(super) fn text<'a>(
+    value: Option<&'a str>,
+    operation: &str,
+    field: &str,
+) -> Result<&'a str, Fault> {
+    required(value.filter(|v| !v.is_empty()), operation, field)
+}
+
+/// A state that AWS documents as present: the SDK's own word where a required one is missing is none.
+pub(super) fn told<'a>(
+    value: Option<&'a str>,
+    operation: &str,
+    field: &str,
+) -> Result<&'a str, Fault> {
+    required(value.filter(|v| *v != "no value was set"), operation, field)
+}
+
+/// An answer holds a value that nobody can make sense of.
+pub(super) fn absurd(operation: &str, field: &str, found: impl std::fmt::Display) -> Fault {
+    Fault {
+        operation: operation.to_owned(),
+        code: "AbsurdField".into(),
+        message: format!("expected {field} that makes sense, found '{found}'"),
+        class: FaultClass::Unreachable,
+    }
+}
+
+/// A number of something: present, and not below zero.
+pub(super) fn number(value: Option<i64>, operation: &str, field: &str) -> Result<u64, Fault> {
+    let value = required(value, operation, field)?;
+    u64::try_from(value).map_err(|_| absurd(operation, field, value))
+}
+
 fn class_of(code: &str, status: u16) -> FaultClass {
     match code {
         "Throttling"

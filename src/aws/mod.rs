@@ -3,6 +3,7 @@
 //! The same code runs against AWS, the simulated account and third-party fakes.
 
 mod clients;
+mod complete;
 mod convert;
 mod discover;
 mod faults;

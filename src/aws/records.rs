@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::faults::{missing, required};
 use super::{Clients, fault};
 use crate::group::Record;
 use crate::group::fault::Fault;
@@ -16,6 +17,7 @@ pub async fn get_records(
     clients: &Clients,
     names: &[String],
 ) -> Result<BTreeMap<String, RecordSeen>, Fault> {
+    const OPERATION: &str = "ssm:GetParameters";
     let mut records = BTreeMap::new();
     for chunk in names.chunks(NAMES_PER_CALL) {
         let answer = clients
@@ -24,8 +26,18 @@ pub async fn get_records(
             .set_names(Some(chunk.to_vec()))
             .send()
             .await
-            .map_err(|e| fault("ssm:GetParameters", &e))?;
-        records.extend(answer.parameters().iter().filter_map(record));
+            .map_err(|e| fault(OPERATION, &e))?;
+        for parameter in answer.parameters() {
+            let (name, seen) = record(parameter, OPERATION)?;
+            records.insert(name, seen);
+        }
+        // Only what AWS says to be unknown is absent.
+        let told = |name: &&String| {
+            records.contains_key(*name) || answer.invalid_parameters().contains(*name)
+        };
+        if let Some(name) = chunk.iter().find(|n| !told(n)) {
+            return Err(missing(OPERATION, &format!("a word on {name}")));
+        }
     }
     Ok(records)
 }
@@ -43,11 +55,16 @@ pub async fn list_records(clients: &Clients) -> Result<BTreeMap<String, RecordSe
         .await
         .map_err(|e| fault("ssm:GetParametersByPath", &e))?;
     let parameters = pages.iter().flat_map(|p| p.parameters());
-    Ok(parameters.filter_map(record).collect())
+    parameters
+        .map(|p| record(p, "ssm:GetParametersByPath"))
+        .collect()
 }
 
-fn record(parameter: &aws_sdk_ssm::types::Parameter) -> Option<(String, RecordSeen)> {
-    let raw = parameter.value().unwrap_or_default();
+fn record(
+    parameter: &aws_sdk_ssm::types::Parameter,
+    operation: &str,
+) -> Result<(String, RecordSeen), Fault> {
+    let raw = required(parameter.value(), operation, "Value")?;
     let seen = match Record::from_text(raw) {
         Ok(record) => RecordSeen::Readable(Box::new(record)),
         Err(problem) => RecordSeen::Unreadable {
@@ -55,5 +72,6 @@ fn record(parameter: &aws_sdk_ssm::types::Parameter) -> Option<(String, RecordSe
             problem: problem.to_string(),
         },
     };
-    Some((parameter.name()?.to_owned(), seen))
+    let name = required(parameter.name(), operation, "Name")?;
+    Ok((name.to_owned(), seen))
 }

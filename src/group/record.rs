@@ -66,10 +66,11 @@ impl Record {
     /// asking twice asks for the same.
     pub fn wake_capacity(&self) -> Capacity {
         let Capacity { min, max, desired } = self.capacity;
+        let one_more = desired.saturating_add(1);
         Capacity {
             min,
-            max: max.max(desired + 1),
-            desired: desired + 1,
+            max: max.max(one_more),
+            desired: one_more,
         }
     }
 

@@ -5,13 +5,17 @@
 //! must be the recorded one, or the recorded and the present one together: AWS forgets a one-time
 //! action once its time has passed.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::capacity::Capacity;
 use super::error::ScheduleError;
 use super::unix::UnixCron;
+
+/// A recurrence has set what it sets again since: longer ago than a month of any length it is not
+/// looked at. A record that is years old (or says so) could not be worked through otherwise.
+const RECURRENCES_COUNT_FOR: TimeDelta = TimeDelta::days(32);
 
 /// A scheduled action, as `DescribeScheduledActions` tells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +60,8 @@ impl ScheduledAction {
         let mut runs: Vec<DateTime<Utc>> = self.start_time.filter(in_range).into_iter().collect();
         if let Some((cron, zone)) = self.cron()? {
             let from = self.recurs_from(&cron, zone, until);
+            let earliest = until.checked_sub_signed(RECURRENCES_COUNT_FOR);
+            let after = earliest.map_or(after, |earliest| after.max(earliest));
             runs.extend(
                 cron.fires_between(zone, after, until)
                     .into_iter()

@@ -57,9 +57,9 @@ enum Heir {
 const HEIRS: [Heir; 4] = [Heir::Same, Heir::Saved, Heir::Restore, Heir::NextRun];
 
 /// A run as it stood before one of its passes.
-struct Stage {
-    account: Frozen,
-    jobs: Vec<Job>,
+pub struct Stage {
+    pub account: Frozen,
+    pub jobs: Vec<Job>,
     /// Calls before the pass.
     calls: usize,
 }
@@ -108,7 +108,7 @@ async fn pass(
 }
 
 /// The run without a crash, stage by stage, and the calls of all passes.
-async fn record(scenario: &Scenario) -> (Frozen, Vec<Stage>, Vec<String>) {
+pub async fn record(scenario: &Scenario) -> (Frozen, Vec<Stage>, Vec<String>) {
     let account = scenario.fleet.account(1);
     let untouched = account.freeze();
     let request = &scenario.request;

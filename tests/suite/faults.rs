@@ -37,6 +37,16 @@ const SCENARIOS: [&str; 10] = [
     "patch-fails",
 ];
 
+/// What only the removal of our image and version needs: a group does not wait for it.
+const REMOVAL: [&str; 6] = [
+    "ec2:DescribeImages",
+    "ec2:DescribeLaunchTemplates",
+    "ec2:DescribeLaunchTemplateVersions",
+    "ec2:DeleteLaunchTemplateVersions",
+    "ec2:ModifyLaunchTemplate",
+    "ec2:DeregisterImage",
+];
+
 /// What is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
@@ -105,7 +115,6 @@ struct Moment {
     at: DateTime<Utc>,
     /// Calls of the operation before.
     earlier: u64,
-    is_change: bool,
 }
 
 impl Moment {
@@ -178,7 +187,6 @@ fn moments(report: &RunReport, log: &[CallRecord]) -> Vec<Moment> {
                 phase,
                 at: call.at,
                 earlier: calls.get(call.name.as_str()).copied().unwrap_or_default(),
-                is_change: call.is_change(),
             });
         }
         *calls.entry(&call.name).or_default() += 1;
@@ -291,8 +299,8 @@ impl Try<'_> {
 
     /// What of ours cannot be removed does not keep a group from its owner.
     async fn given_back(&self, account: &Account, untouched: &Frozen) -> Vec<String> {
-        let is_removal = self.moment.is_change && self.moment.operation.starts_with("ec2:");
-        if !is_removal {
+        let is_for_removal = REMOVAL.contains(&self.moment.operation.as_str());
+        if !is_for_removal {
             return Vec::new();
         }
         let problems = end::problems(account, untouched).await.into_iter();

@@ -12,6 +12,7 @@ mod architecture;
 mod common;
 mod crash;
 mod faults;
+mod hostile;
 mod invariants;
 mod random;
 mod runbooks;

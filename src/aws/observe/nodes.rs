@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_ssm::types::CommandInvocation;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::Found;
 use super::reads::chunks;
 use crate::aws::convert::time;
 use crate::aws::discover::IDS_PER_CALL;
+use crate::aws::faults::{absurd, required, text, told};
 use crate::aws::pace::Pace;
 use crate::aws::paging::every;
 use crate::aws::{Clients, missing};
 use crate::group::Job;
-use crate::group::fault::FaultClass;
+use crate::group::fault::{Fault, FaultClass};
 use crate::group::seen::{AgentSeen, CommandSeen, CommandStatus, PatchSeen};
 
 /// `DescribeInstancePatchStates` and `ListCommandInvocations` have 50 to a page.
@@ -40,7 +42,12 @@ pub(super) async fn agents(
             .items()
             .send();
         match every("ssm:DescribeInstanceInformation", pages).await {
-            Ok(agents) => found.extend(agents.iter().filter_map(agent)),
+            Ok(agents) => {
+                for information in &agents {
+                    let (id, seen) = agent(information)?;
+                    found.insert(id, seen);
+                }
+            }
             // An id that SSM does not know: not registered yet.
             Err(fault) if fault.class == FaultClass::NotYet => {}
             Err(fault) => return Err(fault),
@@ -49,11 +56,16 @@ pub(super) async fn agents(
     Ok(found)
 }
 
-fn agent(information: &aws_sdk_ssm::types::InstanceInformation) -> Option<(String, AgentSeen)> {
-    Some((
-        information.instance_id()?.to_owned(),
+fn agent(
+    information: &aws_sdk_ssm::types::InstanceInformation,
+) -> Result<(String, AgentSeen), Fault> {
+    const OPERATION: &str = "ssm:DescribeInstanceInformation";
+    let id = text(information.instance_id(), OPERATION, "InstanceId")?;
+    let ping = required(information.ping_status(), OPERATION, "PingStatus")?;
+    Ok((
+        id.to_owned(),
         AgentSeen {
-            online: information.ping_status()?.as_str() == "Online",
+            online: ping.as_str() == "Online",
             last_ping: information.last_ping_date_time().and_then(time),
             windows: information
                 .platform_type()
@@ -67,13 +79,23 @@ pub(super) async fn commands(clients: &Clients, jobs: Vec<&Job>) -> Found<Vec<Co
     let Some(since) = jobs.iter().map(|j| awaited_since(j)).min() else {
         return Ok(Vec::new());
     };
-    let after = (since - TimeDelta::minutes(COMMAND_MARGIN_MINUTES))
-        .to_rfc3339_opts(SecondsFormat::Secs, true);
+    let margin = TimeDelta::minutes(COMMAND_MARGIN_MINUTES);
+    let after = since.checked_sub_signed(margin).unwrap_or(since);
+    let after = after.to_rfc3339_opts(SecondsFormat::Secs, true);
     let filter = aws_sdk_ssm::types::CommandFilter::builder()
         .key(aws_sdk_ssm::types::CommandFilterKey::InvokedAfter)
         .value(after)
         .build()
         .map_err(|e| missing("ssm:ListCommandInvocations", &e.to_string()))?;
+    let known: BTreeSet<&str> = jobs
+        .iter()
+        .flat_map(|j| j.made.commands.values().map(String::as_str))
+        .collect();
+    // What others sent is not looked at: it need not make sense.
+    let is_ours = |c: &&CommandInvocation| {
+        c.comment().is_some_and(|c| c.starts_with("asg-patch "))
+            || c.command_id().is_some_and(|id| known.contains(id))
+    };
     let mut found: Vec<CommandSeen> = every(
         "ssm:ListCommandInvocations",
         clients
@@ -87,9 +109,9 @@ pub(super) async fn commands(clients: &Clients, jobs: Vec<&Job>) -> Found<Vec<Co
     )
     .await?
     .iter()
-    .filter_map(command)
-    .filter(|c| c.comment.starts_with("asg-patch "))
-    .collect();
+    .filter(is_ours)
+    .map(command)
+    .collect::<Result<_, _>>()?;
     found.sort_by_key(|c| (c.requested_at, c.id.clone()));
     Ok(found)
 }
@@ -105,11 +127,14 @@ fn awaited_since(job: &Job) -> DateTime<Utc> {
     }
 }
 
-fn command(invocation: &aws_sdk_ssm::types::CommandInvocation) -> Option<CommandSeen> {
+fn command(invocation: &CommandInvocation) -> Result<CommandSeen, Fault> {
+    const OPERATION: &str = "ssm:ListCommandInvocations";
+    let field = |value, name| text(value, OPERATION, name);
     let detail = invocation.status_details().unwrap_or_default();
     // The API's prose spells details with spaces, the guide without.
     let detail: String = detail.chars().filter(|c| !c.is_whitespace()).collect();
-    let status = match (invocation.status()?.as_str(), detail.as_str()) {
+    let status = required(invocation.status(), OPERATION, "Status")?;
+    let status = match (status.as_str(), detail.as_str()) {
         (_, "DeliveryTimedOut" | "Undeliverable" | "InvalidPlatform" | "AccessDenied") => {
             CommandStatus::Undelivered
         }
@@ -119,11 +144,12 @@ fn command(invocation: &aws_sdk_ssm::types::CommandInvocation) -> Option<Command
         ("Cancelled" | "Cancelling", _) => CommandStatus::Cancelled,
         _ => CommandStatus::Running,
     };
-    Some(CommandSeen {
-        id: invocation.command_id()?.to_owned(),
-        instance: invocation.instance_id()?.to_owned(),
+    let requested_at = invocation.requested_date_time().and_then(time);
+    Ok(CommandSeen {
+        id: field(invocation.command_id(), "CommandId")?.to_owned(),
+        instance: field(invocation.instance_id(), "InstanceId")?.to_owned(),
         comment: invocation.comment().unwrap_or_default().to_owned(),
-        requested_at: time(invocation.requested_date_time()?)?,
+        requested_at: required(requested_at, OPERATION, "RequestedDateTime")?,
         status,
         detail,
     })
@@ -147,25 +173,33 @@ pub(super) async fn patches(
                 .send(),
         )
         .await?;
-        found.extend(states.iter().filter_map(|s| {
-            Some((
-                s.instance_id().to_owned(),
-                PatchSeen {
-                    is_scan: s.operation().as_str() == "Scan",
-                    ended_at: time(s.operation_end_time())?,
-                    missing: s.missing_count().unsigned_abs(),
-                    failed: s.failed_count().unsigned_abs(),
-                    pending_reboot: s
-                        .installed_pending_reboot_count()
-                        .unwrap_or_default()
-                        .unsigned_abs(),
-                },
-            ))
-        }));
+        for state in &states {
+            let (id, seen) = patch(state)?;
+            found.insert(id, seen);
+        }
     }
     Ok(found)
 }
 
+/// The SDK puts empty values where required fields are missing.
+fn patch(state: &aws_sdk_ssm::types::InstancePatchState) -> Result<(String, PatchSeen), Fault> {
+    const OPERATION: &str = "ssm:DescribeInstancePatchStates";
+    let count = |count: i32, name| u32::try_from(count).map_err(|_| absurd(OPERATION, name, count));
+    let operation = told(Some(state.operation().as_str()), OPERATION, "Operation")?;
+    let ended_at = time(state.operation_end_time()).filter(|at| *at > DateTime::UNIX_EPOCH);
+    let pending = state.installed_pending_reboot_count().unwrap_or_default();
+    let seen = PatchSeen {
+        is_scan: operation == "Scan",
+        ended_at: required(ended_at, OPERATION, "OperationEndTime")?,
+        missing: count(state.missing_count(), "MissingCount")?,
+        failed: count(state.failed_count(), "FailedCount")?,
+        pending_reboot: count(pending, "InstalledPendingRebootCount")?,
+    };
+    let id = text(Some(state.instance_id()), OPERATION, "InstanceId")?;
+    Ok((id.to_owned(), seen))
+}
+
+/// When each was installed is not known on every system: the time is then none, or the epoch.
 pub(super) async fn packages(
     clients: &Clients,
     instance: &str,
@@ -190,6 +224,9 @@ pub(super) async fn packages(
     .await?;
     Ok(patches
         .iter()
-        .map(|p| (p.title().to_owned(), time(p.installed_time())))
+        .map(|p| {
+            let at = time(p.installed_time()).filter(|at| *at > DateTime::UNIX_EPOCH);
+            (p.title().to_owned(), at)
+        })
         .collect())
 }

@@ -8,6 +8,7 @@ use super::Found;
 use super::nodes::packages;
 use crate::aws::convert::{group_seen, image_seen, instance_seen, time};
 use crate::aws::discover::{IDS_PER_CALL, find_groups, scheduled_actions, template_facts};
+use crate::aws::faults::{number, required, text, told};
 use crate::aws::pace::Pace;
 use crate::aws::paging::every;
 use crate::aws::{Clients, fault, get_records, list_records};
@@ -57,9 +58,13 @@ pub(super) async fn groups(
         )
         .await?;
         for group in answer {
-            if let Some(name) = group.auto_scaling_group_name() {
-                found.insert(name.to_owned(), group_seen(&group, selection));
-            }
+            let name = group.auto_scaling_group_name();
+            let name = text(
+                name,
+                "autoscaling:DescribeAutoScalingGroups",
+                "AutoScalingGroupName",
+            )?;
+            found.insert(name.to_owned(), group_seen(&group, selection));
         }
     }
     Ok(found)
@@ -124,7 +129,10 @@ pub(super) async fn instances(
         )
         .await?;
         for reservation in &reservations {
-            found.extend(reservation.instances().iter().filter_map(instance_seen));
+            for instance in reservation.instances() {
+                let (id, seen) = instance_seen(instance)?;
+                found.insert(id, seen);
+            }
         }
     }
     Ok(found)
@@ -168,10 +176,10 @@ async fn status(clients: &Clients, ids: &[String]) -> Found<Vec<(String, Checks)
         Some("impaired") => Checks::Impaired,
         _ => Checks::Initializing,
     };
-    Ok(answer
+    answer
         .instance_statuses()
         .iter()
-        .filter_map(|s| {
+        .map(|s| {
             let system = state(
                 s.system_status()
                     .and_then(|c| c.status())
@@ -187,9 +195,10 @@ async fn status(clients: &Clients, ids: &[String]) -> Found<Vec<(String, Checks)
                 (Checks::Ok, Checks::Ok) => Checks::Ok,
                 (Checks::Initializing, _) | (_, Checks::Initializing) => Checks::Initializing,
             };
-            Some((s.instance_id()?.to_owned(), both))
+            let id = text(s.instance_id(), "ec2:DescribeInstanceStatus", "InstanceId")?;
+            Ok((id.to_owned(), both))
         })
-        .collect())
+        .collect()
 }
 
 pub(super) async fn images(
@@ -216,9 +225,8 @@ pub(super) async fn images(
         )
         .await?;
         for image in &images {
-            if let (Some(name), Some(seen)) = (image.name(), image_seen(image)) {
-                found.insert(name.to_owned(), seen);
-            }
+            let (name, seen) = image_seen(image)?;
+            found.insert(name, seen);
         }
     }
     Ok(found)
@@ -308,19 +316,24 @@ async fn activities(clients: &Clients, job: &Job) -> Found<Vec<ActivitySeen>> {
         .send()
         .await
         .map_err(|e| fault("autoscaling:DescribeScalingActivities", &e))?;
-    Ok(answer
+    const OPERATION: &str = "autoscaling:DescribeScalingActivities";
+    answer
         .activities()
         .iter()
-        .filter_map(|a| {
+        .map(|a| {
             let description = a.description().unwrap_or_default();
-            Some(ActivitySeen {
-                started_at: time(a.start_time()?)?,
-                failed: matches!(a.status_code()?.as_str(), "Failed" | "Cancelled"),
+            let started_at = a.start_time().and_then(time);
+            let started_at = started_at.filter(|at| *at > DateTime::UNIX_EPOCH);
+            let status = a.status_code().map(|s| s.as_str());
+            let status = told(status, OPERATION, "StatusCode")?;
+            Ok(ActivitySeen {
+                started_at: required(started_at, OPERATION, "StartTime")?,
+                failed: matches!(status, "Failed" | "Cancelled"),
                 launch: description.starts_with("Launching"),
                 message: a.status_message().unwrap_or(description).to_owned(),
             })
         })
-        .collect())
+        .collect()
 }
 
 /// Versions newer than the record.
@@ -332,7 +345,7 @@ async fn versions(clients: &Clients, job: &Job) -> Found<BTreeMap<String, Vec<Ve
             .ec2
             .describe_launch_template_versions()
             .launch_template_id(template)
-            .min_version((mark.latest + 1).to_string())
+            .min_version(mark.latest.saturating_add(1).to_string())
             .into_paginator()
             .items()
             .send()
@@ -346,13 +359,18 @@ async fn versions(clients: &Clients, job: &Job) -> Found<BTreeMap<String, Vec<Ve
         };
         let versions = versions
             .iter()
-            .filter_map(|v| {
-                Some(VersionSeen {
-                    number: v.version_number()?.unsigned_abs(),
+            .map(|v| {
+                let version = v.version_number();
+                Ok(VersionSeen {
+                    number: number(
+                        version,
+                        "ec2:DescribeLaunchTemplateVersions",
+                        "VersionNumber",
+                    )?,
                     description: v.version_description().unwrap_or_default().to_owned(),
                 })
             })
-            .collect();
+            .collect::<Found<_>>()?;
         found.insert(template.clone(), versions);
     }
     Ok(found)

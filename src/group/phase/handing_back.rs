@@ -20,6 +20,10 @@ const SCHEDULE: &str = "ScheduledActions";
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let group = match &cx.seen.group {
+        // The record does not go for one look at which the group was not listed.
+        Read::Absent if cx.in_phase_seconds() < limits::SETTLE_SECONDS => {
+            return Ok(look_again(cx));
+        }
         // Nothing is left to hand back.
         Read::Absent => return Ok(close(cx)),
         Read::Present(group) if group.deleting => return Ok(close(cx)),
@@ -27,6 +31,14 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     };
     give_back(cx, group)?;
     Ok(close(cx))
+}
+
+/// A group that is not listed may be listed at the next look: what follows cannot be undone.
+pub(super) fn look_again(cx: &Context<'_>) -> Decision {
+    cx.wait(
+        limits::SETTLE_SECONDS - cx.in_phase_seconds(),
+        "the group is not listed; looking once more",
+    )
 }
 
 /// Our instances gone, sizes and processes as they must be; `Ok` once all of it was read back.

@@ -36,13 +36,36 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     cx.settled("what the driver before made will show")?;
-    let versions = versioning::versions(cx);
     let group = match &cx.seen.group {
+        Read::Absent if cx.in_phase_seconds() < limits::SETTLE_SECONDS => {
+            return Ok(handing_back::look_again(cx));
+        }
         Read::Absent => None,
         // AWS takes no change of it any more.
         Read::Present(group) if group.deleting => None,
         read => Some(cx.read(read, "the group")?),
     };
+    let decided = undo(cx, group);
+    // What of ours cannot be removed for long does not keep the group from its owner: it is given back
+    // first, at its old version by number, and the rest is tried again after that.
+    let (Ok(decision) | Err(decision)) = &decided;
+    if let (Some(group), true) = (group, holds_up(cx, decision)) {
+        off_the_version(cx, group, &versioning::versions(cx))?;
+        handing_back::give_back(cx, group)?;
+    }
+    decided
+}
+
+fn holds_up(cx: &Context<'_>, decision: &Decision) -> bool {
+    match decision {
+        Decision::Wait { .. } => is_held_up(cx.job, cx.now),
+        Decision::Act { effects, .. } => effects.iter().any(|e| cx.job.is_stuck(e)),
+        Decision::Go { .. } | Decision::Fail(_) | Decision::Finish { .. } => false,
+    }
+}
+
+fn undo(cx: &Context<'_>, group: Option<&GroupSeen>) -> Decided {
+    let versions = versioning::versions(cx);
     let used = if needs(cx.job).contains(&Need::Templates) {
         let templates = cx.read(&cx.seen.templates, "the launch templates")?;
         cx.read(&cx.seen.versions, "the launch template versions")?;
@@ -54,7 +77,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         }
         let used = use_by_others(cx, templates, &versions)?;
         if used != Use::Patched {
-            undo_default(cx, group, templates, &versions)?;
+            undo_default(cx, templates, &versions)?;
         }
         used
     } else {
@@ -66,14 +89,11 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let follows = cx.record().pins.iter().any(|p| p.style() != Style::Number);
     match used {
         Use::Nobody => {
-            delete_versions(cx, group, &versions)?;
-            delete_image(cx, group)?;
+            delete_versions(cx, &versions)?;
+            delete_image(cx)?;
         }
         // Naming the version in the group's own style again would deploy it.
         Use::Unproven(other) if follows || cx.unit.bound => {
-            if let (Some(group), true) = (group, is_held_up(cx.job, cx.now)) {
-                handing_back::give_back(cx, group)?;
-            }
             return Ok(cx.wait(
                 limits::LOOK_MIN_SECONDS,
                 format!("waiting until {other} is off the version that nobody has proved"),
@@ -154,7 +174,6 @@ fn use_by_others(
 /// The default version is set back first: a default cannot be deleted.
 fn undo_default(
     cx: &Context<'_>,
-    group: Option<&GroupSeen>,
     templates: &Templates,
     versions: &BTreeMap<String, u64>,
 ) -> Result<(), Decision> {
@@ -170,7 +189,7 @@ fn undo_default(
                 version: recorded.default,
             };
             let reason = format!("making version {} the default again", recorded.default);
-            return Err(remove(cx, group, effect, 5, reason));
+            return Err(cx.act(effect, 5, reason));
         }
     }
     Ok(())
@@ -248,33 +267,7 @@ fn point(
     Err(cx.act(effect, 3, reason))
 }
 
-/// Removes something of ours. Where that cannot be done for long, the group does not wait for it: it is
-/// given back first, at its old version by number, and what is left of ours is tried again after that.
-fn remove(
-    cx: &Context<'_>,
-    group: Option<&GroupSeen>,
-    effect: Effect,
-    seconds: i64,
-    reason: String,
-) -> Decision {
-    let given_back = || match group {
-        Some(group) if cx.job.is_stuck(&effect) => {
-            off_the_version(cx, group, &versioning::versions(cx))?;
-            handing_back::give_back(cx, group)
-        }
-        Some(_) | None => Ok(()),
-    };
-    match given_back() {
-        Ok(()) => cx.act(effect, seconds, reason),
-        Err(decision) => decision,
-    }
-}
-
-fn delete_versions(
-    cx: &Context<'_>,
-    group: Option<&GroupSeen>,
-    versions: &BTreeMap<String, u64>,
-) -> Result<(), Decision> {
+fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<String, u64>) -> Result<(), Decision> {
     let listed = cx.seen.versions.present();
     for template in cx.record().templates.keys() {
         let number = versions.get(template).copied();
@@ -306,7 +299,7 @@ fn delete_versions(
             .is_some_and(|vs| vs.iter().any(|v| v.number == *number));
         if cx.job.done_at(&effect).is_none() && is_there && !is_recorded {
             let reason = format!("deleting our version {number} of {template}");
-            return Err(remove(cx, group, effect, 0, reason));
+            return Err(cx.act(effect, 0, reason));
         }
     }
     Ok(())
@@ -319,7 +312,7 @@ fn is_unseen(cx: &Context<'_>) -> bool {
     !removed && cx.may_be_unseen(&format!("create-image {}", cx.record().image_name))
 }
 
-fn delete_image(cx: &Context<'_>, group: Option<&GroupSeen>) -> Result<(), Decision> {
+fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
     let ours = cx.record().run_id.as_str();
     let listed = match &cx.seen.image {
         Read::Present(image) if image.run.as_deref() == Some(ours) => Some(image.id.clone()),
@@ -339,5 +332,5 @@ fn delete_image(cx: &Context<'_>, group: Option<&GroupSeen>) -> Result<(), Decis
         return Ok(());
     }
     let reason = format!("removing our image {id}");
-    Err(remove(cx, group, effect, 0, reason))
+    Err(cx.act(effect, 0, reason))
 }

@@ -81,10 +81,12 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             "nothing had to be installed: the image is current",
         ));
     }
-    let found = format!(
-        "{} patches installed, none missing",
-        cx.job.evidence.installed.len()
-    );
+    let found = if is_listed {
+        let installed = cx.job.evidence.installed.len();
+        format!("{installed} patches installed, none missing")
+    } else {
+        "none is missing; which were installed is not told".to_owned()
+    };
     Ok(if forward.options.seal {
         go(Phase::Sealing, found)
     } else {
@@ -99,7 +101,8 @@ fn listed(cx: &Context<'_>) -> Result<bool, Decision> {
         cx.read(&cx.seen.packages, "the list of patches"),
         &cx.seen.packages,
     ) {
-        (Ok(_), _) => Ok(true),
+        // Not every system tells when a package was installed.
+        (Ok(list), _) => Ok(list.is_empty() || list.iter().any(|(_, at)| at.is_some())),
         (Err(Decision::Fail(_)), Read::Failed(_)) => Ok(false),
         (Err(decision), _) => Err(decision),
     }

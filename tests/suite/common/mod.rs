@@ -202,13 +202,22 @@ pub async fn drive(
     request: &RunRequest,
     stop_on: Option<&str>,
 ) -> Result<(RunReport, Vec<Progress>), RunError> {
+    drive_in(&env(account, &request.run_id), account, request, stop_on).await
+}
+
+/// Drives one run to its end, with a way of its own to the account.
+pub async fn drive_in(
+    env: &Env,
+    account: &Account,
+    request: &RunRequest,
+    stop_on: Option<&str>,
+) -> Result<(RunReport, Vec<Progress>), RunError> {
     let (tell, stop) = tokio::sync::watch::channel(Stop::GoOn);
     let tell = Arc::new(tell);
     let mut lines = Vec::new();
     let mut listen = |p: &Progress| lines.push(p.clone());
-    let env = env(account, &request.run_id);
     let clock = account.clock().clone();
-    let run = asg_patch::run::run(&env, request, stop, &mut listen);
+    let run = asg_patch::run::run(env, request, stop, &mut listen);
     let press = async {
         if let Some(operation) = stop_on {
             let was_called = || {

@@ -1,0 +1,506 @@
+//! AWS's answers with a field missing, or with nonsense in it: a look reports a fault rather than
+//! inventing a value, and a run ends as without it, or with a hand-back.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use asg_patch::aws::{Clients, Question, describe_account, observe};
+use asg_patch::group::seen::{Need, Seen};
+use asg_patch::run::Env;
+use asg_patch::sim::Account;
+use asg_patch::sim::connector::SimConnector;
+use asg_patch::sim::sdk::sdk_config;
+use asg_patch::trigger::Selection;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::shared::IntoShared;
+use aws_smithy_types::body::SdkBody;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde_json::Value;
+
+use super::{in_time, runs};
+use crate::common::{Scenario, drive_in, end, in_virtual_time, restore_all};
+use crate::crash::{self, Stage};
+
+const SCENARIOS: [&str; 4] = [
+    "sleeping-latest",
+    "running-behind-load-balancer",
+    "mixed-override-templates",
+    "morning-scheduled-action",
+];
+
+const NEEDS: [Need; 14] = [
+    Need::Group,
+    Need::Instances,
+    Need::Agents,
+    Need::Checks,
+    Need::Commands,
+    Need::Patches,
+    Need::Packages,
+    Need::Image,
+    Need::Templates,
+    Need::Versions,
+    Need::Activities,
+    Need::Record,
+    Need::Actions,
+    Need::Users,
+];
+
+/// Fields that AWS may leave out, by operation: what is seen without them may differ.
+const OPTIONAL: [(&str, &[&str]); 9] = [
+    // A specification without a version means the default one.
+    (
+        "DescribeAutoScalingGroups",
+        &["Version", "Status", "HealthCheckType"],
+    ),
+    (
+        "DescribeScheduledActions",
+        &[
+            "Recurrence",
+            "TimeZone",
+            "StartTime",
+            "EndTime",
+            "MinSize",
+            "MaxSize",
+            "DesiredCapacity",
+        ],
+    ),
+    (
+        "DescribeScalingActivities",
+        &["Description", "StatusMessage", "Cause"],
+    ),
+    ("DescribeInstances", &["platform"]),
+    // Without a status it has not passed yet.
+    ("DescribeInstanceStatus", &["status"]),
+    (
+        "DescribeInstanceInformation",
+        &["LastPingDateTime", "PlatformType"],
+    ),
+    ("ListCommandInvocations", &["Comment", "StatusDetails"]),
+    ("DescribeLaunchTemplateVersions", &["versionDescription"]),
+    ("DescribeImages", &["message", "platform"]),
+];
+
+/// Where the SDK itself puts a value for a missing one, so that nobody can tell.
+const FILLED_BY_THE_SDK: [(&str, &[&str]); 2] = [
+    (
+        "DescribeInstancePatchStates",
+        &["InstalledPendingRebootCount"],
+    ),
+    // Names are evidence, not a gate.
+    ("DescribeInstancePatches", &["Title", "InstalledTime"]),
+];
+
+/// What is done to one answer.
+#[derive(Clone, Debug)]
+struct Spoiled {
+    /// Which answer with a field is meant, counted from the first.
+    answer: usize,
+    /// Which of its fields.
+    field: Index,
+    /// What stands there instead; `None`: the field is missing.
+    value: Option<String>,
+}
+
+/// The simulated account, but for one answer.
+#[derive(Clone, Debug)]
+struct Spoiler {
+    inner: SimConnector,
+    spoiled: Spoiled,
+    answers: Arc<Mutex<usize>>,
+    /// Operation and field, once it is done.
+    done: Arc<OnceLock<(String, String)>>,
+}
+
+impl Spoiler {
+    fn new(account: &Account, spoiled: Spoiled) -> Self {
+        Self {
+            inner: SimConnector::new(account.clone()),
+            spoiled,
+            answers: Arc::default(),
+            done: Arc::default(),
+        }
+    }
+
+    fn env(&self, account: &Account) -> Env {
+        let sdk = sdk_config(account, "hostile").into_builder();
+        Env {
+            clock: account.clock().clone(),
+            sdk: sdk.http_client(self.clone()).build(),
+        }
+    }
+
+    fn spoil(&self, operation: &str, response: &mut HttpResponse) {
+        let Some(text) = response
+            .body()
+            .bytes()
+            .map(|b| String::from_utf8_lossy(b).into_owned())
+        else {
+            return;
+        };
+        let json: Option<Value> = serde_json::from_str(&text).ok();
+        let fields = json.as_ref().map_or_else(|| xml_fields(&text), json_fields);
+        if fields.is_empty() || !response.status().is_success() {
+            return;
+        }
+        let mut answers = self.answers.lock().unwrap();
+        *answers += 1;
+        if *answers != self.spoiled.answer + 1 {
+            return;
+        }
+        let field = &fields[self.spoiled.field.index(fields.len())];
+        let value = self.spoiled.value.as_deref();
+        let spoiled = match json {
+            Some(json) => spoil_json(json, field, value).to_string(),
+            None => spoil_xml(&text, field, value),
+        };
+        let _ = self.done.set((operation.to_owned(), field.name.clone()));
+        *response.body_mut() = SdkBody::from(spoiled);
+    }
+}
+
+impl HttpClient for Spoiler {
+    fn http_connector(
+        &self,
+        _settings: &HttpConnectorSettings,
+        _components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        self.clone().into_shared()
+    }
+}
+
+impl HttpConnector for Spoiler {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").map(ToOwned::to_owned);
+        let form = request.body().bytes().unwrap_or_default().to_owned();
+        let operation = match target {
+            Some(target) => target.split('.').nth(1).unwrap_or_default().to_owned(),
+            None => form_urlencoded::parse(&form)
+                .find(|(k, _)| k == "Action")
+                .map(|(_, v)| v.into_owned())
+                .unwrap_or_default(),
+        };
+        let (answer, spoiler) = (self.inner.call(request), self.clone());
+        HttpConnectorFuture::new(async move {
+            let mut response = answer.await?;
+            spoiler.spoil(&operation, &mut response);
+            Ok(response)
+        })
+    }
+}
+
+/// A scalar of an answer.
+#[derive(Clone, Debug)]
+struct Field {
+    name: String,
+    /// In XML from the opening tag to the closing one.
+    span: (usize, usize),
+    /// In JSON.
+    pointer: String,
+}
+
+/// What belongs to the protocol and not to the answer.
+fn is_of_protocol(name: &str) -> bool {
+    name.eq_ignore_ascii_case("requestid") || name.eq_ignore_ascii_case("nexttoken")
+}
+
+/// `<name>text</name>`: all elements without elements in them.
+fn xml_fields(text: &str) -> Vec<Field> {
+    let mut fields = Vec::new();
+    let mut open: Option<(usize, &str)> = None;
+    for (at, _) in text.match_indices('<') {
+        let tag = text[at + 1..].split('>').next().unwrap_or_default();
+        match (tag.strip_prefix('/'), open.take()) {
+            (Some(closed), Some((from, name))) if closed == name && !is_of_protocol(name) => {
+                fields.push(Field {
+                    name: name.to_owned(),
+                    span: (from, at + tag.len() + 2),
+                    pointer: String::new(),
+                });
+            }
+            (Some(_), _) => {}
+            (None, _) => open = Some((at, tag)),
+        }
+    }
+    // A list without entries looks like a scalar without text.
+    fields.retain(|f| !text[f.span.0..f.span.1].contains("></"));
+    fields
+}
+
+fn json_fields(value: &Value) -> Vec<Field> {
+    fn walk(value: &Value, name: &str, pointer: String, fields: &mut Vec<Field>) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    let escaped = key.replace('~', "~0").replace('/', "~1");
+                    walk(value, key, format!("{pointer}/{escaped}"), fields);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    walk(item, name, format!("{pointer}/{index}"), fields);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                fields.push(Field {
+                    name: name.to_owned(),
+                    span: (0, 0),
+                    pointer,
+                });
+            }
+        }
+    }
+    let mut fields = Vec::new();
+    walk(value, "", String::new(), &mut fields);
+    fields.retain(|f| !is_of_protocol(&f.name));
+    fields
+}
+
+fn spoil_xml(text: &str, field: &Field, value: Option<&str>) -> String {
+    let (from, to) = field.span;
+    let name = &field.name;
+    let instead = value.map(|v| {
+        let escaped = v.replace('&', "&amp;").replace('<', "&lt;");
+        format!("<{name}>{escaped}</{name}>")
+    });
+    format!(
+        "{}{}{}",
+        &text[..from],
+        instead.unwrap_or_default(),
+        &text[to..]
+    )
+}
+
+fn spoil_json(mut json: Value, field: &Field, value: Option<&str>) -> Value {
+    let (parent, key) = field.pointer.rsplit_once('/').unwrap_or_default();
+    let key = key.replace("~1", "/").replace("~0", "~");
+    let odd = value.map(|v| serde_json::from_str(v).unwrap_or_else(|_| Value::from(v)));
+    match (json.pointer_mut(parent), odd) {
+        (Some(Value::Object(map)), Some(odd)) => _ = map.insert(key, odd),
+        (Some(Value::Object(map)), None) => _ = map.remove(&key),
+        (Some(Value::Array(items)), odd) => {
+            if let Some(item) = key.parse().ok().and_then(|i: usize| items.get_mut(i)) {
+                *item = odd.unwrap_or_default();
+            }
+        }
+        _ => {}
+    }
+    json
+}
+
+/// The run of a scenario, stage by stage.
+fn stages(name: &str) -> (Scenario, Vec<Stage>) {
+    let scenario = Scenario::load(name);
+    let stages = in_virtual_time(scenario.fleet.seed(), async {
+        crash::record(&scenario).await.1
+    });
+    (scenario, stages)
+}
+
+async fn look(account: &Account, env: &Env, stage: &Stage) -> Vec<(String, Seen)> {
+    let clients = Clients::new(&env.sdk, env.clock.clone());
+    let needs = BTreeSet::from(NEEDS);
+    let questions: Vec<Question<'_>> = stage.jobs.iter().map(|j| (j, needs.clone())).collect();
+    let selection = Selection::default();
+    let seen = tokio::select! {
+        seen = observe(&clients, &selection, &questions) => seen,
+        () = account.clock().wait(Duration::from_secs(3600)) => panic!("a look takes an hour"),
+    };
+    seen.into_iter().collect()
+}
+
+/// What was seen, read by read; `None` where the read failed.
+fn reads(seen: &Seen) -> Vec<(&'static str, Option<String>)> {
+    macro_rules! reads {
+        ($($field:ident)*) => {
+            vec![$((stringify!($field), match &seen.$field {
+                asg_patch::group::fault::Read::Failed(_) => None,
+                read => Some(format!("{read:?}")),
+            })),*]
+        };
+    }
+    reads!(group record instances agents checks commands patches packages image templates versions
+        activities actions users)
+}
+
+fn may_differ(operation: &str, field: &str) -> bool {
+    let mut listed = OPTIONAL.iter().chain(&FILLED_BY_THE_SDK);
+    listed.any(|(o, fields)| *o == operation && fields.contains(&field))
+}
+
+/// What is seen although a field is missing is what is seen with it, or a fault.
+fn invented(
+    before: &[(String, Seen)],
+    after: &[(String, Seen)],
+    (operation, field): &(String, String),
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    for ((group, clean), (_, spoiled)) in before.iter().zip(after) {
+        let (clean, spoiled) = (reads(clean), reads(spoiled));
+        // Without its group nothing is decided for a job.
+        if spoiled[0].1.is_none() {
+            continue;
+        }
+        for ((name, clean), (_, spoiled)) in clean.iter().zip(&spoiled) {
+            let is_same = spoiled.is_none() || clean == spoiled;
+            if !is_same && !may_differ(operation, field) {
+                problems.push(format!(
+                    "{operation} without {field}: {name} of {group} was {clean:?}, is {spoiled:?}"
+                ));
+            }
+        }
+    }
+    problems
+}
+
+fn spoiled(
+    answers: usize,
+    value: impl Strategy<Value = Option<String>>,
+) -> impl Strategy<Value = Spoiled> {
+    (0..answers, any::<Index>(), value).prop_map(|(answer, field, value)| Spoiled {
+        answer,
+        field,
+        value,
+    })
+}
+
+fn odd() -> impl Strategy<Value = Option<String>> {
+    let known = proptest::sample::select(vec![
+        "",
+        " ",
+        "-1",
+        "0",
+        "2147483647",
+        "-2147483648",
+        "2147483648",
+        "9223372036854775807",
+        "99999999999999999999",
+        "1e308",
+        "NaN",
+        "true",
+        "null",
+        "[]",
+        "{}",
+        "9999-12-31T23:59:59Z",
+        "-0001-01-01T00:00:00Z",
+        "1970-01-01T00:00:00Z",
+        "$Latest",
+        "terminated",
+        "Terminating:Wait",
+        "available",
+        "lt-0",
+        "i-0",
+        "\u{0}",
+        "日本🦀",
+        "a,b;c=d",
+    ]);
+    prop_oneof![
+        6 => known.prop_map(|s| Some(s.to_owned())),
+        1 => any::<i64>().prop_map(|n| Some(n.to_string())),
+        1 => "\\PC{0,40}".prop_map(Some),
+        1 => Just(Some("x".repeat(100_000))),
+    ]
+}
+
+/// What each look of each stage yields with one field spoiled.
+#[test]
+fn a_look_does_not_invent_what_is_missing() {
+    let all: Vec<(Scenario, Vec<Stage>)> = SCENARIOS.map(stages).into();
+    let strategy = (
+        any::<Index>(),
+        any::<Index>(),
+        spoiled(17, prop_oneof![3 => Just(None), 1 => odd()]),
+    );
+    let mut runner = proptest::test_runner::TestRunner::new(super::cases(400));
+    let outcome = runner.run(&strategy, |(story, stage, spoiled)| {
+        let (scenario, stages) = &all[story.index(all.len())];
+        let stage = &stages[stage.index(stages.len())];
+        let problems = in_time("a look", || {
+            in_virtual_time(scenario.fleet.seed(), async {
+                let account = stage.account.thaw();
+                let clean = look(&account, &crate::common::env(&account, "hostile"), stage).await;
+                let account = stage.account.thaw();
+                let spoiler = Spoiler::new(&account, spoiled.clone());
+                let seen = look(&account, &spoiler.env(&account), stage).await;
+                match (spoiler.done.get(), &spoiled.value) {
+                    (Some(done), None) => invented(&clean, &seen, done),
+                    _ => Vec::new(),
+                }
+            })
+        });
+        prop_assert!(problems.is_empty(), "{}", problems.join("\n"));
+        Ok(())
+    });
+    outcome.unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// What planning reads is a plan, or a fault.
+#[test]
+fn planning_takes_any_answer() {
+    let scenarios: Vec<Scenario> = SCENARIOS.map(Scenario::load).into();
+    let strategy = (
+        any::<Index>(),
+        spoiled(9, prop_oneof![1 => Just(None), 3 => odd()]),
+    );
+    let mut runner = proptest::test_runner::TestRunner::new(super::cases(200));
+    let outcome = runner.run(&strategy, |(story, spoiled)| {
+        let scenario = &scenarios[story.index(scenarios.len())];
+        in_time("planning", || {
+            in_virtual_time(scenario.fleet.seed(), async {
+                let account = scenario.fleet.account(1);
+                let spoiler = Spoiler::new(&account, spoiled.clone());
+                let env = spoiler.env(&account);
+                let clients = Clients::new(&env.sdk, env.clock.clone());
+                let _ = describe_account(&clients, |_| true).await;
+                let clients = Clients::new(&env.sdk, env.clock.clone());
+                let _ = asg_patch::run::planned(&clients, &env, &scenario.request).await;
+            })
+        });
+        Ok(())
+    });
+    outcome.unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// A whole run in which one answer is spoiled: it ends; and if something was missing, every group ends as
+/// it must, with the help of `restore` if need be.
+#[test]
+fn a_run_ends_well_whatever_one_answer_lacks() {
+    let scenarios: Vec<Scenario> = SCENARIOS.map(Scenario::load).into();
+    let strategy = (
+        any::<Index>(),
+        spoiled(140, prop_oneof![3 => Just(None), 2 => odd()]),
+    );
+    let mut runner = proptest::test_runner::TestRunner::new(runs(30));
+    let outcome = runner.run(&strategy, |(story, spoiled)| {
+        let scenario = &scenarios[story.index(scenarios.len())];
+        let problems = in_time("a run", || in_virtual_time(scenario.fleet.seed(), async {
+            let account = scenario.fleet.account(1);
+            let untouched = account.freeze();
+            let spoiler = Spoiler::new(&account, spoiled.clone());
+            let env = spoiler.env(&account);
+            tokio::select! {
+                _ = drive_in(&env, &account, &scenario.request, None) => {}
+                () = account.clock().wait(Duration::from_secs(12 * 3600)) => panic!("it does not end"),
+            }
+            if spoiled.value.is_some() {
+                return Vec::new();
+            }
+            if !end::open_groups(&account).is_empty() {
+                restore_all(&account).await;
+            }
+            let mut problems = end::problems(&account, &untouched).await;
+            if let (Some((operation, field)), false) = (spoiler.done.get(), problems.is_empty()) {
+                problems.push(format!("{operation} without {field}"));
+            }
+            problems
+        }));
+        prop_assert!(problems.is_empty(), "{}", problems.join("\n"));
+        Ok(())
+    });
+    outcome.unwrap_or_else(|e| panic!("{e}"));
+}
