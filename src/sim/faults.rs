@@ -93,6 +93,11 @@ impl Faults {
         self.rules.push(rule);
     }
 
+    /// Adds a rule before those there are: it sees every call.
+    pub fn add_first(&mut self, rule: FaultRule) {
+        self.rules.insert(0, rule);
+    }
+
     /// Takes all rules away.
     pub fn clear(&mut self) {
         self.rules.clear();

@@ -12,9 +12,8 @@
 //! scenarios.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 
-use crate::common::{Scenario, drive, end, in_virtual_time};
+use crate::common::{Scenario, drive, end, in_virtual_time, on_all_cores};
 use asg_patch::report::{GroupReport, RunReport};
 use asg_patch::run::RunError;
 use asg_patch::sim::calls::{CallRecord, Ending};
@@ -365,25 +364,11 @@ fn stories() -> Vec<Story> {
 
 /// Tries all of them; what is wrong, by name.
 fn try_all(all: &[Try<'_>]) -> Vec<String> {
-    let queue = Mutex::new(all.iter());
-    let wrong = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let Some(one) = queue.lock().unwrap().next() else {
-                        return;
-                    };
-                    let problems = one.problems();
-                    if !problems.is_empty() {
-                        let text = format!("{}: {}", one.name(), problems.join("; "));
-                        wrong.lock().unwrap().push(text);
-                    }
-                }
-            });
-        }
+    let results = on_all_cores(all.to_vec(), |one| {
+        let problems = one.problems();
+        (!problems.is_empty()).then(|| format!("{}: {}", one.name(), problems.join("; ")))
     });
-    let mut wrong = wrong.into_inner().unwrap();
+    let mut wrong: Vec<String> = results.into_iter().flatten().collect();
     wrong.sort();
     wrong
 }

@@ -7,9 +7,9 @@
 
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::common::{Scenario, drive, end, in_virtual_time};
+use crate::common::{Scenario, end, in_virtual_time, invariants, on_all_cores};
 
 /// Seeds that every test run tries.
 const SEEDS: u64 = 40;
@@ -358,14 +358,15 @@ impl Story {
             in_virtual_time(self.seed, async {
                 let account = scenario.fleet.account(1);
                 let untouched = account.freeze();
-                let ran = drive(&account, &scenario.request, scenario.stop_on.as_deref()).await;
-                let mut problems = match ran {
-                    Ok((report, _)) => report
-                        .left_open()
-                        .map(|g| format!("{} is left open: {}", g.group, g.reason))
-                        .collect(),
-                    Err(e) => vec![format!("no report: {e}")],
+                let ran = match scenario.run_on(&account).await {
+                    Ok(ran) => ran,
+                    Err(e) => return vec![format!("no report: {e}")],
                 };
+                let open = ran.report.left_open();
+                let mut problems: Vec<String> = open
+                    .map(|g| format!("{} is left open: {}", g.group, g.reason))
+                    .collect();
+                problems.extend(invariants::breaches(&ran));
                 problems.extend(end::problems_of(&account, &untouched, closed).await);
                 problems
             })
@@ -400,35 +401,30 @@ fn number(variable: &str, default: u64) -> u64 {
 fn random_runs_leave_nothing_changed() {
     let first = number("RANDOM_FIRST", 1);
     let count = number("RANDOM_SEEDS", SEEDS);
-    let next = AtomicU64::new(first);
-    let failures = std::sync::Mutex::new(Vec::new());
     let most = number("RANDOM_FAILURES", 3) as usize;
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + count || failures.lock().unwrap().len() >= most {
-                        return;
-                    }
-                    let story = story(seed);
-                    let problems = story.problems();
-                    if !problems.is_empty() {
-                        let small = story.shrunk();
-                        let text = format!(
-                            "seed {seed}: {}\nas small as it gets: {}\n{}",
-                            problems.join("; "),
-                            small.problems().join("; "),
-                            small.text()
-                        );
-                        failures.lock().unwrap().push(text);
-                    }
-                }
-            });
+    let failed = AtomicUsize::new(0);
+    let failure = |seed| {
+        if failed.load(Ordering::Relaxed) >= most {
+            return None;
         }
-    });
-    let failures = failures.into_inner().unwrap();
-    let tried = next.load(Ordering::Relaxed).min(first + count) - first;
-    println!("{tried} random runs, {} failed", failures.len());
+        let story = story(seed);
+        let problems = story.problems();
+        if problems.is_empty() {
+            return Some(None);
+        }
+        failed.fetch_add(1, Ordering::Relaxed);
+        let small = story.shrunk();
+        Some(Some(format!(
+            "seed {seed}: {}\nas small as it gets: {}\n{}",
+            problems.join("; "),
+            small.problems().join("; "),
+            small.text()
+        )))
+    };
+    let results = on_all_cores((first..first + count).collect(), failure);
+    let tried: Vec<Option<String>> = results.into_iter().flatten().collect();
+    let count = tried.len();
+    let failures: Vec<String> = tried.into_iter().flatten().collect();
+    println!("{count} random runs, {} failed", failures.len());
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }

@@ -7,8 +7,9 @@ pub mod end;
 pub mod invariants;
 pub mod text;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asg_patch::report::RunReport;
@@ -164,15 +165,21 @@ impl Scenario {
         in_virtual_time(self.fleet.seed(), async {
             let account = self.fleet.account(1);
             prepare(&account);
-            let (report, _) = drive(&account, &self.request, self.stop_on.as_deref()).await?;
-            account.clock().wait(SETTLING).await;
-            account.with_world(|_| ()); // brings the world up to now
-            Ok(Ran {
-                start: self.fleet.start(),
-                before: self.fleet.build(),
-                report,
-                account,
-            })
+            self.run_on(&account).await
+        })
+    }
+
+    /// Runs it to its end on an account.
+    pub async fn run_on(&self, account: &Account) -> Result<Ran, RunError> {
+        let before = account.with_world(|w| w.clone());
+        let (report, _) = drive(account, &self.request, self.stop_on.as_deref()).await?;
+        account.clock().wait(SETTLING).await;
+        account.with_world(|_| ()); // brings the world up to now
+        Ok(Ran {
+            start: self.fleet.start(),
+            before,
+            report,
+            account: account.clone(),
         })
     }
 }
@@ -186,6 +193,26 @@ pub fn in_virtual_time<T>(seed: u64, future: impl Future<Output = T>) -> T {
         .build()
         .expect("a runtime")
         .block_on(future)
+}
+
+/// Does something with each item, on all cores; the results are in the items' order.
+pub fn on_all_cores<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let queue = Mutex::new(items.into_iter().enumerate());
+    let results = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let Some((index, item)) = queue.lock().unwrap().next() else {
+                        return;
+                    };
+                    let result = work(item);
+                    results.lock().unwrap().insert(index, result);
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap().into_values().collect()
 }
 
 /// What a run needs to work on `account`.
