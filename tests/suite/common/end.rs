@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use asg_patch::sim::world::World;
 use asg_patch::sim::world::groups::{Group, LaunchSource, TemplateSpec};
+use asg_patch::sim::world::instance::Instance;
 use asg_patch::sim::{Account, Frozen};
 
 use super::scenario_text;
@@ -123,7 +124,11 @@ fn compare(
     expect("suspended", suspended(wanted), suspended(found));
     let living = |w: &World, g: &Group| {
         let members = g.members.keys().filter_map(|id| w.instances.get(id));
-        members.filter(|i| !i.state.is_ending()).count().to_string()
+        let stays = |i: &&Instance| {
+            let lifecycle = i.membership.as_ref().map(|m| m.lifecycle.as_str());
+            !i.state.is_ending() && !lifecycle.is_some_and(|l| l.starts_with("Terminating"))
+        };
+        members.filter(stays).count().to_string()
     };
     expect("instances", living(control, wanted), living(world, found));
     let protected = |w: &World, g: &Group| {
