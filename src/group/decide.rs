@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::effect::{Effect, Role};
 use super::fault::{Fault, FaultClass, Read};
 use super::job::{Forward, Job};
+use super::pin::Pin;
 use super::record::Record;
 use super::seen::{GroupSeen, InstanceSeen, Need, Seen};
 use super::unit::Unit;
@@ -264,11 +265,17 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
             }
         }
     }
-    if let Some(group) = seen.group.present() {
-        job.names_ours = group.pins.iter().any(|p| {
-            let ours = job.made.versions.get(&p.template);
-            ours.is_some_and(|n| p.version == n.to_string())
-        });
+    match &seen.group {
+        Read::Present(group) => {
+            let names_ours = |p: &Pin| {
+                let ours = job.made.versions.get(&p.template);
+                ours.is_some_and(|n| p.version == n.to_string())
+            };
+            job.names_ours = !group.deleting && group.pins.iter().any(names_ours);
+        }
+        // A group that is gone keeps nobody waiting.
+        Read::Absent => job.names_ours = false,
+        Read::Failed(_) | Read::Unread => {}
     }
     match seen.record.present() {
         Some(super::seen::RecordSeen::Readable(stored)) if stored.is_same_claim(&job.record) => {

@@ -271,6 +271,12 @@ impl Job {
         self.tries.get(&effect.key()).is_some_and(Try::is_stuck)
     }
 
+    /// Whether an effect may have been tried whose key begins so. Who has no memory of it must think so.
+    pub fn may_have_tried(&self, key: &str) -> bool {
+        let tried = self.tries.keys().any(|k| k.starts_with(key));
+        tried || self.resumed_at.is_some() || self.forward.is_none()
+    }
+
     /// Whether faults must not fail the job: it is already on its way back.
     pub fn must_return(&self) -> bool {
         matches!(self.phase, Phase::RollingBack | Phase::HandingBack)

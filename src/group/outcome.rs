@@ -141,6 +141,8 @@ codes! {
         "see the image's state reason (KMS key, snapshot limits)";
     ImageTimeout = "AP-0342", "the image took too long",
         "lengthen the window, or make the volumes smaller";
+    ImageGone = "AP-0343", "somebody removed the new image during the run",
+        "find out who deregistered it (CloudTrail DeregisterImage), then run again";
     Superseded = "AP-0351", "somebody deployed another version in the meantime; theirs stands",
         "nothing to do: the next run patches the new version";
     VersionRefused = "AP-0352", "the new launch template version was refused",

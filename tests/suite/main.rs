@@ -15,6 +15,7 @@ mod faults;
 mod hostile;
 mod invariants;
 mod random;
+mod rivals;
 mod runbooks;
 mod scenarios;
 mod transitions;

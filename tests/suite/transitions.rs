@@ -135,6 +135,12 @@ fn job(phase: Phase) -> Job {
         Phase::Proving => Some((CommandStep::CanaryScan, "i-canary")),
         _ => None,
     };
+    if phase > Phase::Guarding {
+        job.tries.insert("suspend".into(), done());
+    }
+    if phase >= Phase::Versioning {
+        job.tries.insert("set-pins lt-1:2".into(), done());
+    }
     if let Some((step, instance)) = step {
         job.made.commands.insert(step, "c-1".into());
         let key = format!("command {} {instance}", step.as_str());
@@ -267,7 +273,7 @@ fn as_wished(job: &Job) -> Seen {
 /// The world in which the phase's effect was not asked for yet.
 fn nothing_yet(job: &mut Job, seen: &mut Seen) {
     job.made.commands.clear();
-    job.tries.clear();
+    job.tries.retain(|k, _| k == "suspend");
     job.made.instances.remove(&Role::Canary);
     job.made.versions.clear();
     seen.record = Read::Absent;

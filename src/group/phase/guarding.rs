@@ -1,8 +1,9 @@
 //! Guarding: what could interfere with the group is suspended.
 
-use super::super::Phase;
-use super::super::decide::{Context, Decided, go};
+use super::super::decide::{Context, Decided, Decision, failed, go};
 use super::super::effect::Effect;
+use super::super::seen::GroupSeen;
+use super::super::{Code, Phase};
 
 /// What is suspended while a group is ours. Never Launch (needed) nor Terminate (it would block the
 /// hand-back); AddToLoadBalancer only where there is a load balancer.
@@ -32,8 +33,29 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         });
     }
     let effect = Effect::Suspend(missing);
+    if !cx.job.may_have_tried("suspend") {
+        nobody_else_suspends(cx, group)?;
+    }
     if cx.is_fresh(&effect) {
         return Ok(cx.wait(5, "waiting until the suspended processes are shown"));
     }
     Ok(cx.act(effect, 0, "suspending what could interfere"))
+}
+
+/// What somebody suspended since the record was written must not be resumed as ours.
+fn nobody_else_suspends(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+    let record = cx.record();
+    let theirs: Vec<&str> = record
+        .guarded
+        .intersection(&group.suspended)
+        .map(String::as_str)
+        .collect();
+    if theirs.is_empty() {
+        return Ok(());
+    }
+    let theirs = theirs.join(", ");
+    Err(failed(
+        Code::ChangedSincePlan,
+        format!("suspended processes: somebody suspended {theirs} while the record was written"),
+    ))
 }

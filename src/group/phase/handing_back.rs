@@ -272,6 +272,9 @@ fn resize(cx: &Context<'_>, group: &GroupSeen, target: Capacity) -> Result<(), D
 
 /// Only what we suspended, ScheduledActions last: what falls due then runs by itself again.
 fn resume(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+    if !cx.job.may_have_tried("suspend") {
+        return Ok(());
+    }
     let ours: BTreeSet<&String> = cx
         .record()
         .guarded

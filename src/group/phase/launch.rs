@@ -39,7 +39,11 @@ pub(super) fn wake(cx: &Context<'_>, group: &GroupSeen, reason: &str) -> Option<
     if group.capacity.desired >= sizes.desired || cx.is_fresh(&resize) {
         return None;
     }
-    if group.capacity.desired != recorded.desired {
+    // Once it was asked for, nobody but somebody else takes it back.
+    let mut tries = cx.job.tries.iter();
+    let was_asked = tries.any(|(k, t)| k.starts_with("resize ") && t.done_at.is_some());
+    let is_closed = group.capacity.max < recorded.max.min(sizes.desired);
+    if group.capacity.desired != recorded.desired || was_asked || is_closed {
         return Some(failed(
             Code::ScaledIn,
             format!(

@@ -43,7 +43,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
         Phase::Baking => &[Need::Image, Need::Group],
         Phase::Versioning => return versioning::needs(job),
         Phase::Proving => return proving::needs(job),
-        Phase::Promoting => &[Need::Group, Need::Templates],
+        Phase::Promoting => &[Need::Group, Need::Templates, Need::Image],
         Phase::RollingBack => return rolling_back::needs(job),
         Phase::HandingBack => &[Need::Group, Need::Instances, Need::Actions],
     };

@@ -1,10 +1,11 @@
 //! Promoting: the pins name the new version in their own style again.
 
-use super::super::Phase;
-use super::super::decide::{Context, Decided, go};
+use super::super::decide::{Context, Decided, Decision, failed, go};
 use super::super::effect::Effect;
-use super::super::limits;
+use super::super::fault::Read;
 use super::super::pin::Style;
+use super::super::seen::ImageState;
+use super::super::{Code, Phase, limits};
 use super::versioning;
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
@@ -16,6 +17,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             format!("proved; waiting until {sibling} has proved the version too"),
         ));
     }
+    usable(cx)?;
     let templates = cx.read(&cx.seen.templates, "the launch templates")?;
     let versions = versioning::versions(cx);
     versioning::drift(cx, templates, &versions)?;
@@ -49,4 +51,25 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         Phase::HandingBack,
         "the group launches from the patched image",
     ))
+}
+
+/// The canary ran from the image, but somebody may have removed it since.
+fn usable(cx: &Context<'_>) -> Result<(), Decision> {
+    match &cx.seen.image {
+        Read::Absent if cx.in_phase_seconds() < limits::SETTLE_SECONDS => Err(cx.wait(
+            limits::SETTLE_SECONDS - cx.in_phase_seconds(),
+            "the image is not listed; looking once more",
+        )),
+        Read::Absent => Err(failed(
+            Code::ImageGone,
+            format!("somebody deregistered {}", cx.record().image_name),
+        )),
+        read => match cx.read(read, "the image")?.state {
+            ImageState::Available => Ok(()),
+            ImageState::Pending | ImageState::Failed => Err(failed(
+                Code::ImageGone,
+                format!("{} cannot be launched any more", cx.record().image_name),
+            )),
+        },
+    }
 }

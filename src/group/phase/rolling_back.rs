@@ -50,7 +50,11 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     // first, at its old version by number, and the rest is tried again after that.
     let (Ok(decision) | Err(decision)) = &decided;
     if let (Some(group), true) = (group, holds_up(cx, decision)) {
-        off_the_version(cx, group, &versioning::versions(cx))?;
+        match off_the_version(cx, group, &versioning::versions(cx)) {
+            // Not even that can be done, for instance while an instance refresh of somebody's blocks it.
+            Err(Decision::Act { effects, .. }) if effects.iter().any(|e| cx.job.is_stuck(e)) => {}
+            other => other?,
+        }
         handing_back::give_back(cx, group)?;
     }
     decided
@@ -233,9 +237,10 @@ fn restore_pins(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
 fn merge(cx: &Context<'_>, group: &GroupSeen, to: impl Fn(&Pin, &Pin) -> Pin) -> Vec<Pin> {
     let versions = versioning::versions(cx);
     let held = versioning::held_pins(cx.record());
+    let may_be_held = cx.job.may_have_tried("set-pins ");
     let ours = |now: &Pin, recorded: &Pin, held: &Pin| {
         let new = versions.get(&recorded.template).map(|n| recorded.at(n));
-        *now == *held || Some(now) == new.as_ref() || now == recorded
+        may_be_held && now == held || Some(now) == new.as_ref() || now == recorded
     };
     group
         .pins

@@ -92,6 +92,9 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let templates = cx.read(&cx.seen.templates, "the launch templates")?;
     let versions = versions(cx);
     drift(cx, templates, &versions)?;
+    if !cx.job.may_have_tried("set-pins ") && group.pins != cx.record().pins {
+        return Ok(pointed_elsewhere(group));
+    }
     hold(cx, group, &versions)?;
     if let Some(sibling) = &cx.unit.unheld {
         return Ok(cx.wait(
@@ -208,13 +211,17 @@ pub(super) fn set_pins(
     }
     if !ours.iter().any(|o| **o == group.pins) {
         cx.settled("whether it was us who pointed the group elsewhere will show")?;
-        let found: Vec<String> = group.pins.iter().map(ToString::to_string).collect();
-        return Err(failed(
-            Code::Superseded,
-            format!("somebody pointed the group at {}", found.join(", ")),
-        ));
+        return Err(pointed_elsewhere(group));
     }
     Err(cx.act(effect, 0, reason))
+}
+
+fn pointed_elsewhere(group: &GroupSeen) -> Decision {
+    let found: Vec<String> = group.pins.iter().map(ToString::to_string).collect();
+    failed(
+        Code::Superseded,
+        format!("somebody pointed the group at {}", found.join(", ")),
+    )
 }
 
 fn create(cx: &Context<'_>, missing: &[&String]) -> Decided {

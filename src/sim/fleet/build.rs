@@ -163,7 +163,8 @@ impl Fleet {
         }
         for event in &self.events {
             if let Some((trigger, action)) = rival(&event.value, names, self.start) {
-                rivals::plan(world, trigger, action);
+                let every = event.value.every_seconds.map(TimeDelta::seconds);
+                rivals::plan_every(world, trigger, action, every);
             }
         }
     }
@@ -478,7 +479,11 @@ fn rival(file: &EventFile, names: &Names, start: DateTime<Utc>) -> Option<(Trigg
         ActionName::SetDefaultVersion => {
             Action::SetDefaultVersion(group()?, file.version.as_ref()?.text().parse().ok()?)
         }
-        ActionName::TerminateInstances => Action::TerminateInstances(group()?),
+        ActionName::TerminateInstances => Action::TerminateInstances(group()?, file.role.clone()),
+        ActionName::StartInstanceRefresh => {
+            Action::StartInstanceRefresh(group()?, file.desired_configuration)
+        }
+        ActionName::DeregisterImages => Action::DeregisterImages(file.prefix.clone()?),
         ActionName::SuspendProcess => Action::SuspendProcess(group()?, file.process.clone()?),
         ActionName::ResumeProcess => Action::ResumeProcess(group()?, file.process.clone()?),
         ActionName::DeleteParameters => Action::DeleteParameters(file.prefix.clone()?),

@@ -426,7 +426,10 @@ fn check_event(
         operation(place, "on_call", name)?;
     }
     place.must(event.nth >= 1, "nth", "1 or more", event.nth)?;
-    if event.action != ActionName::DeleteParameters {
+    let every = event.every_seconds.unwrap_or(1);
+    place.must(every >= 1, "every_seconds", "1 or more", every)?;
+    let by_prefix = [ActionName::DeleteParameters, ActionName::DeregisterImages];
+    if !by_prefix.contains(&event.action) {
         let group = event.group.as_deref().unwrap_or_default();
         let found = format!("'{group}'");
         place.must(
@@ -438,7 +441,9 @@ fn check_event(
     }
     let needs = |key: &str, there: bool| place.must(there, key, "it, for this action", "nothing");
     match event.action {
-        ActionName::DeleteGroup | ActionName::TerminateInstances => Ok(()),
+        ActionName::DeleteGroup
+        | ActionName::TerminateInstances
+        | ActionName::StartInstanceRefresh => Ok(()),
         ActionName::PutTag => {
             needs("key", event.key.is_some())?;
             needs("value", event.value.is_some())
@@ -460,7 +465,9 @@ fn check_event(
             let process = event.process.as_deref().unwrap_or_default();
             process_name(place, "process", process)
         }
-        ActionName::DeleteParameters => needs("prefix", event.prefix.is_some()),
+        ActionName::DeleteParameters | ActionName::DeregisterImages => {
+            needs("prefix", event.prefix.is_some())
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct EventFile {
     /// The how-manieth such call.
     #[serde(default = "one")]
     pub nth: u64,
+    /// And again each time that so long has passed, for good.
+    pub every_seconds: Option<i64>,
     /// Only calls count whose parameters contain this text.
     pub mentions: Option<String>,
     /// What is done.
@@ -41,8 +43,13 @@ pub struct EventFile {
     pub version: Option<VersionName>,
     /// For `suspend-process` and `resume-process`.
     pub process: Option<String>,
-    /// For `delete-parameters`: all whose names begin so.
+    /// For `delete-parameters` and `deregister-images`: all whose names begin so.
     pub prefix: Option<String>,
+    /// For `terminate-instances`: only those that have this in their tag `asg-patch:role`.
+    pub role: Option<String>,
+    /// For `start-instance-refresh`: whether it brings a desired configuration.
+    #[serde(default)]
+    pub desired_configuration: bool,
 }
 
 /// What others may do.
@@ -65,6 +72,10 @@ pub enum ActionName {
     SetDefaultVersion,
     /// Terminates the group's instances.
     TerminateInstances,
+    /// Starts an instance refresh.
+    StartInstanceRefresh,
+    /// Deregisters images, and deletes their snapshots.
+    DeregisterImages,
     /// Suspends a process.
     SuspendProcess,
     /// Resumes a process.

@@ -256,7 +256,7 @@ fn what_is_baked_carries_its_patches_and_its_canary_fails() {
     rivals::plan(&mut world, now.clone(), deploy);
     let point = Action::PointAtVersion(name.into(), "2".into());
     rivals::plan(&mut world, now.clone(), point);
-    let end = Action::TerminateInstances(name.into());
+    let end = Action::TerminateInstances(name.into(), None);
     rivals::plan(&mut world, now, end);
     later(&mut world, 15);
     assert!(world.rivals.done.iter().all(|d| d.refused.is_none()));

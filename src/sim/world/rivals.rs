@@ -3,9 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::groups::{LaunchSource, TemplateSpec};
-use super::scaling::sizes::{self, Sizes};
+use super::scaling::{
+    self,
+    sizes::{self, Sizes},
+};
 use super::templates::{self, TemplateData};
-use super::{Event, World, instance};
+use super::{Event, World, images, instance};
 use crate::sim::wire::ApiError;
 
 /// What others are going to do, and what they did.
@@ -20,6 +23,8 @@ pub struct Rivals {
 struct Plan {
     trigger: Trigger,
     action: Action,
+    /// Again and again after that.
+    every: Option<TimeDelta>,
     seen: u64,
 }
 
@@ -67,8 +72,12 @@ pub enum Action {
     PointAtVersion(String, String),
     /// Makes a version of the group's template its default.
     SetDefaultVersion(String, u64),
-    /// Terminates a group's instances.
-    TerminateInstances(String),
+    /// Terminates a group's instances: all, or those whose tag `asg-patch:role` says so.
+    TerminateInstances(String, Option<String>),
+    /// Starts an instance refresh, with a desired configuration or without.
+    StartInstanceRefresh(String, bool),
+    /// Deregisters all images whose names begin so.
+    DeregisterImages(String),
     /// Suspends a process of a group.
     SuspendProcess(String, String),
     /// Resumes a process of a group.
@@ -88,16 +97,22 @@ impl Action {
             | Self::NewTemplateVersion(group, _)
             | Self::PointAtVersion(group, _)
             | Self::SetDefaultVersion(group, _)
-            | Self::TerminateInstances(group)
+            | Self::TerminateInstances(group, _)
+            | Self::StartInstanceRefresh(group, _)
             | Self::SuspendProcess(group, _)
             | Self::ResumeProcess(group, _) => Some(group),
-            Self::DeleteParameters(_) => None,
+            Self::DeregisterImages(_) | Self::DeleteParameters(_) => None,
         }
     }
 }
 
-/// Adds something that a rival will do.
+/// Adds something that a rival will do once.
 pub fn plan(world: &mut World, trigger: Trigger, action: Action) {
+    plan_every(world, trigger, action, None);
+}
+
+/// Adds something that a rival will do, and do again each time that so long has passed.
+pub fn plan_every(world: &mut World, trigger: Trigger, action: Action, every: Option<TimeDelta>) {
     let number = world.rivals.plans.len();
     if let Trigger::At(at) = trigger {
         world.schedule(at.max(world.now), Event::Rival(number));
@@ -105,6 +120,7 @@ pub fn plan(world: &mut World, trigger: Trigger, action: Action) {
     world.rivals.plans.push(Plan {
         trigger,
         action,
+        every,
         seen: 0,
     });
 }
@@ -140,9 +156,12 @@ pub fn after_call(world: &mut World, name: &str, parameters: impl FnOnce() -> St
 
 /// A rival acts.
 pub(super) fn act(world: &mut World, number: usize) {
-    let Some(action) = world.rivals.plans.get(number).map(|p| p.action.clone()) else {
+    let Some(Plan { action, every, .. }) = world.rivals.plans.get(number).cloned() else {
         return;
     };
+    if let Some(every) = every {
+        world.schedule(world.now + every, Event::Rival(number));
+    }
     let refused = perform(world, &action).err();
     let at = world.now;
     world.rivals.done.push(Deed {
@@ -187,11 +206,27 @@ fn perform(world: &mut World, action: &Action) -> Result<(), ApiError> {
             let id = template_of(world, group)?.id;
             templates::set_default(world, &id, *version)
         }
-        Action::TerminateInstances(group) => {
-            let members: Vec<String> = world.group(group)?.members.keys().cloned().collect();
+        Action::TerminateInstances(group, role) => {
+            let members = world.group(group)?.members.keys();
+            let is_meant = |id: &&String| {
+                let tags = world.instances.get(*id).map(|i| &i.tags);
+                role.is_none() || tags.and_then(|t| t.get("asg-patch:role")) == role.as_ref()
+            };
+            let members: Vec<String> = members.filter(is_meant).cloned().collect();
             members
                 .iter()
                 .try_for_each(|id| instance::terminate(world, id))
+        }
+        Action::StartInstanceRefresh(group, with_configuration) => {
+            scaling::start_refresh(world, group, *with_configuration).map(drop)
+        }
+        Action::DeregisterImages(prefix) => {
+            let images = world.images.values();
+            let meant = images.filter(|i| i.name.starts_with(prefix.as_str()));
+            let meant: Vec<String> = meant.map(|i| i.id.clone()).collect();
+            meant
+                .iter()
+                .try_for_each(|id| images::deregister(world, id, true).map(drop))
         }
         Action::SuspendProcess(group, process) => sizes::suspend(
             world,

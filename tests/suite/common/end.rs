@@ -143,6 +143,14 @@ fn compare(
     );
     let (old, new) = (images(control, wanted), images(world, found));
     if old == new {
+        let named = |g: &Group| -> Vec<Option<String>> {
+            specs(g).iter().map(|s| s.version.clone()).collect()
+        };
+        expect(
+            "versions",
+            format!("{:?}", named(wanted)),
+            format!("{:?}", named(found)),
+        );
         return;
     }
     // It was patched: then wholly, in its pins' own style, by an image of ours that is there.
