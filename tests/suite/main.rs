@@ -18,3 +18,4 @@ mod random;
 mod runbooks;
 mod scenarios;
 mod transitions;
+mod window;
