@@ -564,33 +564,46 @@ mod tests {
         });
         expect![[r#"
             wave  group                  sizes  version          image                  bake       takes  what
-            ─────────────────────────────────────────────────────────────────────────────────────────────────────
-            0     web-nightly-frankfurt  0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    bakes
+            ──────────────────────────────────────────────────────────────────────────────────────────────────────
+            0     web-nightly-frankfurt  0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m*   bakes
             0     web-weekly             0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    shares
+            0     slow                   0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    too long
+              AP-0201 it needs about 60 min
             0     legacy                 0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  -      refused
               AP-0101 the group uses a launch configuration
 
-            3 groups: 2 to work on, 1 refused. Planned for eu-west-1 at 2026-10-14 04:00:00 UTC; nothing was changed.
+            4 groups: 2 to work on, 1 refused, 1 too long for the window. Planned for eu-west-1 at 2026-10-14 04:00:00 UTC; nothing
+            was changed.
+            Times with * were measured in an earlier run, those without are defaults.
             AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (AWS no longer lets
                     launch configurations change), then run again. More: runbooks/AP-0101.md
+            AP-0201 it would not be handed back before the window's deadline. What to do: lengthen the window, or give the group an
+                    earlier wave. More: runbooks/AP-0201.md
             warning: a warning
         "#]].assert_eq(&text);
         expect![[r#"
-            wave  group          sizes  version        image          bake    takes  what
+            wave  group          sizes  version       image          bake    takes  what
             ────────────────────────────────────────────────────────────────────────────────
-            0     web-nightly-f  0-4-0  web:$Latest    ami-0a1b…0718  lt-0ab  40m    bakes
+            0     web-nightly-f  0-4-0  web:$Latest   ami-0a1b…0718  lt-0ab  40m*   bakes
                   rankfurt              (3)
-            0     web-weekly     0-4-0  web:$Latest    ami-0a1b…0718  lt-0ab  40m    shares
+            0     web-weekly     0-4-0  web:$Latest   ami-0a1b…0718  lt-0ab  40m    shares
                                         (3)
-            0     legacy         0-4-0  web:$Latest    ami-0a1b…0718  lt-0ab  -      refused
+            0     slow           0-4-0  web:$Latest   ami-0a1b…0718  lt-0ab  40m    too long
+                                        (3)
+              AP-0201 it needs about 60 min
+            0     legacy         0-4-0  web:$Latest   ami-0a1b…0718  lt-0ab  -      refused
                                         (3)
               AP-0101 the group uses a launch configuration
 
-            3 groups: 2 to work on, 1 refused. Planned for eu-west-1 at 2026-10-14 04:00:00
-            UTC; nothing was changed.
+            4 groups: 2 to work on, 1 refused, 1 too long for the window. Planned for
+            eu-west-1 at 2026-10-14 04:00:00 UTC; nothing was changed.
+            Times with * were measured in an earlier run, those without are defaults.
             AP-0101 the group uses a launch configuration. What to do: move the group to a
                     launch template (AWS no longer lets launch configurations change), then
                     run again. More: runbooks/AP-0101.md
+            AP-0201 it would not be handed back before the window's deadline. What to do:
+                    lengthen the window, or give the group an earlier wave. More:
+                    runbooks/AP-0201.md
             warning: a warning
         "#]]
         .assert_eq(&narrow);
