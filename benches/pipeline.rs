@@ -52,6 +52,7 @@ fn env_of(text: &str) -> (Account, Env, RunRequest) {
         max_in_flight: None,
         max_failures: FailureLimit::Percent(100),
         topic_arn: None,
+        at_deadline: Default::default(),
     };
     (account, env, request)
 }

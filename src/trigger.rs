@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::group::limits::OVERRUN_LIMIT_SECONDS;
 use crate::schedule::Window;
 
 /// The opt-in tag's key and value unless told otherwise.
@@ -29,6 +31,57 @@ pub struct RunRequest {
     pub max_failures: FailureLimit,
     /// Where the report goes.
     pub topic_arn: Option<String>,
+    /// What becomes of groups that are not done when the deadline comes near.
+    #[serde(default)]
+    pub at_deadline: AtDeadline,
+}
+
+impl RunRequest {
+    /// When every group is handed back at the latest, whatever happens: the deadline, or as long after it
+    /// as a started group may go on. Records name it, so that no sweep takes a group from a live driver.
+    pub fn hand_back_by(&self) -> DateTime<Utc> {
+        match self.at_deadline {
+            AtDeadline::RollBack => self.window.deadline,
+            AtDeadline::Finish => {
+                let overrun = TimeDelta::seconds(OVERRUN_LIMIT_SECONDS);
+                let by = self.window.deadline.checked_add_signed(overrun);
+                by.unwrap_or(self.window.deadline)
+            }
+        }
+    }
+}
+
+/// What becomes of groups that are not done at the latest moment at which a hand-back still fits before
+/// the deadline. Nothing new is started either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AtDeadline {
+    /// They are rolled back, so that they are back by the deadline.
+    #[default]
+    RollBack,
+    /// They go on to their end past the deadline, [`OVERRUN_LIMIT_SECONDS`] at most.
+    Finish,
+}
+
+impl fmt::Display for AtDeadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::RollBack => "roll-back",
+            Self::Finish => "finish",
+        })
+    }
+}
+
+impl FromStr for AtDeadline {
+    type Err = TriggerError;
+
+    fn from_str(text: &str) -> Result<Self, TriggerError> {
+        match text {
+            "roll-back" => Ok(Self::RollBack),
+            "finish" => Ok(Self::Finish),
+            _ => Err(TriggerError::AtDeadline { found: text.into() }),
+        }
+    }
 }
 
 /// Which groups a run is about.
@@ -133,6 +186,12 @@ pub enum TriggerError {
     /// Not an operation.
     #[error("expected the operation Install or Scan, found '{found}'")]
     Operation {
+        /// As given.
+        found: String,
+    },
+    /// Not a policy for the deadline.
+    #[error("expected finish or roll-back, found '{found}'")]
+    AtDeadline {
         /// As given.
         found: String,
     },

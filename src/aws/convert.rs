@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::faults::{absurd, required, text, told};
 use crate::group::facts::{GroupFacts, ImageFacts};
 use crate::group::fault::Fault;
-use crate::group::names::{ROLE_TAG, RUN_TAG};
+use crate::group::names::{ROLE_TAG, RUN_TAG, SECONDS_TAG};
 use crate::group::pin::{Pin, Slot};
 use crate::group::seen::{Ec2State, GroupSeen, ImageSeen, ImageState, InstanceSeen, Member};
 use crate::schedule::{Capacity, ScheduledAction};
@@ -216,6 +216,7 @@ pub(super) fn image_facts(image: &Image) -> Result<(String, ImageFacts), Fault> 
             .is_some_and(|p| p.as_str().eq_ignore_ascii_case("windows")),
         available: state.as_str() == "available",
         run: tag(image.tags(), RUN_TAG, DESCRIBE_IMAGES)?,
+        seconds: tag(image.tags(), SECONDS_TAG, DESCRIBE_IMAGES)?,
         gib: image
             .block_device_mappings()
             .iter()

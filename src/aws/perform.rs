@@ -7,10 +7,10 @@ use super::clients::no_retry;
 use super::pace::Pace;
 use super::{Clients, convert, fault, missing};
 use crate::group::Job;
-use crate::group::effect::{Command, Done, Effect, Performed, Role};
+use crate::group::effect::{Command, Done, Effect, Performed};
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::limits::DELIVERY_LIMIT_SECONDS;
-use crate::group::names::{BAKE_TAG, ROLE_TAG, RUN_TAG, record_parameter};
+use crate::group::names::{BAKE_TAG, ROLE_TAG, RUN_TAG, SECONDS_TAG, record_parameter};
 use crate::group::pin::{Pin, Slot};
 use crate::group::record::Record;
 use crate::schedule::Capacity;
@@ -28,7 +28,11 @@ pub async fn perform(clients: &Clients, job: &Job, effect: &Effect) -> Performed
         Effect::Resize(capacity) => done(resize(clients, group, *capacity).await),
         Effect::SetPins { expected, pins } => done(set_pins(clients, group, expected, pins).await),
         Effect::TagInstance { instance, role } => {
-            done(tag_instance(clients, record, instance, *role).await)
+            let tags = [(RUN_TAG, record.run_id.as_str()), (ROLE_TAG, role.as_str())];
+            done(create_tags(clients, instance, &tags).await)
+        }
+        Effect::TagImage { image, seconds } => {
+            done(create_tags(clients, image, &[(SECONDS_TAG, seconds)]).await)
         }
         Effect::Protect { instance, on } => done(protect(clients, group, instance, *on).await),
         Effect::SendCommand(command) => send_command(clients, command).await,
@@ -60,6 +64,7 @@ fn pace(effect: &Effect) -> Pace {
         | Effect::Protect { .. }
         | Effect::Terminate { .. } => Pace::AutoScalingChange,
         Effect::TagInstance { .. }
+        | Effect::TagImage { .. }
         | Effect::CreateImage { .. }
         | Effect::CreateVersion { .. }
         | Effect::SetDefault { .. }
@@ -249,18 +254,16 @@ fn tag(key: &str, value: &str) -> Tag {
     Tag::builder().key(key).value(value).build()
 }
 
-async fn tag_instance(
+async fn create_tags(
     clients: &Clients,
-    record: &Record,
-    instance: &str,
-    role: Role,
+    resource: &str,
+    tags: &[(&str, &str)],
 ) -> Result<(), Fault> {
     clients
         .ec2
         .create_tags()
-        .resources(instance)
-        .tags(tag(RUN_TAG, &record.run_id))
-        .tags(tag(ROLE_TAG, role.as_str()))
+        .resources(resource)
+        .set_tags(Some(tags.iter().map(|(k, v)| tag(k, v)).collect()))
         .send()
         .await
         .map(|_| ())

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use asg_patch::schedule::Window;
-use asg_patch::trigger::{FailureLimit, Operation, RunRequest, Selection, parse_tag};
+use asg_patch::trigger::{AtDeadline, FailureLimit, Operation, RunRequest, Selection, parse_tag};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 
@@ -73,6 +73,15 @@ pub(crate) struct RunOptions {
     /// Nothing new is started this long before the end
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time_span, help_heading = "The run")]
     cutoff: Duration,
+    /// What becomes of a group that is not done when only the time for its hand-back is left: roll-back, or
+    /// finish to let it go on past the end, by 2h at most
+    #[arg(
+        long,
+        value_name = "POLICY",
+        default_value = "roll-back",
+        help_heading = "The run"
+    )]
+    at_deadline: AtDeadline,
     /// Install, or Scan to say only what is missing (any letter case)
     #[arg(
         long,
@@ -107,6 +116,7 @@ impl RunOptions {
             max_in_flight: self.max_in_flight.map(NonZeroUsize::get),
             max_failures: self.max_failures,
             topic_arn: self.topic_arn.clone(),
+            at_deadline: self.at_deadline,
         })
     }
 }

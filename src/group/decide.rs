@@ -144,14 +144,14 @@ fn before_phase(cx: &Context<'_>) -> Result<(), Decision> {
     if cx.orders.hand_back {
         return fail(Code::Interrupted, Code::Interrupted.title().into());
     }
-    let reserve = TimeDelta::seconds(limits::RESERVE_SECONDS);
-    if cx.now >= job.record.deadline - reserve {
+    if cx.now >= job.last_turn() {
         return fail(
             Code::OutOfTime,
             format!(
-                "{} was not done when {} min were left before the deadline, which the hand-back needs",
+                "{} was not done when {} min were left, which the hand-back needs to be done by {}",
                 job.phase,
-                limits::RESERVE_SECONDS / 60
+                limits::RESERVE_SECONDS / 60,
+                job.record.deadline
             ),
         );
     }

@@ -35,6 +35,14 @@ pub enum Effect {
         /// `build` or `canary`.
         role: Role,
     },
+    /// `ec2:CreateTags`: what the phases took that made our image. Evidence only: that it fails is no
+    /// failure.
+    TagImage {
+        /// The image.
+        image: String,
+        /// The tag's value.
+        seconds: String,
+    },
     /// `autoscaling:SetInstanceProtection`.
     Protect {
         /// The instance.
@@ -185,6 +193,7 @@ impl Effect {
                 format!("set-pins {}", pins.join(","))
             }
             Self::TagInstance { instance, .. } => format!("tag {instance}"),
+            Self::TagImage { image, .. } => format!("tag-image {image}"),
             Self::Protect { instance, on } => format!("protect {instance} {on}"),
             Self::SendCommand(c) => format!("command {} {}", c.step.as_str(), c.instance),
             Self::CreateImage { name, .. } => format!("create-image {name}"),

@@ -76,6 +76,8 @@ pub struct ImageFacts {
     pub available: bool,
     /// The run that made it.
     pub run: Option<String>,
+    /// What the phases took that made it, as its tag says.
+    pub seconds: Option<String>,
     /// Size of its volumes, GiB.
     pub gib: i64,
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::budget::Measured;
 use super::effect::{CommandStep, Done, Effect, Performed, Role};
 use super::fault::{Fault, FaultClass};
 use super::limits;
@@ -31,26 +32,9 @@ pub struct Forward {
     pub hook_seconds: i64,
     /// Whether it makes the image, or waits for another group's.
     pub bakes: bool,
-}
-
-impl Forward {
-    /// How long the group is expected to take until it is handed back, seconds.
-    pub fn estimate_seconds(&self) -> i64 {
-        let install = if self.windows {
-            limits::WINDOWS_INSTALL_EXPECTED_SECONDS
-        } else {
-            limits::INSTALL_EXPECTED_SECONDS
-        };
-        let wake = 2 * limits::LAUNCH_FIRST_LOOK_SECONDS + self.hook_seconds;
-        let bake = wake
-            + install
-            + limits::SCAN_EXPECTED_SECONDS
-            + i64::from(self.options.seal) * limits::SEAL_EXPECTED_SECONDS
-            + limits::IMAGE_EXPECTED_SECONDS;
-        let prove =
-            i64::from(self.options.canary) * (limits::CANARY_EXPECTED_SECONDS + self.hook_seconds);
-        i64::from(self.bakes) * bake + prove + limits::HAND_BACK_EXPECTED_SECONDS
-    }
+    /// What the phases took that made the image it launches from.
+    #[serde(default)]
+    pub measured: Measured,
 }
 
 /// What the job remembers having made. Everything can also be found again in the world.
@@ -234,6 +218,23 @@ impl Job {
         !matches!(self.phase, Phase::Queued | Phase::Finished)
     }
 
+    /// From when on there is only time to hand the group back.
+    pub fn last_turn(&self) -> DateTime<Utc> {
+        self.record.deadline - TimeDelta::seconds(limits::RESERVE_SECONDS)
+    }
+
+    /// No wait goes beyond the last turn: the reserve is for the hand-back alone.
+    pub fn wake_in_time(&mut self, now: DateTime<Utc>) {
+        if self.is_forward() && now < self.last_turn() {
+            self.wake_at = self.wake_at.min(self.last_turn());
+        }
+    }
+
+    /// Whether the group is ours and not on its way back yet.
+    pub fn is_forward(&self) -> bool {
+        self.in_flight() && !self.must_return()
+    }
+
     /// Enters a phase.
     pub fn enter(&mut self, phase: Phase, reason: impl Into<String>, now: DateTime<Utc>) {
         self.phase = phase;
@@ -317,6 +318,14 @@ impl Job {
             }
             Err(fault) => {
                 entry.fault = Some(fault.clone());
+                if let Effect::TagImage { image, .. } = effect {
+                    // Only the next run's plan is the poorer.
+                    self.note(format!(
+                        "what its phases took could not be written to {image} ({}): the next run plans with defaults",
+                        fault.code
+                    ));
+                    return None;
+                }
                 let (tried_for, count) = (now - entry.first_at, entry.count);
                 let failure = self.after_fault(fault, tried_for, count, now)?;
                 Some(match effect {

@@ -10,6 +10,8 @@ pub const RUN_TAG: &str = "asg-patch:run";
 pub const ROLE_TAG: &str = "asg-patch:role";
 /// Tag on images: the bake key.
 pub const BAKE_TAG: &str = "asg-patch:bake";
+/// Tag on images that were proved: what the phases took that made them, as the next run's measure.
+pub const SECONDS_TAG: &str = "asg-patch:seconds";
 /// Where records live in Parameter Store.
 pub const RECORD_PREFIX: &str = "/asg-patch/records/";
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::budget::{self, Measured};
 use super::facts::{AccountFacts, GroupDetails, GroupFacts, VersionFacts};
 use super::job::Forward;
 use super::options::{self, Options};
@@ -32,14 +33,24 @@ fn name<'a>(id: &'a str, account: &'a AccountFacts) -> &'a str {
 /// Checks one opted-in group by itself. Whether its bake agrees with others is for [`check_sharing`].
 pub fn check(group: &GroupFacts, account: &AccountFacts, request: &RunRequest) -> Checked {
     let reading = options::read(&group.tags, &request.selection.tag_key);
+    let mut notes = reading.notes;
     let plan = match reading.refusal {
         Some(refusal) => Err(refusal),
         None => ready(group, account, request, &reading.options),
     };
+    let plan = plan.map(|(record, mut forward)| {
+        let facts = account.images.get(&forward.image);
+        if let Some(tag) = facts.and_then(|f| f.seconds.as_deref()) {
+            let (measured, note) = budget::read_tag(&forward, tag);
+            forward.measured = measured;
+            notes.extend(note);
+        }
+        (record, forward)
+    });
     Checked {
         group: group.name.clone(),
         options: reading.options,
-        notes: reading.notes,
+        notes,
         plan,
     }
 }
@@ -84,7 +95,7 @@ fn ready(
         run_id: request.run_id.clone(),
         owner: request.owner.clone(),
         written_at: request.window.start,
-        deadline: request.window.deadline,
+        deadline: request.hand_back_by(),
         capacity: group.capacity,
         suspended: group.suspended.clone(),
         guarded: guarded(group),
@@ -109,6 +120,7 @@ fn ready(
         load_balanced: group.load_balanced,
         hook_seconds: details.hook_seconds,
         bakes: true,
+        measured: Measured::default(),
     };
     Ok((record, forward))
 }
@@ -127,7 +139,7 @@ fn guarded(group: &GroupFacts) -> BTreeSet<String> {
 /// Only actions that can fall due while the group may be ours: until a day after the deadline, which
 /// is far beyond what a hand-back has ever to catch up with.
 fn actions(all: Option<&Vec<ScheduledAction>>, request: &RunRequest) -> Vec<ScheduledAction> {
-    let until = request.window.deadline + chrono::TimeDelta::days(1);
+    let until = request.hand_back_by() + chrono::TimeDelta::days(1);
     all.into_iter()
         .flatten()
         .filter(|a| {

@@ -107,7 +107,7 @@ pub(super) fn worked_seconds(group: &GroupReport) -> u64 {
 }
 
 /// `1 group`, `2 groups`.
-pub(super) fn counted(n: usize, noun: &str) -> String {
+pub(crate) fn counted(n: usize, noun: &str) -> String {
     if n == 1 {
         format!("1 {noun}")
     } else {

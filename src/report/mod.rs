@@ -9,6 +9,7 @@ mod text;
 #[cfg(test)]
 pub(crate) mod sample;
 
+pub(crate) use format::counted;
 pub use format::{duration, plain_text, shortened};
 pub use model::{GroupReport, PatchCounts, PhaseReport, RunKind, RunReport};
 pub use table::{plan_table, run_table, shell_word, status_table};

@@ -179,18 +179,27 @@ pub fn plan_table(plan: &PlanReport, width: u16) -> String {
         lines.push(String::new());
     }
     let refused = plan.groups.iter().filter(|g| g.refusal.is_some()).count();
+    let too_long = plan.groups.iter().filter(|g| g.misfit.is_some()).count();
+    let misfits = match too_long {
+        0 => String::new(),
+        n => format!(", {n} too long for the window"),
+    };
     lines.extend(wrapped(
         "",
         &format!(
-            "{}: {} to work on, {refused} refused. Planned for {} at {}; nothing was changed.",
+            "{}: {} to work on, {refused} refused{misfits}. Planned for {} at {}; nothing was changed.",
             counted(plan.groups.len(), "group"),
-            plan.groups.len() - refused,
+            plan.groups.len() - refused - too_long,
             plan.region,
             plan.planned_at.format("%Y-%m-%d %H:%M:%S UTC"),
         ),
         width,
     ));
-    let refusals = plan.groups.iter().filter_map(|g| g.refusal.as_ref());
+    if refused < plan.groups.len() {
+        lines.extend(wrapped("", basis(plan), width));
+    }
+    let refusal = |g: &'_ PlannedGroup| g.refusal.clone().or(g.misfit.clone());
+    let refusals = plan.groups.iter().filter_map(refusal);
     lines.extend(remedies(refusals.map(|f| f.code), width));
     lines.extend(warnings(&plan.warnings, width));
     joined(lines)
@@ -213,15 +222,29 @@ fn plan_grid(plan: &PlanReport, style: Style) -> Grid {
     grid
 }
 
+fn minutes(group: &PlannedGroup) -> u64 {
+    group.estimate_seconds.div_ceil(60)
+}
+
+/// What the times are taken from.
+fn basis(plan: &PlanReport) -> &'static str {
+    if plan.groups.iter().any(|g| g.budget.is_measured()) {
+        "Times with * were measured in an earlier run, those without are defaults."
+    } else {
+        "Times are defaults: no earlier run has measured any."
+    }
+}
+
 fn plan_row(group: &PlannedGroup, style: Style) -> Row {
-    let what = match (&group.refusal, group.bakes) {
-        (Some(_), _) => "refused",
-        (None, true) => "bakes",
-        (None, false) => "shares",
+    let what = match (&group.refusal, &group.misfit, group.bakes) {
+        (Some(_), _, _) => "refused",
+        (None, Some(_), _) => "too long",
+        (None, None, true) => "bakes",
+        (None, None, false) => "shares",
     };
     let bake = group.bake_key.as_deref().unwrap_or("-");
     let mut below = Vec::new();
-    if let Some(refusal) = &group.refusal {
+    if let Some(refusal) = group.refusal.as_ref().or(group.misfit.as_ref()) {
         below.push(format!("{} {}", refusal.code, plain_text(&refusal.reason)));
     }
     below.extend(notes(&group.notes));
@@ -241,7 +264,8 @@ fn plan_row(group: &PlannedGroup, style: Style) -> Row {
             },
             match &group.refusal {
                 Some(_) => "-".to_owned(),
-                None => format!("{}m", group.estimate_seconds.div_ceil(60)),
+                None if group.budget.is_measured() => format!("{}m*", minutes(group)),
+                None => format!("{}m", minutes(group)),
             },
             what.to_owned(),
         ],
@@ -415,7 +439,8 @@ mod tests {
 
     use super::super::sample;
     use super::{plan_table, run_table, shell_word, status_table};
-    use crate::group::{Code, Failure};
+    use crate::group::budget::{Basis, Budget, Part};
+    use crate::group::{Code, Failure, Phase};
     use crate::run::{GroupStatus, OpenRecord, PlanReport, PlannedGroup, StatusReport};
 
     /// A usual terminal, and the narrowest that the tables are made for.
@@ -499,7 +524,7 @@ mod tests {
 
     #[test]
     fn a_plan_as_a_table() {
-        let planned = |name: &str, bakes, refusal| PlannedGroup {
+        let planned = |name: &str, bakes, from, refusal| PlannedGroup {
             group: name.into(),
             capacity: sample::sizes(0, 4, 0),
             pins: vec!["web:$Latest (3)".into()],
@@ -508,6 +533,12 @@ mod tests {
             bakes,
             wave: 0,
             estimate_seconds: 2400,
+            budget: Budget(vec![Part {
+                phase: Phase::Patching,
+                seconds: 2400,
+                from,
+            }]),
+            misfit: None,
             refusal,
             notes: Vec::new(),
         };
@@ -516,9 +547,13 @@ mod tests {
             region: "eu-west-1".into(),
             planned_at: sample::at(0),
             groups: vec![
-                planned("web-nightly-frankfurt", true, None),
-                planned("web-weekly", false, None),
-                planned("legacy", true, Some(refusal)),
+                planned("web-nightly-frankfurt", true, Basis::Measured, None),
+                planned("web-weekly", false, Basis::Default, None),
+                PlannedGroup {
+                    misfit: Some(Failure::new(Code::DoesNotFit, "it needs about 60 min")),
+                    ..planned("slow", true, Basis::Default, None)
+                },
+                planned("legacy", true, Basis::Default, Some(refusal)),
             ],
             warnings: vec!["a warning".into()],
         };
@@ -529,33 +564,46 @@ mod tests {
         });
         expect![[r#"
             wave  group                  sizes  version          image                  bake       takes  what
-            ─────────────────────────────────────────────────────────────────────────────────────────────────────
-            0     web-nightly-frankfurt  0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    bakes
+            ──────────────────────────────────────────────────────────────────────────────────────────────────────
+            0     web-nightly-frankfurt  0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m*   bakes
             0     web-weekly             0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    shares
+            0     slow                   0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    too long
+              AP-0201 it needs about 60 min
             0     legacy                 0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  -      refused
               AP-0101 the group uses a launch configuration
 
-            3 groups: 2 to work on, 1 refused. Planned for eu-west-1 at 2026-10-14 04:00:00 UTC; nothing was changed.
+            4 groups: 2 to work on, 1 refused, 1 too long for the window. Planned for eu-west-1 at 2026-10-14 04:00:00 UTC; nothing
+            was changed.
+            Times with * were measured in an earlier run, those without are defaults.
             AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (AWS no longer lets
                     launch configurations change), then run again. More: runbooks/AP-0101.md
+            AP-0201 it would not be handed back before the window's deadline. What to do: lengthen the window, or give the group an
+                    earlier wave. More: runbooks/AP-0201.md
             warning: a warning
         "#]].assert_eq(&text);
         expect![[r#"
-            wave  group          sizes  version        image          bake    takes  what
+            wave  group          sizes  version       image          bake    takes  what
             ────────────────────────────────────────────────────────────────────────────────
-            0     web-nightly-f  0-4-0  web:$Latest    ami-0a1b…0718  lt-0ab  40m    bakes
+            0     web-nightly-f  0-4-0  web:$Latest   ami-0a1b…0718  lt-0ab  40m*   bakes
                   rankfurt              (3)
-            0     web-weekly     0-4-0  web:$Latest    ami-0a1b…0718  lt-0ab  40m    shares
+            0     web-weekly     0-4-0  web:$Latest   ami-0a1b…0718  lt-0ab  40m    shares
                                         (3)
-            0     legacy         0-4-0  web:$Latest    ami-0a1b…0718  lt-0ab  -      refused
+            0     slow           0-4-0  web:$Latest   ami-0a1b…0718  lt-0ab  40m    too long
+                                        (3)
+              AP-0201 it needs about 60 min
+            0     legacy         0-4-0  web:$Latest   ami-0a1b…0718  lt-0ab  -      refused
                                         (3)
               AP-0101 the group uses a launch configuration
 
-            3 groups: 2 to work on, 1 refused. Planned for eu-west-1 at 2026-10-14 04:00:00
-            UTC; nothing was changed.
+            4 groups: 2 to work on, 1 refused, 1 too long for the window. Planned for
+            eu-west-1 at 2026-10-14 04:00:00 UTC; nothing was changed.
+            Times with * were measured in an earlier run, those without are defaults.
             AP-0101 the group uses a launch configuration. What to do: move the group to a
                     launch template (AWS no longer lets launch configurations change), then
                     run again. More: runbooks/AP-0101.md
+            AP-0201 it would not be handed back before the window's deadline. What to do:
+                    lengthen the window, or give the group an earlier wave. More:
+                    runbooks/AP-0201.md
             warning: a warning
         "#]]
         .assert_eq(&narrow);

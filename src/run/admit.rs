@@ -1,10 +1,10 @@
 //! Admission: which queued jobs start now, which wait, which never start. Pure.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::units::{self, Members};
+use crate::group::budget::Budget;
 use crate::group::job::Job;
-use crate::group::limits::RESERVE_SECONDS;
 use crate::group::{Code, Failure, Outcome, Phase};
 use crate::schedule::Window;
 
@@ -72,6 +72,15 @@ fn wave(job: &Job) -> i32 {
     job.forward.as_ref().map_or(0, |f| f.options.wave)
 }
 
+fn planned_to_bake(job: &Job) -> bool {
+    job.forward.as_ref().is_some_and(|f| f.bakes)
+}
+
+fn budget(job: &Job, bakes: bool) -> Budget {
+    let forward = job.forward.as_ref();
+    forward.map_or_else(Budget::default, |f| Budget::of(f, bakes))
+}
+
 fn has_failed(job: &Job) -> bool {
     let touched = matches!(
         job.outcome,
@@ -92,14 +101,9 @@ fn decide(
     if bounds.stopping {
         return refuse(Code::Stopped, Code::Stopped.title().into());
     }
-    if now >= bounds.window.cutoff {
-        return refuse(
-            Code::DoesNotFit,
-            format!(
-                "nothing is started after the cutoff at {}",
-                bounds.window.cutoff
-            ),
-        );
+    let misfit = |bakes| budget(job, bakes).misfit(now, &bounds.window);
+    if let (true, Some(failure)) = (now >= bounds.window.cutoff, misfit(planned_to_bake(job))) {
+        return Admission::Refuse(failure);
     }
     let failures = jobs.iter().filter(|j| has_failed(j)).count();
     if failures > bounds.allowed_failures {
@@ -125,18 +129,8 @@ fn decide(
         Share::Make => true,
         Share::Answer(admission) => return admission,
     };
-    let estimate = job.forward.as_ref().map_or(0, |f| f.estimate_seconds());
-    let needed = TimeDelta::seconds(estimate + RESERVE_SECONDS);
-    if now + needed > bounds.window.deadline {
-        let left = bounds.window.deadline - now;
-        return refuse(
-            Code::DoesNotFit,
-            format!(
-                "it needs about {} min with the reserve for the hand-back, {} min are left",
-                needed.num_minutes(),
-                left.num_minutes().max(0)
-            ),
-        );
+    if let Some(failure) = misfit(bakes) {
+        return Admission::Refuse(failure);
     }
     let building = jobs
         .iter()

@@ -98,6 +98,9 @@ async fn round(pass: &Pass<'_>, jobs: &mut [Job], due: &[usize]) {
         chosen.extend(effects.into_iter().map(|e| (*index, e)));
     }
     carry_out(pass, jobs, chosen).await;
+    for index in due {
+        jobs[*index].wake_in_time(now);
+    }
 }
 
 fn take_in(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {

@@ -74,10 +74,11 @@ pub async fn run(
         clock: &env.clock,
         selection: &request.selection,
         bounds,
-        give_up_at: request.window.deadline + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
+        give_up_at: request.hand_back_by() + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
     };
     Box::pin(driver.drive(&mut jobs, stop.clone(), progress)).await?;
     let mut groups = summary::of_jobs(&jobs);
+    let overran = summary::overruns(&jobs, request.window.deadline, &mut groups);
     groups.extend(plan.report.groups.iter().filter_map(summary::of_refusal));
     groups.sort_by(|a, b| a.group.cmp(&b.group));
     let mut report = RunReport {
@@ -89,7 +90,7 @@ pub async fn run(
         deadline: request.window.deadline,
         groups,
         api_calls: BTreeMap::new(),
-        warnings: swept.into_iter().chain(plan.report.warnings).collect(),
+        warnings: [swept, plan.report.warnings, overran].concat(),
     };
     if let Some(topic) = &request.topic_arn {
         send(&clients, env, stop, topic, &mut report).await;
@@ -191,7 +192,8 @@ impl Driver<'_> {
                 tell(jobs, &mut told, now, progress);
                 return Ok(());
             }
-            let at = next.max(now + spacing(jobs)).min(self.give_up_at);
+            let at = (now + spacing(jobs)).min(next_turn(jobs, now)).max(next);
+            let at = at.min(self.give_up_at);
             tokio::select! {
                 () = self.clock.wait_until(at) => {}
                 () = changed(&mut stop) => {}
@@ -227,6 +229,13 @@ fn spacing(jobs: &[Job]) -> TimeDelta {
     let in_flight = jobs.iter().filter(|j| j.in_flight()).count() as i64;
     let ms = in_flight.saturating_mul(PASS_SPACING_MS_PER_GROUP);
     TimeDelta::milliseconds(ms.clamp(PASS_SPACING_MIN_MS, PASS_SPACING_MAX_MS))
+}
+
+/// When the next group has to turn back: nothing is to be late then.
+fn next_turn(jobs: &[Job], now: DateTime<Utc>) -> DateTime<Utc> {
+    let forward = jobs.iter().filter(|j| j.is_forward());
+    let turns = forward.map(Job::last_turn).filter(|turn| *turn > now);
+    turns.min().unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// The operator said something new. A channel whose other end is gone says nothing any more.

@@ -15,6 +15,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
+use crate::group::budget::Budget;
 use crate::group::fault::Fault;
 use crate::group::{Failure, Outcome, Phase};
 use crate::schedule::Capacity;
@@ -92,6 +93,10 @@ pub struct PlannedGroup {
     pub wave: i32,
     /// How long it is expected to take, seconds.
     pub estimate_seconds: u64,
+    /// The same by phase, and whether it is a default or was measured in an earlier run.
+    pub budget: Budget,
+    /// Why it would be skipped though it started at once: it does not fit into the window.
+    pub misfit: Option<Failure>,
     /// Why it would be skipped.
     pub refusal: Option<Failure>,
     /// Unknown option tags and the like.

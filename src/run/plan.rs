@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Env, PlanReport, PlannedGroup, RunError};
 use crate::aws::{Clients, describe_account};
+use crate::group::budget::Budget;
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::job::Job;
 use crate::group::pin::{Pin, Templates, resolve};
@@ -65,9 +66,17 @@ pub(super) fn plan_of(
             selection.tag_key, selection.tag_value
         ));
     }
+    let misfit = |budget: &Budget| budget.misfit(now.max(request.window.start), &request.window);
     let groups = checked
         .iter()
-        .filter_map(|c| Some(describe(c, account.groups.get(&c.group)?, account)))
+        .filter_map(|c| {
+            let planned = describe(c, account.groups.get(&c.group)?, account);
+            let ready = planned.refusal.is_none();
+            Some(PlannedGroup {
+                misfit: misfit(&planned.budget).filter(|_| ready),
+                ..planned
+            })
+        })
         .collect();
     let jobs = checked
         .into_iter()
@@ -186,6 +195,7 @@ pub(super) fn pin_texts(group: &GroupFacts, account: &AccountFacts) -> Vec<Strin
 
 fn describe(checked: &Checked, facts: &GroupFacts, account: &AccountFacts) -> PlannedGroup {
     let ready = checked.plan.as_ref().ok();
+    let budget = ready.map_or_else(Budget::default, |(_, f)| Budget::of(f, f.bakes));
     PlannedGroup {
         group: checked.group.clone(),
         capacity: facts.capacity,
@@ -194,7 +204,9 @@ fn describe(checked: &Checked, facts: &GroupFacts, account: &AccountFacts) -> Pl
         bake_key: ready.map(|(r, _)| r.bake_key.clone()),
         bakes: ready.is_some_and(|(_, f)| f.bakes),
         wave: checked.options.wave,
-        estimate_seconds: ready.map_or(0, |(_, f)| f.estimate_seconds().unsigned_abs()),
+        estimate_seconds: budget.seconds().unsigned_abs(),
+        budget,
+        misfit: None,
         refusal: checked.plan.as_ref().err().cloned(),
         notes: checked.notes.clone(),
     }

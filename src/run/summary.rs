@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::PlannedGroup;
 use crate::group::job::{Evidence, Job};
 use crate::group::phase::Phase;
 use crate::group::pin::{Style, resolve};
 use crate::group::{Code, Failure, Outcome};
-use crate::report::{GroupReport, PatchCounts, PhaseReport};
+use crate::report::{GroupReport, PatchCounts, PhaseReport, counted, duration};
 use crate::schedule::missed;
 
 /// What happened to the jobs' groups. A group whose image was made on another's instance has that one's
@@ -71,6 +73,36 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
         instance_seconds: instance_seconds(job),
         notes: job.notes.iter().cloned().chain(sizes_note(job)).collect(),
     }
+}
+
+/// Says of each group that was handed back after the deadline by how much, and of the run as a whole.
+pub(super) fn overruns(
+    jobs: &[Job],
+    deadline: DateTime<Utc>,
+    reports: &mut [GroupReport],
+) -> Vec<String> {
+    let (mut longest, mut count) = (0, 0);
+    for (job, report) in jobs.iter().zip(reports) {
+        let seconds = (job.entered_at() - deadline).num_seconds();
+        // A group that was not touched is not late.
+        if seconds <= 0 || job.outcome == Some(Outcome::Skipped) {
+            continue;
+        }
+        let over = duration(seconds.unsigned_abs());
+        let note = match report.left_open {
+            true => format!("not handed back {over} after the window's deadline"),
+            false => format!("handed back {over} after the window's deadline"),
+        };
+        report.notes.push(note);
+        longest = longest.max(seconds);
+        count += 1;
+    }
+    let over = duration(longest.unsigned_abs());
+    let warning = format!(
+        "{} went on after the window's deadline at {deadline}, the longest by {over}",
+        counted(count, "group")
+    );
+    (count > 0).then_some(warning).into_iter().collect()
 }
 
 /// Why a group that was handed back has other sizes than before.

@@ -44,6 +44,10 @@ fn wrong_usage_names_place_expected_and_found() {
             &["--operation", "Install or Scan", "'upgrade'"],
         ),
         (
+            &["run", "--at-deadline", "wait"],
+            &["--at-deadline", "finish or roll-back", "'wait'"],
+        ),
+        (
             &["run", "--max-failures", "120%"],
             &["--max-failures", "0% to 100%", "'120%'"],
         ),

@@ -26,6 +26,7 @@ async fn run(account: &Account) -> RunReport {
         max_in_flight: None,
         max_failures: FailureLimit::Percent(100),
         topic_arn: Some(TOPIC.into()),
+        at_deadline: Default::default(),
     };
     let env = Env {
         clock: account.clock().clone(),

@@ -19,3 +19,4 @@ mod rivals;
 mod runbooks;
 mod scenarios;
 mod transitions;
+mod window;

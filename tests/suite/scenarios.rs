@@ -43,6 +43,9 @@ scenarios! {
     default_pin
     deployed_mid_run
     does_not_fit
+    measured_absurd
+    measured_long
+    measured_short
     failure_budget
     group_deleted_mid_run
     instance_terminated_mid_run
@@ -60,6 +63,7 @@ scenarios! {
     options_unknown
     options_waves
     out_of_time
+    out_of_time_finish
     parked_max_zero
     patch_fails
     patch_failures

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use asg_patch::group::budget::Measured;
 use asg_patch::group::decide::{self, Context, Decision, Orders};
 use asg_patch::group::effect::{CommandStep, Role};
 use asg_patch::group::fault::{Fault, FaultClass, Read};
@@ -112,6 +113,7 @@ fn job(phase: Phase) -> Job {
         load_balanced: false,
         hook_seconds: 0,
         bakes: true,
+        measured: Measured::default(),
     };
     let mut job = Job::planned(record(), forward, start());
     job.recorded = phase > Phase::Recording;

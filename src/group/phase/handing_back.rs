@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::budget::Measured;
 use super::super::decide::{Context, Decided, Decision};
 use super::super::effect::{Effect, Role};
 use super::super::fault::Read;
@@ -315,10 +316,28 @@ fn leaving(cx: &Context<'_>, instances: &BTreeMap<String, InstanceSeen>) -> Resu
 /// The record goes last; with it gone the job is done.
 fn close(cx: &Context<'_>) -> Decision {
     if cx.job.recorded && cx.job.done_at(&Effect::DeleteRecord).is_none() {
-        return cx.act(Effect::DeleteRecord, 0, "handed back; deleting the record");
+        return Decision::Act {
+            effects: measure(cx.job)
+                .into_iter()
+                .chain([Effect::DeleteRecord])
+                .collect(),
+            reason: "handed back; deleting the record".into(),
+            look_after_seconds: 0,
+        };
     }
     let (outcome, reason) = ending(cx.job);
     Decision::Finish { outcome, reason }
+}
+
+/// What the phases took goes to the image that they made and proved, for the next run's plan; tried once.
+fn measure(job: &Job) -> Option<Effect> {
+    let made_it = job.forward.as_ref().is_some_and(|f| f.bakes) && job.promoted;
+    let image = job.made.image.clone().filter(|_| made_it)?;
+    let effect = Effect::TagImage {
+        image,
+        seconds: Measured::of(&job.history).to_text(),
+    };
+    (!job.tries.contains_key(&effect.key())).then_some(effect)
 }
 
 /// Whether anything but the record was written for the group.

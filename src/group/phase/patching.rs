@@ -44,11 +44,7 @@ fn install(record: &Record, forward: &Forward) -> Run {
             .clone()
             .unwrap_or_else(|| PATCH_DOCUMENT.into()),
         parameters,
-        expected_seconds: if forward.windows {
-            limits::WINDOWS_INSTALL_EXPECTED_SECONDS / 2
-        } else {
-            limits::INSTALL_EXPECTED_SECONDS / 2
-        },
+        expected_seconds: limits::install_expected_seconds(forward.windows) / 2,
         limit_seconds: limits::INSTALL_STEP_LIMIT_SECONDS + limits::COMMAND_GRACE_SECONDS,
         failed: Code::PatchFailed,
         timeout: Code::PatchTimeout,

@@ -421,11 +421,9 @@ fn handed_back(log: &Log<'_>) -> Vec<String> {
         .filter(|left| !(passed_on && left.starts_with("version ")))
         .map(|left| format!("2: left over: {left}"))
         .collect();
-    if report.finished_at > report.deadline {
-        breaches.push(format!(
-            "9: ended {} after {}",
-            report.finished_at, report.deadline
-        ));
+    let by = log.ran.hand_back_by;
+    if report.finished_at > by {
+        breaches.push(format!("9: ended {} after {by}", report.finished_at));
     }
     for group in &report.groups {
         let Some(after) = log.after.groups.get(&group.group) else {

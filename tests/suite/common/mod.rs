@@ -19,7 +19,7 @@ use asg_patch::sim::calls::CallRecord;
 use asg_patch::sim::fleet::Fleet;
 use asg_patch::sim::world::World;
 use asg_patch::sim::{Account, fleet, sdk};
-use asg_patch::trigger::{FailureLimit, RunRequest, Selection};
+use asg_patch::trigger::{AtDeadline, FailureLimit, RunRequest, Selection};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The run's id in every test: what a run makes is named after it.
@@ -73,6 +73,8 @@ pub struct Ran {
     pub before: World,
     pub report: RunReport,
     pub account: Account,
+    /// What the request says of it.
+    pub hand_back_by: DateTime<Utc>,
 }
 
 impl Ran {
@@ -107,6 +109,7 @@ impl Scenario {
                     request.max_in_flight = Some(value.parse().map_err(|e| wrong(&e))?);
                 }
                 "--max-failures" => request.max_failures = value.parse().map_err(|e| wrong(&e))?,
+                "--at-deadline" => request.at_deadline = value.parse().map_err(|e| wrong(&e))?,
                 "--operation" => request.operation = value.parse().map_err(|e| wrong(&e))?,
                 "--group" => request.selection.groups.push((*value).to_owned()),
                 "--topic-arn" => request.topic_arn = Some((*value).to_owned()),
@@ -135,6 +138,7 @@ impl Scenario {
             max_in_flight: None,
             max_failures: FailureLimit::Percent(100),
             topic_arn: None,
+            at_deadline: AtDeadline::default(),
         };
         Self {
             fleet,
@@ -180,6 +184,7 @@ impl Scenario {
             before,
             report,
             account: account.clone(),
+            hand_back_by: self.request.hand_back_by(),
         })
     }
 }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use asg_patch::group::budget::{self, Budget, Measured};
+use asg_patch::group::job::Forward;
 use asg_patch::group::names::{group_of_parameter, record_parameter};
 use asg_patch::group::record::{RECORD_LIMIT_BYTES, Record, RecordError, SCHEMA};
 use asg_patch::group::{Code, options};
 use asg_patch::schedule::unix::UnixCron;
 use asg_patch::schedule::{ScheduledAction, missed};
 use asg_patch::sim::fleet;
+use asg_patch::trigger::Operation;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
@@ -293,6 +296,38 @@ proptest! {
             prop_assert!(refusal.reason.contains(&format!("tag p:{name}: expected ")), "{}", refusal.reason);
         }
         in_time("the bake key's text", || reading.options.bake_text());
+    }
+
+    /// Whatever the tag of an image says, a group is planned with a time that a run can take.
+    #[test]
+    fn measured_times(
+        value in prop_oneof![
+            1 => "\\PC{0,256}",
+            4 => proptest::collection::vec(
+                (
+                    proptest::sample::select(vec!["waking", "patching", "baking", "proving", "handing_back", "x"]),
+                    odd(),
+                ),
+                0..8,
+            ).prop_map(|pairs| pairs.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ")),
+        ],
+        windows: bool,
+    ) {
+        let mut forward = Forward {
+            operation: Operation::Install,
+            options: options::Options::default(),
+            image: "ami-1".into(),
+            windows,
+            load_balanced: false,
+            hook_seconds: 0,
+            bakes: true,
+            measured: Measured::default(),
+        };
+        let (measured, note) = in_time("measured times", || budget::read_tag(&forward, &value));
+        prop_assert!(measured != Measured::default() || note.is_some());
+        forward.measured = measured;
+        let seconds = Budget::of(&forward, true).seconds();
+        prop_assert!((300..=8 * 3600).contains(&seconds), "{} s", seconds);
     }
 
     /// Auto Scaling takes 1 to 255 characters from nearly all of Unicode.

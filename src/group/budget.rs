@@ -1,0 +1,404 @@
+//! How long a group will take: as measured when its present image was made, else by default.
+//!
+//! What the phases took is written as a tag on the image that they made, and read again when the next run
+//! plans. The tag can be edited by anybody who may tag images: what no run of ours can have measured is
+//! ignored and said.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::job::{Entered, Forward};
+use super::names::SECONDS_TAG;
+use super::{Code, Failure, Phase, limits};
+use crate::schedule::Window;
+use crate::trigger::Operation;
+
+/// Measured times count so much, in percent. One night is one sample: launches and images vary by tens of
+/// seconds on minutes, the patches with the month. More would keep groups out of windows that they fit
+/// into; less would start groups that end as AP-0391.
+const SAFETY_PERCENT: i64 = 125;
+
+/// The phases that take long enough to be measured, in order.
+const MEASURED_PHASES: [Phase; 6] = [
+    Phase::Waking,
+    Phase::Patching,
+    Phase::Scanning,
+    Phase::Sealing,
+    Phase::Baking,
+    Phase::Proving,
+];
+
+/// What phases took, seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Measured(BTreeMap<Phase, i64>);
+
+impl Measured {
+    /// What the phases of a job took.
+    pub fn of(history: &[Entered]) -> Self {
+        let ends = history.iter().skip(1).map(|e| e.at);
+        let lengths = history
+            .iter()
+            .zip(ends)
+            .filter(|(entered, _)| MEASURED_PHASES.contains(&entered.phase))
+            .map(|(entered, end)| (entered.phase, (end - entered.at).num_seconds()));
+        Self(lengths.collect())
+    }
+
+    /// The tag's value: `waking=84 patching=239`.
+    pub fn to_text(&self) -> String {
+        let pairs: Vec<String> = self.0.iter().map(|(p, s)| format!("{p}={s}")).collect();
+        pairs.join(" ")
+    }
+
+    /// Reads a tag's value, as far as it can be read, and says what of it is ignored.
+    ///
+    /// `limit_seconds` is the longest that a phase can have taken.
+    pub fn from_text(text: &str, limit_seconds: impl Fn(Phase) -> i64) -> (Self, Option<String>) {
+        let (mut measured, mut ignored) = (Self::default(), Vec::new());
+        for entry in text.split_whitespace() {
+            let Some((name, seconds)) = entry.split_once('=') else {
+                ignored.push(format!("'{entry}' (expected PHASE=SECONDS)"));
+                continue;
+            };
+            // Another version of the program may measure more.
+            let Some(phase) = MEASURED_PHASES.into_iter().find(|p| p.to_string() == name) else {
+                continue;
+            };
+            let limit = limit_seconds(phase);
+            match seconds.parse::<i64>() {
+                Ok(seconds) if (0..=limit).contains(&seconds) => {
+                    measured.0.insert(phase, seconds);
+                }
+                Ok(_) | Err(_) => {
+                    ignored.push(format!("'{entry}' (expected 0 to {limit} seconds)"));
+                }
+            }
+        }
+        if measured.0.is_empty() && ignored.is_empty() {
+            ignored.push(format!("'{text}' (expected PHASE=SECONDS)"));
+        }
+        let note = (!ignored.is_empty()).then(|| {
+            let ignored = ignored.join(", ");
+            format!("of its image's tag {SECONDS_TAG} was ignored: {ignored}")
+        });
+        (measured, note)
+    }
+}
+
+/// Where a time comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// A default of [`limits`].
+    Default,
+    /// Measured when the image was made.
+    Measured,
+}
+
+/// The time of one phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The phase.
+    pub phase: Phase,
+    /// How long it is expected to take.
+    pub seconds: i64,
+    /// Where that comes from.
+    pub from: Basis,
+}
+
+/// How long a group is expected to take until it is handed back, phase by phase.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Budget(pub Vec<Part>);
+
+impl Budget {
+    /// The budget of a group that makes its image itself, or takes another group's.
+    pub fn of(forward: &Forward, bakes: bool) -> Self {
+        let installs = forward.operation == Operation::Install;
+        let is_due = |phase| match phase {
+            Phase::Waking | Phase::Scanning => bakes,
+            Phase::Patching | Phase::Baking => bakes && installs,
+            Phase::Sealing => bakes && installs && forward.options.seal,
+            Phase::Proving => installs && forward.options.canary,
+            _ => false,
+        };
+        let part = |phase| {
+            let times = times(forward, phase);
+            match forward.measured.0.get(&phase) {
+                None => Part {
+                    phase,
+                    seconds: times.default,
+                    from: Basis::Default,
+                },
+                Some(measured) => {
+                    let with_safety = measured.saturating_mul(SAFETY_PERCENT) / 100;
+                    Part {
+                        phase,
+                        seconds: with_safety.min(times.limit).max(times.first_look),
+                        from: Basis::Measured,
+                    }
+                }
+            }
+        };
+        let hand_back = Part {
+            phase: Phase::HandingBack,
+            seconds: limits::HAND_BACK_EXPECTED_SECONDS,
+            from: Basis::Default,
+        };
+        let due = MEASURED_PHASES.into_iter().filter(|p| is_due(*p));
+        Self(due.map(part).chain([hand_back]).collect())
+    }
+
+    /// All of it.
+    pub fn seconds(&self) -> i64 {
+        self.0.iter().map(|p| p.seconds).sum()
+    }
+
+    /// Whether any of it was measured.
+    pub fn is_measured(&self) -> bool {
+        self.0.iter().any(|p| p.from == Basis::Measured)
+    }
+
+    /// Why a group that starts now would not be handed back in time, if so. The reserve for the
+    /// hand-back is no part of the time that there is.
+    pub fn misfit(&self, now: DateTime<Utc>, window: &Window) -> Option<Failure> {
+        let needed = TimeDelta::seconds(self.seconds() + limits::RESERVE_SECONDS);
+        let reason = if now >= window.cutoff {
+            format!("nothing is started after the cutoff at {}", window.cutoff)
+        } else if needed > window.left(now) {
+            format!("{} min are left", window.left(now).num_minutes())
+        } else {
+            return None;
+        };
+        let reserve = limits::RESERVE_SECONDS / 60;
+        Some(Failure::new(
+            Code::DoesNotFit,
+            format!(
+                "it needs about {} min ({self}, {reserve} min in reserve for the hand-back), {reason}",
+                (needed.num_seconds() + 59) / 60,
+            ),
+        ))
+    }
+}
+
+/// `41 min by default, most of it patching` or `62 min as measured by an earlier run, ...`.
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let defaults = || self.0.iter().filter(|p| p.from == Basis::Default);
+        let basis = if !self.is_measured() {
+            "by default"
+        } else if defaults().all(|p| p.phase == Phase::HandingBack) {
+            "as measured by an earlier run"
+        } else {
+            "partly as measured by an earlier run"
+        };
+        write!(f, "{} min {basis}", (self.seconds() + 59) / 60)?;
+        // The first of the longest.
+        match self.0.iter().rev().max_by_key(|p| p.seconds) {
+            Some(most) => write!(f, ", {} min of it {}", (most.seconds + 59) / 60, most.phase),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a phase may take, seconds.
+struct Times {
+    /// Nothing shorter can be seen.
+    first_look: i64,
+    /// Where nothing was measured.
+    default: i64,
+    /// What takes longer fails the group: no run of ours can have measured more.
+    limit: i64,
+}
+
+fn times(forward: &Forward, phase: Phase) -> Times {
+    let hooks = forward.hook_seconds.max(0);
+    let slow_boot = i64::from(forward.windows) * limits::WINDOWS_EXTRA_SECONDS;
+    let install = limits::install_expected_seconds(forward.windows);
+    match phase {
+        Phase::Waking => Times {
+            first_look: limits::LAUNCH_FIRST_LOOK_SECONDS,
+            default: 2 * limits::LAUNCH_FIRST_LOOK_SECONDS + hooks,
+            limit: limits::WAKE_LIMIT_SECONDS + hooks + slow_boot,
+        },
+        Phase::Patching => Times {
+            first_look: install / 2,
+            default: install,
+            limit: limits::INSTALL_STEP_LIMIT_SECONDS + limits::COMMAND_GRACE_SECONDS,
+        },
+        Phase::Scanning => Times {
+            first_look: limits::SCAN_EXPECTED_SECONDS,
+            default: limits::SCAN_EXPECTED_SECONDS,
+            limit: limits::SCAN_LIMIT_SECONDS,
+        },
+        Phase::Sealing => Times {
+            first_look: limits::SEAL_EXPECTED_SECONDS,
+            default: limits::SEAL_EXPECTED_SECONDS,
+            limit: limits::SEAL_LIMIT_SECONDS + limits::COMMAND_GRACE_SECONDS,
+        },
+        Phase::Baking => Times {
+            first_look: limits::IMAGE_EXPECTED_SECONDS / 2,
+            default: limits::IMAGE_EXPECTED_SECONDS,
+            limit: limits::IMAGE_LIMIT_SECONDS,
+        },
+        Phase::Proving => Times {
+            first_look: limits::LAUNCH_FIRST_LOOK_SECONDS + limits::CANARY_EXPECTED_SECONDS / 2,
+            default: limits::CANARY_EXPECTED_SECONDS + hooks,
+            limit: limits::CANARY_LIMIT_SECONDS + hooks + slow_boot + limits::SCAN_LIMIT_SECONDS,
+        },
+        Phase::Queued
+        | Phase::Recording
+        | Phase::Guarding
+        | Phase::Versioning
+        | Phase::Promoting
+        | Phase::RollingBack
+        | Phase::HandingBack
+        | Phase::Finished => Times {
+            first_look: 0,
+            default: 0,
+            limit: 0,
+        },
+    }
+}
+
+/// Reads what was measured when the image of a group was made.
+pub fn read_tag(forward: &Forward, tag: &str) -> (Measured, Option<String>) {
+    Measured::from_text(tag, |phase| times(forward, phase).limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::Options;
+    use super::*;
+
+    fn forward(tag: &str) -> (Forward, Option<String>) {
+        let mut forward = Forward {
+            operation: Operation::Install,
+            options: Options::default(),
+            image: "ami-1".into(),
+            windows: false,
+            load_balanced: false,
+            hook_seconds: 0,
+            bakes: true,
+            measured: Measured::default(),
+        };
+        let (measured, note) = read_tag(&forward, tag);
+        forward.measured = measured;
+        (forward, note)
+    }
+
+    const ALL: &str = "waking=84 patching=400 scanning=26 sealing=12 baking=200 proving=240";
+
+    #[test]
+    fn what_was_written_is_read() {
+        let (read, note) = forward(ALL);
+        assert_eq!((read.measured.to_text().as_str(), note), (ALL, None));
+        // Another version's phases are none of this one's business.
+        let (read, note) = forward("handing_back=40 patching=400");
+        assert_eq!(
+            (read.measured.to_text().as_str(), note),
+            ("patching=400", None)
+        );
+    }
+
+    #[test]
+    fn the_measured_is_that_of_the_history() {
+        let start: DateTime<Utc> = "2026-10-14T04:00:00Z".parse().unwrap();
+        let phases = [
+            (Phase::Queued, 0),
+            (Phase::Waking, 600),
+            (Phase::Patching, 684),
+            (Phase::Versioning, 1_000),
+            (Phase::Proving, 1_500),
+        ];
+        let history = phases.map(|(phase, at)| Entered {
+            phase,
+            at: start + TimeDelta::seconds(at),
+        });
+        assert_eq!(Measured::of(&history).to_text(), "waking=84 patching=316");
+    }
+
+    #[test]
+    fn what_no_run_can_have_measured_is_ignored_and_said() {
+        let limit = limits::INSTALL_STEP_LIMIT_SECONDS + limits::COMMAND_GRACE_SECONDS;
+        for wrong in [
+            format!("patching={}", limit + 1),
+            "patching=-1".into(),
+            "patching=99999999999999999999999".into(),
+            "patching=1e3".into(),
+            "patching".into(),
+            "=".into(),
+            "日本🦀".into(),
+            String::new(),
+            " ".repeat(256),
+        ] {
+            let (read, note) = forward(&format!("{wrong} baking=200"));
+            let words = wrong.trim();
+            assert_eq!(read.measured.to_text(), "baking=200", "{wrong}");
+            let silent = words.is_empty() || words == "=";
+            assert_eq!(note.is_none(), silent, "{wrong}: {note:?}");
+            let (read, note) = forward(&wrong);
+            assert_eq!(Budget::of(&read, true), Budget::of(&forward("x=1").0, true));
+            assert!(note.is_some(), "{wrong}");
+        }
+        assert_eq!(forward(&format!("patching={limit}")).1, None);
+    }
+
+    #[test]
+    fn measured_times_count_with_a_margin_and_within_bounds() {
+        let seconds = |tag: &str, phase: Phase| {
+            let budget = Budget::of(&forward(tag).0, true);
+            budget
+                .0
+                .into_iter()
+                .find(|p| p.phase == phase)
+                .map(|p| (p.seconds, p.from))
+        };
+        assert_eq!(
+            seconds("patching=400", Phase::Patching),
+            Some((500, Basis::Measured))
+        );
+        assert_eq!(
+            seconds("patching=400", Phase::Baking),
+            Some((240, Basis::Default))
+        );
+        // Nothing is seen before the first look, and nothing goes on beyond the limit.
+        assert_eq!(
+            seconds("patching=0", Phase::Patching),
+            Some((120, Basis::Measured))
+        );
+        assert_eq!(
+            seconds("baking=5400", Phase::Baking),
+            Some((5400, Basis::Measured))
+        );
+        let (forward, _) = forward(ALL);
+        assert_eq!(
+            Budget::of(&forward, true).seconds(),
+            105 + 500 + 32 + 15 + 250 + 300 + 120
+        );
+        assert_eq!(Budget::of(&forward, false).seconds(), 300 + 120);
+    }
+
+    #[test]
+    fn the_reserve_is_not_there_to_be_planned_with() {
+        let start: DateTime<Utc> = "2026-10-14T04:00:00Z".parse().unwrap();
+        let budget = Budget::of(&forward(ALL).0, true);
+        let least = TimeDelta::seconds(budget.seconds() + limits::RESERVE_SECONDS);
+        let window = |length| Window::lasting(start, length, TimeDelta::zero()).unwrap();
+        assert_eq!(budget.misfit(start, &window(least)), None);
+        let failure = budget
+            .misfit(start, &window(least - TimeDelta::seconds(1)))
+            .unwrap();
+        assert_eq!(
+            failure.reason,
+            "it needs about 43 min (23 min as measured by an earlier run, 9 min of it patching, \
+             20 min in reserve for the hand-back), 42 min are left"
+        );
+        let closed = Window::lasting(start, TimeDelta::hours(3), TimeDelta::hours(1)).unwrap();
+        assert!(budget.misfit(closed.cutoff, &closed).is_some());
+    }
+}
