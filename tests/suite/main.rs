@@ -17,4 +17,5 @@ mod invariants;
 mod random;
 mod runbooks;
 mod scenarios;
+mod schedule;
 mod transitions;

@@ -202,12 +202,19 @@ fn terminate(cx: &Context<'_>, group: &GroupSeen, ours: &[String]) -> Result<(),
 /// fell due while they were suspended.
 fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
     let record = cx.record();
-    let actions = actions(cx)?;
+    let present: &[ScheduledAction] = match &cx.seen.actions {
+        Read::Absent => &[],
+        read => cx.read(read, "the scheduled actions")?,
+    };
+    let actions = missed::Listings {
+        recorded: &record.actions,
+        present,
+    };
     // What the owner had suspended would not have run without us either.
     let by_schedule = if record.suspended.contains(SCHEDULE) {
         Ok(record.capacity)
     } else {
-        missed::overlay(record.capacity, &actions, record.written_at, cx.now)
+        missed::overlay(record.capacity, actions, record.written_at, cx.now)
     };
     let target = by_schedule.unwrap_or(record.capacity);
     let wake = record.wake_capacity();
@@ -232,22 +239,6 @@ fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
         max,
         desired: desired.clamp(min, max),
     })
-}
-
-/// The recorded actions, and those that are there now under the same or another name.
-fn actions(cx: &Context<'_>) -> Result<Vec<ScheduledAction>, Decision> {
-    let now: &[ScheduledAction] = match &cx.seen.actions {
-        Read::Absent => &[],
-        read => cx.read(read, "the scheduled actions")?,
-    };
-    let recorded = &cx.record().actions;
-    let mut all: Vec<ScheduledAction> = recorded
-        .iter()
-        .filter(|r| !now.iter().any(|n| n.name == r.name))
-        .cloned()
-        .collect();
-    all.extend(now.iter().cloned());
-    Ok(all)
 }
 
 fn resize(cx: &Context<'_>, group: &GroupSeen, target: Capacity) -> Result<(), Decision> {
