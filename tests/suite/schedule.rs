@@ -18,9 +18,9 @@ use chrono_tz::Tz;
 use crate::common::{Scenario, drive, end, in_virtual_time, on_all_cores, restore_all};
 
 /// Prime, so that every kind of action meets every length, group and moment sooner or later.
-const STRIDE: usize = 67;
+const STRIDE: usize = 397;
 /// As above, for the nights on which clocks change.
-const NIGHT_STRIDE: usize = 5;
+const NIGHT_STRIDE: usize = 13;
 
 /// A group's sizes and the version that it names.
 const GROUPS: [(&str, &str); 4] = [
