@@ -18,4 +18,5 @@ mod random;
 mod runbooks;
 mod scenarios;
 mod schedule;
+mod sweep;
 mod transitions;
