@@ -3,6 +3,7 @@
 //! Reading order: [`record`] and [`job`] (what is remembered), [`seen`] (what is observed), [`effect`]
 //! (what can be done), [`decide`] and [`phase`] (what follows from what).
 
+mod claim;
 pub mod decide;
 pub mod effect;
 pub mod facts;
