@@ -1,5 +1,7 @@
 //! The sweep: `restore` needs nothing but the account. It tells the records of the living from those of the
 //! dead, is safe to run at any time and twice at once, and leaves alone what it cannot read.
+//!
+//! A share is tried here; `SWEEP_STRIDE=1 cargo test --release --test suite sweep -- --nocapture` tries all.
 
 use std::time::Duration;
 
@@ -15,8 +17,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::common::{Scenario, drive, end, env, in_virtual_time, on_all_cores};
 use crate::crash::record;
 
-/// Every such stage of a run is tried.
+/// Of the stages of a run that died, every such one is tried.
 const STRIDE: usize = 7;
+/// Of the stages at which a record is made unreadable, and that in many ways.
+const STRANGE_STRIDE: usize = 29;
+/// Of the moments in which somebody comes beside a living run.
+const MOMENT_STRIDE: usize = 13;
 
 /// As in the crash suite: zero-sized by `$Latest`, two groups of one template, a morning schedule.
 const SCENARIOS: [&str; 3] = [
@@ -100,6 +106,17 @@ fn check<T: Send>(what: &str, tries: Vec<T>, problems: impl Fn(T) -> Vec<String>
     );
 }
 
+fn stride(default: usize) -> usize {
+    std::env::var("SWEEP_STRIDE").map_or(default, |s| s.parse().expect("a number"))
+}
+
+/// Seconds after the start of a run, of each scenario.
+fn moments(every: usize) -> Vec<(&'static str, u64)> {
+    let of = |name| (5..1000).step_by(every).map(move |seconds| (name, seconds));
+    let all = SCENARIOS.into_iter().flat_map(of);
+    all.step_by(stride(MOMENT_STRIDE)).collect()
+}
+
 fn all_dead(stride: usize) -> Vec<Dead> {
     on_all_cores(SCENARIOS.to_vec(), |s| dead(s, stride))
         .into_iter()
@@ -112,7 +129,7 @@ fn all_dead(stride: usize) -> Vec<Dead> {
 fn the_deadline_tells_the_dead_from_the_living() {
     check(
         "restore before and after the deadline",
-        all_dead(STRIDE),
+        all_dead(stride(STRIDE)),
         |dead| {
             in_virtual_time(dead.seed, async {
                 let account = dead.account.thaw();
@@ -157,7 +174,7 @@ fn the_deadline_tells_the_dead_from_the_living() {
 #[test]
 fn twice_at_once() {
     let mut tries = Vec::new();
-    for (n, dead) in all_dead(STRIDE).into_iter().enumerate() {
+    for (n, dead) in all_dead(stride(STRIDE)).into_iter().enumerate() {
         tries.push((dead, [0, 2, 31, 34, 60][n % 5]));
     }
     check("two restores at once", tries, |(dead, stagger)| {
@@ -221,10 +238,7 @@ async fn beside(
 /// Without names it does nothing to a run that is alive, and says whose the groups are.
 #[test]
 fn beside_a_run_that_is_alive() {
-    let mut tries = Vec::new();
-    for scenario in SCENARIOS {
-        tries.extend((20..900).step_by(175).map(|seconds| (scenario, seconds)));
-    }
+    let tries = moments(21);
     check("restore beside a living run", tries, |(name, seconds)| {
         let scenario = Scenario::load(name);
         let calm = brief(&scenario.run().report.groups);
@@ -264,40 +278,52 @@ fn beside_a_run_that_is_alive() {
     });
 }
 
-/// What a run reports of groups that were restored beside it: that they were, or what it saw of that first,
-/// or how it had failed before. Never that they are patched.
-fn gave_way(run: &RunReport, restored: Option<&RunReport>) -> Vec<String> {
-    let by_operator = |g: &&GroupReport| {
+/// What a run reports wrongly of groups that were restored beside it. They were restored, or it saw something
+/// of that first, or it had failed before; they are patched only if that is true.
+fn untrue(account: &Account, run: &RunReport, restored: Option<&RunReport>) -> Vec<String> {
+    let is_restored = |g: &GroupReport| {
         let reports = restored.iter().flat_map(|r| &r.groups);
-        let mut own = reports.filter(|r| r.reason == Code::Restored.title());
-        own.any(|r| r.group == g.group)
+        let mut handed_back = reports.filter(|r| r.reason == Code::Restored.title());
+        handed_back.any(|r| r.group == g.group)
     };
-    let told = |g: &&GroupReport| {
-        matches!(
-            g.code,
-            Some(
-                Code::HandedBack
-                    | Code::InstanceLost
-                    | Code::ImageFailed
-                    | Code::PatchFailed
-                    | Code::SiblingFailed
-                    | Code::BakeFailed
-            )
-        )
+    let is_told = |g: &GroupReport| match g.code {
+        None => g.outcome == Outcome::Patched,
+        Some(code) => matches!(
+            code,
+            Code::HandedBack
+                | Code::InstanceLost
+                | Code::ImageFailed
+                | Code::PatchFailed
+                | Code::SiblingFailed
+                | Code::BakeFailed
+        ),
     };
-    let of_operator = run.groups.iter().filter(by_operator).filter(|g| !told(g));
-    let open = run.groups.iter().filter(|g| g.left_open);
-    let wrong: Vec<GroupReport> = of_operator.chain(open).cloned().collect();
-    brief(&wrong)
+    let launches = |g: &GroupReport| {
+        account.with_world(|w| {
+            end::images(w, &w.groups[&g.group])
+                .into_iter()
+                .flatten()
+                .next()
+        })
+    };
+    let is_wrong = |g: &&GroupReport| {
+        let is_untold = is_restored(g) && !is_told(g);
+        let other_image = g.image_after.is_some() && launches(g) != g.image_after;
+        is_untold || other_image || g.left_open
+    };
+    brief(
+        &run.groups
+            .iter()
+            .filter(is_wrong)
+            .cloned()
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// With names it hands a group back though its run is alive: the run gives way.
 #[test]
 fn a_living_run_gives_way() {
-    let mut tries = Vec::new();
-    for scenario in SCENARIOS {
-        tries.extend((5..1000).step_by(31).map(|seconds| (scenario, seconds)));
-    }
+    let tries = moments(7);
     check(
         "restore of a living run's groups",
         tries,
@@ -307,7 +333,7 @@ fn a_living_run_gives_way() {
                 let account = scenario.fleet.account(1);
                 let untouched = account.freeze();
                 let (run, restored) = beside(&account, &scenario.request, seconds, true).await;
-                let mut problems = gave_way(&run, restored.as_ref());
+                let mut problems = untrue(&account, &run, restored.as_ref());
                 problems.extend(end::problems(&account, &untouched).await);
                 problems
                     .iter()
@@ -358,7 +384,7 @@ fn text_of(account: &Account, group: &str) -> Option<String> {
 #[test]
 fn a_record_that_cannot_be_read() {
     let mut tries = Vec::new();
-    for dead in dead("sleeping-latest", 4 * STRIDE) {
+    for dead in dead("sleeping-latest", stride(STRANGE_STRIDE)) {
         let group = in_virtual_time(1, async {
             end::open_groups(&dead.account.thaw()).remove(0)
         });
@@ -459,7 +485,7 @@ fn a_record_that_cannot_be_read() {
 fn a_record_with_more_in_it() {
     check(
         "records with more in them",
-        dead("sleeping-latest", 4 * STRIDE),
+        dead("sleeping-latest", stride(STRANGE_STRIDE)),
         |dead| {
             in_virtual_time(dead.seed, async {
                 let account = dead.account.thaw();
