@@ -222,20 +222,41 @@ fn due(
     Ok(due)
 }
 
-/// The sizes at `until` of a group that had `recorded` at `after` and was left to its schedule.
+/// The sizes that a group has had until `until`, if it had `recorded` at `after` and was left to its
+/// schedule: `recorded` first, the present ones last, without what changed nothing.
 ///
 /// # Errors
 /// An action that cannot be understood, by name.
+pub fn course(
+    recorded: Capacity,
+    listings: Listings<'_>,
+    after: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Vec<Capacity>, ScheduleError> {
+    let mut sizes = recorded;
+    let mut course = vec![recorded];
+    for (_, action) in due(listings, after, until)? {
+        let next = sizes.apply(action);
+        if next != sizes {
+            course.push(next);
+            sizes = next;
+        }
+    }
+    Ok(course)
+}
+
+/// The last of a group's [`course`].
+///
+/// # Errors
+/// As [`course`].
 pub fn overlay(
     recorded: Capacity,
     listings: Listings<'_>,
     after: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Capacity, ScheduleError> {
-    let due = due(listings, after, until)?;
-    Ok(due
-        .into_iter()
-        .fold(recorded, |sizes, (_, action)| sizes.apply(action)))
+    let course = course(recorded, listings, after, until)?;
+    Ok(course.last().copied().unwrap_or(recorded))
 }
 
 #[cfg(test)]

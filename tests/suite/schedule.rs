@@ -394,17 +394,23 @@ fn check(what: &str, all: Vec<Case>, stride: usize) {
     let tried = chosen.len();
     let results = on_all_cores(chosen, |case| {
         let problems = case.problems();
-        (!problems.is_empty()).then(|| format!("{}: {}", case.name, problems.join("; ")))
+        let told = format!("{}: {}", case.name, problems.join("; "));
+        (!problems.is_empty()).then_some((told, case.text))
     });
-    let wrong: Vec<String> = results.into_iter().flatten().collect();
+    let wrong: Vec<(String, String)> = results.into_iter().flatten().collect();
     println!(
         "{what}: {tried} of {count} combinations tried, {} wrong",
         wrong.len()
     );
-    let first: Vec<&str> = wrong.iter().take(20).map(String::as_str).collect();
+    let first: Vec<&str> = wrong
+        .iter()
+        .take(20)
+        .map(|(told, _)| told.as_str())
+        .collect();
+    let fleet = wrong.first().map_or("", |(_, text)| text);
     assert!(
         wrong.is_empty(),
-        "{} of {tried} wrong; the first:\n{}",
+        "{} of {tried} wrong; the first:\n{}\nand the fleet of the very first:\n{fleet}",
         wrong.len(),
         first.join("\n")
     );

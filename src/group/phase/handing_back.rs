@@ -212,28 +212,25 @@ fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
     };
     // What the owner had suspended would not have run without us either.
     let by_schedule = if record.suspended.contains(SCHEDULE) {
-        Ok(record.capacity)
+        None
     } else {
-        missed::overlay(record.capacity, actions, record.written_at, cx.now)
+        missed::course(record.capacity, actions, record.written_at, cx.now).ok()
     };
-    let target = by_schedule.unwrap_or(record.capacity);
-    let wake = record.wake_capacity();
+    let course = by_schedule.unwrap_or_else(|| vec![record.capacity]);
+    let target = course.last().copied().unwrap_or(record.capacity);
     let found = group.capacity;
-    let keep = |found: i32, recorded: i32, woken: i32, target: i32| {
-        if [recorded, woken, target].contains(&found) {
-            target
+    // An earlier one of the course may be what was given back before the next action fell due.
+    let ours: Vec<Capacity> = course.into_iter().chain([record.wake_capacity()]).collect();
+    let keep = |of: fn(&Capacity) -> i32| {
+        if ours.iter().any(|sizes| of(sizes) == of(&found)) {
+            of(&target)
         } else {
-            found
+            of(&found)
         }
     };
-    let min = keep(found.min, record.capacity.min, wake.min, target.min);
-    let max = keep(found.max, record.capacity.max, wake.max, target.max).max(min);
-    let desired = keep(
-        found.desired,
-        record.capacity.desired,
-        wake.desired,
-        target.desired,
-    );
+    let min = keep(|c| c.min);
+    let max = keep(|c| c.max).max(min);
+    let desired = keep(|c| c.desired);
     Ok(Capacity {
         min,
         max,
