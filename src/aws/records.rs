@@ -6,7 +6,7 @@ use super::faults::{missing, required};
 use super::{Clients, fault};
 use crate::group::Record;
 use crate::group::fault::Fault;
-use crate::group::names::RECORD_PREFIX;
+use crate::group::names::{RECORD_PREFIX, record_parameter};
 use crate::group::seen::RecordSeen;
 
 /// `GetParameters` takes this many names.
@@ -65,13 +65,19 @@ fn record(
     operation: &str,
 ) -> Result<(String, RecordSeen), Fault> {
     let raw = required(parameter.value(), operation, "Value")?;
-    let seen = match Record::from_text(raw) {
-        Ok(record) => RecordSeen::Readable(Box::new(record)),
-        Err(problem) => RecordSeen::Unreadable {
-            raw: raw.to_owned(),
-            problem: problem.to_string(),
-        },
-    };
     let name = required(parameter.name(), operation, "Name")?;
+    let unreadable = |problem: String| RecordSeen::Unreadable {
+        raw: raw.to_owned(),
+        problem,
+    };
+    let seen = match Record::from_text(raw) {
+        // A copy under another name locks nothing: it must not hand back what is not its own.
+        Ok(record) if record_parameter(&record.group) != name => unreadable(format!(
+            "expected the record of the group that the parameter is named after, found that of '{}'",
+            record.group
+        )),
+        Ok(record) => RecordSeen::Readable(Box::new(record)),
+        Err(problem) => unreadable(problem.to_string()),
+    };
     Ok((name.to_owned(), seen))
 }

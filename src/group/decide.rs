@@ -11,7 +11,7 @@ use super::pin::Pin;
 use super::record::Record;
 use super::seen::{GroupSeen, InstanceSeen, Need, Seen};
 use super::unit::Unit;
-use super::{Code, Failure, Outcome, Phase, limits, phase};
+use super::{Code, Failure, Outcome, Phase, claim, limits, phase};
 
 /// What follows.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,8 +78,7 @@ pub(super) type Decided = Result<Decision, Decision>;
 /// What must be read before [`decide`] can decide. Empty where memory is enough.
 pub fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = phase::needs(job);
-    // Whoever takes a job over must know that the group is still its own.
-    if job.resumed_at.is_some() && !needs.is_empty() {
+    if claim::needs_record(job) && !needs.is_empty() {
         needs.insert(Need::Record);
     }
     needs
@@ -92,38 +91,9 @@ pub fn decide(cx: &Context<'_>) -> Decision {
         .unwrap_or_else(|decision| decision)
 }
 
-/// A job that was taken over goes on only while the group's record is its own.
-fn check_claim(cx: &Context<'_>) -> Result<(), Decision> {
-    let job = cx.job;
-    if job.resumed_at.is_none() || !job.in_flight() || job.phase == Phase::Recording {
-        return Ok(());
-    }
-    match &cx.seen.record {
-        Read::Unread => Ok(()),
-        Read::Present(super::seen::RecordSeen::Readable(r)) if r.is_same_claim(&job.record) => {
-            Ok(())
-        }
-        Read::Present(_) => Err(Decision::Finish {
-            outcome: Outcome::Failed,
-            reason: "another run has taken the group over since".into(),
-        }),
-        // Deleted by this job itself.
-        Read::Absent if job.done_at(&Effect::DeleteRecord).is_some() => Ok(()),
-        Read::Absent if job.must_return() => Err(Decision::Finish {
-            outcome: phase::ending(job).0,
-            reason: "its record is gone: it was handed back".into(),
-        }),
-        Read::Absent => Err(failed(
-            Code::RecordLost,
-            "the group's record was deleted while the group was ours",
-        )),
-        Read::Failed(fault) => Err(cx.blind(fault)),
-    }
-}
-
 /// What holds in every phase on the way forward.
 fn before_phase(cx: &Context<'_>) -> Result<(), Decision> {
-    check_claim(cx)?;
+    claim::check(cx)?;
     let job = cx.job;
     let fail = |code, reason: String| Err(Decision::Fail(Failure::new(code, reason)));
     if job.must_return() || matches!(job.phase, Phase::Queued | Phase::Finished) {
@@ -277,15 +247,7 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
         Read::Absent => job.names_ours = false,
         Read::Failed(_) | Read::Unread => {}
     }
-    match seen.record.present() {
-        Some(super::seen::RecordSeen::Readable(stored)) if stored.is_same_claim(&job.record) => {
-            job.recorded = true;
-            // The stored one is the truth: it was written before the first change.
-            job.record.written_at = stored.written_at;
-        }
-        Some(_) => job.recorded = false,
-        None => {}
-    }
+    claim::learn(job, seen);
     learn_group(job, seen);
     phase::learn(job, seen);
 }

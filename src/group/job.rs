@@ -148,6 +148,9 @@ pub struct Job {
     /// Whether the group names a version that the run made, as far as known: nobody may delete it yet.
     #[serde(default)]
     pub names_ours: bool,
+    /// Whether processes that the run suspended are resumed, and not by the run.
+    #[serde(default)]
+    pub unguarded: bool,
     /// First look at which a read that the phase needs failed, while reads keep failing.
     pub blind_since: Option<DateTime<Utc>>,
 }
@@ -194,6 +197,7 @@ impl Job {
             capacity_after: None,
             outcome: None,
             names_ours: false,
+            unguarded: false,
             blind_since: None,
         }
     }

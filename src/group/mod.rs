@@ -4,6 +4,7 @@
 //! (what can be done), [`decide`] and [`phase`] (what follows from what).
 
 pub mod budget;
+mod claim;
 pub mod decide;
 pub mod effect;
 pub mod facts;

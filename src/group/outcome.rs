@@ -179,6 +179,8 @@ codes! {
         "nothing to do, if that is meant";
     RecordLost = "AP-0504", "somebody deleted the group's record in mid-run",
         "leave records to asg-patch: they are what hands a group back after a crash";
+    HandedBack = "AP-0505", "somebody restored the group in mid-run",
+        "name a group to `asg-patch restore` only if its run is dead; then run again";
     // Hand-back.
     LeftOpen = "AP-0601", "the group is not handed back yet",
         "`asg-patch restore` hands it back; its record stays until that is done";

@@ -143,8 +143,8 @@ fn actions(all: Option<&Vec<ScheduledAction>>, request: &RunRequest) -> Vec<Sche
     all.into_iter()
         .flatten()
         .filter(|a| {
-            a.runs_between(request.window.start, until)
-                .map_or(true, |runs| !runs.is_empty())
+            a.may_run_between(request.window.start, until)
+                .unwrap_or(true)
         })
         .cloned()
         .collect()

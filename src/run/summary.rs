@@ -113,7 +113,10 @@ fn sizes_note(job: &Job) -> Option<String> {
     }
     let due = missed::overlay(
         before,
-        &job.record.actions,
+        missed::Listings {
+            recorded: &job.record.actions,
+            present: &[],
+        },
         job.record.written_at,
         job.entered_at(),
     );

@@ -1,9 +1,9 @@
 //! What a group's scheduled actions would have done meanwhile.
 //!
 //! Auto Scaling loses the actions that fall due while `ScheduledActions` is suspended. Replaying
-//! them over the recorded sizes gives the sizes that the group must be handed back with. The list
-//! must be the recorded one, or the recorded and the present one together: AWS forgets a one-time
-//! action once its time has passed.
+//! them over the recorded sizes gives the sizes that the group must be handed back with. What was
+//! listed when the group was recorded counts first: AWS forgets a one-time action once its time has
+//! passed, and of a recurring one it may afterwards show the next run in the place of the first.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -46,8 +46,19 @@ pub struct ScheduledAction {
     pub desired: Option<i32>,
 }
 
+/// When an action was listed, which decides what its `StartTime` tells of earlier runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listed {
+    /// Before the time that is asked about: be `StartTime` the first run or the next one, nothing
+    /// runs before it.
+    Before,
+    /// At the end of that time: see [`ScheduledAction::recurs_from`].
+    After,
+}
+
 impl ScheduledAction {
-    /// When it runs after `after` and up to and including `until`, in order.
+    /// When it runs after `after` and up to and including `until`, in order. It must have been listed
+    /// at `after` or before.
     ///
     /// # Errors
     /// Its recurrence or time zone cannot be understood.
@@ -56,10 +67,39 @@ impl ScheduledAction {
         after: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Vec<DateTime<Utc>>, ScheduleError> {
+        self.runs(after, until, Listed::Before)
+    }
+
+    /// Whether it runs in that time, or would if its `StartTime` were only its next run.
+    ///
+    /// # Errors
+    /// Its recurrence or time zone cannot be understood.
+    pub fn may_run_between(
+        &self,
+        after: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<bool, ScheduleError> {
+        let always = Self {
+            start_time: None,
+            ..self.clone()
+        };
+        Ok(!self.runs_between(after, until)?.is_empty()
+            || !always.runs_between(after, until)?.is_empty())
+    }
+
+    fn runs(
+        &self,
+        after: DateTime<Utc>,
+        until: DateTime<Utc>,
+        listed: Listed,
+    ) -> Result<Vec<DateTime<Utc>>, ScheduleError> {
         let in_range = |at: &DateTime<Utc>| after < *at && *at <= until;
         let mut runs: Vec<DateTime<Utc>> = self.start_time.filter(in_range).into_iter().collect();
         if let Some((cron, zone)) = self.cron()? {
-            let from = self.recurs_from(&cron, zone, until);
+            let from = match listed {
+                Listed::Before => self.start_time,
+                Listed::After => self.recurs_from(&cron, zone, until),
+            };
             let earliest = until.checked_sub_signed(RECURRENCES_COUNT_FOR);
             let after = earliest.map_or(after, |earliest| after.max(earliest));
             runs.extend(
@@ -72,6 +112,21 @@ impl ScheduledAction {
         runs.sort_unstable();
         runs.dedup();
         Ok(runs)
+    }
+
+    /// Whether another listing of an action shows this one, unchanged: a recurring one may show
+    /// another run by now.
+    fn is_same(&self, other: &Self) -> bool {
+        let shown_start = if self.recurrence.is_some() {
+            self.start_time
+        } else {
+            other.start_time
+        };
+        *self
+            == Self {
+                start_time: shown_start,
+                ..other.clone()
+            }
     }
 
     /// When it runs next after `after`, as far as the calendar knows.
@@ -87,7 +142,7 @@ impl ScheduledAction {
         Ok(next.filter(|at| self.end_time.is_none_or(|end| *at < end)))
     }
 
-    /// Before this time the recurrence does not count.
+    /// Before this time the recurrence of an action that was listed at `until` does not count.
     ///
     /// `StartTime` is either the first run, before which nothing runs, or merely the next run, which
     /// says nothing about those before it. It is taken for the latter if it is the very first time
@@ -124,39 +179,84 @@ impl ScheduledAction {
     }
 }
 
+/// A group's scheduled actions, listed twice.
+#[derive(Clone, Copy, Debug)]
+pub struct Listings<'a> {
+    /// When the group was recorded.
+    pub recorded: &'a [ScheduledAction],
+    /// At the end of the time that is asked about; what was changed meanwhile counts as it is now.
+    pub present: &'a [ScheduledAction],
+}
+
+impl<'a> Listings<'a> {
+    fn each(self) -> impl Iterator<Item = (&'a ScheduledAction, Listed)> {
+        let changed = move |r: &&ScheduledAction| {
+            let now = self.present.iter().find(|p| p.name == r.name);
+            now.is_some_and(|now| !r.is_same(now))
+        };
+        let is_new = move |p: &&ScheduledAction| {
+            let before = self.recorded.iter().find(|r| r.name == p.name);
+            before.is_none_or(|before| !before.is_same(p))
+        };
+        let recorded = self.recorded.iter().filter(move |r| !changed(r));
+        let present = self.present.iter().filter(is_new);
+        recorded
+            .map(|action| (action, Listed::Before))
+            .chain(present.map(|action| (action, Listed::After)))
+    }
+}
+
 /// The runs after `after` and up to and including `until`, in time order; at the same time in the
 /// order given.
-///
-/// # Errors
-/// An action that cannot be understood, by name.
-pub fn due(
-    actions: &[ScheduledAction],
+fn due(
+    listings: Listings<'_>,
     after: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Vec<(DateTime<Utc>, &ScheduledAction)>, ScheduleError> {
     let mut due = Vec::new();
-    for action in actions {
-        let runs = action.runs_between(after, until)?;
+    for (action, listed) in listings.each() {
+        let runs = action.runs(after, until, listed)?;
         due.extend(runs.into_iter().map(|at| (at, action)));
     }
     due.sort_by_key(|(at, _)| *at);
     Ok(due)
 }
 
-/// The sizes at `until` of a group that had `recorded` at `after` and was left to its schedule.
+/// The sizes that a group has had until `until`, if it had `recorded` at `after` and was left to its
+/// schedule: `recorded` first, the present ones last, without what changed nothing.
 ///
 /// # Errors
 /// An action that cannot be understood, by name.
+pub fn course(
+    recorded: Capacity,
+    listings: Listings<'_>,
+    after: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Vec<Capacity>, ScheduleError> {
+    let mut sizes = recorded;
+    let mut course = vec![recorded];
+    for (_, action) in due(listings, after, until)? {
+        let next = sizes.apply(action);
+        if next != sizes {
+            course.push(next);
+            sizes = next;
+        }
+    }
+    Ok(course)
+}
+
+/// The last of a group's [`course`].
+///
+/// # Errors
+/// As [`course`].
 pub fn overlay(
     recorded: Capacity,
-    actions: &[ScheduledAction],
+    listings: Listings<'_>,
     after: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Capacity, ScheduleError> {
-    let due = due(actions, after, until)?;
-    Ok(due
-        .into_iter()
-        .fold(recorded, |sizes, (_, action)| sizes.apply(action)))
+    let course = course(recorded, listings, after, until)?;
+    Ok(course.last().copied().unwrap_or(recorded))
 }
 
 #[cfg(test)]
@@ -184,6 +284,13 @@ mod tests {
             .collect()
     }
 
+    fn recorded(actions: &[ScheduledAction]) -> Listings<'_> {
+        Listings {
+            recorded: actions,
+            present: &[],
+        }
+    }
+
     const ASLEEP: Capacity = Capacity {
         min: 0,
         max: 4,
@@ -205,7 +312,7 @@ mod tests {
             ("2026-10-06T02:00:00Z", "2026-10-07T08:00:00Z", "2-4-2"),
         ];
         for (after, until, expected) in rows {
-            let sizes = overlay(ASLEEP, &actions, at(after), at(until)).expect("valid");
+            let sizes = overlay(ASLEEP, recorded(&actions), at(after), at(until)).expect("valid");
             assert_eq!(sizes.to_string(), expected, "{after} to {until}");
         }
     }
@@ -218,7 +325,7 @@ mod tests {
             recurring("earlier", "30 6 * * *", 2),
         ];
         let due = due(
-            &actions,
+            recorded(&actions),
             at("2026-10-06T00:00:00Z"),
             at("2026-10-06T12:00:00Z"),
         );
@@ -256,23 +363,75 @@ mod tests {
         assert!(runs(&action, "2026-10-06T05:00:00Z", "2026-10-06T07:10:00Z").is_empty());
     }
 
+    /// What the last column's listing tells of a day on which 07:00 fell due.
     #[test]
     fn a_start_that_is_merely_the_next_run_does_not_hide_the_missed_one() {
-        let mut action = recurring("morning", "0 7 * * *", 1);
-        action.start_time = Some(at("2026-10-07T07:00:00Z"));
-        assert_eq!(
-            runs(&action, "2026-10-06T02:00:00Z", "2026-10-06T07:05:00Z"),
-            ["06T07:00"]
+        let starting = |start: &str| ScheduledAction {
+            start_time: Some(at(start)),
+            ..recurring("morning", "0 7 * * *", 1)
+        };
+        let changed = |start: &str| ScheduledAction {
+            max: Some(9),
+            ..starting(start)
+        };
+        let (today, tomorrow, later) = (
+            "2026-10-06T07:00:00Z",
+            "2026-10-07T07:00:00Z",
+            "2026-12-01T07:00:00Z",
         );
-        // Further ahead than the next run, it is the first run.
-        action.start_time = Some(at("2026-12-01T07:00:00Z"));
-        assert!(runs(&action, "2026-10-06T02:00:00Z", "2026-10-06T07:05:00Z").is_empty());
-        // Listed before the run that it names.
-        action.start_time = Some(at("2026-10-06T07:00:00Z"));
-        assert_eq!(
-            runs(&action, "2026-10-06T02:00:00Z", "2026-10-07T07:05:00Z"),
-            ["06T07:00", "07T07:00"]
+        let rows = [
+            // It recurs; the next run is shown.
+            (Some(starting(today)), Some(starting(tomorrow)), 1),
+            (Some(starting("2026-01-01T07:00:00Z")), None, 1),
+            // Its first run is tomorrow's, or one further ahead.
+            (Some(starting(tomorrow)), Some(starting(tomorrow)), 0),
+            (Some(starting(later)), Some(starting(later)), 0),
+            // Off its time it runs too, and is not seen any more.
+            (
+                Some(starting("2026-10-06T06:55:00Z")),
+                Some(starting(tomorrow)),
+                2,
+            ),
+            // Put or changed meanwhile: a next run rather than a first one.
+            (None, Some(starting(tomorrow)), 1),
+            (Some(starting(tomorrow)), Some(changed(tomorrow)), 1),
+            (Some(starting(today)), Some(changed(later)), 0),
+        ];
+        for (recorded, present, expected) in rows {
+            let listings = Listings {
+                recorded: recorded.as_slice(),
+                present: present.as_slice(),
+            };
+            let until = at("2026-10-06T07:05:00Z");
+            let runs = due(listings, at("2026-10-06T02:00:00Z"), until).expect("valid");
+            assert_eq!(runs.len(), expected, "{listings:?}: {runs:?}");
+        }
+    }
+
+    #[test]
+    fn a_one_time_action_that_was_moved_runs_at_its_new_time() {
+        let once = |start: &str| ScheduledAction {
+            name: "once".into(),
+            start_time: Some(at(start)),
+            desired: Some(1),
+            ..ScheduledAction::default()
+        };
+        let (recorded, present) = (
+            [once("2026-10-06T03:00:00Z")],
+            [once("2026-10-06T05:00:00Z")],
         );
+        let sizes = |present: &[ScheduledAction]| {
+            let listings = Listings {
+                recorded: &recorded,
+                present,
+            };
+            let (after, until) = (at("2026-10-06T02:00:00Z"), at("2026-10-06T04:00:00Z"));
+            overlay(ASLEEP, listings, after, until)
+                .expect("valid")
+                .to_string()
+        };
+        assert_eq!(sizes(&[]), "0-4-1");
+        assert_eq!(sizes(&present), "0-4-0");
     }
 
     #[test]
@@ -307,7 +466,7 @@ mod tests {
         let mut action = recurring("night", "0 25 * * *", 1);
         let error = |action: &ScheduledAction| {
             let now = at("2026-10-06T02:00:00Z");
-            due(std::slice::from_ref(action), now, now)
+            due(recorded(std::slice::from_ref(action)), now, now)
                 .expect_err("invalid")
                 .to_string()
         };

@@ -18,5 +18,7 @@ mod random;
 mod rivals;
 mod runbooks;
 mod scenarios;
+mod schedule;
+mod sweep;
 mod transitions;
 mod window;

@@ -72,6 +72,8 @@ scenarios! {
     refusals
     running_behind_load_balancer
     scan_only
+    schedule_during_hand_back
+    schedule_first_runs
     shared_bake_by_number
     shared_bake_one_canary_fails
     shared_template_latest

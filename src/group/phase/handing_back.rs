@@ -203,52 +203,40 @@ fn terminate(cx: &Context<'_>, group: &GroupSeen, ours: &[String]) -> Result<(),
 /// fell due while they were suspended.
 fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
     let record = cx.record();
-    let actions = actions(cx)?;
+    let present: &[ScheduledAction] = match &cx.seen.actions {
+        Read::Absent => &[],
+        read => cx.read(read, "the scheduled actions")?,
+    };
+    let actions = missed::Listings {
+        recorded: &record.actions,
+        present,
+    };
     // What the owner had suspended would not have run without us either.
     let by_schedule = if record.suspended.contains(SCHEDULE) {
-        Ok(record.capacity)
+        None
     } else {
-        missed::overlay(record.capacity, &actions, record.written_at, cx.now)
+        missed::course(record.capacity, actions, record.written_at, cx.now).ok()
     };
-    let target = by_schedule.unwrap_or(record.capacity);
-    let wake = record.wake_capacity();
+    let course = by_schedule.unwrap_or_else(|| vec![record.capacity]);
+    let target = course.last().copied().unwrap_or(record.capacity);
     let found = group.capacity;
-    let keep = |found: i32, recorded: i32, woken: i32, target: i32| {
-        if [recorded, woken, target].contains(&found) {
-            target
+    // An earlier one of the course may be what was given back before the next action fell due.
+    let ours: Vec<Capacity> = course.into_iter().chain([record.wake_capacity()]).collect();
+    let keep = |of: fn(&Capacity) -> i32| {
+        if ours.iter().any(|sizes| of(sizes) == of(&found)) {
+            of(&target)
         } else {
-            found
+            of(&found)
         }
     };
-    let min = keep(found.min, record.capacity.min, wake.min, target.min);
-    let max = keep(found.max, record.capacity.max, wake.max, target.max).max(min);
-    let desired = keep(
-        found.desired,
-        record.capacity.desired,
-        wake.desired,
-        target.desired,
-    );
+    let min = keep(|c| c.min);
+    let max = keep(|c| c.max).max(min);
+    let desired = keep(|c| c.desired);
     Ok(Capacity {
         min,
         max,
         desired: desired.clamp(min, max),
     })
-}
-
-/// The recorded actions, and those that are there now under the same or another name.
-fn actions(cx: &Context<'_>) -> Result<Vec<ScheduledAction>, Decision> {
-    let now: &[ScheduledAction] = match &cx.seen.actions {
-        Read::Absent => &[],
-        read => cx.read(read, "the scheduled actions")?,
-    };
-    let recorded = &cx.record().actions;
-    let mut all: Vec<ScheduledAction> = recorded
-        .iter()
-        .filter(|r| !now.iter().any(|n| n.name == r.name))
-        .cloned()
-        .collect();
-    all.extend(now.iter().cloned());
-    Ok(all)
 }
 
 fn resize(cx: &Context<'_>, group: &GroupSeen, target: Capacity) -> Result<(), Decision> {

@@ -191,7 +191,7 @@ fn specs(group: &Group) -> Vec<&TemplateSpec> {
 }
 
 /// The image that each of the group's specifications means.
-fn images(world: &World, group: &Group) -> Vec<Option<String>> {
+pub fn images(world: &World, group: &Group) -> Vec<Option<String>> {
     specs(group)
         .into_iter()
         .map(|spec| {

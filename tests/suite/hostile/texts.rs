@@ -259,9 +259,12 @@ proptest! {
                 prop_assert!(woken.max >= woken.desired && woken.desired >= record.capacity.desired);
                 let now = record.written_at.checked_add_signed(TimeDelta::hours(3)).unwrap_or(record.written_at);
                 for until in [now, DateTime::<Utc>::MAX_UTC] {
-                    let _ = in_time("the actions of a record", || {
-                        missed::overlay(record.capacity, &record.actions, record.written_at, until)
-                    });
+                    for (recorded, present) in [(&*record.actions, &[][..]), (&[][..], &*record.actions)] {
+                        let listings = missed::Listings { recorded, present };
+                        let _ = in_time("the actions of a record", || {
+                            missed::overlay(record.capacity, listings, record.written_at, until)
+                        });
+                    }
                 }
             }
             Err(RecordError::Schema(found)) => prop_assert_ne!(found, SCHEMA),

@@ -114,7 +114,10 @@ fn run(world: &mut World, name: &str, action: &ScheduledAction) {
         return;
     };
     let min = action.min.unwrap_or(group.min);
-    let max = action.max.unwrap_or(group.max).max(min);
+    let max = action.max.unwrap_or(group.max);
+    if min > max {
+        return; // refused, as every change to such bounds is
+    }
     let desired = action.desired.unwrap_or(group.desired).clamp(min, max);
     let before = group.desired;
     let at = iso(world.now);

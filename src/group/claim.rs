@@ -1,0 +1,106 @@
+//! Whether the group is still the job's own: who drives it may have changed while nobody looked.
+
+use super::decide::{Context, Decision, failed};
+use super::effect::Effect;
+use super::fault::Read;
+use super::job::Job;
+use super::seen::{RecordSeen, Seen};
+use super::{Code, Failure, Outcome, Phase, phase};
+
+/// Whether the job's record must be read before anything is decided.
+pub(super) fn needs_record(job: &Job) -> bool {
+    // Whoever takes a job over must know that the group is still its own; whoever finds its processes
+    // resumed, too.
+    job.resumed_at.is_some() || (job.unguarded && job.in_flight())
+}
+
+/// A job goes on only while the group's record is its own.
+pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
+    let job = cx.job;
+    if !job.in_flight() || job.phase == Phase::Recording || !needs_record(job) {
+        return Ok(());
+    }
+    let is_taken_over = job.resumed_at.is_some();
+    match &cx.seen.record {
+        Read::Unread if is_taken_over => Ok(()),
+        Read::Unread => Err(cx.wait(0, "the record must be read first")),
+        Read::Present(RecordSeen::Readable(r)) if r.is_same_claim(&job.record) => Ok(()),
+        Read::Present(_) => Err(Decision::Finish {
+            outcome: Outcome::Failed,
+            reason: "another run has taken the group over since".into(),
+        }),
+        // Deleted by this job itself.
+        Read::Absent if job.done_at(&Effect::DeleteRecord).is_some() => Ok(()),
+        Read::Absent if is_taken_over && job.must_return() => {
+            cx.settled("the record is not shown; looking once more")?;
+            Err(Decision::Finish {
+                outcome: phase::ending(job).0,
+                reason: "its record is gone: it was handed back".into(),
+            })
+        }
+        Read::Absent if is_taken_over => Err(failed(
+            Code::RecordLost,
+            "the group's record was deleted while the group was ours",
+        )),
+        // It remembers what it made last, which the other may not have found.
+        Read::Absent if job.must_return() => Ok(()),
+        Read::Absent => Err(Decision::Fail(Failure::plain(Code::HandedBack))),
+        // Nothing but memory is left, which says that the group is to be returned.
+        Read::Failed(_) if !is_taken_over && job.must_return() => Ok(()),
+        Read::Failed(fault) => Err(cx.blind(fault)),
+    }
+}
+
+/// Takes what was seen of the record, and of what it protects, into the job's memory.
+pub(super) fn learn(job: &mut Job, seen: &Seen) {
+    learn_guard(job, seen);
+    match &seen.record {
+        Read::Present(RecordSeen::Readable(stored)) if stored.is_same_claim(&job.record) => {
+            job.recorded = true;
+            // The stored one is the truth: it was written before the first change.
+            job.record.written_at = stored.written_at;
+        }
+        Read::Present(_) => job.recorded = false,
+        // Whoever deleted it had handed the group back.
+        Read::Absent if job.resumed_at.is_some() && job.must_return() => job.recorded = false,
+        Read::Absent if job.unguarded => {
+            // What the other undid looks like a failure of its own.
+            let follows_from_it = |f: &&mut Failure| follows_from_hand_back(f.code);
+            if let Some(failure) = job.failure.as_mut().filter(follows_from_it) {
+                *failure = Failure::plain(Code::HandedBack);
+            }
+        }
+        Read::Absent | Read::Failed(_) | Read::Unread => {}
+    }
+}
+
+/// What the job suspended is resumed, and not by itself: that is what a hand-back looks like.
+fn learn_guard(job: &mut Job, seen: &Seen) {
+    let Some(group) = seen.group.present() else {
+        return;
+    };
+    let succeeded = |is_such: fn(&str) -> bool| {
+        let mut tries = job.tries.iter();
+        tries.any(|(key, t)| is_such(key) && t.done_at.is_some())
+    };
+    let guards = succeeded(|k| k == "suspend") && !succeeded(|k| k.starts_with("resume "));
+    job.unguarded = guards && !job.record.guarded.is_subset(&group.suspended);
+}
+
+fn follows_from_hand_back(code: Code) -> bool {
+    matches!(
+        code,
+        Code::AwsError
+            | Code::LaunchFailed
+            | Code::WakeTimeout
+            | Code::InstanceLost
+            | Code::PatchFailed
+            | Code::PatchUndelivered
+            | Code::ImageFailed
+            | Code::Superseded
+            | Code::VersionRefused
+            | Code::ScaledIn
+            | Code::CanaryNotUp
+            | Code::CanaryRefused
+    )
+}
