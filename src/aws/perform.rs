@@ -49,7 +49,7 @@ pub async fn perform(clients: &Clients, job: &Job, effect: &Effect) -> Performed
             done(delete_version(clients, template, *version).await)
         }
         Effect::DeregisterImage(image) => done(deregister(clients, image).await),
-        Effect::DeleteRecord => done(delete_record(clients, group).await),
+        Effect::DeleteRecord => delete_record(clients, group).await,
     }
 }
 
@@ -90,18 +90,19 @@ async fn store_record(clients: &Clients, record: &Record) -> Result<(), Fault> {
         .map_err(|e| fault("ssm:PutParameter", &e))
 }
 
-async fn delete_record(clients: &Clients, group: &str) -> Result<(), Fault> {
+async fn delete_record(clients: &Clients, group: &str) -> Performed {
     let answer = clients
         .ssm
         .delete_parameter()
         .name(record_parameter(group))
         .send()
-        .await;
-    unless_gone(
-        answer
-            .map(|_| ())
-            .map_err(|e| fault("ssm:DeleteParameter", &e)),
-    )
+        .await
+        .map_err(|e| fault("ssm:DeleteParameter", &e));
+    match answer {
+        Ok(_) => Ok(Done::Ok),
+        Err(fault) if fault.class == FaultClass::Gone => Ok(Done::WasGone),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// What shall not be there is not there.

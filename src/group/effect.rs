@@ -175,6 +175,8 @@ pub enum Done {
     Image(String),
     /// A version was made; its number.
     Version(u64),
+    /// What was to be removed was not there.
+    WasGone,
 }
 
 /// How an effect ended.

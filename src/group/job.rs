@@ -343,6 +343,12 @@ impl Job {
         }
     }
 
+    /// Whether what an effect finds cannot come from an earlier try of it.
+    fn is_first_try(&self, effect: &Effect) -> bool {
+        let tries = self.tries.get(&effect.key()).map_or(0, |t| t.count);
+        tries <= 1 && self.resumed_at.is_none()
+    }
+
     fn remember(&mut self, effect: &Effect, done: &Done) {
         match (effect, done) {
             (Effect::SendCommand(command), Done::Command(id)) => {
@@ -355,6 +361,10 @@ impl Job {
                 self.made.instances.insert(*role, instance.clone());
             }
             (Effect::StoreRecord(_), _) => self.recorded = true,
+            (Effect::DeleteRecord, Done::WasGone) if self.is_first_try(effect) => {
+                let code = super::Code::RecordLost;
+                self.notes.push(format!("{code}: {}", code.title()));
+            }
             _ => {}
         }
     }

@@ -34,6 +34,10 @@ pub const COMMAND_GRACE_SECONDS: i64 = 15 * 60;
 /// Delivery limit of a command (`TimeoutSeconds`): an agent that was Online minutes ago answers in
 /// seconds; 10 min cover a reboot.
 pub const DELIVERY_LIMIT_SECONDS: i64 = 10 * 60;
+/// Agents ping every 5 min and say so at their start: after 20 min of silence a reboot has gone wrong.
+pub const AGENT_SILENT_SECONDS: i64 = 20 * 60;
+/// Windows configures updates between shutdown and start: an hour is seen.
+pub const WINDOWS_AGENT_SILENT_SECONDS: i64 = 60 * 60;
 /// A Scan: 10 s to 2 min.
 pub const SCAN_EXPECTED_SECONDS: i64 = 25;
 /// A Scan that takes longer than 20 min hangs.

@@ -34,6 +34,7 @@ macro_rules! scenarios {
 scenarios! {
     access_denied
     already_current
+    aws_at_its_worst
     canary_never_up
     changed_while_queued
     ctrl_c

@@ -140,6 +140,10 @@ fn job(phase: Phase) -> Job {
     if phase > Phase::Guarding {
         job.tries.insert("suspend".into(), done());
     }
+    if phase == Phase::HandingBack {
+        let key = "resume ScheduledActions".to_owned();
+        job.tries.insert(key, done());
+    }
     if phase >= Phase::Versioning {
         job.tries.insert("set-pins lt-1:2".into(), done());
     }
@@ -305,7 +309,7 @@ fn nothing_yet(job: &mut Job, seen: &mut Seen) {
     if let Read::Present(group) = &mut seen.group {
         group.members.clear();
         group.pins = vec![pin("$Latest")];
-        group.suspended = if job.phase == Phase::HandingBack {
+        group.suspended = if job.phase > Phase::Guarding {
             record().guarded
         } else {
             BTreeSet::new()

@@ -34,10 +34,19 @@ pub(super) struct Run {
 pub(super) fn needs(job: &Job, step: CommandStep) -> BTreeSet<Need> {
     if job.resumed_at.is_some() || sent_at(job, step).is_some() || was_tried(job, step) {
         // The group too: whether it still exists and wants this is to be noticed before the end.
-        BTreeSet::from([Need::Commands, Need::Instances, Need::Group])
+        let mut needs = BTreeSet::from([Need::Commands, Need::Instances, Need::Group]);
+        if sent_at(job, step).is_some_and(|at| may_be_silent(at, job.wake_at)) {
+            needs.insert(Need::Agents);
+        }
+        needs
     } else {
         BTreeSet::new()
     }
+}
+
+/// Whether a command has run for so long that its agent may have been silent for too long.
+fn may_be_silent(sent_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    (now - sent_at).num_seconds() >= limits::AGENT_SILENT_SECONDS
 }
 
 fn was_tried(job: &Job, step: CommandStep) -> bool {
@@ -90,11 +99,14 @@ pub(super) fn succeeded(cx: &Context<'_>, run: &Run) -> Result<(), Decision> {
                 running_for / 60
             ),
         )),
-        CommandStatus::Running => Err(cx.look(
-            command.requested_at,
-            run.expected_seconds,
-            format!("{step} command {} is {}", command.id, command.detail),
-        )),
+        CommandStatus::Running => {
+            heard_of(cx, run, command, instance)?;
+            Err(cx.look(
+                command.requested_at,
+                run.expected_seconds,
+                format!("{step} command {} is {}", command.id, command.detail),
+            ))
+        }
         CommandStatus::Undelivered => Err(failed(
             Code::PatchUndelivered,
             format!(
@@ -110,6 +122,37 @@ pub(super) fn succeeded(cx: &Context<'_>, run: &Run) -> Result<(), Decision> {
             ),
         )),
     }
+}
+
+/// An agent that has been silent for too long will not end its command: the command's own status would
+/// tell only hours later.
+fn heard_of(
+    cx: &Context<'_>,
+    run: &Run,
+    command: &CommandSeen,
+    instance: &str,
+) -> Result<(), Decision> {
+    let agents = cx.seen.agents.present();
+    let last_ping = agents.and_then(|a| a.get(instance)?.last_ping);
+    let silent = last_ping.map_or(0, |at| (cx.now - at).num_seconds());
+    let limit = if cx.forward()?.windows {
+        limits::WINDOWS_AGENT_SILENT_SECONDS
+    } else {
+        limits::AGENT_SILENT_SECONDS
+    };
+    if silent < limit {
+        return Ok(());
+    }
+    Err(failed(
+        Code::PatchUndelivered,
+        format!(
+            "{} command {} is {}, but the agent of {instance} has been silent for {} min: the guest has probably not come back from a reboot",
+            run.step.as_str(),
+            command.id,
+            command.detail,
+            silent / 60
+        ),
+    ))
 }
 
 fn instance_lives(

@@ -480,6 +480,7 @@ fn rival(file: &EventFile, names: &Names, start: DateTime<Utc>) -> Option<(Trigg
             Action::SetDefaultVersion(group()?, file.version.as_ref()?.text().parse().ok()?)
         }
         ActionName::TerminateInstances => Action::TerminateInstances(group()?, file.role.clone()),
+        ActionName::EndFailure => Action::EndFailure(group()?),
         ActionName::StartInstanceRefresh => {
             Action::StartInstanceRefresh(group()?, file.desired_configuration)
         }

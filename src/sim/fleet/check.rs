@@ -443,6 +443,7 @@ fn check_event(
     match event.action {
         ActionName::DeleteGroup
         | ActionName::TerminateInstances
+        | ActionName::EndFailure
         | ActionName::StartInstanceRefresh => Ok(()),
         ActionName::PutTag => {
             needs("key", event.key.is_some())?;

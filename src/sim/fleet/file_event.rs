@@ -72,6 +72,8 @@ pub enum ActionName {
     SetDefaultVersion,
     /// Terminates the group's instances.
     TerminateInstances,
+    /// Ends the group's `failure`: AWS has capacity again, a key is usable.
+    EndFailure,
     /// Starts an instance refresh.
     StartInstanceRefresh,
     /// Deregisters images, and deletes their snapshots.

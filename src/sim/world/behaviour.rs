@@ -65,8 +65,10 @@ pub enum Failure {
     InstallsNothing,
     /// After the reboot the agent never comes back.
     LostAfterReboot,
-    /// The command reaches nobody.
+    /// The command reaches nobody, and that is said at once.
     Undeliverable,
+    /// The command waits for its agent until the service gives up on it.
+    DeliveryTimesOut,
     /// The image ends in `failed`.
     ImageFails,
 }

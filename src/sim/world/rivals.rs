@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::behaviour::Behaviour;
 use super::groups::{LaunchSource, TemplateSpec};
 use super::scaling::{
     self,
@@ -74,6 +75,8 @@ pub enum Action {
     SetDefaultVersion(String, u64),
     /// Terminates a group's instances: all, or those whose tag `asg-patch:role` says so.
     TerminateInstances(String, Option<String>),
+    /// Lets a group's launches succeed from now on: AWS has capacity again, a key is usable.
+    EndFailure(String),
     /// Starts an instance refresh, with a desired configuration or without.
     StartInstanceRefresh(String, bool),
     /// Deregisters all images whose names begin so.
@@ -98,6 +101,7 @@ impl Action {
             | Self::PointAtVersion(group, _)
             | Self::SetDefaultVersion(group, _)
             | Self::TerminateInstances(group, _)
+            | Self::EndFailure(group)
             | Self::StartInstanceRefresh(group, _)
             | Self::SuspendProcess(group, _)
             | Self::ResumeProcess(group, _) => Some(group),
@@ -216,6 +220,15 @@ fn perform(world: &mut World, action: &Action) -> Result<(), ApiError> {
             members
                 .iter()
                 .try_for_each(|id| instance::terminate(world, id))
+        }
+        Action::EndFailure(group) => {
+            let group = world.group_mut(group)?;
+            let behaviour = Behaviour {
+                failure: None,
+                ..(*group.behaviour).clone()
+            };
+            group.behaviour = behaviour.into();
+            Ok(())
         }
         Action::StartInstanceRefresh(group, with_configuration) => {
             scaling::start_refresh(world, group, *with_configuration).map(drop)

@@ -158,6 +158,9 @@ fn deliver(world: &mut World, key: &InvocationKey) {
     if invocation_mut(world, key).is_none_or(|i| i.status != Status::Pending) || !reachable {
         return; // over already, or delivered when the guest is back
     }
+    if behaviour.failure == Some(Failure::DeliveryTimesOut) {
+        return;
+    }
     if behaviour.failure == Some(Failure::Undeliverable) {
         close(
             world,

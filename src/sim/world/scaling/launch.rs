@@ -260,6 +260,7 @@ fn refusal(behaviour: &Behaviour, instance_type: &str, zone: &str) -> Option<Str
         | Failure::InstallsNothing
         | Failure::LostAfterReboot
         | Failure::Undeliverable
+        | Failure::DeliveryTimesOut
         | Failure::ImageFails => None,
     }
 }
