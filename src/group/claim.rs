@@ -4,6 +4,7 @@ use super::decide::{Context, Decision, failed};
 use super::effect::Effect;
 use super::fault::Read;
 use super::job::Job;
+use super::pin::{Pin, Style};
 use super::seen::{RecordSeen, Seen};
 use super::{Code, Failure, Outcome, Phase, phase};
 
@@ -54,6 +55,7 @@ pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
 /// Takes what was seen of the record, and of what it protects, into the job's memory.
 pub(super) fn learn(job: &mut Job, seen: &Seen) {
     learn_guard(job, seen);
+    learn_promotion(job, seen);
     match &seen.record {
         Read::Present(RecordSeen::Readable(stored)) if stored.is_same_claim(&job.record) => {
             job.recorded = true;
@@ -85,6 +87,19 @@ fn learn_guard(job: &mut Job, seen: &Seen) {
     };
     let guards = succeeded(|k| k == "suspend") && !succeeded(|k| k.starts_with("resume "));
     job.unguarded = guards && !job.record.guarded.is_subset(&group.suspended);
+}
+
+/// What the job had let the group name for good is named no more: somebody restored or deployed before the
+/// group was handed back. Only a number tells; a deployed `$Latest` or `$Default` is let stand by `restore`.
+fn learn_promotion(job: &mut Job, seen: &Seen) {
+    let Some(group) = seen.group.present() else {
+        return;
+    };
+    let is_ours = |pin: &Pin| {
+        let ours = job.made.versions.get(&pin.template);
+        pin.style() != Style::Number || ours.is_none_or(|n| pin.version == n.to_string())
+    };
+    job.displaced = job.promoted && !group.pins.iter().all(is_ours);
 }
 
 fn follows_from_hand_back(code: Code) -> bool {

@@ -148,6 +148,9 @@ pub struct Job {
     /// Whether the group names a version that the run made, as far as known: nobody may delete it yet.
     #[serde(default)]
     pub names_ours: bool,
+    /// Whether the pins were made to name something else after that, by somebody else.
+    #[serde(default)]
+    pub displaced: bool,
     /// Whether processes that the run suspended are resumed, and not by the run.
     #[serde(default)]
     pub unguarded: bool,
@@ -197,6 +200,7 @@ impl Job {
             capacity_after: None,
             outcome: None,
             names_ours: false,
+            displaced: false,
             unguarded: false,
             blind_since: None,
         }

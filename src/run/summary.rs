@@ -39,7 +39,7 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
     let untouched = outcome == Outcome::Skipped || job.history.len() <= 2;
     let image_before = job.forward.as_ref().map(|f| f.image.clone());
     let version_before = version_text(job, |_| None);
-    let (image_after, version_after) = if job.promoted {
+    let (image_after, version_after) = if job.promoted && !job.displaced {
         let new = version_text(job, |t| job.made.versions.get(t).copied());
         (job.made.image.clone(), new)
     } else {
@@ -48,6 +48,7 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
     let code = match &job.failure {
         Some(failure) => Some(failure.code),
         None if job.forward.is_none() => Some(Code::Restored),
+        None if job.displaced => Some(Code::Superseded),
         None => None,
     };
     GroupReport {

@@ -293,6 +293,7 @@ fn untrue(account: &Account, run: &RunReport, restored: Option<&RunReport>) -> V
             Code::HandedBack
                 | Code::InstanceLost
                 | Code::ImageFailed
+                | Code::Superseded
                 | Code::PatchFailed
                 | Code::SiblingFailed
                 | Code::BakeFailed

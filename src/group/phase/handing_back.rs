@@ -343,6 +343,7 @@ pub(in super::super) fn ending(job: &Job) -> (Outcome, String) {
         }
         Some(f) => (Outcome::RolledBack, f.reason.clone()),
         None if job.forward.is_none() => (Outcome::RolledBack, reason(Code::Restored.title())),
+        None if job.displaced => (Outcome::RolledBack, reason(Code::Superseded.title())),
         None if job.promoted => {
             let proven = job.forward.as_ref().is_some_and(|f| f.options.canary);
             let text = if proven {
