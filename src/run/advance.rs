@@ -151,6 +151,7 @@ fn decide_job(
             tracing::info!(
                 group = job.group(),
                 phase = %job.phase,
+                code = job.failure.as_ref().map(|f| f.code.as_str()),
                 reason = job.reason,
                 "entered a phase"
             );

@@ -188,3 +188,16 @@ fn people_get_a_table_and_plain_lines_of_progress() {
     let output = asg_patch(&["rehearse", "--fleet", SMALL, "--quiet"], &[]);
     assert_eq!(text(&output.stderr), "");
 }
+
+#[test]
+fn the_code_of_a_failure_is_in_the_log_and_the_report() {
+    let fleet = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/scenarios/patch-fails.toml"
+    );
+    let ended = asg_patch(&["rehearse", "-v", "--fleet", fleet], &[]);
+    let (report, log) = (text(&ended.stdout), text(&ended.stderr));
+    let logged = |l: &str| l.contains("rolling_back") && l.contains("AP-0311");
+    assert!(log.lines().any(logged), "{log}");
+    assert!(report.contains("AP-0311"), "{report}");
+}
