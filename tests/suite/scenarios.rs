@@ -75,6 +75,7 @@ scenarios! {
     scan_only
     schedule_during_hand_back
     schedule_first_runs
+    schedule_while_queued
     shared_bake_by_number
     shared_bake_one_canary_fails
     shared_template_latest

@@ -221,7 +221,9 @@ fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
     let target = course.last().copied().unwrap_or(record.capacity);
     let found = group.capacity;
     // An earlier one of the course may be what was given back before the next action fell due.
-    let ours: Vec<Capacity> = course.into_iter().chain([record.wake_capacity()]).collect();
+    let asked = cx.job.may_have_tried("resize ");
+    let woken = asked.then(|| record.wake_capacity());
+    let ours: Vec<Capacity> = course.into_iter().chain(woken).collect();
     let keep = |of: fn(&Capacity) -> i32| {
         if ours.iter().any(|sizes| of(sizes) == of(&found)) {
             of(&target)

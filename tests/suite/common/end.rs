@@ -42,6 +42,7 @@ pub async fn problems_of(account: &Account, untouched: &Frozen, closed: bool) ->
     account.clock().wait(SETTLING).await;
     let now = account.clock().now();
     let control = untouched.thaw();
+    let names: Vec<String> = control.with_world(|w| w.groups.keys().cloned().collect());
     control.with_world(|w| w.advance_to(now));
     let control = control.with_world(|w| w.clone());
     account.with_world(|world| {
@@ -58,7 +59,7 @@ pub async fn problems_of(account: &Account, untouched: &Frozen, closed: bool) ->
         for run in &runs {
             let left = text::leftovers(world, run);
             // A later run, or the end of the group, leaves a version without users behind.
-            let ended = control.groups.keys().any(|g| !world.groups.contains_key(g));
+            let ended = names.iter().any(|g| !world.groups.contains_key(g));
             let superseded = |l: &String| (runs.len() > 1 || ended) && l.starts_with("version ");
             problems.extend(
                 left.into_iter()
