@@ -1,7 +1,7 @@
 //! Random runs: seeded fleets, options, failures, faults and other people, through whole runs. At the end
 //! every group must be as its owner wants it, and nothing of ours left.
 //!
-//! A fixed handful runs here; `RANDOM_SEEDS=10000 cargo test --release --test suite random -- --nocapture` runs
+//! A fixed handful runs here; `RANDOM_SEEDS=10000 cargo test --test suite random -- --nocapture` runs
 //! more, `RANDOM_FIRST=N` starts at another seed. A seed that fails is shrunk to a small fleet file, which is
 //! printed: it belongs into `tests/scenarios`, under a name that says what it found.
 
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::common::{Scenario, end, in_virtual_time, invariants, on_all_cores};
 
 /// Seeds that every test run tries.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 120;
 
 /// A random story, in parts that can be left out one by one.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 //! the group's sizes are what they would be without us, now; what comes after is left to AWS and happens
 //! once. The measure is the same world with no run in it.
 //!
-//! A share is tried here; `SCHEDULE_STRIDE=1 cargo test --release --test suite schedule -- --nocapture` tries
+//! A share is tried here; `SCHEDULE_STRIDE=1 cargo test --test suite schedule -- --nocapture` tries
 //! all. A test's calm run (without any action) tells when the group is guarded and given back; then the run
 //! is made again with an action in that very second, and shortly before and after.
 

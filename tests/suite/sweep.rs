@@ -1,7 +1,7 @@
 //! The sweep: `restore` needs nothing but the account. It tells the records of the living from those of the
 //! dead, is safe to run at any time and twice at once, and leaves alone what it cannot read.
 //!
-//! A share is tried here; `SWEEP_STRIDE=1 cargo test --release --test suite sweep -- --nocapture` tries all.
+//! A share is tried here; `SWEEP_STRIDE=1 cargo test --test suite sweep -- --nocapture` tries all.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Hostile input: whatever is fed to the program, it does not panic, hang or swell, and what it cannot
 //! read it says so of, with the place.
 //!
-//! Few cases run by default. `PROPTEST_CASES=1000000 cargo test --release --test suite hostile` runs as many
+//! Few cases run by default. `PROPTEST_CASES=1000000 cargo test --test suite hostile` runs as many
 //! as one wants (`PROPTEST_RNG_SEED` picks which); `HOSTILE_RUNS=1000` sets those of whole runs apart, which cost a thousand times as much.
 
 mod answers;
