@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use super::file::{TemplateFile, VersionName};
+use super::file::{Patches, TemplateFile, VersionName};
 use super::file_event::{ActionName, EventFile, FaultFile, FaultName};
 use super::file_group::{BehaviourFile, GroupFile, HookFile, MixedFile};
 use super::{Fleet, FleetError, Placed, stamp};
@@ -53,6 +53,12 @@ fn table<T>(kind: &str, placed: &Placed<T>, name: &str) -> Table {
     }
 }
 
+/// Far above any account; a number beyond it would only fill the memory.
+const MANY: u64 = 100_000;
+
+/// About thirty years: times further off are not meant.
+const LONGEST_SECONDS: i64 = 1_000_000_000;
+
 /// What must be right before groups are multiplied.
 pub(super) fn before_stamping(fleet: &Fleet) -> Checked {
     for group in &fleet.groups {
@@ -61,7 +67,7 @@ pub(super) fn before_stamping(fleet: &Fleet) -> Checked {
         match group.value.count {
             None => place.must(!numbered, "name", "a count beside {n}", "none")?,
             Some(n) => {
-                place.must((1..=100_000).contains(&n), "count", "1 to 100000", n)?;
+                place.must((1..=MANY).contains(&n), "count", "1 to 100000", n)?;
                 let name = &group.value.name;
                 place.must(
                     numbered,
@@ -100,6 +106,11 @@ pub(super) fn all(fleet: &Fleet) -> Checked {
     for image in &fleet.images {
         let place = table("image", image, &image.value.name);
         place.must(image.value.gib > 0, "gib", "at least 1", image.value.gib)?;
+        let age = image.value.age_days;
+        let fits = (0..=LONGEST_SECONDS / 86_400).contains(&age);
+        place.must(fits, "age_days", "0 to 11574", age)?;
+        patches(&place, "missing", &image.value.missing)?;
+        patches(&place, "installed", &image.value.installed)?;
         id(&place, image.value.id.as_deref(), "ami-")?;
     }
     for template in &fleet.templates {
@@ -111,9 +122,33 @@ pub(super) fn all(fleet: &Fleet) -> Checked {
         check_group(&place, &group.value, fleet)?;
         check_launch(&place, &group.value, &templates, &images)?;
     }
+    running(fleet)?;
     parameters(fleet)?;
     events(fleet, &images)?;
     faults(fleet)
+}
+
+fn patches(place: &Table, key: &str, patches: &Patches) -> Checked {
+    match patches {
+        Patches::Count(n) => {
+            let fits = u64::try_from(*n).is_ok_and(|n| n <= MANY);
+            place.must(fits, key, "0 to 100000 patches", n)
+        }
+        Patches::Names(_) => Ok(()),
+    }
+}
+
+/// All instances together.
+fn running(fleet: &Fleet) -> Checked {
+    let mut all = 0_u64;
+    for group in &fleet.groups {
+        let place = table("group", group, &group.value.name);
+        let desired = group.value.desired.unwrap_or(group.value.min);
+        all = all.saturating_add(desired.unsigned_abs());
+        let expected = "100000 instances at most in the whole fleet";
+        place.must(all <= MANY, "desired", expected, all)?;
+    }
+    Ok(())
 }
 
 fn names(fleet: &Fleet) -> Checked {
@@ -246,6 +281,8 @@ fn check_group(place: &Table, group: &GroupFile, fleet: &Fleet) -> Checked {
     let (min, max) = (group.min, group.max);
     place.must(min >= 0, "min", "0 or more", min)?;
     place.must(max >= min, "max", format!("min ({min}) or more"), max)?;
+    let fits = max.unsigned_abs() <= MANY;
+    place.must(fits, "max", "100000 at most", max)?;
     let desired = group.desired.unwrap_or(min);
     let expected = format!("{min} to {max}");
     place.must((min..=max).contains(&desired), "desired", expected, desired)?;
@@ -281,7 +318,8 @@ fn check_group(place: &Table, group: &GroupFile, fleet: &Fleet) -> Checked {
     }
     if let Some(alarm) = &group.alarm {
         let every = alarm.every_seconds;
-        place.must(every >= 1, "alarm, every_seconds", "1 or more", every)?;
+        let fits = (1..=LONGEST_SECONDS).contains(&every);
+        place.must(fits, "alarm, every_seconds", "1 to 1e9", every)?;
     }
     actions(place, group)?;
     hooks(place, &group.hooks)?;
@@ -306,8 +344,9 @@ fn actions(place: &Table, group: &GroupFile) -> Checked {
         let sizes = [action.min, action.desired, action.max];
         let given: Vec<i64> = sizes.into_iter().flatten().collect();
         place.must(!given.is_empty(), key("min"), "min, max or desired", "none")?;
-        let rising = given.is_sorted() && given.iter().all(|n| *n >= 0);
-        let expected = "0 <= min <= desired <= max";
+        let fits = |n: &i64| *n >= 0 && n.unsigned_abs() <= MANY;
+        let rising = given.is_sorted() && given.iter().all(fits);
+        let expected = "0 <= min <= desired <= max <= 100000";
         place.must(rising, key("min"), expected, format!("{given:?}"))?;
         let zone = action.time_zone.as_deref().unwrap_or("UTC");
         if let Some(cron) = &action.recurrence {
@@ -427,7 +466,11 @@ fn check_event(
     }
     place.must(event.nth >= 1, "nth", "1 or more", event.nth)?;
     let every = event.every_seconds.unwrap_or(1);
-    place.must(every >= 1, "every_seconds", "1 or more", every)?;
+    let fits = (1..=LONGEST_SECONDS).contains(&every);
+    place.must(fits, "every_seconds", "1 to 1e9", every)?;
+    let at = event.at_seconds.unwrap_or_default();
+    let fits = (0..=LONGEST_SECONDS).contains(&at);
+    place.must(fits, "at_seconds", "0 to 1e9", at)?;
     let by_prefix = [ActionName::DeleteParameters, ActionName::DeregisterImages];
     if !by_prefix.contains(&event.action) {
         let group = event.group.as_deref().unwrap_or_default();
@@ -451,6 +494,10 @@ fn check_event(
         }
         ActionName::RemoveTag => needs("key", event.key.is_some()),
         ActionName::SetCapacity => {
+            let sizes = [event.min, event.desired, event.max];
+            for n in sizes.into_iter().flatten() {
+                place.must(n.unsigned_abs() <= MANY, "max", "100000 at most", n)?;
+            }
             needs("min", event.min.or(event.max).or(event.desired).is_some())
         }
         ActionName::NewTemplateVersion => {
