@@ -95,6 +95,9 @@ async fn delete_record(clients: &Clients, group: &str) -> Performed {
         .ssm
         .delete_parameter()
         .name(record_parameter(group))
+        .customize()
+        // A repetition after a lost reply would not find it, as if somebody else had deleted it.
+        .config_override(aws_sdk_ssm::Config::builder().retry_config(no_retry()))
         .send()
         .await
         .map_err(|e| fault("ssm:DeleteParameter", &e));

@@ -11,8 +11,9 @@ use super::{Code, Failure, Outcome, Phase, phase};
 /// Whether the job's record must be read before anything is decided.
 pub(super) fn needs_record(job: &Job) -> bool {
     // Whoever takes a job over must know that the group is still its own; whoever finds its processes
-    // resumed, too.
-    job.resumed_at.is_some() || (job.unguarded && job.in_flight())
+    // resumed, too. Who returns a group must not undo what the next run does with it.
+    let returns = job.recorded && job.must_return();
+    job.resumed_at.is_some() || (job.unguarded && job.in_flight()) || returns
 }
 
 /// A job goes on only while the group's record is its own.
@@ -85,8 +86,12 @@ fn learn_guard(job: &mut Job, seen: &Seen) {
         let mut tries = job.tries.iter();
         tries.any(|(key, t)| is_such(key) && t.done_at.is_some())
     };
-    let guards = succeeded(|k| k == "suspend") && !succeeded(|k| k.starts_with("resume "));
-    job.unguarded = guards && !job.record.guarded.is_subset(&group.suspended);
+    // The canary is let into the load balancer long before the hand-back.
+    let resumes = |k: &str| k.starts_with("resume ") && k != "resume AddToLoadBalancer";
+    let guards = succeeded(|k| k == "suspend") && !succeeded(resumes);
+    let mut guarded = job.record.guarded.iter();
+    let is_missing = |p: &String| p != "AddToLoadBalancer" && !group.suspended.contains(p);
+    job.unguarded = guards && guarded.any(is_missing);
 }
 
 /// What the job had let the group name for good is named no more: somebody restored or deployed before the

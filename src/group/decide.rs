@@ -241,10 +241,14 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
                 let ours = job.made.versions.get(&p.template);
                 ours.is_some_and(|n| p.version == n.to_string())
             };
+            job.absent_since = None;
             job.names_ours = !group.deleting && group.pins.iter().any(names_ours);
         }
         // A group that is gone keeps nobody waiting.
-        Read::Absent => job.names_ours = false,
+        Read::Absent => {
+            job.names_ours = false;
+            job.absent_since.get_or_insert(now);
+        }
         Read::Failed(_) | Read::Unread => {}
     }
     claim::learn(job, seen);
@@ -439,6 +443,12 @@ impl<'a> Context<'a> {
     /// Seconds since the phase was entered.
     pub(super) fn in_phase_seconds(&self) -> i64 {
         (self.now - self.job.entered_at()).num_seconds()
+    }
+
+    /// Seconds since the group has not been listed.
+    pub(super) fn absent_seconds(&self) -> i64 {
+        let since = self.job.absent_since.unwrap_or(self.now);
+        (self.now - since).num_seconds()
     }
 
     /// Whether something that was to be created may be there without being shown by reads yet.

@@ -156,6 +156,9 @@ pub struct Job {
     pub unguarded: bool,
     /// First look at which a read that the phase needs failed, while reads keep failing.
     pub blind_since: Option<DateTime<Utc>>,
+    /// First look at which the group was not listed, while it is not.
+    #[serde(default)]
+    pub absent_since: Option<DateTime<Utc>>,
 }
 
 impl Job {
@@ -203,6 +206,7 @@ impl Job {
             displaced: false,
             unguarded: false,
             blind_since: None,
+            absent_since: None,
         }
     }
 
@@ -282,8 +286,12 @@ impl Job {
 
     /// Whether an effect may have been tried whose key begins so. Who has no memory of it must think so.
     pub fn may_have_tried(&self, key: &str) -> bool {
-        let tried = self.tries.keys().any(|k| k.starts_with(key));
-        tried || self.resumed_at.is_some() || self.forward.is_none()
+        self.tries.keys().any(|k| k.starts_with(key)) || !self.has_full_memory()
+    }
+
+    /// Whether the job remembers all that was done for it.
+    pub fn has_full_memory(&self) -> bool {
+        self.resumed_at.is_none() && self.forward.is_some()
     }
 
     /// Whether faults must not fail the job: it is already on its way back.

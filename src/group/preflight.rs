@@ -85,10 +85,10 @@ fn ready(
         .collect();
     let specs: Vec<(String, u64)> = specs.into_iter().collect();
     let bake_key = names::bake_key(&specs, &options.bake_text());
-    let label = group
-        .pins
+    // Of what the bake key is made of, so that all members of the bake name one image.
+    let label = specs
         .first()
-        .map_or(group.name.as_str(), |p| name(&p.template, account));
+        .map_or(group.name.as_str(), |(template, _)| name(template, account));
     let record = Record {
         schema: SCHEMA,
         group: group.name.clone(),

@@ -22,7 +22,7 @@ const SCHEDULE: &str = "ScheduledActions";
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let group = match &cx.seen.group {
         // The record does not go for one look at which the group was not listed.
-        Read::Absent if cx.in_phase_seconds() < limits::SETTLE_SECONDS => {
+        Read::Absent if cx.absent_seconds() < limits::SETTLE_SECONDS => {
             return Ok(look_again(cx));
         }
         // Nothing is left to hand back.
@@ -37,7 +37,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
 /// A group that is not listed may be listed at the next look: what follows cannot be undone.
 pub(super) fn look_again(cx: &Context<'_>) -> Decision {
     cx.wait(
-        limits::SETTLE_SECONDS - cx.in_phase_seconds(),
+        limits::SETTLE_SECONDS - cx.absent_seconds(),
         "the group is not listed; looking once more",
     )
 }
@@ -45,7 +45,7 @@ pub(super) fn look_again(cx: &Context<'_>) -> Decision {
 /// Our instances gone, sizes and processes as they must be; `Ok` once all of it was read back.
 pub(super) fn give_back(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     let instances = cx.instances()?;
-    if !is_returned(cx) {
+    if !is_returned(cx, group) {
         let target = target(cx, group)?;
         let has_spare = group.capacity.desired == cx.record().wake_capacity().desired
             && group.capacity.desired != target.desired;
@@ -63,11 +63,21 @@ pub(super) fn give_back(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decis
 
 /// Whether the group has had its own schedule back for a while: what it does now is its own, though
 /// the job may still have to remove something.
-fn is_returned(cx: &Context<'_>) -> bool {
+///
+/// Who lost the memory of it, or never had any, knows by what is resumed: that comes last, after our
+/// instances are gone and the sizes were read back.
+fn is_returned(cx: &Context<'_>, group: &GroupSeen) -> bool {
     let last = Effect::Resume(vec![SCHEDULE.to_owned()]);
-    cx.job
-        .done_at(&last)
-        .is_some_and(|at| (cx.now - at).num_seconds() > limits::LAUNCH_SHOWS_SECONDS)
+    let done_at = cx.job.done_at(&last);
+    if cx.job.has_full_memory() || done_at.is_some() {
+        return done_at
+            .is_some_and(|at| (cx.now - at).num_seconds() > limits::LAUNCH_SHOWS_SECONDS);
+    }
+    let guarded = &cx.record().guarded;
+    let ours_is_there = |id: &String| group.members.get(id).is_some_and(|m| !m.leaving());
+    !guarded.is_empty()
+        && guarded.is_disjoint(&group.suspended)
+        && !cx.job.made.instances.values().any(ours_is_there)
 }
 
 /// Our instances that are still in the group: tagged ones, and one that came up for us before it could

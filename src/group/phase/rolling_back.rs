@@ -37,7 +37,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     cx.settled("what the driver before made will show")?;
     let group = match &cx.seen.group {
-        Read::Absent if cx.in_phase_seconds() < limits::SETTLE_SECONDS => {
+        Read::Absent if cx.absent_seconds() < limits::SETTLE_SECONDS => {
             return Ok(handing_back::look_again(cx));
         }
         Read::Absent => None,
