@@ -191,10 +191,7 @@ impl Try<'_> {
             && self.deed.0 == "points the group at version 1"
             && problem.contains("pin styles");
         // A version that was proven belongs to the template's owner, also when the group leaves it.
-        let proven = report
-            .groups
-            .iter()
-            .any(|g| g.outcome.to_string() == "patched");
+        let proven = report.groups.iter().any(invariants::was_proved);
         let afterwards = ["handing_back", "after"].contains(&self.phase);
         let removed = self.deed.0 == "deregisters our image" && afterwards;
         both_suspended

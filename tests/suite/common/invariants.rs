@@ -32,6 +32,12 @@ pub fn breaches(ran: &Ran) -> Vec<String> {
     breaches
 }
 
+/// Whether a group was given back with the new version: what becomes of that then is its owner's affair.
+pub fn was_proved(group: &GroupReport) -> bool {
+    let mut phases = group.phases.iter().map(|p| p.phase);
+    phases.any(|p| p == Phase::Promoting) && !phases.any(|p| p == Phase::RollingBack)
+}
+
 /// A run's log with what is needed to read it.
 struct Log<'a> {
     ran: &'a Ran,
@@ -405,8 +411,7 @@ fn only_ours_is_resumed(log: &Log<'_>) -> Vec<String> {
 fn handed_back(log: &Log<'_>) -> Vec<String> {
     let report = &log.ran.report;
     // A group that was patched and then deleted, or deployed to by others, leaves its version to them.
-    let passed_on =
-        |g: &GroupReport| g.outcome == Outcome::Patched && !log.deeds(&g.group).is_empty();
+    let passed_on = |g: &GroupReport| was_proved(g) && !log.deeds(&g.group).is_empty();
     let passed_on = report.groups.iter().any(passed_on);
     let mut breaches: Vec<String> = text::leftovers(&log.after, &report.run_id)
         .into_iter()
