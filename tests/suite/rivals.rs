@@ -139,6 +139,9 @@ struct Try<'a> {
     at: DateTime<Utc>,
 }
 
+/// By scenario and deed: endings, each with the phases that lead to it.
+type Table<'a> = BTreeMap<(&'a str, &'a str), Vec<(String, Vec<&'a str>)>>;
+
 /// How it ended.
 struct Ended {
     code: String,
@@ -247,7 +250,7 @@ fn what_others_do_stands_and_ends_with_a_code_of_its_own() {
     let count = tries.len();
     let results = on_all_cores(tries, |one| (one.run(), one));
     println!("{count} deeds of others in {} scenarios", stories.len());
-    let mut table: BTreeMap<(&str, &str), Vec<(String, Vec<&str>)>> = BTreeMap::new();
+    let mut table = Table::new();
     let mut wrong = Vec::new();
     for (ended, one) in &results {
         if !ended.problems.is_empty() {
@@ -280,7 +283,7 @@ fn what_others_do_stands_and_ends_with_a_code_of_its_own() {
     }
 }
 
-fn text(table: &BTreeMap<(&str, &str), Vec<(String, Vec<&str>)>>) -> String {
+fn text(table: &Table<'_>) -> String {
     let mut text = String::from(
         "# What somebody else does, in which phase of the run, and how the groups end.\n",
     );
