@@ -4,6 +4,7 @@ use super::decide::{Context, Decision, failed};
 use super::effect::Effect;
 use super::fault::Read;
 use super::job::Job;
+use super::phase::LOAD_BALANCER;
 use super::pin::{Pin, Style};
 use super::seen::{RecordSeen, Seen};
 use super::{Code, Failure, Outcome, Phase, phase};
@@ -19,7 +20,10 @@ pub(super) fn needs_record(job: &Job) -> bool {
 /// A job goes on only while the group's record is its own.
 pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
     let job = cx.job;
-    if !job.in_flight() || job.phase == Phase::Recording || !needs_record(job) {
+    // What was learned of it may be that there is no record of ours to read any more.
+    let may_be_anothers = matches!(cx.seen.record, Read::Present(_));
+    let is_asked = needs_record(job) || may_be_anothers;
+    if !job.in_flight() || job.phase == Phase::Recording || !is_asked {
         return Ok(());
     }
     let is_taken_over = job.resumed_at.is_some();
@@ -82,15 +86,13 @@ fn learn_guard(job: &mut Job, seen: &Seen) {
     let Some(group) = seen.group.present() else {
         return;
     };
-    let succeeded = |is_such: fn(&str) -> bool| {
-        let mut tries = job.tries.iter();
-        tries.any(|(key, t)| is_such(key) && t.done_at.is_some())
-    };
-    // The canary is let into the load balancer long before the hand-back.
-    let resumes = |k: &str| k.starts_with("resume ") && k != "resume AddToLoadBalancer";
-    let guards = succeeded(|k| k == "suspend") && !succeeded(resumes);
+    let suspended = job
+        .tries
+        .get("suspend")
+        .is_some_and(|t| t.done_at.is_some());
+    let guards = suspended && job.resumed_processes_at().is_none();
     let mut guarded = job.record.guarded.iter();
-    let is_missing = |p: &String| p != "AddToLoadBalancer" && !group.suspended.contains(p);
+    let is_missing = |p: &String| p != LOAD_BALANCER && !group.suspended.contains(p);
     job.unguarded = guards && guarded.any(is_missing);
 }
 

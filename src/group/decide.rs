@@ -251,6 +251,11 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
         }
         Read::Failed(_) | Read::Unread => {}
     }
+    match &seen.image {
+        Read::Present(_) => job.image_absent_since = None,
+        Read::Absent => _ = job.image_absent_since.get_or_insert(now),
+        Read::Failed(_) | Read::Unread => {}
+    }
     claim::learn(job, seen);
     learn_group(job, seen);
     phase::learn(job, seen);
@@ -447,8 +452,16 @@ impl<'a> Context<'a> {
 
     /// Seconds since the group has not been listed.
     pub(super) fn absent_seconds(&self) -> i64 {
-        let since = self.job.absent_since.unwrap_or(self.now);
-        (self.now - since).num_seconds()
+        self.seconds_since(self.job.absent_since)
+    }
+
+    /// Seconds since the image has not been listed.
+    pub(super) fn image_absent_seconds(&self) -> i64 {
+        self.seconds_since(self.job.image_absent_since)
+    }
+
+    fn seconds_since(&self, at: Option<DateTime<Utc>>) -> i64 {
+        (self.now - at.unwrap_or(self.now)).num_seconds()
     }
 
     /// Whether something that was to be created may be there without being shown by reads yet.

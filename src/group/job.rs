@@ -10,6 +10,7 @@ use super::effect::{CommandStep, Done, Effect, Performed, Role};
 use super::fault::{Fault, FaultClass};
 use super::limits;
 use super::options::Options;
+use super::phase::LOAD_BALANCER;
 use super::record::Record;
 use super::{Code, Failure, Outcome, Phase};
 use crate::schedule::Capacity;
@@ -159,6 +160,9 @@ pub struct Job {
     /// First look at which the group was not listed, while it is not.
     #[serde(default)]
     pub absent_since: Option<DateTime<Utc>>,
+    /// As above, of the image.
+    #[serde(default)]
+    pub image_absent_since: Option<DateTime<Utc>>,
 }
 
 impl Job {
@@ -207,6 +211,7 @@ impl Job {
             unguarded: false,
             blind_since: None,
             absent_since: None,
+            image_absent_since: None,
         }
     }
 
@@ -294,6 +299,15 @@ impl Job {
         self.resumed_at.is_none() && self.forward.is_some()
     }
 
+    /// When processes were last resumed for the hand-back. The canary is let into the load balancer long
+    /// before that.
+    pub fn resumed_processes_at(&self) -> Option<DateTime<Utc>> {
+        let for_canary = Effect::Resume(vec![LOAD_BALANCER.to_owned()]).key();
+        let resumes = |k: &str| k.starts_with("resume ") && k != for_canary;
+        let done = self.tries.iter().filter(|(k, _)| resumes(k));
+        done.filter_map(|(_, t)| t.done_at).max()
+    }
+
     /// Whether faults must not fail the job: it is already on its way back.
     pub fn must_return(&self) -> bool {
         matches!(self.phase, Phase::RollingBack | Phase::HandingBack)
@@ -375,7 +389,7 @@ impl Job {
             (Effect::StoreRecord(_), _) => self.recorded = true,
             (Effect::DeleteRecord, Done::WasGone) if self.is_first_try(effect) => {
                 let code = super::Code::RecordLost;
-                self.notes.push(format!("{code}: {}", code.title()));
+                self.note(format!("{code}: {}", code.title()));
             }
             _ => {}
         }

@@ -47,6 +47,7 @@ pub fn check(group: &GroupFacts, account: &AccountFacts, request: &RunRequest) -
         }
         (record, forward)
     });
+    notes.extend(actions_not_understood(account.actions.get(&group.name)));
     Checked {
         group: group.name.clone(),
         options: reading.options,
@@ -130,9 +131,17 @@ fn guarded(group: &GroupFacts) -> BTreeSet<String> {
     super::phase::GUARDED_PROCESSES
         .iter()
         .copied()
-        .chain(group.load_balanced.then_some("AddToLoadBalancer"))
+        .chain(group.load_balanced.then_some(super::phase::LOAD_BALANCER))
         .filter(|p| !group.suspended.contains(*p))
         .map(str::to_owned)
+        .collect()
+}
+
+/// Auto Scaling may run what we cannot read: the hand-back does not know of it.
+fn actions_not_understood(all: Option<&Vec<ScheduledAction>>) -> Vec<String> {
+    let wrong = all.into_iter().flatten().filter_map(|a| a.check().err());
+    wrong
+        .map(|error| format!("{error}; if it falls due during the run, it is not made up for"))
         .collect()
 }
 

@@ -121,7 +121,7 @@ fn sizes_note(job: &Job) -> Option<String> {
         job.record.written_at,
         job.entered_at(),
     );
-    Some(if due == Ok(after) {
+    Some(if due == after {
         format!("its scheduled actions fell due during the run: {after} now, {before} before")
     } else {
         format!("somebody changed its sizes during the run: {after} stands, {before} before")

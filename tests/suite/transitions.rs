@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use asg_patch::group::Outcome;
 use asg_patch::group::budget::Measured;
 use asg_patch::group::decide::{self, Context, Decision, Orders};
 use asg_patch::group::effect::{CommandStep, Role};
@@ -491,4 +492,73 @@ fn the_diagram_is_drawn_from_the_table() {
         page.contains(&diagram),
         "ARCHITECTURE.md must hold this diagram:\n{diagram}"
     );
+}
+
+/// While it waited, somebody restored the group and another run recorded it: resuming what that one
+/// suspended, or deleting its record, would leave the group changed with nothing to tell of it.
+#[test]
+fn who_returns_a_group_gives_way_to_the_next_run() {
+    for phase in [Phase::RollingBack, Phase::HandingBack] {
+        let mut job = job(phase);
+        let mut seen = as_wished(&job);
+        let next = Record {
+            run_id: "run-2".into(),
+            owner: "somebody".into(),
+            ..record()
+        };
+        seen.record = Read::Present(RecordSeen::Readable(Box::new(next)));
+        if let Read::Present(group) = &mut seen.group {
+            group.suspended = record().guarded;
+        }
+        forget_unasked(&mut seen, &decide::needs(&job));
+        decide::learn(&mut job, &seen, now());
+        let decision = decide::decide(&Context {
+            job: &job,
+            seen: &seen,
+            unit: &Unit::default(),
+            now: now(),
+            orders: Orders::default(),
+        });
+        let gives_way = matches!(
+            decision,
+            Decision::Finish {
+                outcome: Outcome::Failed,
+                ..
+            }
+        );
+        assert!(gives_way, "{phase}: {decision:?}");
+    }
+}
+
+/// One answer without the group, or without the image, is looked at twice, however long the phase lasts.
+#[test]
+fn what_is_not_listed_once_is_looked_for_again() {
+    for phase in [Phase::HandingBack, Phase::RollingBack, Phase::Promoting] {
+        let mut job = job(phase);
+        job.history[0].at = start();
+        let mut seen = as_wished(&job);
+        match phase {
+            Phase::Promoting => seen.image = Read::Absent,
+            _ => seen.group = Read::Absent,
+        }
+        let mut look = |at| {
+            let mut seen = seen.clone();
+            forget_unasked(&mut seen, &decide::needs(&job));
+            decide::learn(&mut job, &seen, at);
+            decide::decide(&Context {
+                job: &job,
+                seen: &seen,
+                unit: &Unit::default(),
+                now: at,
+                orders: Orders::default(),
+            })
+        };
+        let first = look(now());
+        assert!(matches!(first, Decision::Wait { .. }), "{phase}: {first:?}");
+        let second = look(now() + TimeDelta::minutes(1));
+        assert!(
+            !matches!(second, Decision::Wait { .. }),
+            "{phase}: {second:?}"
+        );
+    }
 }

@@ -6,7 +6,7 @@ use super::super::seen::GroupSeen;
 use super::super::{Code, Phase};
 
 /// What is suspended while a group is ours. Never Launch (needed) nor Terminate (it would block the
-/// hand-back); AddToLoadBalancer only where there is a load balancer.
+/// hand-back).
 pub const GUARDED_PROCESSES: [&str; 6] = [
     "AZRebalance",
     "AlarmNotification",
@@ -15,6 +15,9 @@ pub const GUARDED_PROCESSES: [&str; 6] = [
     "ReplaceUnhealthy",
     "ScheduledActions",
 ];
+
+/// Guarded only where there is a load balancer, and let go again when the canary is to register.
+pub const LOAD_BALANCER: &str = "AddToLoadBalancer";
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let group = cx.group()?;

@@ -56,8 +56,8 @@ pub(super) fn give_back(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decis
         terminate(cx, group, &ours)?;
         unprotect(cx, group, instances)?;
         resize(cx, group, target)?;
+        resume(cx, group)?;
     }
-    resume(cx, group)?;
     leaving(cx, instances)
 }
 
@@ -67,13 +67,16 @@ pub(super) fn give_back(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decis
 /// Who lost the memory of it, or never had any, knows by what is resumed: that comes last, after our
 /// instances are gone and the sizes were read back.
 fn is_returned(cx: &Context<'_>, group: &GroupSeen) -> bool {
-    let last = Effect::Resume(vec![SCHEDULE.to_owned()]);
-    let done_at = cx.job.done_at(&last);
+    let guarded = &cx.record().guarded;
+    let done_at = if guarded.contains(SCHEDULE) {
+        cx.job.done_at(&Effect::Resume(vec![SCHEDULE.to_owned()]))
+    } else {
+        cx.job.resumed_processes_at()
+    };
     if cx.job.has_full_memory() || done_at.is_some() {
         return done_at
             .is_some_and(|at| (cx.now - at).num_seconds() > limits::LAUNCH_SHOWS_SECONDS);
     }
-    let guarded = &cx.record().guarded;
     let ours_is_there = |id: &String| group.members.get(id).is_some_and(|m| !m.leaving());
     !guarded.is_empty()
         && guarded.is_disjoint(&group.suspended)
@@ -222,12 +225,11 @@ fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
         present,
     };
     // What the owner had suspended would not have run without us either.
-    let by_schedule = if record.suspended.contains(SCHEDULE) {
-        None
+    let course = if record.suspended.contains(SCHEDULE) {
+        vec![record.capacity]
     } else {
-        missed::course(record.capacity, actions, record.written_at, cx.now).ok()
+        missed::course(record.capacity, actions, record.written_at, cx.now)
     };
-    let course = by_schedule.unwrap_or_else(|| vec![record.capacity]);
     let target = course.last().copied().unwrap_or(record.capacity);
     let found = group.capacity;
     // An earlier one of the course may be what was given back before the next action fell due.

@@ -26,7 +26,7 @@ use super::job::Job;
 use super::seen::{Need, Seen};
 
 pub(super) use command::COMMAND_STEPS;
-pub use guarding::GUARDED_PROCESSES;
+pub use guarding::{GUARDED_PROCESSES, LOAD_BALANCER};
 pub(super) use handing_back::ending;
 pub use launch::is_hopeless_launch;
 

@@ -56,8 +56,8 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
 /// The canary ran from the image, but somebody may have removed it since.
 fn usable(cx: &Context<'_>) -> Result<(), Decision> {
     match &cx.seen.image {
-        Read::Absent if cx.in_phase_seconds() < limits::SETTLE_SECONDS => Err(cx.wait(
-            limits::SETTLE_SECONDS - cx.in_phase_seconds(),
+        Read::Absent if cx.image_absent_seconds() < limits::SETTLE_SECONDS => Err(cx.wait(
+            limits::SETTLE_SECONDS - cx.image_absent_seconds(),
             "the image is not listed; looking once more",
         )),
         Read::Absent => Err(failed(

@@ -7,6 +7,7 @@ use super::super::effect::{CommandStep, Effect, Role};
 use super::super::job::Job;
 use super::super::seen::{Checks, GroupSeen, Need};
 use super::super::{Code, Phase, limits};
+use super::guarding::LOAD_BALANCER;
 use super::launch::{self, Candidate};
 use super::{command, scanning, versioning};
 
@@ -88,7 +89,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
 
 /// The canary is to take the way into the load balancer that the morning's instances will take.
 fn register(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
-    let process = "AddToLoadBalancer".to_owned();
+    let process = LOAD_BALANCER.to_owned();
     if !cx.record().guarded.contains(&process) || !group.suspended.contains(&process) {
         return Ok(());
     }
