@@ -12,7 +12,7 @@ pub enum ScheduleError {
         /// The whole expression.
         expression: String,
         /// How many fields the dialect has.
-        expected: usize,
+        expected: &'static str,
         /// How many there are.
         found: usize,
     },
@@ -23,6 +23,16 @@ pub enum ScheduleError {
         expression: String,
         /// The field's name.
         field: &'static str,
+        /// What could have stood there.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// What stands around or instead of a cron expression's fields is wrong.
+    #[error("schedule `{expression}`: expected {expected}, found `{found}`")]
+    Expression {
+        /// The whole expression.
+        expression: String,
         /// What could have stood there.
         expected: String,
         /// What stands there.

@@ -12,8 +12,17 @@ pub(super) struct FieldKind {
     pub max: u32,
     /// Names of the values from `min` on, upper case; empty where the dialect has none.
     pub names: &'static [&'static str],
-    /// What `min` means at the end of a range: Sunday is 7 in `FRI-SUN`.
-    pub first_again: Option<u32>,
+    pub descending: Descending,
+}
+
+/// What a range means whose end lies below its beginning.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Descending {
+    Refused,
+    /// Such an end can only be `min`, which counts as this: Sunday is 7 in `FRI-SUN`.
+    MinAgain(u32),
+    /// It runs over the field's end: `20-2` is 20 to 23 and 0 to 2.
+    Wraps,
 }
 
 pub(super) const MONTHS: &[&str] = &[
@@ -21,33 +30,37 @@ pub(super) const MONTHS: &[&str] = &[
 ];
 pub(super) const WEEKDAYS: &[&str] = &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
+pub(super) const SECOND: FieldKind = FieldKind {
+    name: "second",
+    ..MINUTE
+};
 pub(super) const MINUTE: FieldKind = FieldKind {
     name: "minute",
     min: 0,
     max: 59,
     names: &[],
-    first_again: None,
+    descending: Descending::Refused,
 };
 pub(super) const HOUR: FieldKind = FieldKind {
     name: "hour",
     min: 0,
     max: 23,
     names: &[],
-    first_again: None,
+    descending: Descending::Refused,
 };
 pub(super) const DAY_OF_MONTH: FieldKind = FieldKind {
     name: "day of month",
     min: 1,
     max: 31,
     names: &[],
-    first_again: None,
+    descending: Descending::Refused,
 };
 pub(super) const MONTH: FieldKind = FieldKind {
     name: "month",
     min: 1,
     max: 12,
     names: MONTHS,
-    first_again: None,
+    descending: Descending::Refused,
 };
 
 /// A field's text within its expression: both are wanted for the error.
@@ -73,19 +86,37 @@ impl FieldKind {
                 None if step.is_some() => (self.value(field, range)?, self.max),
                 None => (self.value(field, range)?, self.value(field, range)?),
             };
-            let last = match self.first_again {
-                Some(again) if last == self.min && first > last => again,
+            let size = self.max - self.min + 1;
+            let last = match self.descending {
+                Descending::MinAgain(again) if last == self.min && first > last => again,
+                Descending::Wraps if first > last => last + size,
                 _ => last,
             };
             if first > last {
                 return Err(self.error(field, "a range that ascends", range));
             }
-            values.extend((first..=last).step_by(step.unwrap_or(1)));
+            let wrap = |value| {
+                if value > self.max {
+                    value - size
+                } else {
+                    value
+                }
+            };
+            values.extend((first..=last).step_by(step.unwrap_or(1)).map(wrap));
         }
         Ok(values)
     }
 
-    fn value(&self, field: FieldText<'_>, text: &str) -> Result<u32, ScheduleError> {
+    /// The same field where ranges may run over its end.
+    pub const fn wrapping(self) -> Self {
+        Self {
+            descending: Descending::Wraps,
+            ..self
+        }
+    }
+
+    /// One value, as a number or a name.
+    pub fn value(&self, field: FieldText<'_>, text: &str) -> Result<u32, ScheduleError> {
         let named = self
             .names
             .iter()
@@ -113,7 +144,7 @@ impl FieldKind {
         }
     }
 
-    fn error(&self, field: FieldText<'_>, expected: &str, found: &str) -> ScheduleError {
+    pub fn error(&self, field: FieldText<'_>, expected: &str, found: &str) -> ScheduleError {
         ScheduleError::Field {
             expression: field.expression.into(),
             field: self.name,
@@ -124,7 +155,7 @@ impl FieldKind {
 }
 
 /// Digits only: `u32::from_str` would take `+5` too.
-fn number(text: &str) -> Option<u32> {
+pub(super) fn number(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
 }

@@ -12,17 +12,15 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::error::ScheduleError;
-use super::field::{DAY_OF_MONTH, FieldKind, FieldText, HOUR, MINUTE, MONTH, WEEKDAYS};
-use super::wall::{Fields, WallSchedule};
-
-const FIELDS: usize = 5;
+use super::field::{DAY_OF_MONTH, Descending, FieldKind, FieldText, HOUR, MINUTE, MONTH, WEEKDAYS};
+use super::wall::{Fields, Span, WallSchedule};
 
 const DAY_OF_WEEK: FieldKind = FieldKind {
     name: "day of week",
     min: 0,
     max: 7,
     names: WEEKDAYS,
-    first_again: Some(7),
+    descending: Descending::MinAgain(7),
 };
 
 /// A recurrence such as `30 6 * * 2` (Tuesdays at 06:30).
@@ -43,7 +41,7 @@ impl UnixCron {
         let &[minute, hour, day, month, weekday] = texts.as_slice() else {
             return Err(ScheduleError::FieldCount {
                 expression: expression.into(),
-                expected: FIELDS,
+                expected: "5",
                 found: texts.len(),
             });
         };
@@ -93,7 +91,7 @@ impl UnixCron {
         let fires: BTreeSet<_> = self
             .alternatives
             .iter()
-            .flat_map(|schedule| schedule.between(zone, after, until))
+            .flat_map(|schedule| schedule.within(Span { after, until }, zone))
             .collect();
         fires.into_iter().collect()
     }
@@ -102,11 +100,7 @@ impl UnixCron {
     pub fn next_after(&self, zone: Tz, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.alternatives
             .iter()
-            .filter_map(|schedule| {
-                schedule
-                    .between(zone, after, DateTime::<Utc>::MAX_UTC)
-                    .next()
-            })
+            .filter_map(|schedule| schedule.within(Span::after(after), zone).next())
             .min()
     }
 }

@@ -5,6 +5,7 @@
 //! time (documented for EventBridge Scheduler; AWS does not say for scheduled actions).
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use chrono::{DateTime, MappedLocalTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
@@ -50,21 +51,46 @@ impl WallSchedule {
             })
     }
 
-    /// The instants in `zone` after `after` and up to `until`, both taken literally.
-    pub fn between(
-        &self,
+    /// When it fires within the span, in order.
+    pub fn within(&self, span: Span, zone: Tz) -> impl Iterator<Item = DateTime<Utc>> + '_ {
+        let (from, to) = span.wall_clocks().into_inner();
+        let wall_clocks = self.0.after(&from.and_utc()).map(|at| at.naive_utc());
+        span.instants(zone, wall_clocks.take_while(move |at| *at <= to))
+    }
+}
+
+/// The time after `after` and up to `until`, both taken literally.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub after: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+}
+
+impl Span {
+    /// All the time after `after`.
+    pub fn after(after: DateTime<Utc>) -> Self {
+        Self {
+            after,
+            until: DateTime::<Utc>::MAX_UTC,
+        }
+    }
+
+    /// What wall clocks show then, wherever they hang.
+    pub fn wall_clocks(self) -> RangeInclusive<NaiveDateTime> {
+        let from = wall_clock(self.after.naive_utc(), -WIDEST_OFFSET);
+        let to = wall_clock(self.until.naive_utc(), WIDEST_OFFSET);
+        from..=to
+    }
+
+    /// When wall clocks in `zone` show these times within the span.
+    pub fn instants(
+        self,
         zone: Tz,
-        after: DateTime<Utc>,
-        until: DateTime<Utc>,
-    ) -> impl Iterator<Item = DateTime<Utc>> + '_ {
-        let from = wall_clock(after.naive_utc(), -WIDEST_OFFSET);
-        let to = wall_clock(until.naive_utc(), WIDEST_OFFSET);
-        self.0
-            .after(&from.and_utc())
-            .map(|at| at.naive_utc())
-            .take_while(move |at| *at <= to)
+        wall_clocks: impl Iterator<Item = NaiveDateTime>,
+    ) -> impl Iterator<Item = DateTime<Utc>> {
+        wall_clocks
             .filter_map(move |at| instant(zone, at))
-            .filter(move |at| after < *at && *at <= until)
+            .filter(move |at| self.after < *at && *at <= self.until)
     }
 }
 

@@ -7,8 +7,9 @@ use asg_patch::group::job::Forward;
 use asg_patch::group::names::{group_of_parameter, record_parameter};
 use asg_patch::group::record::{RECORD_LIMIT_BYTES, Record, RecordError, SCHEMA};
 use asg_patch::group::{Code, options};
+use asg_patch::schedule::aws::{AwsSchedule, Dialect};
 use asg_patch::schedule::unix::UnixCron;
-use asg_patch::schedule::{ScheduledAction, missed};
+use asg_patch::schedule::{ScheduleError, ScheduledAction, missed};
 use asg_patch::sim::fleet;
 use asg_patch::trigger::Operation;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -197,11 +198,11 @@ fn zone() -> impl Strategy<Value = Tz> {
     proptest::sample::select(&chrono_tz::TZ_VARIANTS[..])
 }
 
-/// Almost a cron expression.
-fn almost_cron() -> impl Strategy<Value = String> {
+/// Almost a field of a cron expression.
+fn almost_field() -> impl Strategy<Value = String> {
     let number = prop_oneof![6 => (0..70_u32).prop_map(|n| n.to_string()), 1 => odd()];
     let name = proptest::sample::select(vec![
-        "*", "?", "L", "MON", "sun", "JAN", "Feb", "W", "2#3", "@daily",
+        "*", "?", "L", "MON", "sun", "JAN", "Feb", "W", "2#3", "LW", "15W", "6L", "@daily",
     ]);
     let value = prop_oneof![4 => number, 2 => name.prop_map(str::to_owned)];
     let range = (
@@ -214,28 +215,117 @@ fn almost_cron() -> impl Strategy<Value = String> {
         let step = step.map(|s| format!("/{s}")).unwrap_or_default();
         format!("{a}{to}{step}")
     });
-    let field = proptest::collection::vec(prop_oneof![3 => Just("*".to_owned()), 2 => item], 1..3)
-        .prop_map(|items| items.join(","));
+    proptest::collection::vec(prop_oneof![3 => Just("*".to_owned()), 2 => item], 1..3)
+        .prop_map(|items| items.join(","))
+}
+
+/// Almost a cron expression.
+fn almost_cron() -> impl Strategy<Value = String> {
     prop_oneof![
-        8 => proptest::collection::vec(field.clone(), 5).prop_map(|f| f.join(" ")),
-        2 => proptest::collection::vec(field, 0..8).prop_map(|f| f.join("\t")),
+        8 => proptest::collection::vec(almost_field(), 5).prop_map(|f| f.join(" ")),
+        2 => proptest::collection::vec(almost_field(), 0..8).prop_map(|f| f.join("\t")),
         1 => proptest::collection::vec(any::<char>(), 0..40).prop_map(String::from_iter),
+    ]
+}
+
+/// A field that is valid, `*` and ranges and steps among them.
+fn valid_field(low: u32, high: u32) -> impl Strategy<Value = String> {
+    prop_oneof![
+        2 => Just("*".to_owned()),
+        2 => (low..=high).prop_map(|n| n.to_string()),
+        1 => (low..=high, low..=high).prop_map(|(a, b)| format!("{}-{}", a.min(b), a.max(b))),
+        1 => (1..=high).prop_map(|n| format!("*/{n}")),
     ]
 }
 
 /// Fields that are valid one by one, and dates that never come among them.
 fn valid_cron() -> impl Strategy<Value = String> {
-    let one = |low: u32, high: u32| {
-        prop_oneof![
-            2 => Just("*".to_owned()),
-            2 => (low..=high).prop_map(|n| n.to_string()),
-            1 => (low..=high, low..=high).prop_map(|(a, b)| format!("{}-{}", a.min(b), a.max(b))),
-            1 => (1..=high).prop_map(|n| format!("*/{n}")),
-        ]
-    };
-    (one(0, 59), one(0, 23), one(1, 31), one(1, 12), one(0, 7)).prop_map(
-        |(minute, hour, day, month, weekday)| format!("{minute} {hour} {day} {month} {weekday}"),
+    (
+        valid_field(0, 59),
+        valid_field(0, 23),
+        valid_field(1, 31),
+        valid_field(1, 12),
+        valid_field(0, 7),
     )
+        .prop_map(|(minute, hour, day, month, weekday)| {
+            format!("{minute} {hour} {day} {month} {weekday}")
+        })
+}
+
+fn dialect() -> impl Strategy<Value = Dialect> {
+    proptest::sample::select(vec![
+        Dialect::Rule,
+        Dialect::Scheduler,
+        Dialect::MaintenanceWindow,
+    ])
+}
+
+/// Almost a schedule of EventBridge or a maintenance window.
+fn almost_aws_schedule() -> impl Strategy<Value = String> {
+    let field = prop_oneof![1 => almost_field(), 2 => Just("?".to_owned()), 5 => valid_field(1, 7)];
+    let value = prop_oneof![3 => (0..100_u32).prop_map(|n| n.to_string()), 1 => odd()];
+    let unit = proptest::sample::select(vec!["minute", "minutes", "hour", "hours", "day", "days"]);
+    let others = vec![
+        "cron(24 30 09 LW 1/3 ? 2026-2199)",
+        "rate(5 minutes)",
+        "at(2026-10-25T01:30:00)",
+    ];
+    let valid = prop_oneof![
+        2 => valid_aws_schedule(),
+        1 => proptest::sample::select(others).prop_map(str::to_owned),
+    ]
+    .boxed();
+    prop_oneof![
+        2 => proptest::collection::vec(field, 4..8).prop_map(|f| format!("cron({} *)", f.join(" "))),
+        1 => almost_cron().prop_map(|text| format!("cron({text} *)")),
+        1 => (value, unit).prop_map(|(value, unit)| format!("rate({value} {unit})")),
+        4 => (valid.clone(), change()).prop_map(|(text, change)| change.apply(&text)),
+        2 => (valid, changes()).prop_map(|(text, changes)| changed(&text, &changes)),
+    ]
+}
+
+/// Schedules that all dialects have; no window opens more often than these fire.
+fn valid_aws_schedule() -> impl Strategy<Value = String> {
+    let nth = |(weekday, n): (u32, u32)| ("?".to_owned(), format!("{weekday}#{n}"));
+    let days = prop_oneof![
+        2 => valid_field(1, 31).prop_map(|day| (day, "?".to_owned())),
+        1 => (1..=31_u32).prop_map(|day| (format!("{day}W"), "?".to_owned())),
+        1 => (1..=7_u32).prop_map(|day| ("?".to_owned(), format!("{day}L"))),
+        1 => (1..=7_u32, 1..=5_u32).prop_map(nth),
+        1 => proptest::sample::select(vec![("L", "?"), ("LW", "?"), ("?", "L"), ("?", "FRI-MON")])
+            .prop_map(|(day, weekday)| (day.to_owned(), weekday.to_owned())),
+    ];
+    let minute =
+        prop_oneof![3 => (0..60_u32).prop_map(|n| n.to_string()), 1 => Just("0/5".to_owned())];
+    let hour = prop_oneof![3 => valid_field(0, 23), 1 => Just("20-2".to_owned())];
+    let year = prop_oneof![3 => Just("*".to_owned()), 2 => valid_field(1970, 2199)];
+    (minute, hour, days, valid_field(1, 12), year).prop_map(
+        |(minute, hour, (day, weekday), month, year)| {
+            format!("cron({minute} {hour} {day} {month} {weekday} {year})")
+        },
+    )
+}
+
+/// Each time comes after the one before, nothing lies between, and looking back finds it again.
+fn fires_in_order(
+    schedule: &AwsSchedule,
+    zone: Tz,
+    after: DateTime<Utc>,
+) -> Result<(), TestCaseError> {
+    let back = |at| in_time("its time before", || schedule.last_before(zone, at));
+    let mut latest = after;
+    prop_assert!(back(after).is_none_or(|before| before <= after));
+    for _ in 0..4 {
+        let Some(next) = in_time("its next time", || schedule.next_after(zone, latest)) else {
+            break;
+        };
+        prop_assert!(next > latest);
+        prop_assert_eq!(back(next), Some(next));
+        let between = back(next - TimeDelta::seconds(1)).filter(|at| *at > latest);
+        prop_assert_eq!(between, None);
+        latest = next;
+    }
+    Ok(())
 }
 
 proptest! {
@@ -375,6 +465,29 @@ proptest! {
         let fires = in_time("its times of a month", || cron.fires_between(zone, after, month));
         prop_assert!(fires.is_sorted_by(|a, b| a < b));
         prop_assert_eq!(fires.first().copied(), next.filter(|n| *n <= month));
+    }
+
+    #[test]
+    fn schedules_of_aws(
+        text in almost_aws_schedule(), dialect in dialect(), zone in zone(), after in instant(),
+    ) {
+        match in_time("a schedule of AWS", || AwsSchedule::parse(dialect, &text)) {
+            Ok(schedule) => fires_in_order(&schedule, zone, after)?,
+            Err(error) => prop_assert!(error.to_string().contains(": expected "), "{error}"),
+        }
+    }
+
+    #[test]
+    fn schedules_of_aws_that_are_valid(
+        text in valid_aws_schedule(), dialect in dialect(), zone in zone(), after in instant(), offset in -1..9,
+    ) {
+        let fail = |e: ScheduleError| TestCaseError::fail(e.to_string());
+        let schedule = AwsSchedule::parse(dialect, &text).map_err(fail)?;
+        fires_in_order(&schedule, zone, after)?;
+        match schedule.with_offset(offset) {
+            Ok(later) => fires_in_order(&later, zone, after)?,
+            Err(error) => prop_assert!(error.to_string().contains(": expected "), "{error}"),
+        }
     }
 
     #[test]
