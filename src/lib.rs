@@ -1,12 +1,13 @@
 //! asg-patch: patches EC2 Auto Scaling groups that sleep through their own maintenance window.
 //!
 //! Reading order: [`trigger`] (what was asked for), [`group`] and [`schedule`] (what is decided, pure),
-//! [`aws`] (reads and effects), [`run`] (from the request to the report), [`report`], [`sim`] (the
+//! [`aws`] (reads and effects), [`run`] (from the request to the report), [`lambda`] (where Step Functions drives it), [`report`], [`sim`] (the
 //! simulated account).
 
 pub mod aws;
 pub mod clock;
 pub mod group;
+pub mod lambda;
 pub mod notify;
 pub mod report;
 pub mod run;

@@ -12,7 +12,7 @@ mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use asg_patch::aws::{self, Clients};
+use asg_patch::aws::{self, Clients, Post};
 use asg_patch::clock::Clock;
 use asg_patch::group::effect::{Done, Effect, Role};
 use asg_patch::group::fault::{FaultClass, Read};
@@ -362,17 +362,21 @@ fn a_record_is_stored_once_and_deleted_twice() {
 fn a_report_reaches_a_queue_with_the_text_for_queues() {
     real_time(async {
         let account = Account::start().await;
-        let message =
-            r#"{"default": "short", "email": "long <&>", "sqs": "{\"run_id\": \"run-1\"}"}"#;
+        let post = Post::Structured {
+            subject: "asg-patch: 1 patched".into(),
+            body: r#"{"default": "short", "email": "long <&>", "sqs": "{\"run_id\": \"run-1\"}"}"#
+                .into(),
+            attributes: BTreeMap::from([("event", "ended".to_owned())]),
+        };
         let topic = account.text("topic");
-        let sent = aws::publish(&account.clients, &topic, "asg-patch: 1 patched", message).await;
+        let sent = aws::publish(&account.clients, &topic, &post).await;
         sent.expect("published");
         let got = account.said(&["messages"]);
         assert_eq!(got.as_array().map(Vec::len), Some(1), "{got}");
         assert_eq!(got[0]["Subject"], "asg-patch: 1 patched");
         assert_eq!(got[0]["Message"], r#"{"run_id": "run-1"}"#);
         let nowhere = format!("{topic}-none");
-        let fault = aws::publish(&account.clients, &nowhere, "s", message).await;
+        let fault = aws::publish(&account.clients, &nowhere, &post).await;
         assert_eq!(fault.expect_err("no such topic").code, "NotFound");
     });
 }

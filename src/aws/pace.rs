@@ -44,6 +44,7 @@ impl Pace {
 pub(super) struct Pacer {
     clock: Clock,
     buckets: Arc<Mutex<BTreeMap<Pace, Bucket>>>,
+    sharers: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,10 +54,12 @@ struct Bucket {
 }
 
 impl Pacer {
-    pub(super) fn new(clock: Clock) -> Self {
+    /// For one of so many processes that ask at the same time.
+    pub(super) fn new(clock: Clock, sharers: u32) -> Self {
         Self {
             clock,
             buckets: Arc::default(),
+            sharers: sharers.max(1).into(),
         }
     }
 
@@ -68,6 +71,7 @@ impl Pacer {
 
     fn reserve(&self, kind: Pace, now: DateTime<Utc>) -> DateTime<Utc> {
         let (burst, per_second) = kind.limits();
+        let (burst, per_second) = ((burst / self.sharers).max(1.0), per_second / self.sharers);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = buckets.entry(kind).or_insert(Bucket {
             tokens: burst,
@@ -88,12 +92,21 @@ mod tests {
     #[test]
     fn a_burst_passes_and_the_rest_waits_its_turn() {
         let now = DateTime::UNIX_EPOCH;
-        let pacer = Pacer::new(Clock::system());
+        let pacer = Pacer::new(Clock::system(), 1);
         let turns: Vec<i64> = (0..13)
             .map(|_| (pacer.reserve(Pace::Parameter, now) - now).num_milliseconds())
             .collect();
         assert_eq!(turns[..8], [0; 8]);
         assert_eq!(turns[8], 416);
         assert_eq!(turns[12], 2083);
+    }
+    #[test]
+    fn processes_share_what_is_allowed() {
+        let now = DateTime::UNIX_EPOCH;
+        let pacer = Pacer::new(Clock::system(), 4);
+        let turns: Vec<i64> = (0..4)
+            .map(|_| (pacer.reserve(Pace::Parameter, now) - now).num_milliseconds())
+            .collect();
+        assert_eq!(turns, [0, 0, 1666, 3333]);
     }
 }

@@ -320,15 +320,7 @@ async fn create_image(clients: &Clients, record: &Record, effect: &Effect) -> Pe
     else {
         return Ok(Done::Ok);
     };
-    let tags = |kind: ResourceType| {
-        TagSpecification::builder()
-            .resource_type(kind)
-            .tags(tag("Name", name))
-            .tags(tag(RUN_TAG, &record.run_id))
-            .tags(tag(BAKE_TAG, &record.bake_key))
-            .tags(tag("asg-patch:source-image", source_image))
-            .build()
-    };
+    let [image, snapshot] = image_tags(record, name, source_image);
     let answer = clients
         .ec2
         .create_image()
@@ -336,8 +328,8 @@ async fn create_image(clients: &Clients, record: &Record, effect: &Effect) -> Pe
         .name(name)
         .description(format!("Patched by asg-patch {}", record.run_id))
         .no_reboot(!reboot)
-        .tag_specifications(tags(ResourceType::Image))
-        .tag_specifications(tags(ResourceType::Snapshot))
+        .tag_specifications(image)
+        .tag_specifications(snapshot)
         .customize()
         .config_override(aws_sdk_ec2::Config::builder().retry_config(no_retry()))
         .send()
@@ -347,6 +339,19 @@ async fn create_image(clients: &Clients, record: &Record, effect: &Effect) -> Pe
         .image_id()
         .ok_or_else(|| missing(OPERATION, "ImageId"))?;
     Ok(Done::Image(id.to_owned()))
+}
+
+/// What an image and its snapshots are marked with from the beginning.
+pub(super) fn image_tags(record: &Record, name: &str, source_image: &str) -> [TagSpecification; 2] {
+    [ResourceType::Image, ResourceType::Snapshot].map(|kind| {
+        TagSpecification::builder()
+            .resource_type(kind)
+            .tags(tag("Name", name))
+            .tags(tag(RUN_TAG, &record.run_id))
+            .tags(tag(BAKE_TAG, &record.bake_key))
+            .tags(tag("asg-patch:source-image", source_image))
+            .build()
+    })
 }
 
 async fn create_version(clients: &Clients, effect: &Effect) -> Performed {

@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::perform::image_tags;
 use super::{Clients, fault};
 use crate::group::Job;
 use crate::group::fault::Fault;
@@ -44,7 +45,7 @@ pub async fn check_permissions(clients: &Clients, jobs: &[Job]) -> Result<(), Fa
     let follows_default = pins().find(|(_, p)| p.style() == Style::Default);
     let answers = tokio::join!(
         create_tags(clients),
-        create_image(clients, !installing.is_empty()),
+        create_image(clients, installing.first().copied()),
         create_version(clients, pins().next()),
         set_default(clients, follows_default),
         delete_version(clients, pins().next()),
@@ -70,10 +71,12 @@ async fn create_tags(clients: &Clients) -> Result<(), Fault> {
     verdict("ec2:CreateTags", answer)
 }
 
-async fn create_image(clients: &Clients, needed: bool) -> Result<(), Fault> {
-    if !needed {
+/// With the tags of the real one: a policy may allow it only with them.
+async fn create_image(clients: &Clients, example: Option<&Job>) -> Result<(), Fault> {
+    let Some(job) = example else {
         return Ok(());
-    }
+    };
+    let [image, snapshot] = image_tags(&job.record, "asg-patch/dry-run", SOME_IMAGE);
     let answer = clients
         .ec2
         .create_image()
@@ -81,6 +84,8 @@ async fn create_image(clients: &Clients, needed: bool) -> Result<(), Fault> {
         .instance_id(SOME_INSTANCE)
         .name("asg-patch/dry-run")
         .no_reboot(true)
+        .tag_specifications(image)
+        .tag_specifications(snapshot)
         .send()
         .await;
     verdict("ec2:CreateImage", answer)

@@ -1,20 +1,14 @@
 //! The way to AWS: configuration as the AWS CLI finds it, checked before the first call.
 
-use std::str::FromStr;
-
-use asg_patch::clock::Clock;
+use asg_patch::clock::{CLOCK_VARIABLE, Clock};
 use asg_patch::run::Env;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use chrono::{DateTime, Utc};
 
 use super::error::CliError;
 use super::options::AwsOptions;
-
-/// Where [`SimulatedClock`] travels from `simulate` to the commands that talk to it.
-pub(super) const CLOCK_VARIABLE: &str = "ASG_PATCH_SIMULATED_CLOCK";
 
 /// Clock and SDK configuration of the account that the options and the environment name.
 pub(crate) async fn connect(options: &AwsOptions) -> Result<Env, CliError> {
@@ -49,7 +43,9 @@ pub(crate) async fn connect(options: &AwsOptions) -> Result<Env, CliError> {
         let clock = Clock::system();
         return Ok(Env { clock, sdk });
     };
-    let clock = simulated.clock(sdk.endpoint_url())?;
+    let clock = simulated
+        .clock(sdk.endpoint_url())
+        .map_err(|e| CliError::input(CLOCK_VARIABLE, e.expected, e.found))?;
     let sdk = sdk
         .into_builder()
         .sleep_impl(clock.clone())
@@ -134,83 +130,9 @@ async fn check_credentials(sdk: &SdkConfig, options: &AwsOptions) -> Result<(), 
     Err(CliError::Credentials { found })
 }
 
-/// A sped-up simulated account's clock, so that a run against it waits as fast as it lives: at
-/// the real time REAL it showed SIMULATED, and since then it runs SPEED times as fast.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct SimulatedClock {
-    pub(super) speed: u32,
-    pub(super) real: DateTime<Utc>,
-    pub(super) simulated: DateTime<Utc>,
-}
-
-impl SimulatedClock {
-    /// The clock, if the endpoint is on this machine: a real account must never be driven by a
-    /// variable that somebody forgot to unset.
-    fn clock(&self, endpoint: Option<&str>) -> Result<Clock, CliError> {
-        let host = endpoint
-            .and_then(|url| url.parse::<http::Uri>().ok())
-            .and_then(|uri| uri.host().map(|h| h.trim_matches(['[', ']']).to_owned()));
-        let local = host.as_deref().is_some_and(|host| {
-            host == "localhost"
-                || host
-                    .parse::<std::net::IpAddr>()
-                    .is_ok_and(|ip| ip.is_loopback())
-        });
-        if !local {
-            return Err(CliError::input(
-                CLOCK_VARIABLE,
-                "to be used with the loopback endpoint of `asg-patch simulate` only",
-                match endpoint {
-                    Some(url) => format!("the endpoint {url}"),
-                    None => format!("no endpoint. For the real AWS: unset {CLOCK_VARIABLE}"),
-                },
-            ));
-        }
-        let passed = Clock::system().now() - self.real;
-        let now = i32::try_from(self.speed)
-            .ok()
-            .and_then(|speed| passed.checked_mul(speed))
-            .and_then(|passed| self.simulated.checked_add_signed(passed))
-            .ok_or_else(|| {
-                let expected = "a time that the calendar can hold";
-                CliError::input(CLOCK_VARIABLE, expected, self.to_string())
-            })?;
-        Ok(Clock::simulated(now.max(self.simulated), self.speed))
-    }
-}
-
-impl std::fmt::Display for SimulatedClock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = |t: &DateTime<Utc>| t.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-        let (real, simulated) = (text(&self.real), text(&self.simulated));
-        write!(f, "{}@{real}@{simulated}", self.speed)
-    }
-}
-
-impl FromStr for SimulatedClock {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parsed = || {
-            let mut parts = text.split('@');
-            let clock = Self {
-                speed: parts.next()?.parse().ok().filter(|s| *s > 0)?,
-                real: parts.next()?.parse().ok()?,
-                simulated: parts.next()?.parse().ok()?,
-            };
-            parts.next().is_none().then_some(clock)
-        };
-        parsed().ok_or_else(|| {
-            format!(
-                "expected SPEED@REAL@SIMULATED as `asg-patch simulate` prints it, found '{text}'"
-            )
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{SimulatedClock, is_region};
+    use super::is_region;
 
     #[test]
     fn regions_are_words_and_a_number() {
@@ -232,46 +154,6 @@ mod tests {
             "eu-west-",
         ] {
             assert!(!is_region(other), "{other}");
-        }
-    }
-
-    #[test]
-    fn a_simulated_clock_reads_back_and_stays_on_loopback() {
-        let text = "100@2026-07-01T10:00:00.000Z@2026-10-14T04:00:00.000Z";
-        let clock: SimulatedClock = text.parse().unwrap();
-        assert_eq!(clock.to_string(), text);
-        for wrong in [
-            "",
-            "100",
-            "0@2026-07-01T10:00:00Z@2026-07-01T10:00:00Z",
-            "5@a@b",
-        ] {
-            assert!(wrong.parse::<SimulatedClock>().is_err(), "{wrong}");
-        }
-        for far in [
-            None,
-            Some("https://autoscaling.eu-west-1.amazonaws.com"),
-            Some("http://10.0.0.1"),
-        ] {
-            let error = clock.clock(far).unwrap_err().to_string();
-            assert!(
-                error.starts_with("ASG_PATCH_SIMULATED_CLOCK: expected"),
-                "{error}"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn a_simulated_clock_has_run_on_since_it_was_printed() {
-        let text = "10@2020-01-01T00:00:00Z@2026-10-14T04:00:00Z";
-        let clock: SimulatedClock = text.parse().unwrap();
-        for near in ["http://127.0.0.1:9", "http://[::1]:9", "http://localhost:9"] {
-            let now = clock.clock(Some(near)).unwrap().now();
-            assert!(
-                now > "2070-01-01T00:00:00Z"
-                    .parse::<chrono::DateTime<chrono::Utc>>()
-                    .unwrap()
-            );
         }
     }
 }

@@ -124,6 +124,7 @@ impl CliError {
                 operation,
                 code,
                 message: _,
+                passing: _,
             }) => {
                 error["operation"] = json!(operation);
                 error["aws_code"] = json!(code);

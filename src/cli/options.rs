@@ -24,8 +24,8 @@ pub(crate) struct AwsOptions {
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
     /// The clock of a sped-up simulated account, as `asg-patch simulate` prints it
-    #[arg(long, value_name = "SPEED@REAL@SIMULATED", env = super::connect::CLOCK_VARIABLE, hide_env_values = true)]
-    pub(crate) simulated_clock: Option<super::connect::SimulatedClock>,
+    #[arg(long, value_name = "SPEED@REAL@SIMULATED", env = asg_patch::clock::CLOCK_VARIABLE, hide_env_values = true)]
+    pub(crate) simulated_clock: Option<asg_patch::clock::SimulatedClock>,
 }
 
 /// Which groups.

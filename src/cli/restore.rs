@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use asg_patch::report;
-use asg_patch::run::RestoreRequest;
+use asg_patch::run::{Pick, RestoreRequest};
 use clap::Args;
 
 use super::connect::connect;
@@ -30,7 +30,7 @@ pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit,
     let env = connect(&args.aws).await?;
     let request = RestoreRequest {
         owner: options::owner(),
-        groups: args.groups.clone(),
+        pick: Pick::named_or_due(args.groups.clone()),
         give_up_at: options::after(env.clock.now(), args.duration, "--duration")?,
     };
     let mut display = Display::new(output);

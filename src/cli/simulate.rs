@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 
-use asg_patch::clock::Clock;
+use asg_patch::clock::{CLOCK_VARIABLE, Clock, SimulatedClock};
 use asg_patch::sim::{Account, server};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
-use super::connect::{CLOCK_VARIABLE, SimulatedClock};
 use super::error::{CliError, Exit};
 use super::fleet::FleetOptions;
 use super::output::Output;

@@ -14,6 +14,8 @@ pub const BAKE_TAG: &str = "asg-patch:bake";
 pub const SECONDS_TAG: &str = "asg-patch:seconds";
 /// Where records live in Parameter Store.
 pub const RECORD_PREFIX: &str = "/asg-patch/records/";
+/// Where runs are claimed in Parameter Store.
+pub const CLAIM_PREFIX: &str = "/asg-patch/runs/";
 
 /// A parameter name may have 1,011 characters (SSM: 2,048 less 1,037 for the ARN).
 const ENCODED_NAME_LIMIT: usize = 900;
@@ -68,16 +70,20 @@ pub fn bake_key(specs: &[(String, u64)], options: &str) -> String {
     hash(&parts, 6)
 }
 
+/// A text with what names may not hold replaced by `-`.
+pub fn legal_name(text: &str) -> String {
+    let legal = |c: char| match c {
+        '.' | '-' | '_' => c,
+        c if c.is_ascii_alphanumeric() => c,
+        _ => '-',
+    };
+    text.chars().map(legal).collect()
+}
+
 /// The image's name: legal characters only, at most 128 (EC2 CreateImage).
 pub fn image_name(label: &str, run_id: &str, bake_key: &str) -> String {
-    let legal = |c: char| {
-        if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
-            c
-        } else {
-            '-'
-        }
-    };
-    let clean = |text: &str, limit: usize| text.chars().take(limit).map(legal).collect::<String>();
+    let clean =
+        |text: &str, limit: usize| legal_name(&text.chars().take(limit).collect::<String>());
     format!(
         "asg-patch/{}/{}-{bake_key}",
         clean(label, 48),

@@ -193,6 +193,17 @@ codes! {
     // Scan only.
     PatchesMissing = "AP-0701", "patches are missing (scan only)",
         "run with --operation Install";
+    // The run itself: refused before any group was touched, but for AP-0804.
+    EventMalformed = "AP-0801", "the event cannot be understood",
+        "correct the input as the reason says; `{}` starts a run with the stack's settings";
+    WindowOver = "AP-0802", "the window is over already",
+        "start the run by hand if it shall be made up for; look at why the event came so late";
+    NotOptedIn = "AP-0803", "a group that was named does not exist or did not opt in",
+        "correct the name, or tag the group";
+    OtherVersion = "AP-0804", "the state of a run was written by another version of the program",
+        "nothing to do: its groups are handed back; run again";
+    NotPlanned = "AP-0805", "the run could not be planned",
+        "mend what the reason names, then run again";
 }
 
 impl fmt::Display for Code {

@@ -1,5 +1,8 @@
 //! The message about a run: a subject, texts for people, JSON for queues.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use serde::Serialize;
 
 use super::sns::to_sns_json;
@@ -22,9 +25,43 @@ const SHORT_LIMIT: usize = 1_000;
 /// Longer reasons are cut: five copies of the JSON go into each message.
 const REASON_LIMIT: usize = 1_000;
 
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A run begins.
+    Begins,
+    /// A group has failed.
+    GroupFailed,
+    /// Something is left to hand back: somebody must see to it.
+    LeftOpen,
+    /// A run has ended.
+    Ended,
+    /// A run was refused.
+    Refused,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Begins => "begins",
+            Self::GroupFailed => "group_failed",
+            Self::LeftOpen => "left_open",
+            Self::Ended => "ended",
+            Self::Refused => "refused",
+        })
+    }
+}
+
 /// A message about a run, for each kind of reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
+    /// What it is about.
+    pub event: Event,
+    /// The run.
+    pub run_id: String,
+    /// Where.
+    pub region: String,
     /// ASCII, begins with a letter, fewer than 100 characters, no control characters.
     pub subject: String,
     /// One line, for readers of whom nothing is known.
@@ -35,12 +72,26 @@ pub struct Message {
     pub sms: String,
     /// The story for programs: one JSON document.
     pub queue_json: String,
+    /// What the reader should do, the most urgent first.
+    pub next_steps: Vec<String>,
 }
 
-/// The message about a run. Its SNS body stays below SNS's limit: lists are shortened, the groups
+impl Message {
+    /// For SNS filter policies: `event`, `run_id` and `region`.
+    pub fn attributes(&self) -> BTreeMap<&'static str, String> {
+        BTreeMap::from([
+            ("event", self.event.to_string()),
+            ("run_id", self.run_id.clone()),
+            ("region", self.region.clone()),
+        ])
+    }
+}
+
+/// The message about a run that has ended, with a link to its execution. Its SNS body stays below SNS's limit: lists are shortened, the groups
 /// that need a hand stay in longest, and the texts say how many were left out.
-pub fn message(report: &RunReport) -> Message {
-    let whole = with_groups(report, report.groups.len());
+pub fn message(report: &RunReport, link: Option<&str>) -> Message {
+    let with_groups = |most| with_groups(report, link, most);
+    let whole = with_groups(report.groups.len());
     if to_sns_json(&whole).len() <= BODY_LIMIT_BYTES {
         return whole;
     }
@@ -48,28 +99,71 @@ pub fn message(report: &RunReport) -> Message {
     let (mut fits, mut too_many) = (0, report.groups.len());
     while too_many - fits > 1 {
         let middle = fits.midpoint(too_many);
-        if to_sns_json(&with_groups(report, middle)).len() <= BODY_LIMIT_BYTES {
+        if to_sns_json(&with_groups(middle)).len() <= BODY_LIMIT_BYTES {
             fits = middle;
         } else {
             too_many = middle;
         }
     }
-    with_groups(report, fits)
+    with_groups(fits)
 }
 
-fn with_groups(report: &RunReport, most: usize) -> Message {
+fn with_groups(report: &RunReport, link: Option<&str>, most: usize) -> Message {
+    let line = report::short_text(report, SHORT_LIMIT);
+    let mut email = report::email_text(report, most);
+    if let Some(link) = link {
+        email.push_str(&format!("\nExecution: {link}\n"));
+    }
+    let event = match report.left_open().next() {
+        Some(_) => Event::LeftOpen,
+        None => Event::Ended,
+    };
     Message {
-        subject: subject(report),
-        default: report::short_text(report, SHORT_LIMIT),
-        email: report::email_text(report, most),
-        sms: report::shortened(&ascii(&report::short_text(report, SHORT_LIMIT)), SMS_LIMIT),
-        queue_json: queue_json(report, most),
+        event,
+        run_id: report.run_id.clone(),
+        region: report.region.clone(),
+        subject: subject(&format!(
+            "asg-patch {}: {}",
+            report.region,
+            report::tally(report)
+        )),
+        sms: sms(&line),
+        default: line,
+        email,
+        queue_json: queue_json(report, event, link, most),
+        next_steps: next_steps(report),
     }
 }
 
-fn subject(report: &RunReport) -> String {
-    let text = format!("asg-patch {}: {}", report.region, report::tally(report));
-    report::shortened(&ascii(&text), SUBJECT_LIMIT)
+/// What the groups that need a hand need, each thing once.
+fn next_steps(report: &RunReport) -> Vec<String> {
+    let mut steps: Vec<String> = Vec::new();
+    for group in report::by_urgency(report) {
+        let Some(code) = group.code else {
+            continue;
+        };
+        let needs_hand =
+            group.left_open || matches!(group.outcome, Outcome::Failed | Outcome::RolledBack);
+        let step = format!(
+            "{} ({code}): {}",
+            report::plain_text(&group.group),
+            code.remedy()
+        );
+        if needs_hand && !steps.iter().any(|s| s.ends_with(code.remedy())) {
+            steps.push(step);
+        }
+    }
+    steps
+}
+
+/// A line as SNS takes it for a subject.
+pub(super) fn subject(line: &str) -> String {
+    report::shortened(&ascii(line), SUBJECT_LIMIT)
+}
+
+/// A line as it fits into one text message.
+pub(super) fn sms(line: &str) -> String {
+    report::shortened(&ascii(line), SMS_LIMIT)
 }
 
 fn ascii(text: &str) -> String {
@@ -82,6 +176,7 @@ fn ascii(text: &str) -> String {
 /// The run as queues get it: the words of the `--json` report, without its long lists.
 #[derive(Serialize)]
 struct QueueRun<'a> {
+    event: Event,
     run_id: &'a str,
     kind: RunKind,
     region: &'a str,
@@ -92,6 +187,8 @@ struct QueueRun<'a> {
     groups: Vec<QueueGroup<'a>>,
     groups_left_out: usize,
     warnings: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -108,7 +205,7 @@ struct QueueGroup<'a> {
     patches: PatchCounts,
 }
 
-fn queue_json(report: &RunReport, most: usize) -> String {
+fn queue_json(report: &RunReport, event: Event, link: Option<&str>, most: usize) -> String {
     let all = report::by_urgency(report);
     let shown = &all[..most.min(all.len())];
     let counts = [
@@ -120,6 +217,8 @@ fn queue_json(report: &RunReport, most: usize) -> String {
     ]
     .map(|o| (o.to_string(), report.count(o).into()));
     let run = QueueRun {
+        event,
+        execution: link,
         run_id: &report.run_id,
         kind: report.kind,
         region: &report.region,
@@ -171,12 +270,13 @@ mod tests {
 
     #[test]
     fn a_run_for_each_reader() {
-        let message = message(&sample::run());
+        let message = message(&sample::run(), None);
         expect!["asg-patch eu-west-1: 5 groups: 1 not handed back yet, 1 failed, 1 rolled back, 1 skipped, 1 pat ..."].assert_eq(&message.subject);
         expect!["asg-patch run eu-west-1: 5 groups: 1 not handed back yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current. Look at: stuck (AP-0601), batch ..."].assert_eq(&message.sms);
         let json: Value = serde_json::from_str(&message.queue_json).unwrap();
         expect![[r#"
             {
+              "event": "left_open",
               "run_id": "cli-20261014T040000Z-ab12",
               "kind": "run",
               "region": "eu-west-1",
@@ -290,7 +390,7 @@ mod tests {
     fn subjects_are_what_sns_takes() {
         let mut run = sample::run();
         run.region = format!("eu\u{7}-\n{}", "ü".repeat(200));
-        let subject = message(&run).subject;
+        let subject = message(&run, None).subject;
         assert!(subject.len() < 100, "{subject}");
         assert!(subject.starts_with(|c: char| c.is_ascii_alphabetic()));
         assert!(
@@ -304,7 +404,7 @@ mod tests {
         let mut run = sample::run();
         run.groups
             .extend((0..500).map(|i| sample::patched(&format!("group-{i:03}"))));
-        let message = message(&run);
+        let message = message(&run, None);
         let body = to_sns_json(&message);
         assert!(body.len() <= 252 * 1024, "{}", body.len());
         let json: Value = serde_json::from_str(&message.queue_json).unwrap();

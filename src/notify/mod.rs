@@ -1,7 +1,11 @@
 //! Messages about a run: built here, sent elsewhere. Pure.
 
+mod chat;
 mod message;
+mod news;
 mod sns;
 
-pub use message::{Message, message};
+pub use chat::chat;
+pub use message::{Event, Message, message};
+pub use news::{Beginning, begins, group_failed, refused};
 pub use sns::to_sns_json;

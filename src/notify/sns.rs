@@ -27,7 +27,7 @@ mod tests {
 
     #[test]
     fn every_value_is_a_string_and_queues_get_json_in_it() {
-        let body = to_sns_json(&message(&sample::run()));
+        let body = to_sns_json(&message(&sample::run(), None));
         let body: Value = serde_json::from_str(&body).unwrap();
         let body = body.as_object().unwrap();
         let keys: Vec<&str> = body.keys().map(String::as_str).collect();

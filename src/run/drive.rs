@@ -11,8 +11,9 @@ use super::advance::{Pass, advance};
 use super::patience::patiently;
 use super::plan::{is_wanted, plan_of, region};
 use super::restore::hand_back;
-use super::{Env, Progress, RestoreRequest, RunError, Stop, summary};
-use crate::aws::{Clients, check_permissions, describe_account, list_records, publish};
+use super::send::send_report;
+use super::{Env, Pick, Progress, RestoreRequest, RunError, Stop, summary};
+use crate::aws::{Clients, check_permissions, describe_account, list_records};
 use crate::clock::Clock;
 use crate::group::decide::Orders;
 use crate::group::job::Job;
@@ -93,7 +94,9 @@ pub async fn run(
         warnings: [swept, plan.report.warnings, overran].concat(),
     };
     if let Some(topic) = &request.topic_arn {
-        send(&clients, env, stop, topic, &mut report).await;
+        let message = notify::message(&report, None);
+        let unsent = send_report(&clients, env, &stop, topic, &message).await;
+        report.warnings.extend(unsent);
     }
     report.api_calls = clients.call_counts();
     Ok(report)
@@ -109,7 +112,7 @@ async fn sweep(
     let now = env.clock.now();
     let request = RestoreRequest {
         owner: String::new(),
-        groups: Vec::new(),
+        pick: Pick::Due,
         give_up_at: now + TimeDelta::minutes(SWEEP_LIMIT_MINUTES),
     };
     let groups = hand_back(clients, env, &request, stop, progress).await?;
@@ -118,26 +121,6 @@ async fn sweep(
         .filter(|g| g.code != Some(Code::StillOwned))
         .map(|g| format!("{}, left by an earlier run: {}", g.group, g.reason))
         .collect())
-}
-
-/// A report that cannot be sent is no reason to fail the run.
-async fn send(
-    clients: &Clients,
-    env: &Env,
-    stop: Receiver<Stop>,
-    topic: &str,
-    report: &mut RunReport,
-) {
-    let message = notify::message(report);
-    let json = notify::to_sns_json(&message);
-    let sent = patiently(&env.clock, &stop, async || {
-        publish(clients, topic, &message.subject, &json).await
-    });
-    if let Err(fault) = sent.await {
-        let warning = format!("the report was not sent: {}", fault.to_failure().reason);
-        tracing::error!(topic, "{warning}");
-        report.warnings.push(warning);
-    }
 }
 
 /// Drives jobs until all are finished.
@@ -192,8 +175,7 @@ impl Driver<'_> {
                 tell(jobs, &mut told, now, progress);
                 return Ok(());
             }
-            let at = (now + spacing(jobs)).min(next_turn(jobs, now)).max(next);
-            let at = at.min(self.give_up_at);
+            let at = next_pass(jobs, next, now, TimeDelta::zero()).min(self.give_up_at);
             tokio::select! {
                 () = self.clock.wait_until(at) => {}
                 () = changed(&mut stop) => {}
@@ -225,6 +207,17 @@ impl Driver<'_> {
     }
 }
 
+/// When to make the next pass, if a job wants to be looked at at `next`; passes are to be `apart` or more.
+pub(super) fn next_pass(
+    jobs: &[Job],
+    next: DateTime<Utc>,
+    now: DateTime<Utc>,
+    apart: TimeDelta,
+) -> DateTime<Utc> {
+    let spaced = now + spacing(jobs).max(apart);
+    spaced.min(next_turn(jobs, now)).max(next)
+}
+
 fn spacing(jobs: &[Job]) -> TimeDelta {
     let in_flight = jobs.iter().filter(|j| j.in_flight()).count() as i64;
     let ms = in_flight.saturating_mul(PASS_SPACING_MS_PER_GROUP);
@@ -251,7 +244,8 @@ async fn until_now(mut stop: Receiver<Stop>) {
     }
 }
 
-fn leave_open(jobs: &mut [Job], now: DateTime<Utc>) {
+/// Gives up: what is not handed back stays open, and says so.
+pub(super) fn leave_open(jobs: &mut [Job], now: DateTime<Utc>) {
     for job in jobs.iter_mut().filter(|j| !j.finished()) {
         let before = job.failure.as_ref().map(|f| f.reason.as_str());
         let reason = format!(

@@ -6,7 +6,9 @@ pub mod advance;
 mod drive;
 mod patience;
 mod plan;
+pub mod relay;
 mod restore;
+mod send;
 mod status;
 mod summary;
 mod units;
@@ -23,6 +25,7 @@ use crate::schedule::Capacity;
 pub use drive::run;
 pub use plan::{Planned, plan, planned};
 pub use restore::restore;
+pub use send::{send, send_to_chat};
 pub use status::status;
 
 /// What a run needs of its surroundings.
@@ -159,10 +162,34 @@ pub struct OpenRecord {
 pub struct RestoreRequest {
     /// Who does it.
     pub owner: String,
-    /// Only these groups, whatever their deadline; empty for all that are past it.
-    pub groups: Vec<String>,
+    /// Which groups.
+    pub pick: Pick,
     /// Give up at this time (records stay).
     pub give_up_at: DateTime<Utc>,
+}
+
+/// Which open records are to be handed back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// Those past their deadline.
+    Due,
+    /// Those of these groups, whatever their deadline.
+    Named(Vec<String>),
+    /// Those of a driver that is known to be dead.
+    OwnedBy(String),
+    /// All, to pick from.
+    All,
+}
+
+impl Pick {
+    /// These groups, or those past their deadline if there are none.
+    pub fn named_or_due(groups: Vec<String>) -> Self {
+        if groups.is_empty() {
+            Self::Due
+        } else {
+            Self::Named(groups)
+        }
+    }
 }
 
 /// Why a run could not be made at all.
@@ -180,6 +207,8 @@ pub enum RunError {
         code: String,
         /// AWS's words and what to do.
         message: String,
+        /// Whether time helps against it.
+        passing: bool,
     },
     /// The operator stopped it; these groups' records remain.
     #[error("stopped; records remain of: {}", .records.join(", "))]
@@ -192,6 +221,7 @@ pub enum RunError {
 impl From<Fault> for RunError {
     fn from(fault: Fault) -> Self {
         Self::Aws {
+            passing: patience::passes(&fault),
             operation: fault.operation,
             code: fault.code,
             message: fault.message,

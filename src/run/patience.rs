@@ -43,7 +43,8 @@ pub(super) async fn patiently<T>(
     }
 }
 
-fn passes(fault: &Fault) -> bool {
+/// Whether time helps against a fault.
+pub(super) fn passes(fault: &Fault) -> bool {
     match fault.class {
         // That no connection can be made is a wrong address or a missing network more often than not:
         // the SDK has tried it several times.

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch::Receiver;
 
 use super::admit::Bounds;
 use super::drive::{Driver, Listener};
 use super::patience::patiently;
 use super::plan::region;
-use super::{Env, RestoreRequest, RunError, Stop, summary};
+use super::{Env, Pick, RestoreRequest, RunError, Stop, summary};
 use crate::aws::{Clients, list_records};
 use crate::group::job::Job;
 use crate::group::names::group_of_parameter;
 use crate::group::seen::RecordSeen;
-use crate::group::{Code, Failure};
+use crate::group::{Code, Failure, Record};
 use crate::report::{GroupReport, RunKind, RunReport};
 use crate::schedule::Window;
 use crate::trigger::Selection;
@@ -52,49 +53,102 @@ pub(super) async fn hand_back(
     stop: Receiver<Stop>,
     progress: Listener<'_>,
 ) -> Result<Vec<GroupReport>, RunError> {
-    let started_at = env.clock.now();
-    let (mut jobs, mut groups) = (Vec::new(), Vec::new());
-    let records = patiently(&env.clock, &stop, async || list_records(clients).await).await?;
-    check_named(request, &records)?;
-    for (parameter, seen) in records {
-        match choose(request, &parameter, seen, started_at) {
-            Chosen::Job(job) => jobs.push(*job),
-            Chosen::Report(report) => groups.push(*report),
-            Chosen::Nothing => {}
-        }
-    }
+    let Chosen {
+        mut jobs,
+        mut reports,
+    } = Box::pin(choose(clients, env, &request.pick, &stop)).await?;
     let driver = Driver {
         clients,
         clock: &env.clock,
         selection: &Selection::default(),
-        bounds: Bounds {
-            window: Window {
-                start: started_at,
-                deadline: request.give_up_at,
-                cutoff: started_at,
-            },
-            max_in_flight: None,
-            allowed_failures: 0,
-            stopping: false,
-        },
+        bounds: bounds(env.clock.now(), request.give_up_at),
         give_up_at: request.give_up_at,
     };
     Box::pin(driver.drive(&mut jobs, stop, progress)).await?;
-    groups.extend(summary::of_jobs(&jobs));
-    groups.sort_by(|a, b| a.group.cmp(&b.group));
-    Ok(groups)
+    reports.extend(summary::of_jobs(&jobs));
+    reports.sort_by(|a, b| a.group.cmp(&b.group));
+    Ok(reports)
 }
 
-fn check_named(
-    request: &RestoreRequest,
-    records: &BTreeMap<String, RecordSeen>,
-) -> Result<(), RunError> {
+/// A hand-back starts nothing.
+pub(super) fn bounds(now: DateTime<Utc>, give_up_at: DateTime<Utc>) -> Bounds {
+    Bounds {
+        window: Window {
+            start: now,
+            deadline: give_up_at,
+            cutoff: now,
+        },
+        max_in_flight: None,
+        allowed_failures: 0,
+        stopping: false,
+    }
+}
+
+/// What is to be handed back, and what is not.
+pub(super) struct Chosen {
+    /// One for each record that was picked.
+    pub jobs: Vec<Job>,
+    /// Records that cannot be read, or that may have a live driver.
+    pub reports: Vec<GroupReport>,
+}
+
+/// Reads all records and picks.
+pub(super) async fn choose(
+    clients: &Clients,
+    env: &Env,
+    pick: &Pick,
+    stop: &Receiver<Stop>,
+) -> Result<Chosen, RunError> {
+    let records = patiently(&env.clock, stop, async || list_records(clients).await).await?;
+    if let Pick::Named(names) = pick {
+        check_named(names, &records)?;
+    }
+    let mut chosen = Chosen {
+        jobs: Vec::new(),
+        reports: Vec::new(),
+    };
+    let now = env.clock.now();
+    for (parameter, seen) in records {
+        let name = name_of(&parameter, &seen).unwrap_or_else(|| parameter.clone());
+        match seen {
+            _ if matches!(pick, Pick::Named(names) if !names.contains(&name)) => {}
+            RecordSeen::Unreadable { raw, problem } => {
+                let reason = format!("{parameter}: {problem}; its text: {raw}");
+                let failure = Failure::new(Code::RecordUnreadable, reason);
+                chosen.reports.push(summary::of_unreadable(&name, &failure));
+            }
+            RecordSeen::Readable(record) if is_picked(pick, &record, now) => {
+                chosen.jobs.push(Job::from_record(*record, now));
+            }
+            RecordSeen::Readable(record) => {
+                let reason = format!(
+                    "run {} ({}) may be alive until {}",
+                    record.run_id, record.owner, record.deadline
+                );
+                let failure = Failure::new(Code::StillOwned, reason);
+                chosen.reports.push(summary::of_skipped(&name, &failure));
+            }
+        }
+    }
+    Ok(chosen)
+}
+
+fn is_picked(pick: &Pick, record: &Record, now: DateTime<Utc>) -> bool {
+    match pick {
+        Pick::Due => record.deadline <= now,
+        Pick::Named(names) => names.contains(&record.group),
+        Pick::OwnedBy(owner) => record.owner == *owner,
+        Pick::All => true,
+    }
+}
+
+fn check_named(names: &[String], records: &BTreeMap<String, RecordSeen>) -> Result<(), RunError> {
     let has_record = |name: &String| {
         records
             .iter()
             .any(|(parameter, seen)| name_of(parameter, seen).as_ref() == Some(name))
     };
-    match request.groups.iter().find(|g| !has_record(g)) {
+    match names.iter().find(|g| !has_record(g)) {
         None => Ok(()),
         Some(name) => Err(RunError::Request(format!(
             "group '{name}': expected an open record, found none: it is handed back already"
@@ -106,42 +160,5 @@ fn name_of(parameter: &str, seen: &RecordSeen) -> Option<String> {
     match seen {
         RecordSeen::Readable(record) => Some(record.group.clone()),
         RecordSeen::Unreadable { .. } => group_of_parameter(parameter),
-    }
-}
-
-enum Chosen {
-    Job(Box<Job>),
-    Report(Box<GroupReport>),
-    Nothing,
-}
-
-fn choose(
-    request: &RestoreRequest,
-    parameter: &str,
-    seen: RecordSeen,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Chosen {
-    let name = name_of(parameter, &seen).unwrap_or_else(|| parameter.to_owned());
-    let named = request.groups.contains(&name);
-    if !request.groups.is_empty() && !named {
-        return Chosen::Nothing;
-    }
-    match seen {
-        RecordSeen::Unreadable { raw, problem } => {
-            let reason = format!("{parameter}: {problem}; its text: {raw}");
-            let failure = Failure::new(Code::RecordUnreadable, reason);
-            Chosen::Report(Box::new(summary::of_unreadable(&name, &failure)))
-        }
-        RecordSeen::Readable(record) if named || record.deadline <= now => {
-            Chosen::Job(Box::new(Job::from_record(*record, now)))
-        }
-        RecordSeen::Readable(record) => {
-            let reason = format!(
-                "run {} ({}) may be alive until {}",
-                record.run_id, record.owner, record.deadline
-            );
-            let failure = Failure::new(Code::StillOwned, reason);
-            Chosen::Report(Box::new(summary::of_skipped(&name, &failure)))
-        }
     }
 }

@@ -62,7 +62,7 @@ fn arrows_point_one_way() {
         "crate::clock",
         "println!",
     ];
-    let rules: [(&str, Vec<&str>); 9] = [
+    let rules: [(&str, Vec<&str>); 14] = [
         (
             "group",
             [
@@ -102,6 +102,11 @@ fn arrows_point_one_way() {
         ("run/admit", impure.to_vec()),
         ("run/units", impure.to_vec()),
         ("run/summary", impure.to_vec()),
+        ("run/relay/split", impure.to_vec()),
+        ("trigger", impure.to_vec()),
+        ("lambda", vec!["crate::sim", "aws_sdk", "println!"]),
+        ("run", vec!["crate::sim", "crate::lambda"]),
+        ("bin", vec!["asg_patch::sim", "asg_patch::cli"]),
         (
             "aws",
             vec!["crate::sim", "crate::run", "crate::report", "crate::notify"],

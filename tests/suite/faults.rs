@@ -14,6 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::common::{Scenario, drive, end, in_virtual_time, on_all_cores};
+use asg_patch::group::{Code, Outcome};
 use asg_patch::report::{GroupReport, RunReport};
 use asg_patch::run::RunError;
 use asg_patch::sim::calls::{CallRecord, Ending};
@@ -313,11 +314,18 @@ impl Try<'_> {
             .collect()
     }
 
-    /// Whoever ends otherwise than without the fault says which operation and code it was.
+    /// Whoever ends otherwise than without the fault says which operation and code it was, or waits for one
+    /// that does. A group that its own schedule changed while the fault kept it queued says that.
     fn names_the_fault(&self, report: &RunReport) -> Vec<String> {
         let operation = &self.moment.operation;
         let code = self.kind.answer(operation).1;
-        let told = |g: &GroupReport| g.reason.contains(operation) && g.reason.contains(code);
+        let names = |g: &GroupReport| g.reason.contains(operation) && g.reason.contains(code);
+        let told = |g: &GroupReport| {
+            let waits = g.reason.contains("to let go of the version");
+            names(g)
+                || waits && report.groups.iter().any(names)
+                || g.code == Some(Code::ChangedSincePlan) && g.outcome == Outcome::Skipped
+        };
         report
             .groups
             .iter()

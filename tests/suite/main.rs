@@ -11,6 +11,7 @@
 mod architecture;
 mod common;
 mod crash;
+mod deployed;
 mod faults;
 mod hostile;
 mod invariants;

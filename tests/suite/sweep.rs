@@ -8,7 +8,7 @@ use std::time::Duration;
 use asg_patch::group::names::record_parameter;
 use asg_patch::group::{Code, Outcome};
 use asg_patch::report::{GroupReport, RunReport};
-use asg_patch::run::{RestoreRequest, RunError, Stop};
+use asg_patch::run::{Pick, RestoreRequest, RunError, Stop};
 use asg_patch::sim::calls::is_change;
 use asg_patch::sim::{Account, Frozen};
 use asg_patch::trigger::RunRequest;
@@ -71,7 +71,7 @@ async fn restore(
     let env = env(account, owner);
     let request = RestoreRequest {
         owner: owner.into(),
-        groups,
+        pick: Pick::named_or_due(groups),
         give_up_at: env.clock.now() + TimeDelta::hours(2),
     };
     let (_keep, stop) = tokio::sync::watch::channel(Stop::GoOn);

@@ -9,7 +9,7 @@ use asg_patch::group::budget::Basis;
 use asg_patch::group::names::SECONDS_TAG;
 use asg_patch::group::{Code, Outcome, Phase};
 use asg_patch::report::{RunReport, plan_table};
-use asg_patch::run::{PlannedGroup, RestoreRequest, Stop, plan, restore};
+use asg_patch::run::{Pick, PlannedGroup, RestoreRequest, Stop, plan, restore};
 use asg_patch::schedule::Window;
 use asg_patch::sim::Account;
 use asg_patch::sim::faults::{Fault, FaultRule};
@@ -123,7 +123,7 @@ async fn sweep(account: &Account) -> RunReport {
     let env = env(account, "sweep");
     let request = RestoreRequest {
         owner: "sweeper".into(),
-        groups: Vec::new(),
+        pick: Pick::Due,
         give_up_at: env.clock.now() + TimeDelta::minutes(20),
     };
     let (_keep, stop) = tokio::sync::watch::channel(Stop::GoOn);

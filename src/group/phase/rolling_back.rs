@@ -100,7 +100,7 @@ fn undo(cx: &Context<'_>, group: Option<&GroupSeen>) -> Decided {
         Use::Unproven(other) if follows || cx.unit.bound => {
             return Ok(cx.wait(
                 limits::LOOK_MIN_SECONDS,
-                format!("waiting until {other} is off the version that nobody has proved"),
+                format!("waiting for {other} to let go of the version that nobody has proved"),
             ));
         }
         Use::Unproven(_) | Use::Patched => {}

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asg_patch::report::RunReport;
-use asg_patch::run::{Env, Progress, RestoreRequest, RunError, Stop};
+use asg_patch::run::{Env, Pick, Progress, RestoreRequest, RunError, Stop};
 use asg_patch::schedule::Window;
 use asg_patch::sim::calls::CallRecord;
 use asg_patch::sim::fleet::Fleet;
@@ -276,7 +276,7 @@ pub async fn restore_all(account: &Account) -> RunReport {
     let env = env(account, "restore");
     let request = RestoreRequest {
         owner: "operator".into(),
-        groups: end::open_groups(account),
+        pick: Pick::Named(end::open_groups(account)),
         give_up_at: env.clock.now() + TimeDelta::hours(2),
     };
     let (_keep, stop) = tokio::sync::watch::channel(Stop::GoOn);

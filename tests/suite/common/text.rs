@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use asg_patch::group::names::RUN_TAG;
+use asg_patch::group::names::{RECORD_PREFIX, RUN_TAG};
 use asg_patch::report::{GroupReport, RunReport};
 use asg_patch::sim::calls::{CallRecord, Ending};
 use asg_patch::sim::world::World;
@@ -368,7 +368,7 @@ fn group_state(world: &World, group: &Group) -> String {
 pub fn leftovers(world: &World, run: &str) -> Vec<String> {
     let mut left = Vec::new();
     for name in world.ssm.parameters.by_name.keys() {
-        if name.starts_with("/asg-patch/") {
+        if name.starts_with(RECORD_PREFIX) {
             left.push(format!("parameter {name}"));
         }
     }

@@ -7,12 +7,16 @@
 
 #![allow(clippy::disallowed_methods)] // this file is the exception that the lint protects
 
+mod simulated;
+
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use aws_smithy_async::time::TimeSource;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
+
+pub use simulated::{CLOCK_VARIABLE, ClockError, SimulatedClock};
 
 /// A source of time and of waiting. Cheap to clone; clones agree.
 #[derive(Clone, Debug)]
@@ -81,6 +85,28 @@ impl Clock {
         match &self.mode {
             Mode::System => real,
             Mode::Virtual { speed, .. } => real.saturating_mul(*speed),
+        }
+    }
+
+    /// What the machine's clock will show when this one shows `at`: for whoever waits outside.
+    pub fn to_real(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        match &self.mode {
+            Mode::System => at,
+            Mode::Virtual { speed, .. } => {
+                let speed = i32::try_from(*speed).unwrap_or(i32::MAX);
+                Utc::now() + (at - self.now()) / speed
+            }
+        }
+    }
+
+    /// What this clock will show when the machine's shows `real`: for limits that others set.
+    pub fn from_real(&self, real: DateTime<Utc>) -> DateTime<Utc> {
+        match &self.mode {
+            Mode::System => real,
+            Mode::Virtual { speed, .. } => {
+                let speed = i32::try_from(*speed).unwrap_or(i32::MAX);
+                self.now() + (real - Utc::now()) * speed
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Anything that can start a run becomes a [`RunRequest`].
 
+mod event;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,7 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::group::limits::OVERRUN_LIMIT_SECONDS;
-use crate::schedule::Window;
+use crate::schedule::{ScheduleError, Window};
+
+pub use event::{Asked, Cause, Defaults, RunInput, read};
 
 /// The opt-in tag's key and value unless told otherwise.
 pub const DEFAULT_TAG: (&str, &str) = ("ep:asg:patch", "true");
@@ -201,6 +205,18 @@ pub enum TriggerError {
         /// As given.
         found: String,
     },
+    /// An event that nobody understands.
+    #[error("{problem}")]
+    Event {
+        /// Where, what was expected and what was found.
+        problem: String,
+    },
+    /// A window that cannot be.
+    #[error("{0}")]
+    Window(ScheduleError),
+    /// A schedule that cannot be.
+    #[error("ASG_PATCH_SCHEDULE: {0}")]
+    Schedule(ScheduleError),
     /// Not a tag.
     #[error(
         "expected KEY=VALUE (key of 1 to 128, value of at most 256 characters), found '{found}'"

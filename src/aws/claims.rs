@@ -1,0 +1,103 @@
+//! Claims of runs in Parameter Store: whoever creates the parameter has the run.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ssm::types::ParameterType;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::faults::required;
+use super::pace::Pace;
+use super::{Clients, fault};
+use crate::group::fault::{Fault, FaultClass};
+use crate::group::names::{CLAIM_PREFIX, legal_name};
+
+/// This claim is never forgotten: it tells since when claims are kept.
+pub const KEPT_CLAIM: &str = "since";
+
+/// What a claim says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The run.
+    pub run_id: String,
+    /// The execution that drives it.
+    pub owner: String,
+    /// When it was claimed.
+    pub at: DateTime<Utc>,
+}
+
+fn parameter(run_id: &str) -> String {
+    format!("{CLAIM_PREFIX}{}", legal_name(run_id))
+}
+
+/// Claims a run. Answers who has it: the one that asked, or somebody who was earlier.
+pub async fn claim_run(clients: &Clients, claim: &Claim) -> Result<Claim, Fault> {
+    let name = parameter(&claim.run_id);
+    clients.pace(Pace::Parameter).await;
+    let put = clients
+        .ssm
+        .put_parameter()
+        .name(&name)
+        .r#type(ParameterType::String)
+        .overwrite(false)
+        .value(serde_json::to_string(claim).unwrap_or_default())
+        .send()
+        .await;
+    match put.map_err(|e| fault("ssm:PutParameter", &e)) {
+        Ok(_) => Ok(claim.clone()),
+        Err(fault) if fault.class == FaultClass::Exists => {
+            let claims = list(clients).await?;
+            // Gone again already, or of another make: somebody had it all the same.
+            let unknown = Claim {
+                owner: "somebody".into(),
+                ..claim.clone()
+            };
+            Ok(claims.get(&name).cloned().flatten().unwrap_or(unknown))
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// All claims that can be read.
+pub async fn list_claims(clients: &Clients) -> Result<Vec<Claim>, Fault> {
+    Ok(list(clients).await?.into_values().flatten().collect())
+}
+
+/// Deletes claims that are older than `until`; what cannot be read stays.
+pub async fn forget_claims(clients: &Clients, until: DateTime<Utc>) -> Result<(), Fault> {
+    for (name, claim) in list(clients).await? {
+        if claim.is_none_or(|c| c.at >= until || c.run_id == KEPT_CLAIM) {
+            continue;
+        }
+        clients.pace(Pace::Parameter).await;
+        let deleted = clients.ssm.delete_parameter().name(name).send().await;
+        match deleted.map_err(|e| fault("ssm:DeleteParameter", &e)) {
+            Ok(_) => {}
+            Err(fault) if fault.class == FaultClass::Gone => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(())
+}
+
+async fn list(clients: &Clients) -> Result<BTreeMap<String, Option<Claim>>, Fault> {
+    const OPERATION: &str = "ssm:GetParametersByPath";
+    let pages = clients
+        .ssm
+        .get_parameters_by_path()
+        .path(CLAIM_PREFIX.trim_end_matches('/'))
+        .into_paginator()
+        .send()
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .map_err(|e| fault(OPERATION, &e))?;
+    pages
+        .iter()
+        .flat_map(|p| p.parameters())
+        .map(|p| {
+            let name = required(p.name(), OPERATION, "Name")?;
+            let value = required(p.value(), OPERATION, "Value")?;
+            Ok((name.to_owned(), serde_json::from_str(value).ok()))
+        })
+        .collect()
+}

@@ -1,0 +1,131 @@
+//! What the state machine reads: `next` says where it goes on.
+
+use chrono::TimeDelta;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::aws::Claim;
+use crate::clock::Clock;
+use crate::group::Failure;
+use crate::notify::Message;
+use crate::report::RunReport;
+use crate::run::PlanReport;
+use crate::run::relay::{Batch, Course};
+
+/// Step Functions passes 256 KiB along; what is for people stays well below.
+const OUTPUT_LIMIT_BYTES: usize = 200 * 1024;
+
+/// A run between two steps, as it is passed along.
+pub(super) fn of_course(course: &Course) -> Value {
+    passed(course)
+}
+
+/// A batch between two passes, as it is passed along. Step Functions waits by the machine's clock.
+pub(super) fn of_batch(batch: &Batch, clock: &Clock) -> Value {
+    let mut answer = passed(batch);
+    if let Some(at) = batch.wake_at {
+        // Rounded up: who comes early finds nothing to do and comes again.
+        let real = clock.to_real(at) + TimeDelta::milliseconds(999);
+        answer["wake_at"] = json!(real.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    }
+    answer
+}
+
+/// These types have no keys that are not strings, the only way in which this can fail.
+fn passed(state: &impl Serialize) -> Value {
+    serde_json::to_value(state).unwrap_or_default()
+}
+
+pub(super) fn refused(failure: &Failure) -> Value {
+    json!({
+        "next": "Refused",
+        "status": "Refused",
+        "code": failure.code,
+        "reason": format!("{}: {}", failure.code, failure.reason),
+    })
+}
+
+pub(super) fn duplicate(claim: &Claim) -> Value {
+    let summary = format!(
+        "run {} was begun at {} by {}; nothing was done here",
+        claim.run_id, claim.at, claim.owner
+    );
+    let output = json!({"status": "Duplicate", "run_id": claim.run_id, "summary": summary});
+    json!({"next": "Duplicate", "output": output})
+}
+
+pub(super) fn nothing_to_do(summary: &str) -> Value {
+    json!({"next": "Ended", "output": {"status": "NothingToDo", "summary": summary}})
+}
+
+pub(super) fn planned(plan: &PlanReport) -> Value {
+    let tried = plan.groups.iter().filter(|g| g.refusal.is_none()).count();
+    let summary = format!(
+        "{} would be tried, {} would not",
+        crate::report::counted(tried, "group"),
+        plan.groups.len() - tried
+    );
+    let mut document = json!(plan);
+    // The seconds by phase are the longest part of it, and the estimate says it all.
+    for group in document["groups"].as_array_mut().into_iter().flatten() {
+        if let Some(fields) = group.as_object_mut() {
+            fields.remove("budget");
+        }
+    }
+    shorten(&mut document);
+    let output = json!({"status": "Planned", "summary": summary, "plan": document});
+    json!({"next": "Ended", "output": output})
+}
+
+pub(super) fn ended(report: &RunReport, message: &Message) -> Value {
+    let open: Vec<&str> = report.left_open().map(|g| g.group.as_str()).collect();
+    let (next, status) = match open.is_empty() {
+        true => ("Done", "Done"),
+        false => ("LeftOpen", "LeftOpen"),
+    };
+    let mut document = json!(report);
+    shorten(&mut document);
+    let output = json!({
+        "status": status,
+        "run_id": report.run_id,
+        "summary": message.default,
+        "report": document,
+    });
+    let mut answer = json!({"next": next, "output": output});
+    if !open.is_empty() {
+        answer["reason"] = json!(crate::report::shortened(&message.default, 1_000));
+    }
+    answer
+}
+
+/// Leaves out groups from the end until it fits, and says how many.
+fn shorten(document: &mut Value) {
+    let Some(groups) = document["groups"].as_array_mut() else {
+        return;
+    };
+    let all = groups.len();
+    let mut bytes = 0;
+    let fits = groups.iter().take_while(|g| {
+        bytes += g.to_string().len() + 1;
+        bytes <= OUTPUT_LIMIT_BYTES
+    });
+    let fits = fits.count();
+    groups.truncate(fits);
+    if fits < all {
+        document["groups_left_out"] = json!(all - fits);
+    }
+}
+
+/// The execution's page in the AWS console.
+pub(super) fn link(execution: &str) -> Option<String> {
+    let mut parts = execution.split(':').skip(1);
+    let (partition, service, region) = (parts.next()?, parts.next()?, parts.next()?);
+    let domain = match partition {
+        "aws-cn" => "console.amazonaws.cn",
+        "aws-us-gov" => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    };
+    (service == "states").then(|| {
+        format!("https://{region}.{domain}/states/home?region={region}#/v2/executions/details/{execution}")
+    })
+}

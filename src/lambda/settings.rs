@@ -1,0 +1,173 @@
+//! The stack's settings, as the function's environment has them.
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+
+use crate::schedule::{AwsSchedule, Dialect};
+use crate::trigger::{Defaults, TriggerError};
+
+/// What the stack was deployed with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What a run is like unless its input says otherwise.
+    pub defaults: Defaults,
+    /// Where chat messages go.
+    pub chat_topic_arn: Option<String>,
+    /// The stack's name, in metrics.
+    pub stack: String,
+    /// When runs are due.
+    pub schedule: Option<(AwsSchedule, Tz)>,
+    /// How much later than due a run may begin.
+    pub flexible: TimeDelta,
+}
+
+impl Settings {
+    /// From the environment's variables, which all have a default.
+    ///
+    /// # Errors
+    /// The first variable that cannot be understood: what was expected, what was found.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, TriggerError> {
+        let text = |name: &str| variable(name).filter(|v| !v.is_empty());
+        let hours = |name: &str, default: i64| match text(name) {
+            None => Ok(TimeDelta::hours(default)),
+            Some(found) => match found.parse() {
+                Ok(n @ 0..=24) => Ok(TimeDelta::hours(n)),
+                _ => Err(wrong(name, "a whole number of hours up to 24", &found)),
+            },
+        };
+        let standard = Defaults::default();
+        let (key, value) = standard.tag;
+        let defaults = Defaults {
+            tag: (
+                text("ASG_PATCH_TAG_KEY").unwrap_or(key),
+                text("ASG_PATCH_TAG_VALUE").unwrap_or(value),
+            ),
+            operation: parsed("ASG_PATCH_OPERATION", &text, standard.operation)?,
+            duration: hours("ASG_PATCH_WINDOW_HOURS", standard.duration.num_hours())?,
+            cutoff: hours("ASG_PATCH_CUTOFF_HOURS", standard.cutoff.num_hours())?,
+            max_in_flight: match text("ASG_PATCH_MAX_IN_FLIGHT") {
+                None => None,
+                Some(found) => match found.parse::<usize>() {
+                    Ok(n) => Some(n).filter(|n| *n > 0),
+                    Err(_) => {
+                        let expected = "a number of groups, 0 for no limit";
+                        return Err(wrong("ASG_PATCH_MAX_IN_FLIGHT", expected, &found));
+                    }
+                },
+            },
+            max_failures: parsed("ASG_PATCH_MAX_FAILURES", &text, standard.max_failures)?,
+            at_deadline: parsed("ASG_PATCH_AT_DEADLINE", &text, standard.at_deadline)?,
+            topic_arn: text("ASG_PATCH_TOPIC_ARN"),
+        };
+        let minutes = text("ASG_PATCH_FLEXIBLE_MINUTES").unwrap_or_else(|| "0".into());
+        Ok(Self {
+            defaults,
+            chat_topic_arn: text("ASG_PATCH_CHAT_TOPIC_ARN"),
+            stack: text("ASG_PATCH_STACK").unwrap_or_else(|| "asg-patch".into()),
+            schedule: schedule(&text)?,
+            flexible: minutes.parse().map(TimeDelta::minutes).map_err(|_| {
+                let expected = "a whole number of minutes";
+                wrong("ASG_PATCH_FLEXIBLE_MINUTES", expected, &minutes)
+            })?,
+        })
+    }
+}
+
+fn schedule(
+    text: &impl Fn(&str) -> Option<String>,
+) -> Result<Option<(AwsSchedule, Tz)>, TriggerError> {
+    let Some(expression) = text("ASG_PATCH_SCHEDULE") else {
+        return Ok(None);
+    };
+    let dialect = match text("ASG_PATCH_TRIGGER").as_deref() {
+        None | Some("Schedule") => Dialect::Scheduler,
+        Some("MaintenanceWindow") => Dialect::MaintenanceWindow,
+        Some(found) => {
+            let expected = "Schedule or MaintenanceWindow";
+            return Err(wrong("ASG_PATCH_TRIGGER", expected, found));
+        }
+    };
+    let mut schedule = AwsSchedule::parse(dialect, &expression).map_err(TriggerError::Schedule)?;
+    if let Some(found) = text("ASG_PATCH_SCHEDULE_OFFSET_DAYS").filter(|v| v != "0") {
+        let days = found.parse().map_err(|_| {
+            let expected = "a number of days";
+            wrong("ASG_PATCH_SCHEDULE_OFFSET_DAYS", expected, &found)
+        })?;
+        schedule = schedule.with_offset(days).map_err(TriggerError::Schedule)?;
+    }
+    let zone = text("ASG_PATCH_SCHEDULE_TIMEZONE").unwrap_or_else(|| "UTC".into());
+    let zone = zone.parse().map_err(|_| {
+        let expected = "an IANA time zone such as Europe/Berlin";
+        wrong("ASG_PATCH_SCHEDULE_TIMEZONE", expected, &zone)
+    })?;
+    Ok(Some((schedule, zone)))
+}
+
+fn parsed<T: std::str::FromStr<Err = TriggerError>>(
+    name: &str,
+    text: &impl Fn(&str) -> Option<String>,
+    default: T,
+) -> Result<T, TriggerError> {
+    text(name).map_or(Ok(default), |found| {
+        found
+            .parse()
+            .map_err(|e: TriggerError| TriggerError::Event {
+                problem: format!("{name}: {e}"),
+            })
+    })
+}
+
+fn wrong(name: &str, expected: &str, found: &str) -> TriggerError {
+    TriggerError::Event {
+        problem: format!("{name}: expected {expected}, found '{found}'"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trigger::FailureLimit;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, TriggerError> {
+        let find = |name: &str| variables.iter().find(|(n, _)| *n == name);
+        Settings::read(|name| find(name).map(|(_, v)| (*v).to_owned()))
+    }
+
+    #[test]
+    fn everything_has_a_default() {
+        let settings = read(&[("ASG_PATCH_TOPIC_ARN", "")]).expect("valid");
+        assert_eq!(settings.defaults, Defaults::default());
+        assert!(settings.schedule.is_none() && settings.chat_topic_arn.is_none());
+        let settings = read(&[
+            ("ASG_PATCH_MAX_FAILURES", "10%"),
+            ("ASG_PATCH_MAX_IN_FLIGHT", "0"),
+            ("ASG_PATCH_SCHEDULE", "cron(0 4 ? * WED#2 *)"),
+            ("ASG_PATCH_SCHEDULE_TIMEZONE", "Europe/Berlin"),
+        ]);
+        let settings = settings.expect("valid");
+        assert_eq!(settings.defaults.max_failures, FailureLimit::Percent(10));
+        assert_eq!(settings.defaults.max_in_flight, None);
+        assert!(settings.schedule.is_some());
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        let rows = [
+            (
+                "ASG_PATCH_MAX_FAILURES",
+                "many",
+                "ASG_PATCH_MAX_FAILURES: expected a number of groups",
+            ),
+            (
+                "ASG_PATCH_WINDOW_HOURS",
+                "25",
+                "ASG_PATCH_WINDOW_HOURS: expected a whole number of hours",
+            ),
+            ("ASG_PATCH_SCHEDULE", "cron(0 4 * * *)", "cron"),
+        ];
+        for (name, value, expected) in rows {
+            let error = read(&[(name, value)]).expect_err("wrong").to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What the sweep finds beside groups to hand back.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Settings;
+use crate::aws::{Claim, Clients, claim_run, list_claims, list_records};
+use crate::group::fault::Fault;
+use crate::group::seen::RecordSeen;
+use crate::run::{Env, Pick};
+use crate::trigger::Asked;
+
+/// A run begins within minutes of its time; an hour leaves room for retries.
+const LATE_MINUTES: i64 = 60;
+/// The claim that tells since when runs are watched.
+const SINCE: &str = crate::aws::KEPT_CLAIM;
+
+/// What a sweep sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Around {
+    pub records_past_deadline: u64,
+    pub window_missed: bool,
+}
+
+/// Looks at all records and claims.
+pub(super) async fn look_around(env: &Env, settings: &Settings) -> Result<Around, Fault> {
+    let clients = Clients::new(&env.sdk, env.clock.clone());
+    let now = env.clock.now();
+    let records = list_records(&clients).await?;
+    let is_past = |record: &&RecordSeen| match record {
+        RecordSeen::Readable(record) => record.deadline <= now,
+        RecordSeen::Unreadable { .. } => true,
+    };
+    let records_past_deadline = records.values().filter(is_past).count() as u64;
+    let since = Claim {
+        run_id: SINCE.into(),
+        owner: settings.stack.clone(),
+        at: now,
+    };
+    let mut claims = list_claims(&clients).await?;
+    if !claims.iter().any(|c| c.run_id == SINCE) {
+        claims.push(claim_run(&clients, &since).await?);
+    }
+    let window_missed = missed(settings, &claims, now).is_some_and(|due| {
+        tracing::error!(%due, "no run has begun since the window opened");
+        true
+    });
+    Ok(Around {
+        records_past_deadline,
+        window_missed,
+    })
+}
+
+/// The last time that a run was due, if none has begun since.
+fn missed(settings: &Settings, claims: &[Claim], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let (schedule, zone) = settings.schedule.as_ref()?;
+    let late = TimeDelta::minutes(LATE_MINUTES) + settings.flexible;
+    let due = schedule.last_before(*zone, now - late)?;
+    let watched = claims.iter().any(|c| c.run_id == SINCE && c.at < due);
+    let begun = claims.iter().any(|c| c.run_id != SINCE && c.at >= due);
+    (watched && !begun).then_some(due)
+}
+
+/// What an execution that ended badly has left; `None` if there is nothing of its own. Whoever stops a
+/// restore wants it to stop: only sweeps go on with it.
+pub(super) fn left_by(dead: String, status: &str, input: Option<&Asked>) -> Option<Pick> {
+    let was_stopped = status == "ABORTED";
+    match input {
+        None | Some(Asked::Run(_)) => Some(Pick::OwnedBy(dead)),
+        Some(Asked::Plan(_) | Asked::Sweep) => None,
+        Some(Asked::Restore { .. } | Asked::Dead { .. }) if was_stopped => None,
+        Some(Asked::Restore { groups }) => Some(Pick::named_or_due(groups.clone())),
+        Some(Asked::Dead {
+            execution,
+            status,
+            input,
+        }) => left_by(execution.clone(), status, input.as_deref()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().expect("a time")
+    }
+
+    #[test]
+    fn a_window_without_a_run_is_noticed() {
+        let settings = Settings::read(|name| {
+            let value = match name {
+                "ASG_PATCH_SCHEDULE" => "cron(0 4 ? * WED#2 *)",
+                "ASG_PATCH_FLEXIBLE_MINUTES" => "15",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        });
+        let settings = settings.expect("valid");
+        let claim = |run_id: &str, text: &str| Claim {
+            run_id: run_id.into(),
+            owner: "x".into(),
+            at: at(text),
+        };
+        let since = claim(SINCE, "2026-10-01T00:00:00Z");
+        let rows = [
+            // Wednesday, the 14th; late by an hour and a quarter at most.
+            (vec![since.clone()], "2026-10-14T05:14:59Z", None),
+            (
+                vec![since.clone()],
+                "2026-10-14T05:15:00Z",
+                Some("2026-10-14T04:00:00Z"),
+            ),
+            (
+                vec![since.clone(), claim("run", "2026-10-14T04:00:03Z")],
+                "2026-10-14T06:00:00Z",
+                None,
+            ),
+            (
+                vec![since, claim("run", "2026-10-14T04:00:03Z")],
+                "2026-11-12T06:00:00Z",
+                Some("2026-11-11T04:00:00Z"),
+            ),
+            // Deployed since.
+            (
+                vec![claim(SINCE, "2026-10-20T00:00:00Z")],
+                "2026-10-21T06:00:00Z",
+                None,
+            ),
+            (vec![], "2026-10-21T06:00:00Z", None),
+        ];
+        for (claims, now, expected) in rows {
+            assert_eq!(
+                missed(&settings, &claims, at(now)),
+                expected.map(at),
+                "{now}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_dead_execution_has_left() {
+        let owned = || Some(Pick::OwnedBy("dead".into()));
+        let named = |name: &str| Asked::Restore {
+            groups: vec![name.into()],
+        };
+        let of =
+            |status: &str, input: Option<Asked>| left_by("dead".into(), status, input.as_ref());
+        assert_eq!(of("ABORTED", None), owned());
+        assert_eq!(of("TIMED_OUT", Some(Asked::Run(Box::default()))), owned());
+        assert_eq!(of("FAILED", Some(Asked::Sweep)), None);
+        assert_eq!(of("ABORTED", Some(named("web"))), None);
+        assert_eq!(
+            of("FAILED", Some(named("web"))),
+            Some(Pick::Named(vec!["web".into()]))
+        );
+        let sweep_of = |status: &str| Asked::Dead {
+            execution: "first".into(),
+            status: status.into(),
+            input: None,
+        };
+        assert_eq!(
+            of("FAILED", Some(sweep_of("ABORTED"))),
+            Some(Pick::OwnedBy("first".into()))
+        );
+        assert_eq!(of("ABORTED", Some(sweep_of("FAILED"))), None);
+    }
+}

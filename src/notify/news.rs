@@ -1,0 +1,306 @@
+//! Messages on the way: a run begins, a group has failed, a run was refused.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::message::{Event, Message, sms, subject};
+use crate::group::Failure;
+use crate::report::{GroupReport, RunKind, counted, plain_text, shortened};
+use crate::trigger::RunRequest;
+
+/// Enough for names of groups in a message that is mostly read on a telephone.
+const GROUPS_LIMIT: usize = 40;
+/// Longer reasons are cut.
+const REASON_LIMIT: usize = 1_000;
+
+/// What a run is about to do.
+#[derive(Clone, Debug)]
+pub struct Beginning<'a> {
+    /// What was asked for.
+    pub request: &'a RunRequest,
+    /// Region.
+    pub region: &'a str,
+    /// Names of the groups that will be tried.
+    pub groups: Vec<&'a str>,
+    /// Names and sentences of those that will not.
+    pub refused: Vec<&'a GroupReport>,
+    /// Why it was started, in the words of who did.
+    pub reason: Option<&'a str>,
+}
+
+/// A run begins.
+pub fn begins(beginning: &Beginning<'_>, link: Option<&str>) -> Message {
+    let Beginning {
+        request,
+        region,
+        groups,
+        refused,
+        reason,
+    } = beginning;
+    let clock = |at: DateTime<Utc>| at.format("%H:%M UTC").to_string();
+    let by = clock(request.hand_back_by());
+    let many = counted(groups.len(), "group");
+    let line = format!("asg-patch run {region}: begins with {many}, handed back by {by}");
+    let mut lines = vec![
+        format!("asg-patch run {} in {region} begins.", request.run_id),
+        String::new(),
+        format!(
+            "{many} ({}): each is woken by one instance, patched, proved and handed back by {by}; \
+             nothing new is started after {}.",
+            request.operation,
+            clock(request.window.cutoff)
+        ),
+    ];
+    lines.extend(reason.map(|r| format!("Reason: {}", plain_text(r))));
+    lines.push(String::new());
+    lines.extend(
+        groups
+            .iter()
+            .take(GROUPS_LIMIT)
+            .map(|g| format!("  * {}", plain_text(g))),
+    );
+    if groups.len() > GROUPS_LIMIT {
+        lines.push(format!("  and {} more", groups.len() - GROUPS_LIMIT));
+    }
+    if !refused.is_empty() {
+        lines.push(String::new());
+        lines.push("SKIPPED - not touched".into());
+        for group in refused.iter().take(GROUPS_LIMIT) {
+            let code = group.code.map(|c| format!(" ({c})")).unwrap_or_default();
+            let reason = shortened(&plain_text(&group.reason), REASON_LIMIT);
+            lines.push(format!("  * {}{code}: {reason}", plain_text(&group.group)));
+        }
+    }
+    lines.push(String::new());
+    lines.push("To stop it: stop the execution; what is under way is then handed back.".into());
+    let document = json!({
+        "event": Event::Begins,
+        "run_id": request.run_id,
+        "region": region,
+        "operation": request.operation,
+        "window": request.window,
+        "groups": groups.iter().take(1_000).collect::<Vec<_>>(),
+        "groups_planned": groups.len(),
+        "groups_refused": refused.len(),
+        "reason": reason,
+        "execution": link,
+    });
+    build(
+        Event::Begins,
+        &request.run_id,
+        region,
+        line,
+        lines,
+        document,
+        link,
+    )
+}
+
+/// A group of a run has failed; the run goes on.
+pub fn group_failed(
+    run_id: &str,
+    region: &str,
+    kind: RunKind,
+    group: &GroupReport,
+    link: Option<&str>,
+) -> Message {
+    let name = plain_text(&group.group);
+    let reason = shortened(&plain_text(&group.reason), REASON_LIMIT);
+    let (event, end) = if group.left_open {
+        (Event::LeftOpen, "is NOT handed back yet")
+    } else {
+        (
+            Event::GroupFailed,
+            "was not patched; it is as it was before",
+        )
+    };
+    let code = group.code.map(|c| format!(" ({c})")).unwrap_or_default();
+    let line = format!("asg-patch {region}: {name} {end}{code}");
+    let mut lines = vec![
+        format!("{name} {end}."),
+        String::new(),
+        format!("Why{code}: {reason}"),
+    ];
+    if let Some(code) = group.code {
+        lines.push(format!("What to do: {}", code.remedy()));
+        lines.push(format!("More: {}", code.page()));
+    }
+    lines.extend(
+        group
+            .notes
+            .iter()
+            .map(|n| format!("Note: {}", plain_text(n))),
+    );
+    lines.push(String::new());
+    lines.push(format!(
+        "Run {run_id} in {region} goes on with the other groups."
+    ));
+    let mut document = json!({
+        "event": event, "run_id": run_id, "kind": kind, "region": region, "execution": link,
+    });
+    document["group"] = json!({
+        "group": group.group, "outcome": group.outcome, "code": group.code, "reason": reason,
+        "left_open": group.left_open,
+    });
+    let mut message = build(event, run_id, region, line, lines, document, link);
+    message.next_steps = group
+        .code
+        .map(|c| c.remedy().to_owned())
+        .into_iter()
+        .collect();
+    message
+}
+
+/// A run was refused: nothing was touched.
+pub fn refused(run_id: &str, region: &str, failure: &Failure, link: Option<&str>) -> Message {
+    let reason = shortened(&plain_text(&failure.reason), REASON_LIMIT);
+    let code = failure.code;
+    let line = format!("asg-patch {region}: refused ({code}): {reason}");
+    let lines = vec![
+        format!("A run in {region} was refused; nothing was touched."),
+        String::new(),
+        format!("Why ({code}): {reason}"),
+        format!("What to do: {}", code.remedy()),
+        format!("More: {}", code.page()),
+        format!("Run: {run_id}"),
+    ];
+    let document = json!({
+        "event": Event::Refused, "run_id": run_id, "region": region, "code": code,
+        "reason": reason, "execution": link,
+    });
+    let mut message = build(Event::Refused, run_id, region, line, lines, document, link);
+    message.next_steps = vec![code.remedy().to_owned()];
+    message
+}
+
+fn build(
+    event: Event,
+    run_id: &str,
+    region: &str,
+    line: String,
+    mut lines: Vec<String>,
+    document: Value,
+    link: Option<&str>,
+) -> Message {
+    lines.extend(link.map(|l| format!("Execution: {l}")));
+    lines.push(String::new());
+    Message {
+        event,
+        run_id: run_id.to_owned(),
+        region: region.to_owned(),
+        subject: subject(&line),
+        sms: sms(&line),
+        default: line,
+        email: lines.join("\n"),
+        queue_json: document.to_string(),
+        next_steps: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::group::{Code, Outcome};
+    use crate::report::sample;
+    use crate::trigger::{Defaults, RunInput};
+
+    const LINK: Option<&str> = Some("https://eu-west-1.console.aws.amazon.com/states/home");
+
+    fn request() -> RunRequest {
+        let owner = "arn:aws:states:eu-west-1:123456789012:execution:AsgPatch:nightly";
+        let input = RunInput::default();
+        let request = input.request(&Defaults::default(), owner, sample::at(0));
+        request.expect("valid")
+    }
+
+    #[test]
+    fn a_run_begins() {
+        let request = request();
+        let legacy = sample::group(
+            "legacy",
+            Outcome::Skipped,
+            Some((
+                Code::LaunchConfiguration,
+                "the group uses the launch configuration legacy-2019",
+            )),
+        );
+        let beginning = Beginning {
+            request: &request,
+            region: "eu-west-1",
+            groups: vec!["batch", "web-nightly"],
+            refused: vec![&legacy],
+            reason: Some("CVE-2026-1234"),
+        };
+        let message = begins(&beginning, LINK);
+        expect![[r#"
+            asg-patch run exec-nightly in eu-west-1 begins.
+
+            2 groups (Install): each is woken by one instance, patched, proved and handed back by 07:00 UTC; nothing new is started after 06:00 UTC.
+            Reason: CVE-2026-1234
+
+              * batch
+              * web-nightly
+
+            SKIPPED - not touched
+              * legacy (AP-0101): the group uses the launch configuration legacy-2019
+
+            To stop it: stop the execution; what is under way is then handed back.
+            Execution: https://eu-west-1.console.aws.amazon.com/states/home
+        "#]].assert_eq(&message.email);
+        expect!["asg-patch run eu-west-1: begins with 2 groups, handed back by 07:00 UTC"]
+            .assert_eq(&message.subject);
+        expect![[r#"{"event":"begins","run_id":"exec-nightly","region":"eu-west-1","operation":"Install","window":{"start":"2026-10-14T04:00:00Z","deadline":"2026-10-14T07:00:00Z","cutoff":"2026-10-14T06:00:00Z"},"groups":["batch","web-nightly"],"groups_planned":2,"groups_refused":1,"reason":"CVE-2026-1234","execution":"https://eu-west-1.console.aws.amazon.com/states/home"}"#]].assert_eq(&message.queue_json);
+    }
+
+    #[test]
+    fn a_group_has_failed() {
+        let mut group = sample::group(
+            "batch",
+            Outcome::RolledBack,
+            Some((
+                Code::PatchFailed,
+                "the patch command ended as Failed\nyum: no space left",
+            )),
+        );
+        let message = group_failed("run-1", "eu-west-1", RunKind::Run, &group, LINK);
+        expect![[r#"
+            batch was not patched; it is as it was before.
+
+            Why (AP-0311): the patch command ended as Failed yum: no space left
+            What to do: read the command's output in Run Command; mend the package or the baseline, then run again
+            More: runbooks/AP-0311.md
+
+            Run run-1 in eu-west-1 goes on with the other groups.
+            Execution: https://eu-west-1.console.aws.amazon.com/states/home
+        "#]].assert_eq(&message.email);
+        expect!["asg-patch eu-west-1: batch was not patched; it is as it was before (AP-0311)"]
+            .assert_eq(&message.sms);
+        group.left_open = true;
+        let message = group_failed("run-1", "eu-west-1", RunKind::Run, &group, None);
+        expect!["asg-patch eu-west-1: batch is NOT handed back yet (AP-0311)"]
+            .assert_eq(&message.subject);
+        expect![[r#"{"event":"left_open","run_id":"run-1","kind":"run","region":"eu-west-1","execution":null,"group":{"group":"batch","outcome":"rolled_back","code":"AP-0311","reason":"the patch command ended as Failed yum: no space left","left_open":true}}"#]].assert_eq(&message.queue_json);
+    }
+
+    #[test]
+    fn a_run_was_refused() {
+        let failure = Failure::new(
+            Code::NotOptedIn,
+            "group 'wbe': expected an Auto Scaling group, found none",
+        );
+        let message = refused("exec-nightly", "eu-west-1", &failure, LINK);
+        expect![[r#"
+            A run in eu-west-1 was refused; nothing was touched.
+
+            Why (AP-0803): group 'wbe': expected an Auto Scaling group, found none
+            What to do: correct the name, or tag the group
+            More: runbooks/AP-0803.md
+            Run: exec-nightly
+            Execution: https://eu-west-1.console.aws.amazon.com/states/home
+        "#]]
+        .assert_eq(&message.email);
+        expect!["asg-patch eu-west-1: refused (AP-0803): group 'wbe': expected an Auto Scaling group, found none"].assert_eq(&message.default);
+    }
+}

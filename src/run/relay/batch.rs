@@ -1,0 +1,371 @@
+//! One pass of a batch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::super::admit::Bounds;
+use super::super::advance::{Pass, advance as pass_of};
+use super::super::drive::{leave_open, next_pass};
+use super::super::patience::patiently;
+use super::super::plan::{is_wanted, plan_of};
+use super::super::{Env, Pick, RunError, Stop, restore, summary};
+use super::{Errand, Next, Packed, VERSION};
+use crate::aws::{Clients, describe_account};
+use crate::group::decide::Orders;
+use crate::group::job::Job;
+use crate::group::{Code, Failure, Outcome};
+use crate::report::{GroupReport, counted, shortened};
+use crate::trigger::{RunRequest, Selection};
+
+/// Passes of a batch come at least this far apart: a group's next look is seldom nearer.
+const PASSES_APART_SECONDS: i64 = 12;
+/// A batch makes at most about so many passes: Step Functions keeps 25,000 events of an execution, and a
+/// pass with its wait is nine. Passes of long windows come further apart for it.
+const PASSES_PER_BATCH: i64 = 2_400;
+/// The texts for people are short: they are passed along each time.
+const SUMMARY_LIMIT: usize = 400;
+
+/// A batch of a run's groups, between two passes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// See [`VERSION`].
+    pub version: u32,
+    /// What is to be done next.
+    pub next: Next,
+    /// Where it stands, for people.
+    pub summary: String,
+    /// Another pass at this time, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake_at: Option<DateTime<Utc>>,
+    /// What it is about.
+    pub errand: Errand,
+    /// Its groups.
+    pub groups: Vec<String>,
+    /// So many batches are at work at once.
+    pub concurrency: usize,
+    /// At most so many build instances at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<usize>,
+    /// So many groups may fail before no other is started; `None` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_failures: Option<usize>,
+    /// Once it has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<Packed<Vec<Job>>>,
+    /// Groups without a job: refused, or not to be restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others: Option<Packed<Vec<GroupReport>>>,
+    /// Whether everything goes back already.
+    #[serde(default)]
+    pub hands_back: bool,
+    /// Failed groups that have been told of.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub told: BTreeSet<String>,
+    /// Calls so far.
+    #[serde(default)]
+    pub api_calls: BTreeMap<String, u64>,
+    /// Passes so far.
+    #[serde(default)]
+    pub passes: u64,
+    /// What came of it, once it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<BatchResult>,
+}
+
+/// What came of a batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BatchResult {
+    /// See [`VERSION`].
+    pub version: u32,
+    /// For people.
+    pub summary: String,
+    /// Its groups.
+    pub reports: Packed<Vec<GroupReport>>,
+    /// Calls that it took.
+    pub api_calls: BTreeMap<String, u64>,
+    /// What else is to be said.
+    pub warnings: Vec<String>,
+    /// Passes that it took.
+    pub passes: u64,
+}
+
+/// How a pass is to be made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct How {
+    /// Whatever is in flight goes back.
+    pub hand_back: bool,
+    /// An earlier attempt at this pass was lost: the world may be further than the jobs know.
+    pub retried: bool,
+    /// The invocation must have answered by then.
+    pub stop_at: DateTime<Utc>,
+}
+
+/// A batch after a pass, and what is to be told at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Advanced {
+    /// To be passed along.
+    pub batch: Batch,
+    /// Groups that have failed since the last pass.
+    pub failed: Vec<GroupReport>,
+}
+
+impl Batch {
+    /// A batch that has not begun.
+    pub fn new(errand: Errand, groups: Vec<String>, concurrency: usize) -> Self {
+        Self {
+            version: VERSION,
+            next: Next::Wait,
+            summary: format!("{} to begin with", counted(groups.len(), "group")),
+            wake_at: None,
+            errand,
+            groups,
+            concurrency,
+            max_in_flight: None,
+            allowed_failures: None,
+            jobs: None,
+            others: None,
+            hands_back: false,
+            told: BTreeSet::new(),
+            api_calls: BTreeMap::new(),
+            passes: 0,
+            result: None,
+        }
+    }
+}
+
+/// Makes one pass of a batch; of one that has not begun, plans it, so that what it is about is kept before
+/// anything is touched.
+///
+/// # Errors
+/// AWS could not be read while planning; nothing was touched. Later faults are the jobs' own.
+pub async fn advance(env: &Env, mut batch: Batch, how: How) -> Result<Advanced, RunError> {
+    let sharers = u32::try_from(batch.concurrency).unwrap_or(u32::MAX);
+    let clients = Clients::sharing(&env.sdk, env.clock.clone(), sharers);
+    let mut failed = Vec::new();
+    match batch.jobs.take() {
+        None => {
+            let begun = Box::pin(begin(env, &clients, &batch, how.hand_back)).await?;
+            let (jobs, others) = begun;
+            batch.summary = format!("{} planned", counted(jobs.len(), "group"));
+            batch.jobs = Some(Packed(jobs));
+            batch.others = Some(Packed(others));
+            batch.wake_at = Some(env.clock.now());
+        }
+        Some(Packed(mut jobs)) => {
+            // Who begins to hand back does so because a pass was lost.
+            let lost = how.hand_back && !batch.hands_back;
+            batch.hands_back |= how.hand_back;
+            if how.retried || lost {
+                let now = env.clock.now();
+                jobs.iter_mut().for_each(|j| j.resume(now));
+            }
+            Box::pin(pass(env, &clients, &mut batch, &mut jobs, how)).await;
+            failed = newly_failed(&mut batch, &jobs);
+            batch.passes += 1;
+            batch.jobs = Some(Packed(jobs));
+        }
+    }
+    for (operation, calls) in clients.call_counts() {
+        *batch.api_calls.entry(operation).or_default() += calls;
+    }
+    if batch.next == Next::Done {
+        finish(&mut batch);
+    }
+    Ok(Advanced { batch, failed })
+}
+
+/// What there is to do for the batch's groups.
+async fn begin(
+    env: &Env,
+    clients: &Clients,
+    batch: &Batch,
+    hand_back: bool,
+) -> Result<(Vec<Job>, Vec<GroupReport>), RunError> {
+    match &batch.errand {
+        // What could not even be planned may still have records, of this or another attempt.
+        Errand::Run(request) if !hand_back => plan_batch(env, clients, batch, request).await,
+        Errand::Run(request) => {
+            pick(env, clients, batch, |j| j.record.owner == request.owner).await
+        }
+        Errand::Restore { .. } => pick(env, clients, batch, |_| true).await,
+    }
+}
+
+async fn plan_batch(
+    env: &Env,
+    clients: &Clients,
+    batch: &Batch,
+    request: &RunRequest,
+) -> Result<(Vec<Job>, Vec<GroupReport>), RunError> {
+    let selection = Selection {
+        groups: batch.groups.clone(),
+        ..request.selection.clone()
+    };
+    let going_on = watch::channel(Stop::GoOn).1;
+    let account = patiently(&env.clock, &going_on, async || {
+        describe_account(clients, |g| is_wanted(g, &selection)).await
+    });
+    let account = account.await?;
+    // Those that are gone by now, or are not opted in any more, are nobody's mistake.
+    let (there, gone): (Vec<String>, Vec<String>) =
+        batch.groups.iter().cloned().partition(|name| {
+            let group = account.groups.get(name);
+            group.is_some_and(|g| is_wanted(g, &selection))
+        });
+    let reason = "it was deleted, or does not opt in any more, since the run was planned";
+    let failure = Failure::new(Code::ChangedSincePlan, reason);
+    let mut others: Vec<GroupReport> = gone
+        .iter()
+        .map(|name| summary::of_skipped(name, &failure))
+        .collect();
+    if there.is_empty() {
+        return Ok((Vec::new(), others));
+    }
+    let request = RunRequest {
+        selection: Selection {
+            groups: there,
+            ..selection
+        },
+        ..request.clone()
+    };
+    let plan = plan_of(&account, env, &request)?;
+    others.extend(plan.report.groups.iter().filter_map(summary::of_refusal));
+    Ok((plan.jobs, others))
+}
+
+/// Jobs from records, of the batch's groups; the others need no hand-back.
+async fn pick(
+    env: &Env,
+    clients: &Clients,
+    batch: &Batch,
+    is_ours: impl Fn(&Job) -> bool,
+) -> Result<(Vec<Job>, Vec<GroupReport>), RunError> {
+    let going_on = watch::channel(Stop::GoOn).1;
+    let all = restore::choose(clients, env, &Pick::All, &going_on).await?;
+    let is_here = |name: &str| batch.groups.iter().any(|g| g == name);
+    let mut jobs = all.jobs;
+    jobs.retain(|j| is_here(j.group()) && is_ours(j));
+    let mut others = all.reports;
+    others.retain(|r| is_here(&r.group));
+    let failure = Failure::new(
+        Code::NotPlanned,
+        "it has no open record of this run: nothing was changed, or it was handed back already",
+    );
+    let known = |name: &&String| {
+        jobs.iter().any(|j| j.group() == name.as_str()) || others.iter().any(|r| r.group == **name)
+    };
+    let rest: Vec<&String> = batch.groups.iter().filter(|g| !known(g)).collect();
+    let rest: Vec<GroupReport> = rest
+        .into_iter()
+        .map(|name| summary::of_skipped(name, &failure))
+        .collect();
+    others.extend(rest);
+    Ok((jobs, others))
+}
+
+async fn pass(env: &Env, clients: &Clients, batch: &mut Batch, jobs: &mut Vec<Job>, how: How) {
+    let give_up_at = batch.errand.give_up_at();
+    let mut bounds = match &batch.errand {
+        Errand::Run(request) => Bounds {
+            window: request.window,
+            max_in_flight: batch.max_in_flight,
+            allowed_failures: batch.allowed_failures.unwrap_or(usize::MAX),
+            stopping: false,
+        },
+        Errand::Restore { .. } => restore::bounds(env.clock.now(), give_up_at),
+    };
+    bounds.stopping = how.hand_back;
+    let selection = match &batch.errand {
+        Errand::Run(request) => request.selection.clone(),
+        Errand::Restore { .. } => Selection::default(),
+    };
+    let pass = Pass {
+        clients,
+        clock: &env.clock,
+        selection: &selection,
+        bounds,
+        orders: Orders {
+            hand_back: how.hand_back,
+        },
+    };
+    // Cut off in mid-pass, the jobs would know a part of what was done: who takes over the old ones looks.
+    let mut tried = jobs.clone();
+    let next = tokio::select! {
+        next = pass_of(&pass, &mut tried) => {
+            *jobs = tried;
+            next
+        }
+        () = env.clock.wait_until(how.stop_at) => {
+            tracing::warn!("the pass took longer than the invocation may; going on with the next one");
+            let now = env.clock.now();
+            jobs.iter_mut().for_each(|j| j.resume(now));
+            Some(now)
+        }
+    };
+    let now = env.clock.now();
+    batch.summary = standing(jobs);
+    batch.next = Next::Done;
+    batch.wake_at = None;
+    let Some(next) = next else {
+        return;
+    };
+    if now >= give_up_at {
+        leave_open(jobs, now);
+        return;
+    }
+    let apart = apart(jobs, give_up_at);
+    batch.next = Next::Wait;
+    batch.wake_at = Some(next_pass(jobs, next, now, apart).min(give_up_at));
+}
+
+/// How far apart passes are for their number to stay within bounds until the very end.
+fn apart(jobs: &[Job], give_up_at: DateTime<Utc>) -> TimeDelta {
+    let began = jobs.iter().filter_map(|j| j.history.first()).map(|e| e.at);
+    let longest = began.min().map_or(0, |at| (give_up_at - at).num_seconds());
+    TimeDelta::seconds((longest / PASSES_PER_BATCH).max(PASSES_APART_SECONDS))
+}
+
+/// `3 patching, 2 baking, 1 finished`, in the order of the phases.
+fn standing(jobs: &[Job]) -> String {
+    let mut phases = BTreeMap::new();
+    for job in jobs {
+        *phases.entry(job.phase).or_insert(0) += 1;
+    }
+    let parts: Vec<String> = phases.iter().map(|(p, n)| format!("{n} {p}")).collect();
+    shortened(&parts.join(", "), SUMMARY_LIMIT)
+}
+
+fn newly_failed(batch: &mut Batch, jobs: &[Job]) -> Vec<GroupReport> {
+    let is_failed = |r: &GroupReport| {
+        r.code != Some(Code::Restored) && matches!(r.outcome, Outcome::Failed | Outcome::RolledBack)
+    };
+    let finished: Vec<Job> = jobs.iter().filter(|j| j.finished()).cloned().collect();
+    let reports = summary::of_jobs(&finished).into_iter();
+    reports
+        .filter(is_failed)
+        .filter(|r| batch.told.insert(r.group.clone()))
+        .collect()
+}
+
+fn finish(batch: &mut Batch) {
+    let jobs = batch.jobs.take().unwrap_or_default().0;
+    let mut reports = summary::of_jobs(&jobs);
+    let deadline = batch.errand.deadline();
+    let warnings = match batch.errand {
+        Errand::Run(_) => summary::overruns(&jobs, deadline, &mut reports),
+        Errand::Restore { .. } => Vec::new(),
+    };
+    reports.extend(batch.others.take().unwrap_or_default().0);
+    reports.sort_by(|a, b| a.group.cmp(&b.group));
+    batch.result = Some(BatchResult {
+        version: VERSION,
+        summary: batch.summary.clone(),
+        reports: Packed(reports),
+        api_calls: std::mem::take(&mut batch.api_calls),
+        warnings,
+        passes: batch.passes,
+    });
+}

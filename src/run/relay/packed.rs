@@ -1,0 +1,45 @@
+//! What is too much to be read by people on its way from one invocation to the next: packed into a line.
+
+use std::io::{Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// What is unpacked may be so large: far more than 256 KiB of it can hold when packed honestly.
+const LIMIT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A value that is written as Base64 of gzip of JSON. Step Functions passes 256 KiB at most; jobs are much
+/// alike, and shrink to a tenth.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Packed<T>(pub T);
+
+impl<T: Serialize> Serialize for Packed<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = serde_json::to_vec(&self.0).map_err(S::Error::custom)?;
+        let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+        packer.write_all(&json).map_err(S::Error::custom)?;
+        let packed = packer.finish().map_err(S::Error::custom)?;
+        serializer.serialize_str(&STANDARD.encode(packed))
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Packed<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let packed = STANDARD.decode(text).map_err(D::Error::custom)?;
+        let mut json = Vec::new();
+        GzDecoder::new(packed.as_slice())
+            .take(LIMIT_BYTES)
+            .read_to_end(&mut json)
+            .map_err(D::Error::custom)?;
+        serde_json::from_slice(&json)
+            .map(Self)
+            .map_err(D::Error::custom)
+    }
+}

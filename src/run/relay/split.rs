@@ -1,0 +1,164 @@
+//! Which groups go together, and when. Pure.
+
+use std::collections::BTreeMap;
+
+use super::course::Step;
+use super::{Batch, Errand};
+use crate::group::job::Job;
+
+/// Groups of a batch, unless one bake has more: a pass of so many takes seconds, and what is passed along
+/// stays well below Step Functions' 256 KiB.
+const BATCH_GROUPS: usize = 25;
+/// Batches at work at once: they share AWS's rates, and the function's reserved concurrency (10 by default in
+/// the template) is to have room for sweeps.
+const BATCHES_AT_ONCE: usize = 8;
+
+/// A group, as far as it matters for who goes with whom.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Member {
+    pub wave: i32,
+    pub group: String,
+    pub bake_key: String,
+}
+
+impl From<&Job> for Member {
+    fn from(job: &Job) -> Self {
+        Self {
+            wave: job.forward.as_ref().map_or(0, |f| f.options.wave),
+            group: job.group().to_owned(),
+            bake_key: job.record.bake_key.clone(),
+        }
+    }
+}
+
+/// The steps of a run, one after the other; the batches of a step go on side by side. Groups of one bake
+/// stay together, lower waves come first. Where a number of failures stops the run, every batch is a step
+/// of its own, because it must know what came before.
+pub(super) fn steps(mut members: Vec<Member>, errand: &Errand) -> Vec<Step> {
+    members.sort();
+    let planned = members.len();
+    let in_turn = match errand {
+        Errand::Run(request) => request.max_failures.groups(planned) < planned,
+        Errand::Restore { .. } => false,
+    };
+    let mut waves: BTreeMap<i32, Vec<Vec<String>>> = BTreeMap::new();
+    let mut bakes: BTreeMap<(i32, String), usize> = BTreeMap::new();
+    for member in members {
+        let wave = waves.entry(member.wave).or_default();
+        let bake = *bakes
+            .entry((member.wave, member.bake_key))
+            .or_insert_with(|| {
+                wave.push(Vec::new());
+                wave.len() - 1
+            });
+        if let Some(bake) = wave.get_mut(bake) {
+            bake.push(member.group);
+        }
+    }
+    let mut steps = Vec::new();
+    for bakes in waves.into_values() {
+        let batches = filled(bakes);
+        if in_turn {
+            steps.extend(batches.into_iter().map(|b| step(vec![b], errand)));
+        } else {
+            steps.push(step(batches, errand));
+        }
+    }
+    steps
+}
+
+/// Bakes in order, as many in a batch as it takes.
+fn filled(bakes: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    let mut batches: Vec<Vec<String>> = Vec::new();
+    for bake in bakes {
+        match batches.last_mut() {
+            Some(last) if last.len() + bake.len() <= BATCH_GROUPS => last.extend(bake),
+            Some(_) | None => batches.push(bake),
+        }
+    }
+    batches
+}
+
+fn step(batches: Vec<Vec<String>>, errand: &Errand) -> Step {
+    let limit = match errand {
+        Errand::Run(request) => request.max_in_flight,
+        Errand::Restore { .. } => None,
+    };
+    let most = limit.unwrap_or(BATCHES_AT_ONCE).max(1);
+    let concurrency = batches.len().min(BATCHES_AT_ONCE).min(most).max(1);
+    let batch = |groups| Batch {
+        max_in_flight: limit.map(|n| (n / concurrency).max(1)),
+        ..Batch::new(errand.clone(), groups, concurrency)
+    };
+    Step {
+        concurrency,
+        batches: batches.into_iter().map(batch).collect(),
+        results: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::trigger::{Defaults, FailureLimit, RunInput};
+
+    fn errand(max_in_flight: Option<usize>, max_failures: FailureLimit) -> Errand {
+        let input = RunInput {
+            max_in_flight,
+            max_failures: Some(max_failures),
+            ..RunInput::default()
+        };
+        let now = "2026-10-14T04:00:00Z".parse().expect("a time");
+        let request = input.request(&Defaults::default(), "execution:x", now);
+        Errand::Run(request.expect("valid"))
+    }
+
+    /// 90 groups: one bake of 40, pairs, in two waves.
+    fn members() -> Vec<Member> {
+        let member = |n: usize| Member {
+            wave: i32::from(n >= 70),
+            group: format!("g{n:03}"),
+            bake_key: if n < 40 {
+                "shared".into()
+            } else {
+                (n / 2).to_string()
+            },
+        };
+        (0..90).rev().map(member).collect()
+    }
+
+    fn names(steps: &[Step]) -> Vec<Vec<usize>> {
+        let sizes = |s: &Step| s.batches.iter().map(|b| b.groups.len()).collect();
+        steps.iter().map(sizes).collect()
+    }
+
+    #[test]
+    fn bakes_stay_together_and_waves_come_in_turn() {
+        let all = errand(None, FailureLimit::Percent(100));
+        let steps = super::steps(members(), &all);
+        assert_eq!(names(&steps), [vec![40, 24, 6], vec![20]]);
+        assert_eq!(steps[0].concurrency, 3);
+        let told: BTreeSet<&String> = steps
+            .iter()
+            .flat_map(|s| &s.batches)
+            .flat_map(|b| &b.groups)
+            .collect();
+        assert_eq!(told.len(), 90);
+    }
+
+    #[test]
+    fn limits_hold_for_all_batches_together() {
+        for most in [1, 2, 5, 100] {
+            let limited = errand(Some(most), FailureLimit::Percent(100));
+            for step in super::steps(members(), &limited) {
+                let per_batch = step.batches[0].max_in_flight.expect("a limit");
+                assert!(per_batch * step.concurrency <= most, "{most}");
+            }
+        }
+        let careful = errand(None, FailureLimit::Count(3));
+        let steps = super::steps(members(), &careful);
+        assert_eq!(names(&steps), [vec![40], vec![24], vec![6], vec![20]]);
+    }
+}

@@ -1,0 +1,48 @@
+//! Sending messages.
+
+use tokio::sync::watch::Receiver;
+
+use super::patience::patiently;
+use super::{Env, Stop};
+use crate::aws::{Clients, Post, publish};
+use crate::group::fault::Fault;
+use crate::notify::{Message, chat, to_sns_json};
+
+/// Sends a run's report. One that cannot be sent is no reason to fail the run: answers what to say of it then.
+pub(super) async fn send_report(
+    clients: &Clients,
+    env: &Env,
+    stop: &Receiver<Stop>,
+    topic: &str,
+    message: &Message,
+) -> Option<String> {
+    let sent = patiently(&env.clock, stop, async || {
+        send(clients, topic, message).await
+    });
+    let fault = sent.await.err()?;
+    let warning = format!("the report was not sent: {}", fault.to_failure().reason);
+    tracing::error!(topic, "{warning}");
+    Some(warning)
+}
+
+/// Sends a message to people and queues.
+///
+/// # Errors
+/// SNS did not take it.
+pub async fn send(clients: &Clients, topic: &str, message: &Message) -> Result<(), Fault> {
+    let post = Post::Structured {
+        subject: message.subject.clone(),
+        body: to_sns_json(message),
+        attributes: message.attributes(),
+    };
+    publish(clients, topic, &post).await
+}
+
+/// Sends a message to a chat.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_to_chat(clients: &Clients, topic: &str, message: &Message) -> Result<(), Fault> {
+    let post = Post::Plain(chat(message).to_string());
+    publish(clients, topic, &post).await
+}

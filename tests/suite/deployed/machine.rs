@@ -1,0 +1,380 @@
+//! Step Functions, as far as the state machine uses it: reads `infra/state-machine.asl.json` and calls the
+//! function. What it does not know makes the test fail rather than be passed over.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use asg_patch::clock::Clock;
+use asg_patch::lambda::Function;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{self, StreamExt};
+use serde_json::{Value, json};
+
+/// Step Functions: "Service quotas", input or output of a state.
+const PAYLOAD_LIMIT_BYTES: usize = 256 * 1024;
+/// The function's own time limit in the template.
+const FUNCTION_SECONDS: i64 = 300;
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    Succeeded(Value),
+    Failed { error: String, cause: String },
+}
+
+/// What an execution took.
+#[derive(Clone, Debug, Default)]
+pub struct Costs {
+    /// State transitions, which are paid for; of all executions.
+    pub transitions: u64,
+    /// Calls of the function, retries counted.
+    pub invocations: u64,
+    /// History events of the execution that had most.
+    pub most_events: u64,
+    /// The largest state that was passed along.
+    pub most_bytes: usize,
+    /// Times at which invocations ended, and what they were for.
+    pub seconds: BTreeMap<String, (u64, f64)>,
+}
+
+/// A state machine with its function.
+pub struct Machine<'a> {
+    definition: Value,
+    pub function: &'a Function,
+    pub clock: Clock,
+    pub execution: String,
+    pub costs: RefCell<Costs>,
+    /// The invocations to be lost, by number: their effects may have taken place.
+    pub lost: Box<Losses<'a>>,
+    invocation: Cell<u64>,
+}
+
+/// How an invocation is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It never began.
+    Before,
+    /// It was killed after so many milliseconds.
+    After(u64),
+    /// It did all of its work, and its answer was lost.
+    Answer,
+}
+
+/// Whether, and how, an invocation is lost, by its number and action.
+type Losses<'a> = dyn Fn(u64, &str) -> Option<Loss> + 'a;
+
+struct Execution<'m> {
+    machine: &'m Machine<'m>,
+    states: &'m Value,
+    input: Value,
+    events: u64,
+}
+
+type StateResult = Result<Value, (String, String)>;
+
+impl<'a> Machine<'a> {
+    pub fn new(function: &'a Function, clock: Clock, name: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra/state-machine.asl.json");
+        let text = std::fs::read_to_string(path).expect("the definition");
+        Self {
+            definition: serde_json::from_str(&text).expect("JSON"),
+            function,
+            clock,
+            execution: format!("arn:aws:states:eu-west-1:123456789012:execution:AsgPatch:{name}"),
+            costs: RefCell::default(),
+            lost: Box::new(|_, _| None),
+            invocation: Cell::new(0),
+        }
+    }
+
+    /// Runs an execution to its end.
+    pub async fn execute(&self, input: Value) -> End {
+        self.run(&self.definition, input).await
+    }
+
+    fn run<'m>(&'m self, definition: &'m Value, input: Value) -> LocalBoxFuture<'m, End> {
+        let mut execution = Execution {
+            machine: self,
+            states: &definition["States"],
+            input: input.clone(),
+            events: 1,
+        };
+        Box::pin(async move {
+            let mut name = text(&definition["StartAt"]).to_owned();
+            let mut state = input;
+            loop {
+                self.costs.borrow_mut().transitions += 1;
+                match execution.step(&name, state).await {
+                    Step::Go(next, output) => (name, state) = (next, output),
+                    Step::End(end) => {
+                        let mut costs = self.costs.borrow_mut();
+                        costs.most_events = costs.most_events.max(execution.events + 1);
+                        return end;
+                    }
+                }
+            }
+        })
+    }
+}
+
+enum Step {
+    Go(String, Value),
+    End(End),
+}
+
+fn text(value: &Value) -> &str {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("expected text, found {value}"))
+}
+
+/// Simple paths only.
+fn at<'v>(value: &'v Value, path: &str) -> &'v Value {
+    let keys = path
+        .strip_prefix('$')
+        .unwrap_or_else(|| panic!("path {path}"));
+    let mut found = value;
+    for key in keys.split('.').filter(|k| !k.is_empty()) {
+        found = found
+            .get(key)
+            .unwrap_or_else(|| panic!("States.Runtime: {path} is not in {value}"));
+    }
+    found
+}
+
+fn put(mut state: Value, path: &str, value: Value) -> Value {
+    let keys: Vec<&str> = path.trim_start_matches("$.").split('.').collect();
+    let (last, parents) = keys.split_last().expect("a path");
+    let mut place = &mut state;
+    for key in parents {
+        place = place.get_mut(*key).unwrap_or_else(|| panic!("{path}"));
+    }
+    place[*last] = value;
+    state
+}
+
+fn known(state: &Value, name: &str, fields: &[&str]) {
+    for field in state.as_object().expect("a state").keys() {
+        let common = ["Type", "Comment", "Next"];
+        assert!(
+            common.contains(&field.as_str()) || fields.contains(&field.as_str()),
+            "{name}: this machine does not know {field}"
+        );
+    }
+}
+
+impl Execution<'_> {
+    async fn step(&mut self, name: &str, input: Value) -> Step {
+        let state = self
+            .states
+            .get(name)
+            .unwrap_or_else(|| panic!("no state {name}"));
+        let bytes = input.to_string().len();
+        {
+            let mut costs = self.machine.costs.borrow_mut();
+            costs.most_bytes = costs.most_bytes.max(bytes);
+        }
+        assert!(
+            bytes <= PAYLOAD_LIMIT_BYTES,
+            "States.DataLimitExceeded at {name}: {bytes}"
+        );
+        self.events += 2;
+        let next = || text(&state["Next"]).to_owned();
+        match text(&state["Type"]) {
+            "Succeed" => {
+                known(state, name, &["OutputPath"]);
+                Step::End(End::Succeeded(
+                    at(&input, text(&state["OutputPath"])).clone(),
+                ))
+            }
+            "Fail" => {
+                known(state, name, &["Error", "CausePath"]);
+                Step::End(End::Failed {
+                    error: text(&state["Error"]).to_owned(),
+                    cause: text(at(&input, text(&state["CausePath"]))).to_owned(),
+                })
+            }
+            "Choice" => {
+                known(state, name, &["Choices", "Default"]);
+                let choices = state["Choices"].as_array().expect("choices");
+                let chosen = choices.iter().find(|c| {
+                    at(&input, text(&c["Variable"])).as_str() == c["StringEquals"].as_str()
+                });
+                let next = chosen.map_or(&state["Default"], |c| &c["Next"]);
+                Step::Go(text(next).to_owned(), input)
+            }
+            "Wait" => {
+                known(state, name, &["Seconds", "TimestampPath"]);
+                self.wait(state, &input).await;
+                Step::Go(next(), input)
+            }
+            "Task" => {
+                let fields = [
+                    "Resource",
+                    "Parameters",
+                    "OutputPath",
+                    "TimeoutSeconds",
+                    "Retry",
+                    "Catch",
+                ];
+                known(state, name, &fields);
+                let result = self.task(state, &input).await;
+                self.caught(
+                    state,
+                    input,
+                    result.map(|payload| json!({"Payload": payload})),
+                )
+            }
+            "Map" => {
+                let fields = [
+                    "Label",
+                    "ItemsPath",
+                    "MaxConcurrencyPath",
+                    "ToleratedFailurePercentage",
+                    "ItemProcessor",
+                    "ResultPath",
+                    "Catch",
+                ];
+                known(state, name, &fields);
+                let results = self.map(state, &input).await;
+                let output = put(input, text(&state["ResultPath"]), results);
+                Step::Go(next(), output)
+            }
+            other => panic!("{name}: this machine does not know {other}"),
+        }
+    }
+
+    fn caught(&self, state: &Value, input: Value, result: StateResult) -> Step {
+        match result {
+            Ok(output) => {
+                let output = at(&output, text(&state["OutputPath"])).clone();
+                Step::Go(text(&state["Next"]).to_owned(), output)
+            }
+            Err((error, cause)) => match state.pointer("/Catch/0") {
+                Some(catch) => {
+                    let info = json!({"Error": error, "Cause": cause});
+                    let output = put(input, text(&catch["ResultPath"]), info);
+                    Step::Go(text(&catch["Next"]).to_owned(), output)
+                }
+                None => Step::End(End::Failed { error, cause }),
+            },
+        }
+    }
+
+    async fn wait(&self, state: &Value, input: &Value) {
+        let clock = &self.machine.clock;
+        match state.get("Seconds") {
+            Some(seconds) => {
+                let seconds = seconds.as_u64().expect("seconds");
+                clock.wait(std::time::Duration::from_secs(seconds)).await;
+            }
+            None => {
+                let until = text(at(input, text(&state["TimestampPath"])));
+                let until: DateTime<Utc> = until.parse().expect("RFC 3339");
+                clock.wait_until(clock.from_real(until)).await;
+            }
+        }
+    }
+
+    /// Asks again as `Retry` says.
+    async fn task(&mut self, state: &Value, input: &Value) -> StateResult {
+        let retry = state.pointer("/Retry/0").expect("every task has its Retry");
+        let number = |name: &str| retry[name].as_f64().expect("a number");
+        let mut pause = number("IntervalSeconds");
+        let mut retries = 0;
+        loop {
+            let payload = self.filled(&state["Parameters"]["Payload"], input, retries);
+            self.events += 3;
+            let result = self.machine.call(payload).await;
+            if result.is_ok() || retries >= number("MaxAttempts") as u64 {
+                return result;
+            }
+            self.machine.costs.borrow_mut().transitions += 1;
+            let seconds = pause.min(number("MaxDelaySeconds"));
+            self.machine
+                .clock
+                .wait(std::time::Duration::from_secs_f64(seconds))
+                .await;
+            pause *= number("BackoffRate");
+            retries += 1;
+        }
+    }
+
+    fn filled(&self, template: &Value, input: &Value, retries: u64) -> Value {
+        let fields = template.as_object().expect("a payload").iter();
+        let filled = fields.map(|(key, value)| match key.strip_suffix(".$") {
+            None => (key.clone(), value.clone()),
+            Some(key) => {
+                let value = match text(value) {
+                    "$$.Execution.Input" => self.input.clone(),
+                    "$$.Execution.Id" => json!(self.machine.execution),
+                    "$$.State.RetryCount" => json!(retries),
+                    path => at(input, path).clone(),
+                };
+                (key.to_owned(), value)
+            }
+        });
+        Value::Object(filled.collect())
+    }
+
+    async fn map(&mut self, state: &Value, input: &Value) -> Value {
+        let items = at(input, text(&state["ItemsPath"]))
+            .as_array()
+            .expect("items")
+            .clone();
+        let at_once = at(input, text(&state["MaxConcurrencyPath"]))
+            .as_u64()
+            .expect("a number");
+        let machine = self.machine;
+        let processor = &state["ItemProcessor"];
+        let ends: Vec<End> = stream::iter(items)
+            .map(|item| machine.run(processor, item))
+            .buffered(usize::try_from(at_once).expect("small"))
+            .collect()
+            .await;
+        // A child that failed brings nothing.
+        let outputs = ends.into_iter().map(|end| match end {
+            End::Succeeded(output) => output,
+            End::Failed { .. } => Value::Null,
+        });
+        Value::Array(outputs.collect())
+    }
+}
+
+impl Machine<'_> {
+    async fn call(&self, payload: Value) -> StateResult {
+        let number = self.invocation.get();
+        self.invocation.set(number + 1);
+        let action = payload["action"].as_str().unwrap_or_default().to_owned();
+        let began = self.clock.now();
+        let deadline = self
+            .clock
+            .to_real(began + TimeDelta::seconds(FUNCTION_SECONDS));
+        let error = |e: &str| Err((e.to_owned(), format!("invocation {number}")));
+        let answer = self.function.answer(payload, deadline);
+        let result = match (self.lost)(number, &action) {
+            Some(Loss::Before) => error("Lambda.TooManyRequestsException"),
+            Some(Loss::After(ms)) => {
+                tokio::select! {
+                    answer = answer => answer.map_err(|e| (e.kind().to_owned(), e.to_string())),
+                    () = self.clock.wait(std::time::Duration::from_millis(ms)) => error("Sandbox.Timedout"),
+                }
+            }
+            Some(Loss::Answer) => {
+                let _ = answer.await;
+                error("Lambda.SdkClientException")
+            }
+            None => answer
+                .await
+                .map_err(|e| (e.kind().to_owned(), e.to_string())),
+        };
+        let seconds = (self.clock.now() - began).as_seconds_f64();
+        let mut costs = self.costs.borrow_mut();
+        costs.invocations += 1;
+        let entry = costs.seconds.entry(action).or_default();
+        *entry = (entry.0 + 1, entry.1 + seconds);
+        result
+    }
+}

@@ -1,0 +1,335 @@
+//! The function under its state machine, on the simulated account in virtual time: what is deployed does
+//! what the command line does, whatever invocation is lost.
+
+mod machine;
+
+use std::collections::BTreeMap;
+
+use asg_patch::lambda::{Function, Settings};
+use asg_patch::report::RunReport;
+use asg_patch::sim::Account;
+use asg_patch::sim::world::groups::Group;
+use asg_patch::trigger::Defaults;
+use machine::{Costs, End, Loss, Machine};
+use serde_json::{Value, json};
+
+use crate::common::{
+    self, Ran, Scenario, in_virtual_time, invariants, on_all_cores, scenario_names,
+};
+
+const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:asg-patch";
+
+/// A stack whose settings are what the scenario asks for.
+fn function(scenario: &Scenario, account: &Account) -> Function {
+    let request = &scenario.request;
+    let window = request.window;
+    let settings = Settings {
+        defaults: Defaults {
+            tag: (
+                request.selection.tag_key.clone(),
+                request.selection.tag_value.clone(),
+            ),
+            operation: request.operation,
+            duration: window.deadline - window.start,
+            cutoff: window.deadline - window.cutoff,
+            max_in_flight: request.max_in_flight,
+            max_failures: request.max_failures,
+            at_deadline: request.at_deadline,
+            topic_arn: request.topic_arn.clone(),
+        },
+        ..Settings::read(|_| None).expect("the defaults")
+    };
+    Function::new(common::env(account, "function"), settings, |_| ())
+}
+
+/// A run as deployed, and what it took.
+struct Deployed {
+    ran: Ran,
+    end: End,
+    costs: Costs,
+}
+
+/// Runs a scenario under the state machine; `lost` says which invocations are lost.
+fn deploy(
+    scenario: &Scenario,
+    lost: impl Fn(u64, &str) -> Option<Loss> + 'static,
+) -> Result<Deployed, String> {
+    in_virtual_time(scenario.fleet.seed(), async {
+        let account = scenario.fleet.account(1);
+        let before = account.with_world(|w| w.clone());
+        let function = function(scenario, &account);
+        let mut machine = Machine::new(&function, account.clock().clone(), common::RUN_ID);
+        machine.lost = Box::new(lost);
+        let end = machine
+            .execute(json!({"groups": scenario.request.selection.groups}))
+            .await;
+        account.clock().wait(common::SETTLING).await;
+        account.with_world(|_| ());
+        let report = match &end {
+            End::Succeeded(output) => output["report"].clone(),
+            End::Failed { error, cause } => return Err(format!("{error}: {cause}")),
+        };
+        let report: RunReport =
+            serde_json::from_value(report).map_err(|e| format!("{e}: {end:?}"))?;
+        let costs = machine.costs.borrow().clone();
+        Ok(Deployed {
+            ran: Ran {
+                start: scenario.fleet.start(),
+                before,
+                report,
+                account: account.clone(),
+                hand_back_by: scenario.request.hand_back_by(),
+            },
+            end,
+            costs,
+        })
+    })
+}
+
+/// Groups, outcomes and codes.
+fn outcomes(report: &RunReport) -> BTreeMap<String, String> {
+    let outcome = |g: &asg_patch::report::GroupReport| {
+        let code = g.code.map(|c| c.to_string()).unwrap_or_default();
+        (g.group.clone(), format!("{} {code}", g.outcome))
+    };
+    report.groups.iter().map(outcome).collect()
+}
+
+/// Scenarios in which somebody presses Ctrl-C have no counterpart here: an execution is stopped from
+/// outside, and the sweep follows.
+fn scenarios() -> Vec<(String, Scenario)> {
+    let names = scenario_names().into_iter();
+    let all = names.map(|n| (n.clone(), Scenario::load(&n)));
+    all.filter(|(_, s)| s.stop_on.is_none()).collect()
+}
+
+/// Others' deeds at certain times meet the run elsewhere: a batch is planned when its turn comes, and looks
+/// come further apart.
+const MET_ELSEWHERE: [&str; 3] = [
+    "changed-while-queued",
+    "group-deleted-mid-run",
+    "schedule-while-queued",
+];
+
+#[test]
+fn what_is_deployed_ends_as_what_the_command_line_does() {
+    let wrong = on_all_cores(scenarios(), |(name, scenario)| {
+        let deployed = match deploy(&scenario, |_, _| None) {
+            Ok(deployed) => deployed,
+            Err(error) => return vec![format!("{name}: {error}")],
+        };
+        let by_hand = scenario.run();
+        let (expected, found) = (outcomes(&by_hand.report), outcomes(&deployed.ran.report));
+        let mut wrong = invariants::breaches(&deployed.ran);
+        if found != expected && !MET_ELSEWHERE.contains(&name.as_str()) {
+            wrong.push(format!("expected {expected:?}\n   found {found:?}"));
+        }
+        wrong.iter().map(|w| format!("{name}: {w}")).collect()
+    });
+    assert!(wrong.concat().is_empty(), "{}", wrong.concat().join("\n"));
+}
+
+/// Of all combinations every so-many-th, unless `DEPLOYED_STRIDE` says otherwise.
+const STRIDE: usize = 23;
+
+/// An invocation that is lost, whether it never began, was killed in mid-pass or did all its work, is made
+/// again; what comes of the run is the same or a roll-back, and nothing is left.
+#[test]
+fn whichever_invocation_is_lost_nothing_is_left_changed() {
+    let stride = std::env::var("DEPLOYED_STRIDE").map_or(STRIDE, |s| s.parse().expect("a number"));
+    let closed: Vec<(String, Scenario)> = scenarios()
+        .into_iter()
+        .filter(|(name, _)| common::end::is_closed_world(name))
+        .collect();
+    let invocations = on_all_cores(closed.clone(), |(_, scenario)| {
+        let ran = deploy(&scenario, |_, _| None);
+        ran.map_or(0, |d| d.costs.invocations)
+    });
+    let losses = [
+        Loss::Before,
+        Loss::After(40),
+        Loss::After(700),
+        Loss::Answer,
+    ];
+    let combinations: Vec<(String, Scenario, u64, Loss)> = closed
+        .into_iter()
+        .zip(invocations)
+        .flat_map(|((name, scenario), count)| {
+            let each = (0..count).flat_map(move |n| losses.map(|loss| (n, loss)));
+            each.map(move |(n, loss)| (name.clone(), scenario.clone(), n, loss))
+        })
+        .collect();
+    let all = combinations.len();
+    let tried: Vec<_> = combinations.into_iter().step_by(stride).collect();
+    println!("{} of {all} lost invocations tried", tried.len());
+    let wrong = on_all_cores(tried, |(name, scenario, number, loss)| {
+        let lose = move |n: u64, _: &str| (n == number).then_some(loss);
+        match deploy(&scenario, lose) {
+            Ok(deployed) => {
+                let open = deployed
+                    .ran
+                    .report
+                    .left_open()
+                    .map(|g| format!("{} is open", g.group));
+                let wrong = open.chain(invariants::breaches(&deployed.ran));
+                wrong
+                    .map(|w| format!("{name}, {number} {loss:?}: {w}"))
+                    .collect()
+            }
+            Err(error) => vec![format!("{name}, {number} {loss:?}: {error}")],
+        }
+    });
+    assert!(wrong.concat().is_empty(), "{}", wrong.concat().join("\n"));
+}
+
+/// Passes fail for good from some point on: the batch goes back, by its state or by its records.
+#[test]
+fn what_cannot_advance_is_handed_back() {
+    let scenario = Scenario::load("shared-template-latest");
+    let wrong = on_all_cores((1..40).step_by(3).collect(), |from: u64| {
+        let lose = move |n: u64, action: &str| {
+            (n >= from && action == "advance").then_some(Loss::After(200))
+        };
+        match deploy(&scenario, lose) {
+            Ok(deployed) => {
+                let breaches = invariants::breaches(&deployed.ran);
+                breaches
+                    .iter()
+                    .map(|b| format!("from {from}: {b}"))
+                    .collect()
+            }
+            Err(error) => vec![format!("from {from}: {error}")],
+        }
+    });
+    assert!(wrong.concat().is_empty(), "{}", wrong.concat().join("\n"));
+}
+
+/// Somebody stops the execution, children and all. The rule starts a sweep with Step Functions' event.
+#[test]
+fn a_stopped_execution_is_swept_up_at_once() {
+    let scenario = Scenario::load("sleeping-latest");
+    for minutes in [1, 4, 8, 12, 13] {
+        let (groups, open) = in_virtual_time(7, async {
+            let account = scenario.fleet.account(1);
+            let before = account.with_world(|w| w.groups.clone());
+            let function = function(&scenario, &account);
+            let clock = account.clock().clone();
+            let machine = Machine::new(&function, clock.clone(), "nightly");
+            tokio::select! {
+                end = machine.execute(json!({})) => panic!("it ended: {end:?}"),
+                () = clock.wait(std::time::Duration::from_secs(60 * minutes)) => {}
+            }
+            let detail = json!({"executionArn": machine.execution, "status": "ABORTED", "input": "{}",
+                "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:AsgPatch"});
+            let event = json!({"source": "aws.states", "detail": detail,
+                "detail-type": "Step Functions Execution Status Change"});
+            let sweep = Machine::new(&function, clock.clone(), "sweep");
+            let end = sweep.execute(event).await;
+            let End::Succeeded(output) = end else {
+                panic!("{end:?}");
+            };
+            assert!(["Done", "NothingToDo"].contains(&output["status"].as_str().expect("a word")));
+            let after = account.with_world(|w| w.clone());
+            for (name, group) in &before {
+                let now = &after.groups[name];
+                let sizes = |g: &Group| (g.min, g.desired, g.max);
+                assert_eq!(sizes(now), sizes(group), "{minutes}: {name}");
+                assert_eq!(
+                    now.suspended.len(),
+                    group.suspended.len(),
+                    "{minutes}: {name}"
+                );
+            }
+            (after.groups.len(), common::end::open_groups(&account))
+        });
+        assert!(groups > 0 && open.is_empty(), "{minutes}: {open:?}");
+    }
+}
+
+/// What was refused, found to be done already, or has nothing to do: one sentence, and nothing touched.
+#[test]
+fn what_does_not_begin_says_why_and_touches_nothing() {
+    let mut scenario = Scenario::load("sleeping-latest");
+    scenario.request.topic_arn = Some(TOPIC.into());
+    let lines = in_virtual_time(7, async {
+        let account = scenario.fleet.account(1);
+        account.with_world(|w| {
+            w.sns.topics.insert(
+                TOPIC.into(),
+                asg_patch::sim::world::topics::Topic::default(),
+            );
+        });
+        let function = function(&scenario, &account);
+        let execute = async |name: &str, input: Value| {
+            let machine = Machine::new(&function, account.clock().clone(), name);
+            let end = machine.execute(input).await;
+            match end {
+                End::Succeeded(output) => format!("{}: {}", output["status"], output["summary"]),
+                End::Failed { error, cause } => format!("{error}: {cause}"),
+            }
+        };
+        let schedule = |time: &str| json!({"trigger": "schedule", "schedule": "arn:x", "scheduled_time": time});
+        let start = scenario.fleet.start().to_rfc3339();
+        let mut lines = Vec::new();
+        for (name, input) in [
+            ("array", json!([1])),
+            ("mode", json!({"mode": "patch"})),
+            ("unknown", json!({"groups": ["wbe"]})),
+            ("late", schedule("2020-01-01T04:00:00Z")),
+            ("sweep", json!({"mode": "sweep"})),
+            (
+                "restore",
+                json!({"mode": "restore", "groups": ["web-nightly"]}),
+            ),
+            ("plan", json!({"mode": "plan"})),
+        ] {
+            lines.push(format!("{name}: {}", execute(name, input).await));
+        }
+        assert!(
+            account
+                .calls()
+                .changes()
+                .all(|c| c.name == "sns:Publish" || c.name == "ssm:PutParameter")
+        );
+        let first = execute("first", schedule(&start)).await;
+        let second = execute("second", schedule(&start)).await;
+        lines.push(format!("first: {first}"));
+        lines.push(format!("second: {second}"));
+        let published = account.with_world(|w| w.sns.published.clone());
+        lines.extend(published.iter().map(|p| {
+            format!(
+                "sns {}: {}",
+                p.attributes["event"],
+                p.subject.clone().unwrap_or_default()
+            )
+        }));
+        lines
+    });
+    expect_test::expect_file!["../../deployed.expected"].assert_eq(&(lines.join("\n") + "\n"));
+}
+
+/// The arithmetic of the README: many groups over several batches, within Step Functions' limits.
+#[test]
+fn a_large_fleet_stays_within_step_functions_limits() {
+    let groups: usize =
+        std::env::var("DEPLOYED_GROUPS").map_or(120, |n| n.parse().expect("a number"));
+    let fifty = include_str!("../../../benches/fleet-50.toml");
+    let text = fifty.replace("count = 50", &format!("count = {groups}"));
+    let fleet = asg_patch::sim::fleet::parse(&text).expect("a fleet");
+    let deployed = deploy(&Scenario::of_fleet(fleet), |_, _| None).expect("a run");
+    invariants::check("large", &deployed.ran);
+    let Deployed { ran, costs, end } = deployed;
+    let End::Succeeded(output) = end else {
+        panic!("{end:?}");
+    };
+    println!("{groups} groups: {}; {costs:?}", output["summary"]);
+    let expected = format!("asg-patch run eu-west-1: {groups} groups: {groups} patched");
+    assert_eq!(output["summary"], expected);
+    let left_out = output["report"]["groups_left_out"].as_u64();
+    let listed = ran.report.groups.len();
+    assert_eq!(listed + left_out.unwrap_or_default() as usize, groups);
+    assert!(
+        costs.most_events < 25_000 && costs.most_bytes < 256 * 1024,
+        "{costs:?}"
+    );
+}
