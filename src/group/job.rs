@@ -363,6 +363,10 @@ impl Job {
                         code: Code::VersionRefused,
                         ..failure
                     },
+                    Effect::SetPins { .. } if failure.code == Code::AwsError => Failure {
+                        code: Code::PinsRefused,
+                        ..failure
+                    },
                     _ => failure,
                 })
             }

@@ -149,6 +149,8 @@ codes! {
         "see the warning or error: the template carries something that AWS no longer takes";
     ScaledIn = "AP-0353", "somebody scaled the group in during the run; theirs stands",
         "nothing to do: the next run patches the group";
+    PinsRefused = "AP-0354", "AWS did not let the group name another version",
+        "see the reason; if an instance refresh is under way, wait until it has ended, then run again";
     CanaryNotUp = "AP-0361", "no healthy instance came up from the new version",
         "start an instance from the image by hand and look at its console output";
     CanaryNotClean = "AP-0362", "the instance from the new image is not fully patched",

@@ -258,6 +258,17 @@ def cloud_init_cleans_up_whatever_its_age():
             equal(differences(seen(bench.root), expected(before)), [], "guest")
 
 
+def what_lets_somebody_in_and_stays_is_a_failure():
+    for name, shell in shells().items():
+        with tempfile.TemporaryDirectory() as home:
+            bench = Bench(home)
+            guest(bench.root)
+            bench.command("rm", "")
+            ended, _ = bench.seal(shell)
+            holds(ended.returncode == 1 and DONE not in ended.stdout, f"{name} says that all is well")
+            holds("ssh_host_" in ended.stderr, f"{name} does not say what stays: {ended.stderr}")
+
+
 def a_machine_id_that_cannot_be_emptied_is_a_failure():
     for name, shell in shells().items():
         if name in ("bash", "zsh"):
@@ -355,6 +366,7 @@ if __name__ == "__main__":
                 an_empty_guest_is_no_failure,
                 the_machine_id_stays_one_file,
                 cloud_init_cleans_up_whatever_its_age,
+                what_lets_somebody_in_and_stays_is_a_failure,
                 a_machine_id_that_cannot_be_emptied_is_a_failure,
                 unchanged_in_a_root_of_its_own,
                 shellcheck_has_nothing_to_say,

@@ -69,6 +69,7 @@ scenarios! {
     patch_fails
     patch_failures
     record_deleted_mid_run
+    refresh_mid_run
     refusal_shared_template
     refusals
     running_behind_load_balancer

@@ -10,11 +10,12 @@ use asg_patch::group::{Code, Outcome};
 use asg_patch::report::{GroupReport, RunReport};
 use asg_patch::run::{Pick, RestoreRequest, RunError, Stop};
 use asg_patch::sim::calls::is_change;
+use asg_patch::sim::faults::{Fault, FaultRule};
 use asg_patch::sim::{Account, Frozen};
 use asg_patch::trigger::RunRequest;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::common::{Scenario, drive, end, env, in_virtual_time, on_all_cores};
+use crate::common::{Scenario, drive, end, env, in_virtual_time, on_all_cores, scenario_text};
 use crate::crash::record;
 
 /// Of the stages of a run that died, every such one is tried.
@@ -525,4 +526,52 @@ async fn next_night(account: &Account) -> RunReport {
         ..Scenario::load("sleeping-latest").request
     };
     drive(account, &request, None).await.expect("a report").0
+}
+
+/// The run dies when all is done but the record's deletion. In the morning the schedule starts instances from
+/// the new version; then a sweep comes. They are the owner's, though they look like what the run launches.
+#[test]
+fn after_the_morning_its_instances_are_left_alone() {
+    let text = scenario_text("sleeping-latest").replace(
+        "tags = {",
+        "scheduled_actions = [{ name = \"open\", min = 1, desired = 2, recurrence = \"0 6 * * *\" }]\ntags = {",
+    );
+    let scenario = Scenario::parse(&text).expect("a fleet");
+    let (morning, later, report, open) = in_virtual_time(scenario.fleet.seed(), async {
+        let account = scenario.fleet.account(1);
+        account.with_faults(|f| f.add(FaultRule::at("ssm:DeleteParameter", 0, 1, Fault::Hang)));
+        tokio::select! {
+            ended = drive(&account, &scenario.request, None) => panic!("{:?}", ended.map(|r| r.0)),
+            () = account.silenced() => {}
+        }
+        let clock = account.clock().clone();
+        clock
+            .wait_until(scenario.request.window.deadline + TimeDelta::minutes(5))
+            .await;
+        let members = || {
+            account.with_world(|w| {
+                w.groups
+                    .values()
+                    .map(|g| g.members.clone())
+                    .collect::<Vec<_>>()
+            })
+        };
+        let morning = members();
+        let report = restore(&account, "sweeper", Vec::new())
+            .await
+            .expect("a report");
+        clock.wait(Duration::from_secs(30 * 60)).await;
+        (morning, members(), report, end::open_groups(&account))
+    });
+    assert_eq!(
+        morning.iter().map(|m| m.len()).sum::<usize>(),
+        2,
+        "{morning:?}"
+    );
+    assert_eq!(later, morning, "{:?}", brief(&report.groups));
+    assert!(
+        open.is_empty() && report.left_open().next().is_none(),
+        "{:?}",
+        brief(&report.groups)
+    );
 }
