@@ -12,8 +12,8 @@ use super::{Clients, fault};
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::names::{CLAIM_PREFIX, legal_name};
 
-/// This claim is never forgotten: it tells since when claims are kept.
-pub const KEPT_CLAIM: &str = "since";
+/// Claims that begin so are never forgotten: they tell since when runs are watched.
+pub const KEPT_CLAIM: &str = "since-";
 
 /// What a claim says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,17 +45,33 @@ pub async fn claim_run(clients: &Clients, claim: &Claim) -> Result<Claim, Fault>
         .await;
     match put.map_err(|e| fault("ssm:PutParameter", &e)) {
         Ok(_) => Ok(claim.clone()),
-        Err(fault) if fault.class == FaultClass::Exists => {
-            let claims = list(clients).await?;
-            // Gone again already, or of another make: somebody had it all the same.
-            let unknown = Claim {
-                owner: "somebody".into(),
-                ..claim.clone()
-            };
-            Ok(claims.get(&name).cloned().flatten().unwrap_or(unknown))
-        }
+        Err(fault) if fault.class == FaultClass::Exists => held(clients, &name, claim, fault).await,
         Err(fault) => Err(fault),
     }
+}
+
+/// Who holds a claim that exists. One that is not shown yet may be our own, whose answer was lost.
+async fn held(
+    clients: &Clients,
+    name: &str,
+    wanted: &Claim,
+    exists: Fault,
+) -> Result<Claim, Fault> {
+    const OPERATION: &str = "ssm:GetParameters";
+    let answer = clients.ssm.get_parameters().names(name).send().await;
+    let answer = answer.map_err(|e| fault(OPERATION, &e))?;
+    let Some(value) = answer.parameters().first().and_then(|p| p.value()) else {
+        return Err(Fault {
+            class: FaultClass::Contention,
+            ..exists
+        });
+    };
+    // Of another make: somebody has it all the same.
+    let unknown = Claim {
+        owner: "somebody".into(),
+        ..wanted.clone()
+    };
+    Ok(serde_json::from_str(value).unwrap_or(unknown))
 }
 
 /// All claims that can be read.
@@ -66,7 +82,7 @@ pub async fn list_claims(clients: &Clients) -> Result<Vec<Claim>, Fault> {
 /// Deletes claims that are older than `until`; what cannot be read stays.
 pub async fn forget_claims(clients: &Clients, until: DateTime<Utc>) -> Result<(), Fault> {
     for (name, claim) in list(clients).await? {
-        if claim.is_none_or(|c| c.at >= until || c.run_id == KEPT_CLAIM) {
+        if claim.is_none_or(|c| c.at >= until || c.run_id.starts_with(KEPT_CLAIM)) {
             continue;
         }
         clients.pace(Pace::Parameter).await;

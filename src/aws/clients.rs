@@ -46,12 +46,12 @@ impl Clients {
     ///
     /// They have a retry budget of their own: the SDK's default one is shared by the whole process.
     pub fn new(sdk: &SdkConfig, clock: Clock) -> Self {
-        Self::sharing(sdk, clock, 1)
+        Self::sharing(sdk, clock, 1.0)
     }
 
     /// As [`Clients::new`], for one of `sharers` processes that work at the same time: each asks at its
     /// share of the rates.
-    pub fn sharing(sdk: &SdkConfig, clock: Clock, sharers: u32) -> Self {
+    pub fn sharing(sdk: &SdkConfig, clock: Clock, sharers: f64) -> Self {
         let counts = CallCounter::default();
         let partition = RetryPartition::custom("asg-patch").build();
         let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);

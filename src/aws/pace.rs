@@ -55,11 +55,11 @@ struct Bucket {
 
 impl Pacer {
     /// For one of so many processes that ask at the same time.
-    pub(super) fn new(clock: Clock, sharers: u32) -> Self {
+    pub(super) fn new(clock: Clock, sharers: f64) -> Self {
         Self {
             clock,
             buckets: Arc::default(),
-            sharers: sharers.max(1).into(),
+            sharers: sharers.max(1.0),
         }
     }
 
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_burst_passes_and_the_rest_waits_its_turn() {
         let now = DateTime::UNIX_EPOCH;
-        let pacer = Pacer::new(Clock::system(), 1);
+        let pacer = Pacer::new(Clock::system(), 1.0);
         let turns: Vec<i64> = (0..13)
             .map(|_| (pacer.reserve(Pace::Parameter, now) - now).num_milliseconds())
             .collect();
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn processes_share_what_is_allowed() {
         let now = DateTime::UNIX_EPOCH;
-        let pacer = Pacer::new(Clock::system(), 4);
+        let pacer = Pacer::new(Clock::system(), 4.0);
         let turns: Vec<i64> = (0..4)
             .map(|_| (pacer.reserve(Pace::Parameter, now) - now).num_milliseconds())
             .collect();

@@ -14,7 +14,7 @@ use tracing::Instrument;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log();
-    let settings = Settings::read(|name| std::env::var(name).ok())?;
+    let settings = Settings::read(|name| std::env::var(name).ok());
     let function = Function::new(env().await?, settings, print);
     let function = &function;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {

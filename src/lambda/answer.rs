@@ -1,19 +1,20 @@
 //! What the state machine reads: `next` says where it goes on.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::aws::Claim;
 use crate::clock::Clock;
 use crate::group::Failure;
-use crate::notify::Message;
 use crate::report::RunReport;
 use crate::run::PlanReport;
 use crate::run::relay::{Batch, Course};
 
 /// Step Functions passes 256 KiB along; what is for people stays well below.
 const OUTPUT_LIMIT_BYTES: usize = 200 * 1024;
+/// Sentences are cut: the cause of an execution's end has 32,768 characters at most.
+const REASON_LIMIT: usize = 1_000;
 
 /// A run between two steps, as it is passed along.
 pub(super) fn of_course(course: &Course) -> Value {
@@ -24,9 +25,7 @@ pub(super) fn of_course(course: &Course) -> Value {
 pub(super) fn of_batch(batch: &Batch, clock: &Clock) -> Value {
     let mut answer = passed(batch);
     if let Some(at) = batch.wake_at {
-        // Rounded up: who comes early finds nothing to do and comes again.
-        let real = clock.to_real(at) + TimeDelta::milliseconds(999);
-        answer["wake_at"] = json!(real.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+        answer["wake_at"] = json!(wake_at(at, clock));
     }
     answer
 }
@@ -36,12 +35,24 @@ fn passed(state: &impl Serialize) -> Value {
     serde_json::to_value(state).unwrap_or_default()
 }
 
+/// Come again then, by the machine's clock.
+pub(super) fn later(at: DateTime<Utc>, clock: &Clock) -> Value {
+    json!({"next": "Later", "wake_at": wake_at(at, clock)})
+}
+
+/// Rounded up: who comes early finds nothing to do and comes again.
+fn wake_at(at: DateTime<Utc>, clock: &Clock) -> String {
+    let real = clock.to_real(at) + TimeDelta::milliseconds(999);
+    real.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
 pub(super) fn refused(failure: &Failure) -> Value {
+    let reason = crate::report::shortened(&failure.reason, REASON_LIMIT);
     json!({
         "next": "Refused",
         "status": "Refused",
         "code": failure.code,
-        "reason": format!("{}: {}", failure.code, failure.reason),
+        "reason": format!("{}: {reason}", failure.code),
     })
 }
 
@@ -77,23 +88,26 @@ pub(super) fn planned(plan: &PlanReport) -> Value {
     json!({"next": "Ended", "output": output})
 }
 
-pub(super) fn ended(report: &RunReport, message: &Message) -> Value {
-    let open: Vec<&str> = report.left_open().map(|g| g.group.as_str()).collect();
-    let (next, status) = match open.is_empty() {
-        true => ("Done", "Done"),
-        false => ("LeftOpen", "LeftOpen"),
+/// A sweep that leaves something open has not failed for it: the next one goes on, and an alarm tells.
+pub(super) fn ended(report: &RunReport, summary: &str, is_sweep: bool) -> Value {
+    let is_open = report.left_open().next().is_some();
+    let status = if is_open { "LeftOpen" } else { "Done" };
+    let next = if is_open && !is_sweep {
+        "LeftOpen"
+    } else {
+        "Done"
     };
     let mut document = json!(report);
     shorten(&mut document);
     let output = json!({
         "status": status,
         "run_id": report.run_id,
-        "summary": message.default,
+        "summary": summary,
         "report": document,
     });
     let mut answer = json!({"next": next, "output": output});
-    if !open.is_empty() {
-        answer["reason"] = json!(crate::report::shortened(&message.default, 1_000));
+    if is_open {
+        answer["reason"] = json!(crate::report::shortened(summary, REASON_LIMIT));
     }
     answer
 }

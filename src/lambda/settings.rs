@@ -11,66 +11,74 @@ use crate::trigger::{Defaults, TriggerError};
 pub struct Settings {
     /// What a run is like unless its input says otherwise.
     pub defaults: Defaults,
+    /// What of the settings of runs cannot be understood: no run begins then. Hand-backs need none of them.
+    pub problem: Option<TriggerError>,
     /// Where chat messages go.
     pub chat_topic_arn: Option<String>,
     /// The stack's name, in metrics.
     pub stack: String,
     /// When runs are due.
-    pub schedule: Option<(AwsSchedule, Tz)>,
+    pub schedule: Result<Option<(AwsSchedule, Tz)>, TriggerError>,
     /// How much later than due a run may begin.
     pub flexible: TimeDelta,
 }
 
 impl Settings {
     /// From the environment's variables, which all have a default.
-    ///
-    /// # Errors
-    /// The first variable that cannot be understood: what was expected, what was found.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, TriggerError> {
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let text = |name: &str| variable(name).filter(|v| !v.is_empty());
-        let hours = |name: &str, default: i64| match text(name) {
-            None => Ok(TimeDelta::hours(default)),
-            Some(found) => match found.parse() {
-                Ok(n @ 0..=24) => Ok(TimeDelta::hours(n)),
-                _ => Err(wrong(name, "a whole number of hours up to 24", &found)),
-            },
+        let topic_arn = text("ASG_PATCH_TOPIC_ARN");
+        let (defaults, problem) = match defaults(&text) {
+            Ok(defaults) => (defaults, None),
+            Err(problem) => (Defaults::default(), Some(problem)),
         };
-        let standard = Defaults::default();
-        let (key, value) = standard.tag;
-        let defaults = Defaults {
-            tag: (
-                text("ASG_PATCH_TAG_KEY").unwrap_or(key),
-                text("ASG_PATCH_TAG_VALUE").unwrap_or(value),
-            ),
-            operation: parsed("ASG_PATCH_OPERATION", &text, standard.operation)?,
-            duration: hours("ASG_PATCH_WINDOW_HOURS", standard.duration.num_hours())?,
-            cutoff: hours("ASG_PATCH_CUTOFF_HOURS", standard.cutoff.num_hours())?,
-            max_in_flight: match text("ASG_PATCH_MAX_IN_FLIGHT") {
-                None => None,
-                Some(found) => match found.parse::<usize>() {
-                    Ok(n) => Some(n).filter(|n| *n > 0),
-                    Err(_) => {
-                        let expected = "a number of groups, 0 for no limit";
-                        return Err(wrong("ASG_PATCH_MAX_IN_FLIGHT", expected, &found));
-                    }
-                },
+        let minutes = text("ASG_PATCH_FLEXIBLE_MINUTES").and_then(|m| m.parse().ok());
+        Self {
+            defaults: Defaults {
+                topic_arn,
+                ..defaults
             },
-            max_failures: parsed("ASG_PATCH_MAX_FAILURES", &text, standard.max_failures)?,
-            at_deadline: parsed("ASG_PATCH_AT_DEADLINE", &text, standard.at_deadline)?,
-            topic_arn: text("ASG_PATCH_TOPIC_ARN"),
-        };
-        let minutes = text("ASG_PATCH_FLEXIBLE_MINUTES").unwrap_or_else(|| "0".into());
-        Ok(Self {
-            defaults,
+            problem,
             chat_topic_arn: text("ASG_PATCH_CHAT_TOPIC_ARN"),
             stack: text("ASG_PATCH_STACK").unwrap_or_else(|| "asg-patch".into()),
-            schedule: schedule(&text)?,
-            flexible: minutes.parse().map(TimeDelta::minutes).map_err(|_| {
-                let expected = "a whole number of minutes";
-                wrong("ASG_PATCH_FLEXIBLE_MINUTES", expected, &minutes)
-            })?,
-        })
+            schedule: schedule(&text),
+            flexible: TimeDelta::minutes(minutes.unwrap_or_default()),
+        }
     }
+}
+
+fn defaults(text: &impl Fn(&str) -> Option<String>) -> Result<Defaults, TriggerError> {
+    let hours = |name: &str, default: TimeDelta| match text(name) {
+        None => Ok(default),
+        Some(found) => match found.parse() {
+            Ok(n @ 0..=24) => Ok(TimeDelta::hours(n)),
+            _ => Err(wrong(name, "a whole number of hours up to 24", &found)),
+        },
+    };
+    let standard = Defaults::default();
+    let (key, value) = standard.tag;
+    Ok(Defaults {
+        tag: (
+            text("ASG_PATCH_TAG_KEY").unwrap_or(key),
+            text("ASG_PATCH_TAG_VALUE").unwrap_or(value),
+        ),
+        operation: parsed("ASG_PATCH_OPERATION", text, standard.operation)?,
+        duration: hours("ASG_PATCH_WINDOW_HOURS", standard.duration)?,
+        cutoff: hours("ASG_PATCH_CUTOFF_HOURS", standard.cutoff)?,
+        max_in_flight: match text("ASG_PATCH_MAX_IN_FLIGHT") {
+            None => None,
+            Some(found) => match found.parse::<usize>() {
+                Ok(n) => Some(n).filter(|n| *n > 0),
+                Err(_) => {
+                    let expected = "a number of groups, 0 for no limit";
+                    return Err(wrong("ASG_PATCH_MAX_IN_FLIGHT", expected, &found));
+                }
+            },
+        },
+        max_failures: parsed("ASG_PATCH_MAX_FAILURES", text, standard.max_failures)?,
+        at_deadline: parsed("ASG_PATCH_AT_DEADLINE", text, standard.at_deadline)?,
+        topic_arn: None,
+    })
 }
 
 fn schedule(
@@ -128,26 +136,27 @@ mod tests {
     use super::*;
     use crate::trigger::FailureLimit;
 
-    fn read(variables: &[(&str, &str)]) -> Result<Settings, TriggerError> {
+    fn read(variables: &[(&str, &str)]) -> Settings {
         let find = |name: &str| variables.iter().find(|(n, _)| *n == name);
         Settings::read(|name| find(name).map(|(_, v)| (*v).to_owned()))
     }
 
     #[test]
     fn everything_has_a_default() {
-        let settings = read(&[("ASG_PATCH_TOPIC_ARN", "")]).expect("valid");
+        let settings = read(&[("ASG_PATCH_TOPIC_ARN", "")]);
         assert_eq!(settings.defaults, Defaults::default());
-        assert!(settings.schedule.is_none() && settings.chat_topic_arn.is_none());
+        assert_eq!((settings.problem, settings.schedule), (None, Ok(None)));
+        assert_eq!(settings.chat_topic_arn, None);
         let settings = read(&[
             ("ASG_PATCH_MAX_FAILURES", "10%"),
             ("ASG_PATCH_MAX_IN_FLIGHT", "0"),
             ("ASG_PATCH_SCHEDULE", "cron(0 4 ? * WED#2 *)"),
             ("ASG_PATCH_SCHEDULE_TIMEZONE", "Europe/Berlin"),
         ]);
-        let settings = settings.expect("valid");
+        assert_eq!(settings.problem, None);
         assert_eq!(settings.defaults.max_failures, FailureLimit::Percent(10));
         assert_eq!(settings.defaults.max_in_flight, None);
-        assert!(settings.schedule.is_some());
+        assert!(matches!(settings.schedule, Ok(Some(_))));
     }
 
     #[test]
@@ -163,11 +172,15 @@ mod tests {
                 "25",
                 "ASG_PATCH_WINDOW_HOURS: expected a whole number of hours",
             ),
-            ("ASG_PATCH_SCHEDULE", "cron(0 4 * * *)", "cron"),
         ];
         for (name, value, expected) in rows {
-            let error = read(&[(name, value)]).expect_err("wrong").to_string();
-            assert!(error.contains(expected), "{error}");
+            let settings = read(&[(name, value), ("ASG_PATCH_TOPIC_ARN", "arn:x")]);
+            let problem = settings.problem.expect("wrong").to_string();
+            assert!(problem.contains(expected), "{problem}");
+            assert!(settings.defaults.topic_arn.is_some(), "to tell of it");
         }
+        let settings = read(&[("ASG_PATCH_SCHEDULE", "cron(0 4 * * *)")]);
+        let problem = settings.schedule.expect_err("wrong").to_string();
+        assert!(problem.starts_with("ASG_PATCH_SCHEDULE: "), "{problem}");
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Settings;
-use crate::aws::{Claim, Clients, claim_run, list_claims, list_records};
+use crate::aws::{Claim, Clients, KEPT_CLAIM, claim_run, list_claims, list_records};
 use crate::group::fault::Fault;
 use crate::group::seen::RecordSeen;
 use crate::run::{Env, Pick};
@@ -11,8 +11,6 @@ use crate::trigger::Asked;
 
 /// A run begins within minutes of its time; an hour leaves room for retries.
 const LATE_MINUTES: i64 = 60;
-/// The claim that tells since when runs are watched.
-const SINCE: &str = crate::aws::KEPT_CLAIM;
 
 /// What a sweep sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +30,12 @@ pub(super) async fn look_around(env: &Env, settings: &Settings) -> Result<Around
     };
     let records_past_deadline = records.values().filter(is_past).count() as u64;
     let since = Claim {
-        run_id: SINCE.into(),
+        run_id: since(settings),
         owner: settings.stack.clone(),
         at: now,
     };
     let mut claims = list_claims(&clients).await?;
-    if !claims.iter().any(|c| c.run_id == SINCE) {
+    if !claims.iter().any(|c| c.run_id == since.run_id) {
         claims.push(claim_run(&clients, &since).await?);
     }
     let window_missed = missed(settings, &claims, now).is_some_and(|due| {
@@ -50,13 +48,21 @@ pub(super) async fn look_around(env: &Env, settings: &Settings) -> Result<Around
     })
 }
 
+/// Names the claim that tells since when this schedule is watched: a new one begins anew.
+fn since(settings: &Settings) -> String {
+    let watched = format!("{} {:?}", settings.stack, settings.schedule);
+    format!("{KEPT_CLAIM}{}", crate::trigger::short_hash(&watched))
+}
+
 /// The last time that a run was due, if none has begun since.
 fn missed(settings: &Settings, claims: &[Claim], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let (schedule, zone) = settings.schedule.as_ref()?;
+    let (schedule, zone) = settings.schedule.as_ref().ok()?.as_ref()?;
     let late = TimeDelta::minutes(LATE_MINUTES) + settings.flexible;
     let due = schedule.last_before(*zone, now - late)?;
-    let watched = claims.iter().any(|c| c.run_id == SINCE && c.at < due);
-    let begun = claims.iter().any(|c| c.run_id != SINCE && c.at >= due);
+    let since = since(settings);
+    let is_run = |c: &&Claim| !c.run_id.starts_with(KEPT_CLAIM);
+    let watched = claims.iter().any(|c| c.run_id == since && c.at < due);
+    let begun = claims.iter().filter(is_run).any(|c| c.at >= due);
     (watched && !begun).then_some(due)
 }
 
@@ -95,13 +101,13 @@ mod tests {
             };
             Some(value.to_owned())
         });
-        let settings = settings.expect("valid");
         let claim = |run_id: &str, text: &str| Claim {
             run_id: run_id.into(),
             owner: "x".into(),
             at: at(text),
         };
-        let since = claim(SINCE, "2026-10-01T00:00:00Z");
+        let kept = since(&settings);
+        let since = claim(&kept, "2026-10-01T00:00:00Z");
         let rows = [
             // Wednesday, the 14th; late by an hour and a quarter at most.
             (vec![since.clone()], "2026-10-14T05:14:59Z", None),
@@ -122,7 +128,7 @@ mod tests {
             ),
             // Deployed since.
             (
-                vec![claim(SINCE, "2026-10-20T00:00:00Z")],
+                vec![claim(&kept, "2026-10-20T00:00:00Z")],
                 "2026-10-21T06:00:00Z",
                 None,
             ),

@@ -29,7 +29,7 @@ pub fn chat(message: &Message) -> Value {
     json!({
         "version": "1.0",
         "source": "custom",
-        "id": format!("{}/{}", message.run_id, message.event),
+        "id": format!("{}/{}", message.run_id, crate::trigger::short_hash(&message.default)),
         "content": content,
         "metadata": {
             "threadId": message.run_id,
@@ -58,7 +58,7 @@ mod tests {
             {
               "version": "1.0",
               "source": "custom",
-              "id": "cli-20261014T040000Z-ab12/ended",
+              "id": "cli-20261014T040000Z-ab12/b78e66d2",
               "content": {
                 "textType": "client-markdown",
                 "title": "asg-patch eu-west-1: 1 group: 1 patched",

@@ -4,12 +4,14 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::message::{Event, Message, sms, subject};
-use crate::group::Failure;
+use crate::group::{Failure, Outcome};
 use crate::report::{GroupReport, RunKind, counted, plain_text, shortened};
-use crate::trigger::RunRequest;
+use crate::trigger::{Operation, RunRequest};
 
 /// Enough for names of groups in a message that is mostly read on a telephone.
 const GROUPS_LIMIT: usize = 40;
+/// Enough for programs that look for their own; five copies of the document go into each message.
+const LISTED_LIMIT: usize = 150;
 /// Longer reasons are cut.
 const REASON_LIMIT: usize = 1_000;
 
@@ -37,7 +39,11 @@ pub fn begins(beginning: &Beginning<'_>, link: Option<&str>) -> Message {
         refused,
         reason,
     } = beginning;
-    let clock = |at: DateTime<Utc>| at.format("%H:%M UTC").to_string();
+    let clock = |at: DateTime<Utc>| at.format("%d %b %H:%M UTC").to_string();
+    let what = match request.operation {
+        Operation::Install => "patched, proved and handed back",
+        Operation::Scan => "scanned and handed back",
+    };
     let by = clock(request.hand_back_by());
     let many = counted(groups.len(), "group");
     let line = format!("asg-patch run {region}: begins with {many}, handed back by {by}");
@@ -45,8 +51,8 @@ pub fn begins(beginning: &Beginning<'_>, link: Option<&str>) -> Message {
         format!("asg-patch run {} in {region} begins.", request.run_id),
         String::new(),
         format!(
-            "{many} ({}): each is woken by one instance, patched, proved and handed back by {by}; \
-             nothing new is started after {}.",
+            "{many} ({}): each is woken by one instance, {what} by {by}; nothing new is started \
+             after {}.",
             request.operation,
             clock(request.window.cutoff)
         ),
@@ -79,7 +85,7 @@ pub fn begins(beginning: &Beginning<'_>, link: Option<&str>) -> Message {
         "region": region,
         "operation": request.operation,
         "window": request.window,
-        "groups": groups.iter().take(1_000).collect::<Vec<_>>(),
+        "groups": groups.iter().take(LISTED_LIMIT).collect::<Vec<_>>(),
         "groups_planned": groups.len(),
         "groups_refused": refused.len(),
         "reason": reason,
@@ -108,11 +114,13 @@ pub fn group_failed(
     let reason = shortened(&plain_text(&group.reason), REASON_LIMIT);
     let (event, end) = if group.left_open {
         (Event::LeftOpen, "is NOT handed back yet")
-    } else {
+    } else if group.outcome == Outcome::RolledBack {
         (
             Event::GroupFailed,
             "was not patched; it is as it was before",
         )
+    } else {
+        (Event::GroupFailed, "was not patched")
     };
     let code = group.code.map(|c| format!(" ({c})")).unwrap_or_default();
     let line = format!("asg-patch {region}: {name} {end}{code}");
@@ -132,9 +140,7 @@ pub fn group_failed(
             .map(|n| format!("Note: {}", plain_text(n))),
     );
     lines.push(String::new());
-    lines.push(format!(
-        "Run {run_id} in {region} goes on with the other groups."
-    ));
+    lines.push(format!("Run {run_id} in {region}."));
     let mut document = json!({
         "event": event, "run_id": run_id, "kind": kind, "region": region, "execution": link,
     });
@@ -202,7 +208,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::group::{Code, Outcome};
+    use crate::group::Code;
     use crate::report::sample;
     use crate::trigger::{Defaults, RunInput};
 
@@ -237,7 +243,7 @@ mod tests {
         expect![[r#"
             asg-patch run exec-nightly in eu-west-1 begins.
 
-            2 groups (Install): each is woken by one instance, patched, proved and handed back by 07:00 UTC; nothing new is started after 06:00 UTC.
+            2 groups (Install): each is woken by one instance, patched, proved and handed back by 14 Oct 07:00 UTC; nothing new is started after 14 Oct 06:00 UTC.
             Reason: CVE-2026-1234
 
               * batch
@@ -249,7 +255,7 @@ mod tests {
             To stop it: stop the execution; what is under way is then handed back.
             Execution: https://eu-west-1.console.aws.amazon.com/states/home
         "#]].assert_eq(&message.email);
-        expect!["asg-patch run eu-west-1: begins with 2 groups, handed back by 07:00 UTC"]
+        expect!["asg-patch run eu-west-1: begins with 2 groups, handed back by 14 Oct 07:00 UTC"]
             .assert_eq(&message.subject);
         expect![[r#"{"event":"begins","run_id":"exec-nightly","region":"eu-west-1","operation":"Install","window":{"start":"2026-10-14T04:00:00Z","deadline":"2026-10-14T07:00:00Z","cutoff":"2026-10-14T06:00:00Z"},"groups":["batch","web-nightly"],"groups_planned":2,"groups_refused":1,"reason":"CVE-2026-1234","execution":"https://eu-west-1.console.aws.amazon.com/states/home"}"#]].assert_eq(&message.queue_json);
     }
@@ -272,7 +278,7 @@ mod tests {
             What to do: read the command's output in Run Command; mend the package or the baseline, then run again
             More: runbooks/AP-0311.md
 
-            Run run-1 in eu-west-1 goes on with the other groups.
+            Run run-1 in eu-west-1.
             Execution: https://eu-west-1.console.aws.amazon.com/states/home
         "#]].assert_eq(&message.email);
         expect!["asg-patch eu-west-1: batch was not patched; it is as it was before (AP-0311)"]

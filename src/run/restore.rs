@@ -56,7 +56,11 @@ pub(super) async fn hand_back(
     let Chosen {
         mut jobs,
         mut reports,
+        absent,
     } = Box::pin(choose(clients, env, &request.pick, &stop)).await?;
+    if let Some(name) = absent.first() {
+        return Err(RunError::Request(no_record(name)));
+    }
     let driver = Driver {
         clients,
         clock: &env.clock,
@@ -90,6 +94,13 @@ pub(super) struct Chosen {
     pub jobs: Vec<Job>,
     /// Records that cannot be read, or that may have a live driver.
     pub reports: Vec<GroupReport>,
+    /// Named groups without a record.
+    pub absent: Vec<String>,
+}
+
+/// Why there is nothing to hand back for a group.
+pub(super) fn no_record(name: &str) -> String {
+    format!("group '{name}': expected an open record, found none: it is handed back already")
 }
 
 /// Reads all records and picks.
@@ -100,12 +111,13 @@ pub(super) async fn choose(
     stop: &Receiver<Stop>,
 ) -> Result<Chosen, RunError> {
     let records = patiently(&env.clock, stop, async || list_records(clients).await).await?;
-    if let Pick::Named(names) = pick {
-        check_named(names, &records)?;
-    }
     let mut chosen = Chosen {
         jobs: Vec::new(),
         reports: Vec::new(),
+        absent: match pick {
+            Pick::Named(names) => absent(names, &records),
+            Pick::Due | Pick::OwnedBy(_) | Pick::All => Vec::new(),
+        },
     };
     let now = env.clock.now();
     for (parameter, seen) in records {
@@ -142,18 +154,12 @@ fn is_picked(pick: &Pick, record: &Record, now: DateTime<Utc>) -> bool {
     }
 }
 
-fn check_named(names: &[String], records: &BTreeMap<String, RecordSeen>) -> Result<(), RunError> {
-    let has_record = |name: &String| {
-        records
-            .iter()
-            .any(|(parameter, seen)| name_of(parameter, seen).as_ref() == Some(name))
+fn absent(names: &[String], records: &BTreeMap<String, RecordSeen>) -> Vec<String> {
+    let known = |name: &&String| {
+        let mut names = records.iter().map(|(p, seen)| name_of(p, seen));
+        names.any(|n| n.as_ref() == Some(*name))
     };
-    match names.iter().find(|g| !has_record(g)) {
-        None => Ok(()),
-        Some(name) => Err(RunError::Request(format!(
-            "group '{name}': expected an open record, found none: it is handed back already"
-        ))),
-    }
+    names.iter().filter(|n| !known(n)).cloned().collect()
 }
 
 fn name_of(parameter: &str, seen: &RecordSeen) -> Option<String> {

@@ -166,7 +166,7 @@ impl Cause {
     pub fn run_id(&self, owner: &str) -> String {
         let id = match self {
             Self::Schedule { schedule, at } => {
-                let which = hash(schedule);
+                let which = short_hash(schedule);
                 format!("sched-{}-{which}", at.format("%Y%m%dT%H%M%SZ"))
             }
             Self::Window { execution, .. } => format!("mw-{execution}"),
@@ -177,12 +177,12 @@ impl Cause {
             return id;
         }
         let head: String = legal.chars().take(RUN_ID_LIMIT - 9).collect();
-        format!("{head}-{}", hash(&id))
+        format!("{head}-{}", short_hash(&id))
     }
 }
 
 /// Eight characters that differ where texts differ.
-fn hash(text: &str) -> String {
+pub fn short_hash(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().take(4).map(|b| format!("{b:02x}")).collect()
 }
@@ -193,7 +193,10 @@ fn hash(text: &str) -> String {
 /// What was expected and what was found.
 pub fn read(event: &Value) -> Result<Asked, TriggerError> {
     let Some(fields) = event.as_object() else {
-        return Err(wrong(format!("expected a JSON object, found {event}")));
+        return Err(wrong(format!(
+            "expected a JSON object, found {}",
+            shown(event)
+        )));
     };
     if fields.contains_key("detail-type") {
         return aws_event(event);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::group::limits::OVERRUN_LIMIT_SECONDS;
 use crate::schedule::{ScheduleError, Window};
 
-pub use event::{Asked, Cause, Defaults, RunInput, read};
+pub use event::{Asked, Cause, Defaults, RunInput, read, short_hash};
 
 /// The opt-in tag's key and value unless told otherwise.
 pub const DEFAULT_TAG: (&str, &str) = ("ep:asg:patch", "true");

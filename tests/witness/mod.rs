@@ -1,6 +1,6 @@
 //! Third-party witnesses: a Python with pinned AWS clients and servers, ours beside them.
 //!
-//! The virtual environment lives in the target directory and is made once per set of requirements.
+//! The virtual environments live in the target directory and are made once per set of requirements.
 //! What is missing on the machine is said in a sentence; nothing is skipped.
 
 #![allow(dead_code)] // each test binary uses its part
@@ -25,48 +25,47 @@ const OLDEST_PYTHON: &str = "3.10";
 /// moto imports half of botocore before it answers; a loaded machine needs tens of seconds.
 const MOTO_START_SECONDS: u64 = 120;
 
-const REQUIREMENTS: &str = include_str!("requirements.txt");
 const PROBE: &str = "import sys, venv, ensurepip; print('.'.join(map(str, sys.version_info[:2])))";
 
 /// A Python in which the requirements are installed.
 #[derive(Clone, Debug)]
 pub struct Python {
     home: PathBuf,
+    requirements: PathBuf,
 }
 
 impl Python {
-    /// The environment, made first if it is not there yet.
+    /// The environment of the witnesses beside this file, made first if it is not there yet.
     ///
     /// # Errors
     /// A sentence that says what is missing and what to install.
     pub fn ready() -> Result<Self, String> {
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("witness-venv");
+        Self::with("witness", "tests/witness/requirements.txt")
+    }
+
+    /// An environment of its own, for this file of requirements and the scripts beside it.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing and what to install.
+    pub fn with(name: &str, requirements: &str) -> Result<Self, String> {
         let version = python_version()?;
-        let python = Self { home };
-        let parent = python.home.parent().unwrap_or(Path::new("."));
-        let say =
-            |what: &str, error: std::io::Error| format!("{what} {}: {error}", parent.display());
-        fs::create_dir_all(parent).map_err(|e| say("cannot create", e))?;
-        // Held until the environment is complete: another test may want it at the same time.
-        let lock = File::create(parent.join("witness-venv.lock"))
-            .and_then(|file| file.lock().map(|()| file))
-            .map_err(|e| say("cannot lock", e))?;
-        let stamp = python.home.join("requirements.sha256");
-        let wanted = stamp_text(&version);
-        if fs::read_to_string(&stamp).ok().as_deref() != Some(wanted.as_str()) {
-            python.install()?;
-            fs::write(&stamp, wanted).map_err(|e| say("cannot write to", e))?;
-        }
-        drop(lock);
+        let python = Self {
+            home: made(&format!("{name}-venv")),
+            requirements: Path::new(env!("CARGO_MANIFEST_DIR")).join(requirements),
+        };
+        let about = format!("python {version}");
+        made_once(&python.home, &python.requirements, &about, || {
+            python.install()
+        })?;
         Ok(python)
     }
 
-    /// Runs one of the scripts beside this file; every warning is an error.
+    /// Runs one of the scripts beside the requirements; every warning is an error.
     ///
     /// # Errors
     /// What the script printed, if it failed.
     pub fn script(&self, name: &str, arguments: &[&str]) -> Result<String, String> {
-        let script = scripts().join(name);
+        let script = self.requirements.with_file_name(name);
         let mut command = self.command();
         command.args(["-W", "error"]).arg(&script).args(arguments);
         let output = command
@@ -97,6 +96,7 @@ impl Python {
             )
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .envs(npm_settings())
             .stdin(Stdio::null());
         command
     }
@@ -107,10 +107,6 @@ impl Python {
     }
 
     fn install(&self) -> Result<(), String> {
-        if self.home.exists() {
-            fs::remove_dir_all(&self.home)
-                .map_err(|e| format!("cannot remove {}: {e}", self.home.display()))?;
-        }
         let made = Command::new("python3")
             .args(["-m", "venv"])
             .arg(&self.home)
@@ -126,26 +122,64 @@ impl Python {
                 "--disable-pip-version-check",
             ])
             .arg("--requirement")
-            .arg(scripts().join("requirements.txt"))
+            .arg(&self.requirements)
             .output()
             .map_err(|e| needs_python(&e.to_string()))?;
         succeeded("pip install", &installed).map(drop).map_err(|e| {
             format!(
-                "the third-party checks could not install tests/witness/requirements.txt; \
-                 pip needs a package index that it can reach: {e}"
+                "the third-party checks could not install {}; \
+                 pip needs a package index that it can reach: {e}",
+                self.requirements.display()
             )
         })
     }
 }
 
-fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/witness")
+/// Where something that is made once lives.
+pub fn made(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-fn stamp_text(version: &str) -> String {
-    let digest = Sha256::digest(REQUIREMENTS.as_bytes());
+/// Makes a directory unless it is there already, made by this version of what `about` names from this file.
+///
+/// # Errors
+/// What cannot be read or written, or why it cannot be made.
+pub fn made_once(
+    home: &Path,
+    from: &Path,
+    about: &str,
+    make: impl FnOnce() -> Result<(), String>,
+) -> Result<(), String> {
+    let say =
+        |what: &str, at: &Path, e: std::io::Error| format!("cannot {what} {}: {e}", at.display());
+    let parent = home.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(|e| say("create", parent, e))?;
+    // Held until it is complete: another test may want it at the same time.
+    let lock = home.with_extension("lock");
+    let held = File::create(&lock)
+        .and_then(|file| file.lock().map(|()| file))
+        .map_err(|e| say("lock", &lock, e))?;
+    let digest = Sha256::digest(fs::read(from).map_err(|e| say("read", from, e))?);
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{hex} python {version}\n")
+    let wanted = format!("{hex} {about}\n");
+    let stamp = home.join("made-from.sha256");
+    if fs::read_to_string(&stamp).ok().as_deref() != Some(wanted.as_str()) {
+        if home.exists() {
+            fs::remove_dir_all(home).map_err(|e| say("remove", home, e))?;
+        }
+        make()?;
+        fs::write(&stamp, wanted).map_err(|e| say("write", &stamp, e))?;
+    }
+    drop(held);
+    Ok(())
+}
+
+/// npm fetches once what it is asked for.
+pub fn npm_settings() -> [(&'static str, PathBuf); 2] {
+    [
+        ("npm_config_cache", made("npm-cache")),
+        ("npm_config_prefer_offline", "true".into()),
+    ]
 }
 
 fn python_version() -> Result<String, String> {
@@ -170,7 +204,11 @@ fn needs_python(found: &str) -> String {
     )
 }
 
-fn succeeded(what: &str, output: &Output) -> Result<String, String> {
+/// What a command printed, if it succeeded.
+///
+/// # Errors
+/// How it ended and what it printed.
+pub fn succeeded(what: &str, output: &Output) -> Result<String, String> {
     let stdout = String::from_utf8_lossy(&output.stdout);
     if output.status.success() {
         return Ok(stdout.into_owned());

@@ -16,7 +16,7 @@ use super::{Errand, Next, Packed, VERSION};
 use crate::aws::{Clients, describe_account};
 use crate::group::decide::Orders;
 use crate::group::job::Job;
-use crate::group::{Code, Failure, Outcome};
+use crate::group::{Code, Failure, Outcome, Record};
 use crate::report::{GroupReport, counted, shortened};
 use crate::trigger::{RunRequest, Selection};
 
@@ -25,8 +25,14 @@ const PASSES_APART_SECONDS: i64 = 12;
 /// A batch makes at most about so many passes: Step Functions keeps 25,000 events of an execution, and a
 /// pass with its wait is nine. Passes of long windows come further apart for it.
 const PASSES_PER_BATCH: i64 = 2_400;
+/// Of a batch whose share nobody said.
+const RESULT_BYTES: usize = 100 * 1024;
+/// What is passed along between two passes may have so many bytes; Step Functions takes 256 KiB.
+const JOBS_BYTES: usize = 220 * 1024;
 /// The texts for people are short: they are passed along each time.
 const SUMMARY_LIMIT: usize = 400;
+/// Reasons of results that are too long otherwise.
+const REASON_LIMIT: usize = 200;
 
 /// A batch of a run's groups, between two passes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,8 +50,17 @@ pub struct Batch {
     pub errand: Errand,
     /// Its groups.
     pub groups: Vec<String>,
-    /// So many batches are at work at once.
-    pub concurrency: usize,
+    /// As if so many of its kind worked at once: each asks at its share of AWS's rates.
+    pub sharers: f64,
+    /// Of what is handed back from records: the run of each group's record. Where there is none, it is the
+    /// errand's own execution that must have made the record.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub records: BTreeMap<String, String>,
+    /// Not to begin before: an invocation that nobody waits for any more may still be at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<DateTime<Utc>>,
+    /// Its result may have so many bytes.
+    pub result_bytes: usize,
     /// At most so many build instances at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<usize>,
@@ -70,6 +85,9 @@ pub struct Batch {
     /// Passes so far.
     #[serde(default)]
     pub passes: u64,
+    /// What else is to be said at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What came of it, once it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<BatchResult>,
@@ -114,7 +132,12 @@ pub struct Advanced {
 
 impl Batch {
     /// A batch that has not begun.
-    pub fn new(errand: Errand, groups: Vec<String>, concurrency: usize) -> Self {
+    pub fn new(errand: &Errand, groups: Vec<String>) -> Self {
+        let mut errand = errand.clone();
+        if let Errand::Run(request) = &mut errand {
+            // Its own groups are what it is about; the whole list in each batch would be long.
+            request.selection.groups.clear();
+        }
         Self {
             version: VERSION,
             next: Next::Wait,
@@ -122,7 +145,10 @@ impl Batch {
             wake_at: None,
             errand,
             groups,
-            concurrency,
+            sharers: 1.0,
+            records: BTreeMap::new(),
+            not_before: None,
+            result_bytes: RESULT_BYTES,
             max_in_flight: None,
             allowed_failures: None,
             jobs: None,
@@ -131,6 +157,7 @@ impl Batch {
             told: BTreeSet::new(),
             api_calls: BTreeMap::new(),
             passes: 0,
+            warnings: Vec::new(),
             result: None,
         }
     }
@@ -142,10 +169,12 @@ impl Batch {
 /// # Errors
 /// AWS could not be read while planning; nothing was touched. Later faults are the jobs' own.
 pub async fn advance(env: &Env, mut batch: Batch, how: How) -> Result<Advanced, RunError> {
-    let sharers = u32::try_from(batch.concurrency).unwrap_or(u32::MAX);
-    let clients = Clients::sharing(&env.sdk, env.clock.clone(), sharers);
+    let clients = Clients::sharing(&env.sdk, env.clock.clone(), batch.sharers);
     let mut failed = Vec::new();
     match batch.jobs.take() {
+        None if batch.not_before.is_some_and(|at| at > env.clock.now()) => {
+            batch.wake_at = batch.not_before;
+        }
         None => {
             let begun = Box::pin(begin(env, &clients, &batch, how.hand_back)).await?;
             let (jobs, others) = begun;
@@ -165,6 +194,12 @@ pub async fn advance(env: &Env, mut batch: Batch, how: How) -> Result<Advanced, 
             Box::pin(pass(env, &clients, &mut batch, &mut jobs, how)).await;
             failed = newly_failed(&mut batch, &jobs);
             batch.passes += 1;
+            if Packed::bytes(&jobs) > JOBS_BYTES {
+                tracing::warn!(
+                    "names of packages are left out: there are too many to be passed along"
+                );
+                jobs.iter_mut().for_each(|j| j.evidence.installed.clear());
+            }
             batch.jobs = Some(Packed(jobs));
         }
     }
@@ -187,10 +222,15 @@ async fn begin(
     match &batch.errand {
         // What could not even be planned may still have records, of this or another attempt.
         Errand::Run(request) if !hand_back => plan_batch(env, clients, batch, request).await,
-        Errand::Run(request) => {
-            pick(env, clients, batch, |j| j.record.owner == request.owner).await
+        Errand::Run(_) | Errand::Restore { .. } => {
+            pick(env, clients, batch, |record| {
+                match batch.records.get(&record.group) {
+                    Some(run_id) => record.run_id == *run_id,
+                    None => record.owner == batch.errand.owner(),
+                }
+            })
+            .await
         }
-        Errand::Restore { .. } => pick(env, clients, batch, |_| true).await,
     }
 }
 
@@ -241,13 +281,13 @@ async fn pick(
     env: &Env,
     clients: &Clients,
     batch: &Batch,
-    is_ours: impl Fn(&Job) -> bool,
+    is_meant: impl Fn(&Record) -> bool,
 ) -> Result<(Vec<Job>, Vec<GroupReport>), RunError> {
     let going_on = watch::channel(Stop::GoOn).1;
     let all = restore::choose(clients, env, &Pick::All, &going_on).await?;
     let is_here = |name: &str| batch.groups.iter().any(|g| g == name);
     let mut jobs = all.jobs;
-    jobs.retain(|j| is_here(j.group()) && is_ours(j));
+    jobs.retain(|j| is_here(j.group()) && is_meant(&j.record));
     let mut others = all.reports;
     others.retain(|r| is_here(&r.group));
     let failure = Failure::new(
@@ -354,12 +394,13 @@ fn finish(batch: &mut Batch) {
     let jobs = batch.jobs.take().unwrap_or_default().0;
     let mut reports = summary::of_jobs(&jobs);
     let deadline = batch.errand.deadline();
-    let warnings = match batch.errand {
-        Errand::Run(_) => summary::overruns(&jobs, deadline, &mut reports),
-        Errand::Restore { .. } => Vec::new(),
-    };
+    let mut warnings = std::mem::take(&mut batch.warnings);
+    if let Errand::Run(_) = batch.errand {
+        warnings.extend(summary::overruns(&jobs, deadline, &mut reports));
+    }
     reports.extend(batch.others.take().unwrap_or_default().0);
     reports.sort_by(|a, b| a.group.cmp(&b.group));
+    shorten(&mut reports, batch.result_bytes);
     batch.result = Some(BatchResult {
         version: VERSION,
         summary: batch.summary.clone(),
@@ -368,4 +409,59 @@ fn finish(batch: &mut Batch) {
         warnings,
         passes: batch.passes,
     });
+}
+
+/// Leaves out, in this order, what the reader misses least, until all fits. The log has it whole.
+fn shorten(reports: &mut [GroupReport], most_bytes: usize) {
+    let steps: [fn(&mut GroupReport); 3] = [
+        |r| r.installed.clear(),
+        |r| r.phases.clear(),
+        |r| {
+            r.notes.truncate(1);
+            r.reason = shortened(&r.reason, REASON_LIMIT);
+        },
+    ];
+    if Packed::bytes(&reports) <= most_bytes {
+        return;
+    }
+    for report in reports.iter() {
+        tracing::info!(report = serde_json::to_string(report).ok(), "whole report");
+    }
+    for leave_out in steps {
+        reports.iter_mut().for_each(leave_out);
+        if Packed::bytes(&reports) <= most_bytes {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn a_result_keeps_its_outcomes_and_leaves_out_what_is_missed_least() {
+        let report = |n: usize| {
+            let mut report = sample::patched(&format!("payment-settlement-worker-{n:03}"));
+            let package = |p| format!("package-{}.x86_64:0:{n}.{p}-1.amzn2023", n * p);
+            report.installed = (0..100).map(package).collect();
+            report
+        };
+        let whole: Vec<GroupReport> = (0..25).map(report).collect();
+        let size = Packed::bytes(&whole);
+        for (limit, installed, phases) in [
+            (size, 100, true),
+            (size - 1, 0, true),
+            (Packed::bytes(&&whole[..1]) * 2, 0, true),
+            (10, 0, false),
+        ] {
+            let mut reports = whole.clone();
+            shorten(&mut reports, limit);
+            assert_eq!(reports[0].installed.len(), installed, "{limit}");
+            assert_eq!(!reports[0].phases.is_empty(), phases, "{limit}");
+            assert_eq!(reports.len(), 25);
+            assert_eq!(reports[0].outcome, Outcome::Patched);
+        }
+    }
 }

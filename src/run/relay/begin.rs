@@ -8,7 +8,9 @@ use super::super::plan::{is_wanted, plan_of};
 use super::super::{Env, Pick, RunError, Stop, restore, summary};
 use super::split::{Member, steps};
 use super::{Course, Errand};
-use crate::aws::{Claim, Clients, check_permissions, claim_run, describe_account, forget_claims};
+use crate::aws::{
+    Claim, Clients, check_permissions, claim_run, describe_account, find_groups, forget_claims,
+};
 use crate::group::{Code, Failure};
 use crate::trigger::RunRequest;
 
@@ -94,42 +96,71 @@ async fn claim_and_plan(
     let members: Vec<Member> = plan.jobs.iter().map(Member::from).collect();
     let refused = plan.report.groups.iter().filter_map(summary::of_refusal);
     let mut course = Course::new(errand.clone(), now, steps(members, &errand));
-    course.allowed_failures = request.max_failures.groups(plan.report.groups.len());
+    course.allowed_failures = Some(request.max_failures.groups(plan.report.groups.len()));
     course.reports.0 = refused.collect();
     course.warnings = plan.report.warnings;
     Ok(Begun::Course(Box::new(course)))
 }
 
-/// Finds what is to be handed back; `None` if there is nothing. Records that cannot be read, or whose run
-/// may be alive, are reported if there is something to report to anybody.
+/// How a restore begins.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Restoring {
+    /// With this to be passed along.
+    Course(Box<Course>),
+    /// Not at all, and that is well: why.
+    Nothing(String),
+    /// Not at all.
+    Refused(Failure),
+}
+
+/// Finds what is to be handed back by an execution. Records that cannot be read, or whose run may be alive, are
+/// reported if there is something to report to anybody.
 ///
 /// # Errors
-/// AWS could not be read, or a named group has no record.
-pub async fn begin_restore(
-    env: &Env,
-    run_id: &str,
-    owner: &str,
-    pick: &Pick,
-    give_up_at: DateTime<Utc>,
-) -> Result<Option<Course>, RunError> {
+/// AWS could not be read.
+pub async fn begin_restore(env: &Env, errand: Errand, pick: &Pick) -> Result<Restoring, RunError> {
     let clients = Clients::new(&env.sdk, env.clock.clone());
     let going_on = watch::channel(Stop::GoOn).1;
     let mut chosen = Box::pin(restore::choose(&clients, env, pick, &going_on)).await?;
+    if let Some(failure) = unknown(&clients, &chosen.absent).await? {
+        return Ok(Restoring::Refused(failure));
+    }
     let is_asked = matches!(pick, Pick::Named(_));
-    chosen
-        .reports
-        .retain(|r| is_asked || r.code != Some(Code::StillOwned));
-    if chosen.jobs.is_empty() && chosen.reports.is_empty() {
+    let is_for_all = matches!(pick, Pick::Due);
+    chosen.reports.retain(|r| match r.code {
+        Some(Code::StillOwned) => is_asked,
+        Some(_) | None => is_asked || is_for_all,
+    });
+    if chosen.jobs.is_empty() && (chosen.reports.is_empty() || errand.is_quiet()) {
+        let first = chosen.absent.first();
+        let why = first.map_or_else(
+            || "no open record is to be handed back".into(),
+            |name| restore::no_record(name),
+        );
+        return Ok(Restoring::Nothing(why));
+    }
+    let members: Vec<Member> = chosen.jobs.iter().map(Member::from).collect();
+    let steps = steps(members, &errand);
+    let mut course = Course::new(errand, env.clock.now(), steps);
+    course.reports.0 = chosen.reports;
+    let absent = chosen.absent.iter();
+    course.warnings = absent.map(|name| restore::no_record(name)).collect();
+    course.api_calls = clients.call_counts();
+    Ok(Restoring::Course(Box::new(course)))
+}
+
+/// A name that is no group's is a mistake: nothing is done then.
+async fn unknown(clients: &Clients, absent: &[String]) -> Result<Option<Failure>, RunError> {
+    if absent.is_empty() {
         return Ok(None);
     }
-    let errand = Errand::Restore {
-        run_id: run_id.to_owned(),
-        owner: owner.to_owned(),
-        give_up_at,
-    };
-    let members: Vec<Member> = chosen.jobs.iter().map(Member::from).collect();
-    let mut course = Course::new(errand.clone(), env.clock.now(), steps(members, &errand));
-    course.reports.0 = chosen.reports;
-    course.api_calls = clients.call_counts();
-    Ok(Some(course))
+    let groups = find_groups(clients, None).await?;
+    let unknown = absent.iter().find(|name| !groups.contains_key(*name));
+    Ok(unknown.map(|name| {
+        let reason = format!(
+            "group '{name}': expected an Auto Scaling group of this account and region, found none, \
+             and no open record of it"
+        );
+        Failure::new(Code::NotOptedIn, reason)
+    }))
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::plan::region;
 use super::super::{Env, summary};
-use super::{Batch, BatchResult, Errand, Next, Packed, VERSION};
+use super::{Batch, BatchResult, Errand, INVOCATION_SECONDS, Next, Packed, VERSION};
 use crate::group::{Code, Failure, Outcome};
 use crate::report::{GroupReport, RunReport, counted};
 use crate::run::drive::GIVE_UP_AFTER_MINUTES;
@@ -33,7 +33,8 @@ pub struct Course {
     #[serde(default)]
     pub steps: Vec<Step>,
     /// Once more groups than this have failed, nothing more is started.
-    pub allowed_failures: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_failures: Option<usize>,
     /// Groups that are done.
     pub reports: Packed<Vec<GroupReport>>,
     /// Calls so far.
@@ -66,7 +67,7 @@ impl Course {
             started_at,
             step: None,
             steps,
-            allowed_failures: usize::MAX,
+            allowed_failures: None,
             reports: Packed::default(),
             api_calls: BTreeMap::new(),
             passes: 0,
@@ -74,6 +75,11 @@ impl Course {
         };
         course.go_on();
         course
+    }
+
+    /// A run that has nothing more to do than to report.
+    pub fn empty(errand: Errand, started_at: DateTime<Utc>) -> Self {
+        Self::new(errand, started_at, Vec::new())
     }
 
     /// Names of all groups that are still to come or under way.
@@ -93,8 +99,7 @@ impl Course {
         let mut step = self.steps.remove(0);
         let failures = failures(&self.reports.0);
         for batch in &mut step.batches {
-            let may_fail = self.allowed_failures.saturating_sub(failures);
-            batch.allowed_failures = (self.allowed_failures < usize::MAX).then_some(may_fail);
+            batch.allowed_failures = self.allowed_failures.map(|n| n.saturating_sub(failures));
         }
         let at_work: usize = step.batches.iter().map(|b| b.groups.len()).sum();
         self.summary = format!(
@@ -108,8 +113,10 @@ impl Course {
 }
 
 fn failures(reports: &[GroupReport]) -> usize {
-    let failed = |r: &&GroupReport| {
-        r.code != Some(Code::Restored) && matches!(r.outcome, Outcome::Failed | Outcome::RolledBack)
+    let failed = |r: &&GroupReport| match r.code {
+        // Of a batch that broke: its group did not even begin, or was on its way.
+        Some(Code::NotPlanned | Code::Restored) => true,
+        Some(_) | None => matches!(r.outcome, Outcome::Failed | Outcome::RolledBack),
     };
     reports.iter().filter(failed).count()
 }
@@ -137,8 +144,10 @@ pub fn gather(mut course: Course, now: DateTime<Utc>) -> Course {
         .collect();
     if !lost.is_empty() {
         recover(&mut course, lost, now);
-    } else if failures(&course.reports.0) > course.allowed_failures {
-        refuse_the_rest(&mut course);
+    } else if let Some(allowed) = course.allowed_failures
+        && failures(&course.reports.0) > allowed
+    {
+        refuse_the_rest(&mut course, allowed);
     }
     course.go_on();
     course
@@ -161,14 +170,20 @@ fn recover(course: &mut Course, lost: Vec<Batch>, now: DateTime<Utc>) {
         "a batch of {} broke; what it had changed is handed back from the records",
         counted(groups.len(), "group")
     ));
+    let not_before = now + TimeDelta::seconds(INVOCATION_SECONDS);
     let errand = Errand::Restore {
         run_id: course.errand.run_id().to_owned(),
         owner: course.errand.owner().to_owned(),
-        give_up_at: now + chrono::TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
+        give_up_at: not_before + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
+        quiet: false,
     };
     let batches: Vec<Batch> = lost
         .into_iter()
-        .map(|b| Batch::new(errand.clone(), b.groups, b.concurrency))
+        .map(|b| Batch {
+            sharers: b.sharers,
+            not_before: Some(not_before),
+            ..Batch::new(&errand, b.groups)
+        })
         .collect();
     let step = Step {
         concurrency: batches.len(),
@@ -178,10 +193,9 @@ fn recover(course: &mut Course, lost: Vec<Batch>, now: DateTime<Utc>) {
     course.steps.insert(0, step);
 }
 
-fn refuse_the_rest(course: &mut Course) {
+fn refuse_the_rest(course: &mut Course, allowed: usize) {
     let reason = format!(
-        "expected at most {} failed groups in the run, found {}",
-        course.allowed_failures,
+        "expected at most {allowed} failed groups in the run, found {}",
         failures(&course.reports.0)
     );
     let failure = Failure::new(Code::FailureBudget, reason);

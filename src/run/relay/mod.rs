@@ -19,13 +19,17 @@ use crate::report::RunKind;
 use crate::trigger::RunRequest;
 
 pub use batch::{Advanced, Batch, BatchResult, How, advance};
-pub use begin::{Begun, begin_restore, begin_run, not_planned};
+pub use begin::{Begun, Restoring, begin_restore, begin_run, not_planned};
 pub use course::{Course, Step, gather, report};
 pub use packed::Packed;
 
 /// The version of what is passed along. To be raised with every change that an older program in the middle
 /// of a run would misread.
 pub const VERSION: u32 = 1;
+
+/// An invocation that nobody waits for any more, because its execution was stopped or its batch was given up,
+/// may be at work for so long: the function's time limit in the template, and a little.
+pub const INVOCATION_SECONDS: i64 = 310;
 
 /// What is to be done next with what was passed along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +58,8 @@ pub enum Errand {
         owner: String,
         /// Gives up at this time; records stay.
         give_up_at: DateTime<Utc>,
+        /// Tells only of what it handed back: it comes round again soon.
+        quiet: bool,
     },
 }
 
@@ -88,6 +94,11 @@ impl Errand {
             Self::Run(request) => request.window.deadline,
             Self::Restore { give_up_at, .. } => *give_up_at,
         }
+    }
+
+    /// Whether it tells only of what it handed back.
+    pub fn is_quiet(&self) -> bool {
+        matches!(self, Self::Restore { quiet: true, .. })
     }
 
     /// When it leaves open what is not handed back by then.

@@ -21,12 +21,23 @@ pub struct Packed<T>(pub T);
 
 impl<T: Serialize> Serialize for Packed<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let json = serde_json::to_vec(&self.0).map_err(S::Error::custom)?;
-        let mut packer = GzEncoder::new(Vec::new(), Compression::default());
-        packer.write_all(&json).map_err(S::Error::custom)?;
-        let packed = packer.finish().map_err(S::Error::custom)?;
-        serializer.serialize_str(&STANDARD.encode(packed))
+        let text = pack(&self.0).map_err(S::Error::custom)?;
+        serializer.serialize_str(&text)
     }
+}
+
+impl Packed<()> {
+    /// How long a value is when it is packed.
+    pub fn bytes(value: &impl Serialize) -> usize {
+        pack(value).map_or(usize::MAX, |text| text.len())
+    }
+}
+
+fn pack(value: &impl Serialize) -> Result<String, std::io::Error> {
+    let json = serde_json::to_vec(value)?;
+    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+    packer.write_all(&json)?;
+    Ok(STANDARD.encode(packer.finish()?))
 }
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Packed<T> {

@@ -19,6 +19,7 @@ pub(super) struct Member {
     pub wave: i32,
     pub group: String,
     pub bake_key: String,
+    pub run_id: String,
 }
 
 impl From<&Job> for Member {
@@ -27,32 +28,39 @@ impl From<&Job> for Member {
             wave: job.forward.as_ref().map_or(0, |f| f.options.wave),
             group: job.group().to_owned(),
             bake_key: job.record.bake_key.clone(),
+            run_id: job.record.run_id.clone(),
         }
     }
 }
 
+/// What came of all batches is passed along together: the texts of each are cut to its share of this, so that
+/// what Step Functions passes (256 KiB) holds them beside the rest.
+const RESULTS_BYTES: usize = 150 * 1024;
+
 /// The steps of a run, one after the other; the batches of a step go on side by side. Groups of one bake
-/// stay together, lower waves come first. Where a number of failures stops the run, every batch is a step
-/// of its own, because it must know what came before.
+/// stay together, lower waves come first. Where groups queue for a place and a number of failures stops the
+/// queue, every batch is a step of its own, because it must know what came before.
 pub(super) fn steps(mut members: Vec<Member>, errand: &Errand) -> Vec<Step> {
     members.sort();
     let planned = members.len();
     let in_turn = match errand {
-        Errand::Run(request) => request.max_failures.groups(planned) < planned,
+        Errand::Run(request) => {
+            request.max_in_flight.is_some() && request.max_failures.groups(planned) < planned
+        }
         Errand::Restore { .. } => false,
     };
-    let mut waves: BTreeMap<i32, Vec<Vec<String>>> = BTreeMap::new();
+    let mut waves: BTreeMap<i32, Vec<Vec<Member>>> = BTreeMap::new();
     let mut bakes: BTreeMap<(i32, String), usize> = BTreeMap::new();
     for member in members {
         let wave = waves.entry(member.wave).or_default();
         let bake = *bakes
-            .entry((member.wave, member.bake_key))
+            .entry((member.wave, member.bake_key.clone()))
             .or_insert_with(|| {
                 wave.push(Vec::new());
                 wave.len() - 1
             });
         if let Some(bake) = wave.get_mut(bake) {
-            bake.push(member.group);
+            bake.push(member);
         }
     }
     let mut steps = Vec::new();
@@ -64,12 +72,16 @@ pub(super) fn steps(mut members: Vec<Member>, errand: &Errand) -> Vec<Step> {
             steps.push(step(batches, errand));
         }
     }
+    let count: usize = steps.iter().map(|s| s.batches.len()).sum();
+    for batch in steps.iter_mut().flat_map(|s| &mut s.batches) {
+        batch.result_bytes = RESULTS_BYTES / count.max(1);
+    }
     steps
 }
 
 /// Bakes in order, as many in a batch as it takes.
-fn filled(bakes: Vec<Vec<String>>) -> Vec<Vec<String>> {
-    let mut batches: Vec<Vec<String>> = Vec::new();
+fn filled(bakes: Vec<Vec<Member>>) -> Vec<Vec<Member>> {
+    let mut batches: Vec<Vec<Member>> = Vec::new();
     for bake in bakes {
         match batches.last_mut() {
             Some(last) if last.len() + bake.len() <= BATCH_GROUPS => last.extend(bake),
@@ -79,22 +91,40 @@ fn filled(bakes: Vec<Vec<String>>) -> Vec<Vec<String>> {
     batches
 }
 
-fn step(batches: Vec<Vec<String>>, errand: &Errand) -> Step {
+fn step(batches: Vec<Vec<Member>>, errand: &Errand) -> Step {
     let limit = match errand {
         Errand::Run(request) => request.max_in_flight,
         Errand::Restore { .. } => None,
     };
-    let most = limit.unwrap_or(BATCHES_AT_ONCE).max(1);
-    let concurrency = batches.len().min(BATCHES_AT_ONCE).min(most).max(1);
-    let batch = |groups| Batch {
-        max_in_flight: limit.map(|n| (n / concurrency).max(1)),
-        ..Batch::new(errand.clone(), groups, concurrency)
+    let most = batches.len().clamp(1, BATCHES_AT_ONCE);
+    let concurrency = limit.map_or(most, |limit| at_once(most, limit));
+    let mut sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    let at_work: usize = sizes.iter().take(concurrency).sum();
+    let batch = |members: Vec<Member>| {
+        let own = members.len().max(1);
+        let is_restore = matches!(errand, Errand::Restore { .. });
+        let records = members.iter().filter(|_| is_restore);
+        let records = records.map(|m| (m.group.clone(), m.run_id.clone()));
+        Batch {
+            max_in_flight: limit.map(|n| (n / concurrency).max(1)),
+            sharers: (at_work as f64 / own as f64).max(1.0),
+            records: records.collect(),
+            ..Batch::new(errand, members.into_iter().map(|m| m.group).collect())
+        }
     };
     Step {
         concurrency,
         batches: batches.into_iter().map(batch).collect(),
         results: None,
     }
+}
+
+/// So many batches at once that the most groups are under way, when all of them together may have `limit`.
+fn at_once(most: usize, limit: usize) -> usize {
+    let under_way = |n: &usize| n * (limit / n);
+    let numbers = 1..=most.min(limit.max(1));
+    numbers.max_by_key(|n| (under_way(n), *n)).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -125,6 +155,7 @@ mod tests {
             } else {
                 (n / 2).to_string()
             },
+            run_id: "run-1".into(),
         };
         (0..90).rev().map(member).collect()
     }
@@ -157,8 +188,9 @@ mod tests {
                 assert!(per_batch * step.concurrency <= most, "{most}");
             }
         }
-        let careful = errand(None, FailureLimit::Count(3));
+        let careful = errand(Some(10), FailureLimit::Count(3));
         let steps = super::steps(members(), &careful);
         assert_eq!(names(&steps), [vec![40], vec![24], vec![6], vec![20]]);
+        assert_eq!([at_once(8, 15), at_once(8, 16), at_once(8, 3)], [5, 8, 3]);
     }
 }

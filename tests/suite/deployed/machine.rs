@@ -49,6 +49,7 @@ pub struct Machine<'a> {
     /// The invocations to be lost, by number: their effects may have taken place.
     pub lost: Box<Losses<'a>>,
     invocation: Cell<u64>,
+    stopped: Cell<bool>,
 }
 
 /// How an invocation is lost.
@@ -86,7 +87,14 @@ impl<'a> Machine<'a> {
             costs: RefCell::default(),
             lost: Box::new(|_, _| None),
             invocation: Cell::new(0),
+            stopped: Cell::new(false),
         }
+    }
+
+    /// Stops all that it executes: no state is entered any more, but an invocation that is under way goes on
+    /// to its end.
+    pub fn stop(&self) {
+        self.stopped.set(true);
     }
 
     /// Runs an execution to its end.
@@ -155,6 +163,17 @@ fn put(mut state: Value, path: &str, value: Value) -> Value {
     state
 }
 
+/// Step Functions knows numbers as JavaScript does.
+fn whole_numbers(value: &Value) {
+    const LARGEST: u64 = 1 << 53;
+    match value {
+        Value::Number(n) => assert!(n.as_u64().unwrap_or_default() <= LARGEST, "{n}"),
+        Value::Array(values) => values.iter().for_each(whole_numbers),
+        Value::Object(fields) => fields.values().for_each(whole_numbers),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
 fn known(state: &Value, name: &str, fields: &[&str]) {
     for field in state.as_object().expect("a state").keys() {
         let common = ["Type", "Comment", "Next"];
@@ -180,6 +199,10 @@ impl Execution<'_> {
             bytes <= PAYLOAD_LIMIT_BYTES,
             "States.DataLimitExceeded at {name}: {bytes}"
         );
+        if self.machine.stopped.get() {
+            std::future::pending::<()>().await;
+        }
+        whole_numbers(&input);
         self.events += 2;
         let next = || text(&state["Next"]).to_owned();
         match text(&state["Type"]) {
@@ -278,27 +301,43 @@ impl Execution<'_> {
         }
     }
 
-    /// Asks again as `Retry` says.
+    /// Asks again as `Retry` says: each of its entries counts its own attempts.
     async fn task(&mut self, state: &Value, input: &Value) -> StateResult {
-        let retry = state.pointer("/Retry/0").expect("every task has its Retry");
-        let number = |name: &str| retry[name].as_f64().expect("a number");
-        let mut pause = number("IntervalSeconds");
-        let mut retries = 0;
+        let entries = state["Retry"].as_array().expect("every task has its Retry");
+        let mut attempts = vec![0_u64; entries.len()];
         loop {
+            let retries = attempts.iter().sum();
             let payload = self.filled(&state["Parameters"]["Payload"], input, retries);
             self.events += 3;
             let result = self.machine.call(payload).await;
-            if result.is_ok() || retries >= number("MaxAttempts") as u64 {
+            let Err((error, _)) = &result else {
+                return result;
+            };
+            if self.machine.stopped.get() {
+                std::future::pending::<()>().await;
+            }
+            let is_for = |e: &Value| {
+                let errors = e["ErrorEquals"].as_array().expect("errors");
+                errors
+                    .iter()
+                    .any(|e| e == "States.ALL" || e == error.as_str())
+            };
+            let index = entries
+                .iter()
+                .position(is_for)
+                .expect("the last is for all");
+            let number = |name: &str| entries[index][name].as_f64();
+            if attempts[index] >= number("MaxAttempts").expect("a number") as u64 {
                 return result;
             }
             self.machine.costs.borrow_mut().transitions += 1;
-            let seconds = pause.min(number("MaxDelaySeconds"));
-            self.machine
-                .clock
-                .wait(std::time::Duration::from_secs_f64(seconds))
-                .await;
-            pause *= number("BackoffRate");
-            retries += 1;
+            let backoff = number("BackoffRate").expect("a number");
+            let pause = number("IntervalSeconds").expect("a number")
+                * backoff.powi(i32::try_from(attempts[index]).expect("few"));
+            let pause = pause.min(number("MaxDelaySeconds").unwrap_or(f64::MAX));
+            let pause = std::time::Duration::from_secs_f64(pause);
+            self.machine.clock.wait(pause).await;
+            attempts[index] += 1;
         }
     }
 

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use asg_patch::lambda::{Function, Settings};
 use asg_patch::report::RunReport;
 use asg_patch::sim::Account;
-use asg_patch::sim::world::groups::Group;
 use asg_patch::trigger::Defaults;
 use machine::{Costs, End, Loss, Machine};
 use serde_json::{Value, json};
@@ -37,7 +36,7 @@ fn function(scenario: &Scenario, account: &Account) -> Function {
             at_deadline: request.at_deadline,
             topic_arn: request.topic_arn.clone(),
         },
-        ..Settings::read(|_| None).expect("the defaults")
+        ..Settings::read(|_| None)
     };
     Function::new(common::env(account, "function"), settings, |_| ())
 }
@@ -204,46 +203,61 @@ fn what_cannot_advance_is_handed_back() {
     assert!(wrong.concat().is_empty(), "{}", wrong.concat().join("\n"));
 }
 
-/// Somebody stops the execution, children and all. The rule starts a sweep with Step Functions' event.
+/// Somebody stops the execution, children and all; what the function has under way goes on to its end. The
+/// rule starts a sweep with Step Functions' event.
 #[test]
-fn a_stopped_execution_is_swept_up_at_once() {
-    let scenario = Scenario::load("sleeping-latest");
-    for minutes in [1, 4, 8, 11, 12] {
-        let (groups, open) = in_virtual_time(7, async {
-            let account = scenario.fleet.account(1);
-            let before = account.with_world(|w| w.groups.clone());
-            let function = function(&scenario, &account);
-            let clock = account.clock().clone();
-            let machine = Machine::new(&function, clock.clone(), "nightly");
-            tokio::select! {
-                end = machine.execute(json!({})) => panic!("it ended: {end:?}"),
-                () = clock.wait(std::time::Duration::from_secs(60 * minutes)) => {}
-            }
-            let detail = json!({"executionArn": machine.execution, "status": "ABORTED", "input": "{}",
-                "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:AsgPatch"});
-            let event = json!({"source": "aws.states", "detail": detail,
-                "detail-type": "Step Functions Execution Status Change"});
-            let sweep = Machine::new(&function, clock.clone(), "sweep");
-            let end = sweep.execute(event).await;
-            let End::Succeeded(output) = end else {
-                panic!("{end:?}");
-            };
-            assert!(["Done", "NothingToDo"].contains(&output["status"].as_str().expect("a word")));
-            let after = account.with_world(|w| w.clone());
-            for (name, group) in &before {
-                let now = &after.groups[name];
-                let sizes = |g: &Group| (g.min, g.desired, g.max);
-                assert_eq!(sizes(now), sizes(group), "{minutes}: {name}");
-                assert_eq!(
-                    now.suspended.len(),
-                    group.suspended.len(),
-                    "{minutes}: {name}"
-                );
-            }
-            (after.groups.len(), common::end::open_groups(&account))
-        });
-        assert!(groups > 0 && open.is_empty(), "{minutes}: {open:?}");
+fn a_stopped_execution_is_swept_up() {
+    let fifty = include_str!("../../../benches/fleet-50.toml");
+    let fleet = asg_patch::sim::fleet::parse(&fifty.replace("count = 50", "count = 60"));
+    let scenarios = [
+        Scenario::load("sleeping-latest"),
+        Scenario::load("shared-template-latest"),
+        Scenario::of_fleet(fleet.expect("a fleet")),
+    ];
+    let moments_ms = [
+        300, 700, 1_100, 3_000, 9_000, 20_000, 60_000, 240_000, 480_000, 700_000,
+    ];
+    let tries: Vec<(usize, u64)> = (0..scenarios.len())
+        .flat_map(|s| moments_ms.map(|at| (s, at)))
+        .collect();
+    let wrong = on_all_cores(tries, |(index, at_ms)| {
+        let scenario = &scenarios[index];
+        let problems = in_virtual_time(7, stopped_at(scenario, at_ms));
+        let problems = problems.iter();
+        let named = problems.map(|p| format!("{index} at {at_ms} ms: {p}"));
+        named.collect::<Vec<_>>()
+    });
+    assert!(wrong.concat().is_empty(), "{}", wrong.concat().join("\n"));
+}
+
+async fn stopped_at(scenario: &Scenario, at_ms: u64) -> Vec<String> {
+    let account = scenario.fleet.account(1);
+    let untouched = account.freeze();
+    let function = function(scenario, &account);
+    let clock = account.clock().clone();
+    let machine = Machine::new(&function, clock.clone(), "nightly");
+    let stop = async {
+        clock.wait(std::time::Duration::from_millis(at_ms)).await;
+        machine.stop();
+        let detail = json!({"executionArn": machine.execution, "status": "ABORTED", "input": "{}",
+            "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:AsgPatch"});
+        let event = json!({"source": "aws.states", "detail": detail,
+            "detail-type": "Step Functions Execution Status Change"});
+        let sweep = Machine::new(&function, clock.clone(), "sweep");
+        sweep.execute(event).await
+    };
+    let end = tokio::select! {
+        end = machine.execute(json!({})) => return vec![format!("it was not stopped: {end:?}")],
+        end = stop => end,
+    };
+    let mut problems = common::end::problems(&account, &untouched).await;
+    let open = common::end::open_groups(&account);
+    problems.extend(open.iter().map(|g| format!("{g} is open")));
+    match end {
+        End::Succeeded(_) => {}
+        End::Failed { error, cause } => problems.push(format!("{error}: {cause}")),
     }
+    problems
 }
 
 /// What was refused, found to be done already, or has nothing to do: one sentence, and nothing touched.
