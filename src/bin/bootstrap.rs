@@ -70,10 +70,5 @@ async fn env() -> Result<Env, Error> {
         }
         _ => Clock::system(),
     };
-    let sdk = sdk
-        .into_builder()
-        .sleep_impl(clock.clone())
-        .time_source(clock.clone())
-        .build();
-    Ok(Env { clock, sdk })
+    Ok(Env::on(clock, sdk))
 }

@@ -46,12 +46,7 @@ pub(crate) async fn connect(options: &AwsOptions) -> Result<Env, CliError> {
     let clock = simulated
         .clock(sdk.endpoint_url())
         .map_err(|e| CliError::input(CLOCK_VARIABLE, e.expected, e.found))?;
-    let sdk = sdk
-        .into_builder()
-        .sleep_impl(clock.clone())
-        .time_source(clock.clone())
-        .build();
-    Ok(Env { clock, sdk })
+    Ok(Env::on(clock, sdk))
 }
 
 /// Like the AWS CLI: a profile named by flag outranks keys in the environment. The SDK's own chain

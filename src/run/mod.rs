@@ -37,6 +37,18 @@ pub struct Env {
     pub sdk: aws_types::SdkConfig,
 }
 
+impl Env {
+    /// An account that lives by this clock: so do the SDK's retries, timeouts and credentials.
+    pub fn on(clock: Clock, sdk: aws_types::SdkConfig) -> Self {
+        let sdk = sdk
+            .into_builder()
+            .sleep_impl(clock.clone())
+            .time_source(clock.clone())
+            .build();
+        Self { clock, sdk }
+    }
+}
+
 /// What the operator wants of a run under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stop {
