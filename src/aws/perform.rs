@@ -1,6 +1,8 @@
 //! One effect, one changing call. No choices: what to do was decided before.
 
-use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, MixedInstancesPolicy};
+use aws_sdk_autoscaling::types::{
+    LaunchTemplateOverrides, LaunchTemplateSpecification, MixedInstancesPolicy,
+};
 use aws_sdk_ec2::types::{RequestLaunchTemplateData, ResourceType, Tag, TagSpecification};
 
 use super::clients::no_retry;
@@ -239,6 +241,13 @@ async fn policy(
         .launch_template
         .as_mut()
         .ok_or_else(|| missing(READ, "LaunchTemplate"))?;
+    // What is written back must be whole: an override says by one of the two what it launches.
+    let is_whole = |o: &LaunchTemplateOverrides| {
+        o.instance_type().is_some() || o.instance_requirements().is_some()
+    };
+    if !template.overrides.iter().flatten().all(is_whole) {
+        return Err(missing(READ, "InstanceType or InstanceRequirements"));
+    }
     for pin in pins {
         let new = Some(specification(&pin.template, &pin.version));
         match pin.slot {

@@ -61,6 +61,8 @@ pub enum Loss {
     After(u64),
     /// It did all of its work, and its answer was lost.
     Answer,
+    /// It is another version of the program, and understands nothing of what was passed along.
+    Version,
 }
 
 /// Whether, and how, an invocation is lost, by its number and action.
@@ -383,7 +385,7 @@ impl Execution<'_> {
 }
 
 impl Machine<'_> {
-    async fn call(&self, payload: Value) -> StateResult {
+    async fn call(&self, mut payload: Value) -> StateResult {
         let number = self.invocation.get();
         self.invocation.set(number + 1);
         let action = payload["action"].as_str().unwrap_or_default().to_owned();
@@ -392,8 +394,12 @@ impl Machine<'_> {
             .clock
             .to_real(began + TimeDelta::seconds(FUNCTION_SECONDS));
         let error = |e: &str| Err((e.to_owned(), format!("invocation {number}")));
+        let loss = (self.lost)(number, &action);
+        if let (Some(Loss::Version), Some(state)) = (loss, payload.get_mut("state")) {
+            state["version"] = json!(0);
+        }
         let answer = self.function.answer(payload, deadline);
-        let result = match (self.lost)(number, &action) {
+        let result = match loss {
             Some(Loss::Before) => error("Lambda.TooManyRequestsException"),
             Some(Loss::After(ms)) => {
                 tokio::select! {
@@ -405,7 +411,7 @@ impl Machine<'_> {
                 let _ = answer.await;
                 error("Lambda.SdkClientException")
             }
-            None => answer
+            Some(Loss::Version) | None => answer
                 .await
                 .map_err(|e| (e.kind().to_owned(), e.to_string())),
         };

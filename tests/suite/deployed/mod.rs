@@ -203,6 +203,34 @@ fn what_cannot_advance_is_handed_back() {
     assert!(wrong.concat().is_empty(), "{}", wrong.concat().join("\n"));
 }
 
+/// The function is upgraded in mid-run, to a version that does not understand the state: what it has in hand
+/// goes back, from its records, and the report says so.
+#[test]
+fn an_upgrade_in_mid_run_hands_back() {
+    let scenario = Scenario::load("sleeping-latest");
+    let calm = deploy(&scenario, |_, _| None).expect("a report");
+    let told = on_all_cores((1..calm.costs.invocations).collect(), |from: u64| {
+        let upgrade = move |n: u64, _: &str| (n == from).then_some(Loss::Version);
+        let deployed = deploy(&scenario, upgrade).expect("a report");
+        assert!(
+            deployed.problems.is_empty(),
+            "{from}: {:?}",
+            deployed.problems
+        );
+        let report = deployed.ran.report;
+        let is_told = report.warnings.iter().any(|w| w.starts_with("AP-0804"));
+        (is_told, outcomes(&report))
+    });
+    // Gather and Report, the last two, tell it apart from the report.
+    let (passes, rest) = told.split_at(told.len() - 2);
+    assert!(passes.iter().all(|(is_told, _)| *is_told), "{passes:?}");
+    assert_eq!(rest.len(), 2);
+    let restored = passes
+        .iter()
+        .filter(|(_, o)| o["web-nightly"].ends_with("AP-0602"));
+    assert!(restored.count() > 5, "{told:?}");
+}
+
 /// Somebody stops the execution, children and all; what the function has under way goes on to its end. The
 /// rule starts a sweep with Step Functions' event.
 #[test]
