@@ -77,13 +77,8 @@ pub(super) fn planned(plan: &PlanReport) -> Value {
         plan.groups.len() - tried
     );
     let mut document = json!(plan);
-    // The seconds by phase are the longest part of it, and the estimate says it all.
-    for group in document["groups"].as_array_mut().into_iter().flatten() {
-        if let Some(fields) = group.as_object_mut() {
-            fields.remove("budget");
-        }
-    }
-    shorten(&mut document);
+    // The estimate says it all.
+    shorten(&mut document, &["budget", "notes"]);
     let output = json!({"status": "Planned", "summary": summary, "plan": document});
     json!({"next": "Ended", "output": output})
 }
@@ -98,7 +93,7 @@ pub(super) fn ended(report: &RunReport, summary: &str, is_sweep: bool) -> Value 
         "Done"
     };
     let mut document = json!(report);
-    shorten(&mut document);
+    shorten(&mut document, &["installed", "phases", "notes"]);
     let output = json!({
         "status": status,
         "run_id": report.run_id,
@@ -112,11 +107,28 @@ pub(super) fn ended(report: &RunReport, summary: &str, is_sweep: bool) -> Value 
     answer
 }
 
-/// Leaves out groups from the end until it fits, and says how many.
-fn shorten(document: &mut Value) {
+/// Leaves out these fields of the groups, one after the other, and then groups from the end, until it fits; says
+/// what it left out.
+fn shorten(document: &mut Value, fields: &[&str]) {
     let Some(groups) = document["groups"].as_array_mut() else {
         return;
     };
+    let mut left_out = Vec::new();
+    for field in fields {
+        let bytes: usize = groups.iter().map(|g| g.to_string().len() + 1).sum();
+        if bytes <= OUTPUT_LIMIT_BYTES {
+            break;
+        }
+        for group in groups.iter_mut().filter_map(Value::as_object_mut) {
+            match group.get_mut(*field) {
+                // Still the document that its readers know.
+                Some(Value::Array(values)) => values.clear(),
+                Some(_) => _ = group.remove(*field),
+                None => {}
+            }
+        }
+        left_out.push(*field);
+    }
     let all = groups.len();
     let mut bytes = 0;
     let fits = groups.iter().take_while(|g| {
@@ -125,6 +137,9 @@ fn shorten(document: &mut Value) {
     });
     let fits = fits.count();
     groups.truncate(fits);
+    if !left_out.is_empty() {
+        document["fields_left_out"] = json!(left_out);
+    }
     if fits < all {
         document["groups_left_out"] = json!(all - fits);
     }
@@ -142,4 +157,32 @@ pub(super) fn link(execution: &str) -> Option<String> {
     (service == "states").then(|| {
         format!("https://{region}.{domain}/states/home?region={region}#/v2/executions/details/{execution}")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_loses_details_first_and_groups_last() {
+        let document = |groups: usize, phases: usize| {
+            let group = json!({"group": "web", "installed": ["p".repeat(500)], "budget": "x".repeat(phases)});
+            let mut document = json!({"groups": vec![group; groups]});
+            shorten(&mut document, &["installed", "budget"]);
+            let left = document["groups"].as_array().map_or(0, Vec::len);
+            (
+                left,
+                document["fields_left_out"].clone(),
+                document["groups_left_out"].clone(),
+            )
+        };
+        assert_eq!(document(100, 500), (100, Value::Null, Value::Null));
+        assert_eq!(document(300, 500), (300, json!(["installed"]), Value::Null));
+        assert_eq!(
+            document(3_000, 500),
+            (3_000, json!(["installed", "budget"]), Value::Null)
+        );
+        let (left, _, out) = document(20_000, 500);
+        assert!(left > 5_000 && out == json!(20_000 - left), "{left} {out}");
+    }
 }

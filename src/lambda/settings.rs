@@ -96,7 +96,9 @@ fn schedule(
         }
     };
     let mut schedule = AwsSchedule::parse(dialect, &expression).map_err(TriggerError::Schedule)?;
-    if let Some(found) = text("ASG_PATCH_SCHEDULE_OFFSET_DAYS").filter(|v| v != "0") {
+    // Only maintenance windows have one.
+    let offset = text("ASG_PATCH_SCHEDULE_OFFSET_DAYS").filter(|v| v != "0");
+    if let (Some(found), Dialect::MaintenanceWindow) = (offset, dialect) {
         let days = found.parse().map_err(|_| {
             let expected = "a number of days";
             wrong("ASG_PATCH_SCHEDULE_OFFSET_DAYS", expected, &found)
