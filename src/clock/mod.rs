@@ -29,6 +29,8 @@ enum Mode {
     System,
     Virtual {
         epoch: DateTime<Utc>,
+        /// What the machine's clock showed then, to whoever is outside.
+        real_epoch: DateTime<Utc>,
         started: Instant,
         speed: u32,
     },
@@ -42,10 +44,22 @@ impl Clock {
 
     /// A clock that reads `epoch` now and runs `speed` times as fast as tokio's (0 counts as 1).
     /// Must be made within a tokio runtime whose clock it shall follow.
+    ///
+    /// All that it knows lives by it: no other time comes into it.
     pub fn simulated(epoch: DateTime<Utc>, speed: u32) -> Self {
+        Self::virtual_since(epoch, epoch, speed)
+    }
+
+    /// As [`Clock::simulated`], in a world that goes by the machine's clock.
+    pub fn simulated_outside(epoch: DateTime<Utc>, speed: u32) -> Self {
+        Self::virtual_since(epoch, Utc::now(), speed)
+    }
+
+    fn virtual_since(epoch: DateTime<Utc>, real_epoch: DateTime<Utc>, speed: u32) -> Self {
         Self {
             mode: Mode::Virtual {
                 epoch,
+                real_epoch,
                 started: Instant::now(),
                 speed: speed.max(1),
             },
@@ -60,6 +74,7 @@ impl Clock {
                 epoch,
                 started,
                 speed,
+                ..
             } => {
                 let elapsed = started.elapsed().saturating_mul(*speed);
                 *epoch + TimeDelta::from_std(elapsed).unwrap_or(TimeDelta::MAX)
@@ -92,9 +107,14 @@ impl Clock {
     pub fn to_real(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         match &self.mode {
             Mode::System => at,
-            Mode::Virtual { speed, .. } => {
+            Mode::Virtual {
+                epoch,
+                real_epoch,
+                speed,
+                ..
+            } => {
                 let speed = i32::try_from(*speed).unwrap_or(i32::MAX);
-                Utc::now() + (at - self.now()) / speed
+                *real_epoch + (at - *epoch) / speed
             }
         }
     }
@@ -103,9 +123,14 @@ impl Clock {
     pub fn from_real(&self, real: DateTime<Utc>) -> DateTime<Utc> {
         match &self.mode {
             Mode::System => real,
-            Mode::Virtual { speed, .. } => {
+            Mode::Virtual {
+                epoch,
+                real_epoch,
+                speed,
+                ..
+            } => {
                 let speed = i32::try_from(*speed).unwrap_or(i32::MAX);
-                self.now() + (real - Utc::now()) * speed
+                *epoch + (real - *real_epoch) * speed
             }
         }
     }

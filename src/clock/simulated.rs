@@ -65,7 +65,10 @@ impl SimulatedClock {
                 expected: "a time that the calendar can hold",
                 found: self.to_string(),
             })?;
-        Ok(Clock::simulated(now.max(self.simulated), self.speed))
+        Ok(Clock::simulated_outside(
+            now.max(self.simulated),
+            self.speed,
+        ))
     }
 }
 
