@@ -8,15 +8,15 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use asg_patch::aws::{Clients, Question, observe};
-use asg_patch::group::decide::{self, Context, Orders};
+use asg_patch::group::decide::{self, Context, Directive};
 use asg_patch::group::job::Job;
 use asg_patch::group::seen::Seen;
 use asg_patch::group::unit::Unit;
+use asg_patch::request::{FailureLimit, Operation, RunRequest, Selection};
 use asg_patch::run::{self, Env, Stop, planned};
 use asg_patch::schedule::Window;
 use asg_patch::sim::sdk::sdk_config;
 use asg_patch::sim::{Account, fleet};
-use asg_patch::trigger::{FailureLimit, Operation, RunRequest, Selection};
 use chrono::TimeDelta;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::runtime::{Builder, Runtime};
@@ -75,7 +75,7 @@ fn decide_one(c: &mut Criterion) {
         let (clients, env, request, jobs) = woken_jobs(1).await;
         let job = jobs.into_iter().next().unwrap();
         let questions: Vec<Question<'_>> = vec![(&job, decide::needs(&job))];
-        let seen = observe(&clients, &request.selection, &questions).await;
+        let seen = observe(&clients, &request.selection.tag, &questions).await;
         let seen = seen.into_values().next().unwrap();
         let now = env.clock.now();
         (job, seen, now)
@@ -88,7 +88,7 @@ fn decide_one(c: &mut Criterion) {
                 seen: &seen,
                 unit: &unit,
                 now,
-                orders: Orders::default(),
+                directive: Directive::default(),
             }))
         });
     });
@@ -105,7 +105,7 @@ fn one_pass(c: &mut Criterion) {
                 runtime.block_on(async {
                     let questions: Vec<Question<'_>> =
                         jobs.iter().map(|j| (j, decide::needs(j))).collect();
-                    let seen = observe(&clients, &request.selection, &questions).await;
+                    let seen = observe(&clients, &request.selection.tag, &questions).await;
                     let unit = Unit::default();
                     let now = request.window.start;
                     let decisions: Vec<_> = jobs
@@ -117,7 +117,7 @@ fn one_pass(c: &mut Criterion) {
                                 seen,
                                 unit: &unit,
                                 now,
-                                orders: Orders::default(),
+                                directive: Directive::default(),
                             })
                         })
                         .collect();
@@ -140,7 +140,7 @@ fn rehearsal(c: &mut Criterion) {
             b.iter(|| {
                 runtime().block_on(async {
                     let (_account, env, request) = env_of(&text);
-                    let (_keep, stop) = tokio::sync::watch::channel(Stop::GoOn);
+                    let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);
                     let report = run::run(&env, &request, stop, &mut |_| {}).await.unwrap();
                     assert_eq!(report.groups.len(), groups);
                     black_box(report)

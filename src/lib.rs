@@ -7,10 +7,13 @@
 pub mod aws;
 pub mod clock;
 pub mod group;
+pub mod ids;
 pub mod lambda;
 pub mod notify;
 pub mod report;
+pub mod request;
 pub mod run;
 pub mod schedule;
 pub mod sim;
+pub mod text;
 pub mod trigger;

@@ -10,7 +10,9 @@ use super::faults::required;
 use super::pace::Pace;
 use super::{Clients, fault};
 use crate::group::fault::{Fault, FaultClass};
-use crate::group::names::{CLAIM_PREFIX, legal_name};
+use crate::group::names::CLAIM_PREFIX;
+use crate::ids::RunId;
+use crate::text::legal_name;
 
 /// Claims that begin so are never forgotten: they tell since when runs are watched.
 pub const KEPT_CLAIM: &str = "since-";
@@ -19,14 +21,14 @@ pub const KEPT_CLAIM: &str = "since-";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// The run.
-    pub run_id: String,
+    pub run_id: RunId,
     /// The execution that drives it.
     pub owner: String,
     /// When it was claimed.
     pub at: DateTime<Utc>,
 }
 
-fn parameter(run_id: &str) -> String {
+fn parameter(run_id: &RunId) -> String {
     format!("{CLAIM_PREFIX}{}", legal_name(run_id))
 }
 

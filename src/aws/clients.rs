@@ -49,9 +49,9 @@ impl Clients {
         Self::sharing(sdk, clock, 1.0)
     }
 
-    /// As [`Clients::new`], for one of `sharers` processes that work at the same time: each asks at its
+    /// As [`Clients::new`], for one of `concurrent_batches` processes that work at the same time: each asks at its
     /// share of the rates.
-    pub fn sharing(sdk: &SdkConfig, clock: Clock, sharers: f64) -> Self {
+    pub fn sharing(sdk: &SdkConfig, clock: Clock, concurrent_batches: f64) -> Self {
         let counts = CallCounter::default();
         let partition = RetryPartition::custom("asg-patch").build();
         let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
@@ -78,7 +78,7 @@ impl Clients {
             ssm: client!(aws_sdk_ssm),
             sns: client!(aws_sdk_sns),
             counts,
-            pacer: Pacer::new(clock, sharers),
+            pacer: Pacer::new(clock, concurrent_batches),
         }
     }
 

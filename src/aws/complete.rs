@@ -1,6 +1,6 @@
 //! Whether an answer is whole. Where AWS documents a field as required and an answer lacks it, the SDK
 //! puts in a zero or an empty text, and nobody could tell a group of size 0 from one whose size was not
-//! told, or a scan that found nothing missing from one that did not say. So the answer itself is looked
+//! reported, or a scan that found nothing missing from one that did not say. So the answer itself is looked
 //! at, where such a zero would be acted upon.
 
 use aws_sdk_autoscaling::operation::describe_auto_scaling_groups::DescribeAutoScalingGroupsOutput;
@@ -91,8 +91,8 @@ fn whole_patch_states(body: &[u8]) -> Result<(), Incomplete> {
     let states = answer.get("InstancePatchStates").and_then(Value::as_array);
     let states = states.map(Vec::as_slice).unwrap_or_default();
     for field in PATCH_COUNTS {
-        let told = |s: &&Value| s.get(field).is_some_and(Value::is_number);
-        let found = states.iter().filter(told).count();
+        let reported = |s: &&Value| s.get(field).is_some_and(Value::is_number);
+        let found = states.iter().filter(reported).count();
         if found != states.len() {
             return Err(Incomplete {
                 field,

@@ -6,14 +6,15 @@ use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
 use aws_sdk_ec2::types::{Image, InstanceStateName};
 use chrono::{DateTime, Utc};
 
-use super::faults::{absurd, required, text, told};
+use super::faults::{invalid, reported, required, text};
 use crate::group::facts::{GroupFacts, ImageFacts};
 use crate::group::fault::Fault;
 use crate::group::names::{ROLE_TAG, RUN_TAG, SECONDS_TAG};
 use crate::group::pin::{Pin, Slot};
 use crate::group::seen::{Ec2State, GroupSeen, ImageSeen, ImageState, InstanceSeen, Member};
+use crate::ids::{GroupName, ImageId, InstanceId, RunId, TemplateId};
+use crate::request::OptInTag;
 use crate::schedule::{Capacity, ScheduledAction};
-use crate::trigger::Selection;
 
 const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
 const DESCRIBE_ACTIONS: &str = "autoscaling:DescribeScheduledActions";
@@ -36,7 +37,11 @@ fn capacity(group: &AutoScalingGroup) -> Result<Capacity, Fault> {
     if 0 <= min && min <= desired && desired <= max {
         Ok(capacity)
     } else {
-        Err(absurd(DESCRIBE_GROUPS, "sizes (min-max-desired)", capacity))
+        Err(invalid(
+            DESCRIBE_GROUPS,
+            "capacity (min-max-desired)",
+            capacity,
+        ))
     }
 }
 
@@ -57,7 +62,7 @@ fn pin(slot: Slot, spec: &LaunchTemplateSpecification) -> Result<Pin, Fault> {
     )?;
     Ok(Pin {
         slot,
-        template: template.to_owned(),
+        template: template.into(),
         // An omitted version means the default one.
         version: spec.version().unwrap_or("$Default").to_owned(),
     })
@@ -102,7 +107,7 @@ pub fn group_facts(group: &AutoScalingGroup) -> Result<GroupFacts, Fault> {
         .map(|t| t.overrides())
         .unwrap_or_default();
     Ok(GroupFacts {
-        name: name.to_owned(),
+        name: name.into(),
         capacity: capacity(group)?,
         tags: tags(group)?,
         pins: pins(group)?,
@@ -123,28 +128,28 @@ pub fn group_facts(group: &AutoScalingGroup) -> Result<GroupFacts, Fault> {
 }
 
 /// The template and the version's number that an instance was launched from.
-fn launched_from(spec: &LaunchTemplateSpecification) -> Result<(String, u64), Fault> {
+fn launched_from(spec: &LaunchTemplateSpecification) -> Result<(TemplateId, u64), Fault> {
     let template = spec.launch_template_id();
     let template = text(template, DESCRIBE_GROUPS, "LaunchTemplateId of an instance")?;
     let version = text(spec.version(), DESCRIBE_GROUPS, "Version of an instance")?;
     let number = version
         .parse()
-        .map_err(|_| absurd(DESCRIBE_GROUPS, "Version of an instance", version))?;
-    Ok((template.to_owned(), number))
+        .map_err(|_| invalid(DESCRIBE_GROUPS, "Version of an instance", version))?;
+    Ok((template.into(), number))
 }
 
 /// A group as a pass wants it.
-pub fn group_seen(group: &AutoScalingGroup, selection: &Selection) -> Result<GroupSeen, Fault> {
+pub fn group_seen(group: &AutoScalingGroup, tag: &OptInTag) -> Result<GroupSeen, Fault> {
     let mut members = BTreeMap::new();
     for instance in group.instances() {
         let id = text(instance.instance_id(), DESCRIBE_GROUPS, "InstanceId")?;
         let lifecycle = instance.lifecycle_state().map(|s| s.as_str());
-        let lifecycle = told(lifecycle, DESCRIBE_GROUPS, "LifecycleState")?;
+        let lifecycle = reported(lifecycle, DESCRIBE_GROUPS, "LifecycleState")?;
         let health = text(instance.health_status(), DESCRIBE_GROUPS, "HealthStatus")?;
         let protected = instance.protected_from_scale_in();
         let version = instance.launch_template().map(launched_from).transpose()?;
         members.insert(
-            id.to_owned(),
+            InstanceId::from(id),
             Member {
                 lifecycle: lifecycle.to_owned(),
                 healthy: health.eq_ignore_ascii_case("healthy"),
@@ -159,20 +164,20 @@ pub fn group_seen(group: &AutoScalingGroup, selection: &Selection) -> Result<Gro
         suspended: suspended(group)?,
         members,
         deleting: group.status().is_some(),
-        opted_in: tags(group)?.get(&selection.tag_key) == Some(&selection.tag_value),
+        opted_in: tag.is_on(&tags(group)?),
     })
 }
 
 /// A scheduled action with the group that it belongs to.
 pub(super) fn scheduled_action(
     action: &aws_sdk_autoscaling::types::ScheduledUpdateGroupAction,
-) -> Result<(String, ScheduledAction), Fault> {
+) -> Result<(GroupName, ScheduledAction), Fault> {
     let group = action.auto_scaling_group_name();
     let group = text(group, DESCRIBE_ACTIONS, "AutoScalingGroupName")?;
     let name = action.scheduled_action_name();
     let name = text(name, DESCRIBE_ACTIONS, "ScheduledActionName")?;
     Ok((
-        group.to_owned(),
+        group.into(),
         ScheduledAction {
             name: name.to_owned(),
             recurrence: action.recurrence().map(str::to_owned),
@@ -203,7 +208,7 @@ fn tag(
 }
 
 /// An image as planning wants it, with its id.
-pub(super) fn image_facts(image: &Image) -> Result<(String, ImageFacts), Fault> {
+pub(super) fn image_facts(image: &Image) -> Result<(ImageId, ImageFacts), Fault> {
     let id = text(image.image_id(), DESCRIBE_IMAGES, "ImageId")?;
     let state = required(image.state(), DESCRIBE_IMAGES, "State")?;
     let facts = ImageFacts {
@@ -215,16 +220,10 @@ pub(super) fn image_facts(image: &Image) -> Result<(String, ImageFacts), Fault> 
             .platform()
             .is_some_and(|p| p.as_str().eq_ignore_ascii_case("windows")),
         available: state.as_str() == "available",
-        run: tag(image.tags(), RUN_TAG, DESCRIBE_IMAGES)?,
+        run: tag(image.tags(), RUN_TAG, DESCRIBE_IMAGES)?.map(RunId::from),
         seconds: tag(image.tags(), SECONDS_TAG, DESCRIBE_IMAGES)?,
-        gib: image
-            .block_device_mappings()
-            .iter()
-            .filter_map(|m| m.ebs()?.volume_size())
-            .map(i64::from)
-            .sum(),
     };
-    Ok((id.to_owned(), facts))
+    Ok((id.into(), facts))
 }
 
 /// An image as a pass wants it, with its name.
@@ -237,14 +236,14 @@ pub(super) fn image_seen(image: &Image) -> Result<(String, ImageSeen), Fault> {
         _ => ImageState::Pending,
     };
     let seen = ImageSeen {
-        id: field(image.image_id(), "ImageId")?.to_owned(),
+        id: field(image.image_id(), "ImageId")?.into(),
         state,
         detail: image
             .state_reason()
             .and_then(|r| r.message())
             .unwrap_or("no reason given")
             .to_owned(),
-        run: tag(image.tags(), RUN_TAG, DESCRIBE_IMAGES)?,
+        run: tag(image.tags(), RUN_TAG, DESCRIBE_IMAGES)?.map(RunId::from),
     };
     Ok((field(image.name(), "Name")?.to_owned(), seen))
 }
@@ -252,7 +251,7 @@ pub(super) fn image_seen(image: &Image) -> Result<(String, ImageSeen), Fault> {
 /// An instance as a pass wants it, with its id.
 pub(super) fn instance_seen(
     instance: &aws_sdk_ec2::types::Instance,
-) -> Result<(String, InstanceSeen), Fault> {
+) -> Result<(InstanceId, InstanceSeen), Fault> {
     let state = instance.state().and_then(|s| s.name());
     let state = match required(state, DESCRIBE_INSTANCES, "State")? {
         InstanceStateName::Pending => Ec2State::Pending,
@@ -265,16 +264,12 @@ pub(super) fn instance_seen(
     let id = text(instance.instance_id(), DESCRIBE_INSTANCES, "InstanceId")?;
     let launched_at = instance.launch_time().and_then(time);
     Ok((
-        id.to_owned(),
+        id.into(),
         InstanceSeen {
             state,
             launched_at: required(launched_at, DESCRIBE_INSTANCES, "LaunchTime")?,
-            run: tag(instance.tags(), RUN_TAG, DESCRIBE_INSTANCES)?,
+            run: tag(instance.tags(), RUN_TAG, DESCRIBE_INSTANCES)?.map(RunId::from),
             role: tag(instance.tags(), ROLE_TAG, DESCRIBE_INSTANCES)?,
-            image: text(instance.image_id(), DESCRIBE_INSTANCES, "ImageId")?.to_owned(),
-            windows: instance
-                .platform()
-                .is_some_and(|p| p.as_str().eq_ignore_ascii_case("windows")),
         },
     ))
 }

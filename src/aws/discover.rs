@@ -16,8 +16,9 @@ use crate::group::facts::{
 };
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::pin::{TemplateMark, resolve};
+use crate::ids::{GroupName, ImageId, TemplateId};
+use crate::request::OptInTag;
 use crate::schedule::ScheduledAction;
-use crate::trigger::Selection;
 
 /// Largest page of Auto Scaling's describes.
 const GROUPS_PER_PAGE: i32 = 100;
@@ -29,15 +30,15 @@ const SINGLE_READS_AT_ONCE: usize = 8;
 /// (200 a page) rather than one by one.
 const BULK_TEMPLATES_FROM: usize = 8;
 
-/// The groups that opted in; all groups without a selection.
+/// The groups that opted in; all groups without a tag.
 pub async fn find_groups(
     clients: &Clients,
-    selection: Option<&Selection>,
-) -> Result<BTreeMap<String, GroupFacts>, Fault> {
-    let filter = selection.map(|s| {
+    tag: Option<&OptInTag>,
+) -> Result<BTreeMap<GroupName, GroupFacts>, Fault> {
+    let filter = tag.map(|tag| {
         Filter::builder()
-            .name(format!("tag:{}", s.tag_key))
-            .values(&s.tag_value)
+            .name(format!("tag:{}", tag.key))
+            .values(&tag.value)
             .build()
     });
     let groups: Vec<AutoScalingGroup> = every(
@@ -57,8 +58,8 @@ pub async fn find_groups(
         .iter()
         .map(|g| group_facts(g).map(|f| (f.name.clone(), f)))
         // The filter splits its name at a colon, and the tag key has some: look again.
-        .filter(|f| match (f, selection) {
-            (Ok((_, f)), Some(s)) => f.tags.get(&s.tag_key) == Some(&s.tag_value),
+        .filter(|f| match (f, tag) {
+            (Ok((_, f)), Some(tag)) => tag.is_on(&f.tags),
             (Ok(_), None) | (Err(_), _) => true,
         })
         .collect()
@@ -71,18 +72,19 @@ pub async fn describe_account(
 ) -> Result<AccountFacts, Fault> {
     let groups = find_groups(clients, None).await?;
     let chosen: Vec<&GroupFacts> = groups.values().filter(|g| wanted(g)).collect();
-    let names: Vec<String> = chosen.iter().map(|g| g.name.clone()).collect();
+    let names: Vec<GroupName> = chosen.iter().map(|g| g.name.clone()).collect();
     let (details, actions, templates) = futures_util::future::try_join3(
         details(clients, &names),
         scheduled_actions(clients, &names),
         templates(clients, &chosen),
     )
     .await?;
-    let ids: BTreeSet<String> = templates
+    let ids: BTreeSet<ImageId> = templates
         .values()
         .flat_map(|t: &TemplateFacts| t.versions.values())
         .filter_map(|v| v.image.clone())
         .filter(|i| i.starts_with("ami-"))
+        .map(ImageId::from)
         .collect();
     let images = images(clients, ids).await?;
     Ok(AccountFacts {
@@ -97,8 +99,8 @@ pub async fn describe_account(
 /// Hooks and refreshes: AWS has no bulk call for them.
 async fn details(
     clients: &Clients,
-    names: &[String],
-) -> Result<BTreeMap<String, GroupDetails>, Fault> {
+    names: &[GroupName],
+) -> Result<BTreeMap<GroupName, GroupDetails>, Fault> {
     stream::iter(names)
         .map(|name| async move {
             clients.pace(Pace::AutoScalingRead).await;
@@ -117,11 +119,11 @@ async fn details(
         .await
 }
 
-async fn hook_seconds(clients: &Clients, group: &str) -> Result<i64, Fault> {
+async fn hook_seconds(clients: &Clients, group: &GroupName) -> Result<i64, Fault> {
     let answer = clients
         .autoscaling
         .describe_lifecycle_hooks()
-        .auto_scaling_group_name(group)
+        .auto_scaling_group_name(group.as_str())
         .send()
         .await
         .map_err(|e| fault("autoscaling:DescribeLifecycleHooks", &e))?;
@@ -138,11 +140,11 @@ async fn hook_seconds(clients: &Clients, group: &str) -> Result<i64, Fault> {
     Ok(seconds)
 }
 
-async fn refresh(clients: &Clients, group: &str) -> Result<Option<String>, Fault> {
+async fn refresh(clients: &Clients, group: &GroupName) -> Result<Option<String>, Fault> {
     let answer = clients
         .autoscaling
         .describe_instance_refreshes()
-        .auto_scaling_group_name(group)
+        .auto_scaling_group_name(group.as_str())
         .max_records(10)
         .send()
         .await
@@ -170,21 +172,21 @@ async fn refresh(clients: &Clients, group: &str) -> Result<Option<String>, Fault
 /// Scheduled actions by group: for a few groups one by one, else for the whole account.
 pub(super) async fn scheduled_actions(
     clients: &Clients,
-    groups: &[String],
-) -> Result<BTreeMap<String, Vec<ScheduledAction>>, Fault> {
-    let asked: Vec<Option<&String>> = if groups.len() <= 2 {
+    groups: &[GroupName],
+) -> Result<BTreeMap<GroupName, Vec<ScheduledAction>>, Fault> {
+    let asked: Vec<Option<&GroupName>> = if groups.len() <= 2 {
         groups.iter().map(Some).collect()
     } else {
         vec![None]
     };
-    let mut found: BTreeMap<String, Vec<ScheduledAction>> = BTreeMap::new();
+    let mut found: BTreeMap<GroupName, Vec<ScheduledAction>> = BTreeMap::new();
     for group in asked {
         let actions = every(
             "autoscaling:DescribeScheduledActions",
             clients
                 .autoscaling
                 .describe_scheduled_actions()
-                .set_auto_scaling_group_name(group.cloned())
+                .set_auto_scaling_group_name(group.map(String::from))
                 .max_records(GROUPS_PER_PAGE)
                 .into_paginator()
                 .items()
@@ -203,8 +205,8 @@ pub(super) async fn scheduled_actions(
 async fn templates(
     clients: &Clients,
     groups: &[&GroupFacts],
-) -> Result<BTreeMap<String, TemplateFacts>, Fault> {
-    let ids: BTreeSet<String> = groups
+) -> Result<BTreeMap<TemplateId, TemplateFacts>, Fault> {
+    let ids: BTreeSet<TemplateId> = groups
         .iter()
         .flat_map(|g| &g.pins)
         .map(|p| p.template.clone())
@@ -214,7 +216,7 @@ async fn templates(
         .iter()
         .map(|(id, t)| (id.clone(), t.mark))
         .collect();
-    let mut wanted: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+    let mut wanted: BTreeMap<TemplateId, BTreeSet<u64>> = BTreeMap::new();
     for pin in groups.iter().flat_map(|g| &g.pins) {
         if let (Some(number), true) = (resolve(pin, &marks), templates.contains_key(&pin.template))
         {
@@ -245,8 +247,8 @@ async fn templates(
 }
 
 fn keep(
-    templates: &mut BTreeMap<String, TemplateFacts>,
-    wanted: &mut BTreeMap<String, BTreeSet<u64>>,
+    templates: &mut BTreeMap<TemplateId, TemplateFacts>,
+    wanted: &mut BTreeMap<TemplateId, BTreeSet<u64>>,
     version: &LaunchTemplateVersion,
 ) -> Result<(), Fault> {
     const OPERATION: &str = "ec2:DescribeLaunchTemplateVersions";
@@ -263,9 +265,9 @@ fn keep(
 /// Templates by id, without versions; unknown ids are left out.
 pub async fn template_facts(
     clients: &Clients,
-    ids: &BTreeSet<String>,
-) -> Result<BTreeMap<String, TemplateFacts>, Fault> {
-    let ids: Vec<String> = ids.iter().cloned().collect();
+    ids: &BTreeSet<TemplateId>,
+) -> Result<BTreeMap<TemplateId, TemplateFacts>, Fault> {
+    let ids: Vec<String> = ids.iter().map(String::from).collect();
     let mut templates = BTreeMap::new();
     for chunk in ids.chunks(IDS_PER_CALL) {
         let answer = match launch_templates(clients, chunk).await {
@@ -289,7 +291,7 @@ pub async fn template_facts(
                 },
                 versions: BTreeMap::new(),
             };
-            templates.insert(id.to_owned(), facts);
+            templates.insert(id.into(), facts);
         }
     }
     Ok(templates)
@@ -352,13 +354,13 @@ async fn newest_versions(clients: &Clients) -> Result<Vec<LaunchTemplateVersion>
 
 async fn versions(
     clients: &Clients,
-    id: &str,
+    id: &TemplateId,
     numbers: &BTreeSet<u64>,
 ) -> Result<Vec<LaunchTemplateVersion>, Fault> {
     let answer = clients
         .ec2
         .describe_launch_template_versions()
-        .launch_template_id(id)
+        .launch_template_id(id.as_str())
         .set_versions(Some(numbers.iter().map(ToString::to_string).collect()))
         .send()
         .await;
@@ -378,9 +380,9 @@ async fn versions(
 /// Images by id; unknown ones are left out.
 pub async fn images(
     clients: &Clients,
-    ids: BTreeSet<String>,
-) -> Result<BTreeMap<String, ImageFacts>, Fault> {
-    let ids: Vec<String> = ids.into_iter().collect();
+    ids: BTreeSet<ImageId>,
+) -> Result<BTreeMap<ImageId, ImageFacts>, Fault> {
+    let ids: Vec<String> = ids.into_iter().map(String::from).collect();
     let mut images = BTreeMap::new();
     for chunk in ids.chunks(IDS_PER_CALL) {
         let filter = aws_sdk_ec2::types::Filter::builder()

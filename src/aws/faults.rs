@@ -90,7 +90,7 @@ pub(super) fn text<'a>(
 }
 
 /// A state that AWS documents as present: the SDK's own word where a required one is missing is none.
-pub(super) fn told<'a>(
+pub(super) fn reported<'a>(
     value: Option<&'a str>,
     operation: &str,
     field: &str,
@@ -99,10 +99,10 @@ pub(super) fn told<'a>(
 }
 
 /// An answer holds a value that nobody can make sense of.
-pub(super) fn absurd(operation: &str, field: &str, found: impl std::fmt::Display) -> Fault {
+pub(super) fn invalid(operation: &str, field: &str, found: impl std::fmt::Display) -> Fault {
     Fault {
         operation: operation.to_owned(),
-        code: "AbsurdField".into(),
+        code: "InvalidField".into(),
         message: format!("expected {field} that makes sense, found '{found}'"),
         class: FaultClass::Unreachable,
     }
@@ -111,7 +111,7 @@ pub(super) fn absurd(operation: &str, field: &str, found: impl std::fmt::Display
 /// A number of something: present, and not below zero.
 pub(super) fn number(value: Option<i64>, operation: &str, field: &str) -> Result<u64, Fault> {
     let value = required(value, operation, field)?;
-    u64::try_from(value).map_err(|_| absurd(operation, field, value))
+    u64::try_from(value).map_err(|_| invalid(operation, field, value))
 }
 
 fn class_of(code: &str, status: u16) -> FaultClass {

@@ -44,7 +44,7 @@ impl Pace {
 pub(super) struct Pacer {
     clock: Clock,
     buckets: Arc<Mutex<BTreeMap<Pace, Bucket>>>,
-    sharers: f64,
+    concurrent_batches: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,11 +55,11 @@ struct Bucket {
 
 impl Pacer {
     /// For one of so many processes that ask at the same time.
-    pub(super) fn new(clock: Clock, sharers: f64) -> Self {
+    pub(super) fn new(clock: Clock, concurrent_batches: f64) -> Self {
         Self {
             clock,
             buckets: Arc::default(),
-            sharers: sharers.max(1.0),
+            concurrent_batches: concurrent_batches.max(1.0),
         }
     }
 
@@ -71,7 +71,10 @@ impl Pacer {
 
     fn reserve(&self, kind: Pace, now: DateTime<Utc>) -> DateTime<Utc> {
         let (burst, per_second) = kind.limits();
-        let (burst, per_second) = ((burst / self.sharers).max(1.0), per_second / self.sharers);
+        let (burst, per_second) = (
+            (burst / self.concurrent_batches).max(1.0),
+            per_second / self.concurrent_batches,
+        );
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = buckets.entry(kind).or_insert(Bucket {
             tokens: burst,

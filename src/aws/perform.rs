@@ -15,6 +15,7 @@ use crate::group::limits::DELIVERY_LIMIT_SECONDS;
 use crate::group::names::{BAKE_TAG, ROLE_TAG, RUN_TAG, SECONDS_TAG, record_parameter};
 use crate::group::pin::{Pin, Slot};
 use crate::group::record::Record;
+use crate::ids::{GroupName, ImageId, InstanceId, TemplateId};
 use crate::schedule::Capacity;
 
 /// Performs an effect for a job.
@@ -27,7 +28,7 @@ pub async fn perform(clients: &Clients, job: &Job, effect: &Effect) -> Performed
         Effect::StoreRecord(record) => done(store_record(clients, record).await),
         Effect::Suspend(processes) => done(suspend(clients, group, processes).await),
         Effect::Resume(processes) => done(resume(clients, group, processes).await),
-        Effect::Resize(capacity) => done(resize(clients, group, *capacity).await),
+        Effect::SetCapacity(capacity) => done(resize(clients, group, *capacity).await),
         Effect::SetPins { expected, pins } => done(set_pins(clients, group, expected, pins).await),
         Effect::TagInstance { instance, role } => {
             let tags = [(RUN_TAG, record.run_id.as_str()), (ROLE_TAG, role.as_str())];
@@ -61,7 +62,7 @@ fn pace(effect: &Effect) -> Pace {
         Effect::SendCommand(_) => Pace::Command,
         Effect::Suspend(_)
         | Effect::Resume(_)
-        | Effect::Resize(_)
+        | Effect::SetCapacity(_)
         | Effect::SetPins { .. }
         | Effect::Protect { .. }
         | Effect::Terminate { .. } => Pace::AutoScalingChange,
@@ -84,7 +85,7 @@ async fn store_record(clients: &Clients, record: &Record) -> Result<(), Fault> {
         .value(record.to_text())
         .overwrite(false)
         .description(
-            "What asg-patch must restore. Do not delete: asg-patch does, after the hand-back.",
+            "What asg-patch must restore. Do not delete: asg-patch does, after the restore.",
         )
         .send()
         .await
@@ -92,7 +93,7 @@ async fn store_record(clients: &Clients, record: &Record) -> Result<(), Fault> {
         .map_err(|e| fault("ssm:PutParameter", &e))
 }
 
-async fn delete_record(clients: &Clients, group: &str) -> Performed {
+async fn delete_record(clients: &Clients, group: &GroupName) -> Performed {
     let answer = clients
         .ssm
         .delete_parameter()
@@ -118,11 +119,11 @@ fn unless_gone(result: Result<(), Fault>) -> Result<(), Fault> {
     }
 }
 
-async fn suspend(clients: &Clients, group: &str, processes: &[String]) -> Result<(), Fault> {
+async fn suspend(clients: &Clients, group: &GroupName, processes: &[String]) -> Result<(), Fault> {
     clients
         .autoscaling
         .suspend_processes()
-        .auto_scaling_group_name(group)
+        .auto_scaling_group_name(group.as_str())
         .set_scaling_processes(Some(never_empty(processes)?))
         .send()
         .await
@@ -130,11 +131,11 @@ async fn suspend(clients: &Clients, group: &str, processes: &[String]) -> Result
         .map_err(|e| fault("autoscaling:SuspendProcesses", &e))
 }
 
-async fn resume(clients: &Clients, group: &str, processes: &[String]) -> Result<(), Fault> {
+async fn resume(clients: &Clients, group: &GroupName, processes: &[String]) -> Result<(), Fault> {
     clients
         .autoscaling
         .resume_processes()
-        .auto_scaling_group_name(group)
+        .auto_scaling_group_name(group.as_str())
         .set_scaling_processes(Some(never_empty(processes)?))
         .send()
         .await
@@ -155,12 +156,12 @@ fn never_empty(processes: &[String]) -> Result<Vec<String>, Fault> {
     Ok(processes.to_vec())
 }
 
-async fn resize(clients: &Clients, group: &str, capacity: Capacity) -> Result<(), Fault> {
+async fn resize(clients: &Clients, group: &GroupName, capacity: Capacity) -> Result<(), Fault> {
     let Capacity { min, max, desired } = capacity;
     clients
         .autoscaling
         .update_auto_scaling_group()
-        .auto_scaling_group_name(group)
+        .auto_scaling_group_name(group.as_str())
         .min_size(min)
         .max_size(max)
         .desired_capacity(desired)
@@ -172,14 +173,14 @@ async fn resize(clients: &Clients, group: &str, capacity: Capacity) -> Result<()
 
 async fn set_pins(
     clients: &Clients,
-    group: &str,
+    group: &GroupName,
     expected: &[Pin],
     pins: &[Pin],
 ) -> Result<(), Fault> {
     let update = clients
         .autoscaling
         .update_auto_scaling_group()
-        .auto_scaling_group_name(group);
+        .auto_scaling_group_name(group.as_str());
     let update = match pins {
         [
             Pin {
@@ -198,9 +199,9 @@ async fn set_pins(
 }
 
 /// Id only: AWS answers both id and name, and refuses to be sent both.
-fn specification(template: &str, version: &str) -> LaunchTemplateSpecification {
+fn specification(template: &TemplateId, version: &str) -> LaunchTemplateSpecification {
     LaunchTemplateSpecification::builder()
-        .launch_template_id(template)
+        .launch_template_id(template.as_str())
         .version(version)
         .build()
 }
@@ -208,7 +209,7 @@ fn specification(template: &str, version: &str) -> LaunchTemplateSpecification {
 /// The group's whole policy with other versions: what AWS merges of a partial one is not documented.
 async fn policy(
     clients: &Clients,
-    group: &str,
+    group: &GroupName,
     expected: &[Pin],
     pins: &[Pin],
 ) -> Result<MixedInstancesPolicy, Fault> {
@@ -216,7 +217,7 @@ async fn policy(
     let answer = clients
         .autoscaling
         .describe_auto_scaling_groups()
-        .auto_scaling_group_names(group)
+        .auto_scaling_group_names(group.as_str())
         .include_instances(false)
         .send()
         .await
@@ -283,12 +284,17 @@ async fn create_tags(
         .map_err(|e| fault("ec2:CreateTags", &e))
 }
 
-async fn protect(clients: &Clients, group: &str, instance: &str, on: bool) -> Result<(), Fault> {
+async fn protect(
+    clients: &Clients,
+    group: &GroupName,
+    instance: &InstanceId,
+    on: bool,
+) -> Result<(), Fault> {
     clients
         .autoscaling
         .set_instance_protection()
-        .auto_scaling_group_name(group)
-        .instance_ids(instance)
+        .auto_scaling_group_name(group.as_str())
+        .instance_ids(instance.as_str())
         .protected_from_scale_in(on)
         .send()
         .await
@@ -301,7 +307,7 @@ async fn send_command(clients: &Clients, command: &Command) -> Performed {
     let answer = clients
         .ssm
         .send_command()
-        .instance_ids(&command.instance)
+        .instance_ids(command.instance.as_str())
         .document_name(&command.document)
         .set_parameters(Some(command.parameters.clone().into_iter().collect()))
         .comment(&command.comment)
@@ -333,7 +339,7 @@ async fn create_image(clients: &Clients, record: &Record, effect: &Effect) -> Pe
     let answer = clients
         .ec2
         .create_image()
-        .instance_id(instance)
+        .instance_id(instance.as_str())
         .name(name)
         .description(format!("Patched by asg-patch {}", record.run_id))
         .no_reboot(!reboot)
@@ -344,14 +350,18 @@ async fn create_image(clients: &Clients, record: &Record, effect: &Effect) -> Pe
         .send()
         .await
         .map_err(|e| fault(OPERATION, &e))?;
-    let id = answer
+    answer
         .image_id()
-        .ok_or_else(|| missing(OPERATION, "ImageId"))?;
-    Ok(Done::Image(id.to_owned()))
+        .map(|_| Done::Ok)
+        .ok_or_else(|| missing(OPERATION, "ImageId"))
 }
 
 /// What an image and its snapshots are marked with from the beginning.
-pub(super) fn image_tags(record: &Record, name: &str, source_image: &str) -> [TagSpecification; 2] {
+pub(super) fn image_tags(
+    record: &Record,
+    name: &str,
+    source_image: &ImageId,
+) -> [TagSpecification; 2] {
     [ResourceType::Image, ResourceType::Snapshot].map(|kind| {
         TagSpecification::builder()
             .resource_type(kind)
@@ -378,11 +388,15 @@ async fn create_version(clients: &Clients, effect: &Effect) -> Performed {
     let answer = clients
         .ec2
         .create_launch_template_version()
-        .launch_template_id(template)
+        .launch_template_id(template.as_str())
         .source_version(source.to_string())
         .version_description(description)
         .client_token(token)
-        .launch_template_data(RequestLaunchTemplateData::builder().image_id(image).build())
+        .launch_template_data(
+            RequestLaunchTemplateData::builder()
+                .image_id(image.as_str())
+                .build(),
+        )
         .send()
         .await
         .map_err(|e| fault(OPERATION, &e))?;
@@ -412,11 +426,11 @@ async fn create_version(clients: &Clients, effect: &Effect) -> Performed {
     Ok(Done::Version(number.unsigned_abs()))
 }
 
-async fn set_default(clients: &Clients, template: &str, version: u64) -> Result<(), Fault> {
+async fn set_default(clients: &Clients, template: &TemplateId, version: u64) -> Result<(), Fault> {
     clients
         .ec2
         .modify_launch_template()
-        .launch_template_id(template)
+        .launch_template_id(template.as_str())
         .default_version(version.to_string())
         .send()
         .await
@@ -424,11 +438,11 @@ async fn set_default(clients: &Clients, template: &str, version: u64) -> Result<
         .map_err(|e| fault("ec2:ModifyLaunchTemplate", &e))
 }
 
-async fn terminate(clients: &Clients, instance: &str, decrement: bool) -> Result<(), Fault> {
+async fn terminate(clients: &Clients, instance: &InstanceId, decrement: bool) -> Result<(), Fault> {
     clients
         .autoscaling
         .terminate_instance_in_auto_scaling_group()
-        .instance_id(instance)
+        .instance_id(instance.as_str())
         .should_decrement_desired_capacity(decrement)
         .customize()
         .config_override(aws_sdk_autoscaling::Config::builder().retry_config(no_retry()))
@@ -438,12 +452,16 @@ async fn terminate(clients: &Clients, instance: &str, decrement: bool) -> Result
         .map_err(|e| fault("autoscaling:TerminateInstanceInAutoScalingGroup", &e))
 }
 
-async fn delete_version(clients: &Clients, template: &str, version: u64) -> Result<(), Fault> {
+async fn delete_version(
+    clients: &Clients,
+    template: &TemplateId,
+    version: u64,
+) -> Result<(), Fault> {
     const OPERATION: &str = "ec2:DeleteLaunchTemplateVersions";
     let answer = clients
         .ec2
         .delete_launch_template_versions()
-        .launch_template_id(template)
+        .launch_template_id(template.as_str())
         .versions(version.to_string())
         .send()
         .await;
@@ -473,11 +491,11 @@ async fn delete_version(clients: &Clients, template: &str, version: u64) -> Resu
     }
 }
 
-async fn deregister(clients: &Clients, image: &str) -> Result<(), Fault> {
+async fn deregister(clients: &Clients, image: &ImageId) -> Result<(), Fault> {
     let answer = clients
         .ec2
         .deregister_image()
-        .image_id(image)
+        .image_id(image.as_str())
         .delete_associated_snapshots(true)
         .send()
         .await;

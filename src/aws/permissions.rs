@@ -15,7 +15,7 @@ use crate::group::Job;
 use crate::group::fault::Fault;
 use crate::group::names::RUN_TAG;
 use crate::group::pin::{Pin, Style, resolve};
-use crate::trigger::Operation;
+use crate::request::Operation;
 
 /// Stands for an instance that the run will launch. It does not exist: nothing can happen to it.
 const SOME_INSTANCE: &str = "i-00000000000000000";
@@ -76,7 +76,7 @@ async fn create_image(clients: &Clients, example: Option<&Job>) -> Result<(), Fa
     let Some(job) = example else {
         return Ok(());
     };
-    let [image, snapshot] = image_tags(&job.record, "asg-patch/dry-run", SOME_IMAGE);
+    let [image, snapshot] = image_tags(&job.record, "asg-patch/dry-run", &SOME_IMAGE.into());
     let answer = clients
         .ec2
         .create_image()
@@ -97,13 +97,13 @@ async fn create_version(clients: &Clients, example: Option<(&Job, &Pin)>) -> Res
         return Ok(());
     };
     let source = resolve(pin, &job.record.templates).map(|n| n.to_string());
-    let image = job.forward.as_ref().map(|f| f.image.clone());
+    let image = job.forward.as_ref().map(|f| String::from(&f.image));
     let data = RequestLaunchTemplateData::builder().set_image_id(image);
     let answer = clients
         .ec2
         .create_launch_template_version()
         .dry_run(true)
-        .launch_template_id(&pin.template)
+        .launch_template_id(pin.template.as_str())
         .set_source_version(source)
         .launch_template_data(data.build())
         .send()
@@ -121,7 +121,7 @@ async fn set_default(clients: &Clients, example: Option<(&Job, &Pin)>) -> Result
         .ec2
         .modify_launch_template()
         .dry_run(true)
-        .launch_template_id(&pin.template)
+        .launch_template_id(pin.template.as_str())
         .set_default_version(default)
         .send()
         .await;
@@ -139,7 +139,7 @@ async fn delete_version(clients: &Clients, example: Option<(&Job, &Pin)>) -> Res
         .ec2
         .delete_launch_template_versions()
         .dry_run(true)
-        .launch_template_id(&pin.template)
+        .launch_template_id(pin.template.as_str())
         .versions(version.to_string())
         .send()
         .await;

@@ -32,10 +32,10 @@ pub async fn get_records(
             records.insert(name, seen);
         }
         // Only what AWS says to be unknown is absent.
-        let told = |name: &&String| {
+        let reported = |name: &&String| {
             records.contains_key(*name) || answer.invalid_parameters().contains(*name)
         };
-        if let Some(name) = chunk.iter().find(|n| !told(n)) {
+        if let Some(name) = chunk.iter().find(|n| !reported(n)) {
             return Err(missing(OPERATION, &format!("a word on {name}")));
         }
     }
@@ -71,7 +71,7 @@ fn record(
         problem,
     };
     let seen = match Record::from_text(raw) {
-        // A copy under another name locks nothing: it must not hand back what is not its own.
+        // A copy under another name locks nothing: it must not restore what is not its own.
         Ok(record) if record_parameter(&record.group) != name => unreadable(format!(
             "expected the record of the group that the parameter is named after, found that of '{}'",
             record.group

@@ -115,7 +115,7 @@ async fn check_credentials(sdk: &SdkConfig, options: &AwsOptions) -> Result<(), 
         None => "no provider".into(),
         Some(provider) => match provider.provide_credentials().await {
             Ok(_) => return Ok(()),
-            Err(error) => asg_patch::report::plain_text(&asg_patch::aws::with_causes(&error)),
+            Err(error) => asg_patch::text::plain_text(&asg_patch::aws::with_causes(&error)),
         },
     };
     let found = match &options.profile {

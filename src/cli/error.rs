@@ -18,7 +18,7 @@ pub(crate) enum Exit {
     Usage = 2,
     /// AWS could not be reached or refused.
     Aws = 3,
-    /// Something is left to hand back.
+    /// Something is left to restore.
     LeftOpen = 4,
 }
 
@@ -31,8 +31,8 @@ impl From<Exit> for ExitCode {
 impl From<&RunReport> for Exit {
     fn from(report: &RunReport) -> Self {
         let bad = |group: &GroupReport| match group.outcome {
-            // To hand back is what `restore` is asked for.
-            Outcome::RolledBack => group.code != Some(Code::Restored),
+            // To restore is what `restore` is asked for.
+            Outcome::RolledBack => group.code != Some(Code::RestoredFromRecord),
             Outcome::Failed => true,
             Outcome::Patched | Outcome::AlreadyCurrent | Outcome::Skipped => false,
         };
@@ -157,15 +157,15 @@ fn run_error_text(error: &RunError) -> String {
     match error {
         RunError::Request(_) | RunError::Aws { .. } => error.to_string(),
         RunError::Stopped { records } if records.is_empty() => {
-            "stopped; no record remains: nothing is left to hand back".into()
+            "stopped; no record remains: nothing is left to restore".into()
         }
         RunError::Stopped { records } => {
             let names: Vec<String> = records
                 .iter()
-                .map(|name| format!("--group {}", asg_patch::report::shell_word(name)))
+                .map(|name| format!("--group {}", asg_patch::text::shell_word(name)))
                 .collect();
             format!(
-                "{error}. Hand them back with: asg-patch restore {}",
+                "{error}. Restore them with: asg-patch restore {}",
                 names.join(" ")
             )
         }

@@ -23,7 +23,7 @@ use self::output::Output;
 /// Patches EC2 Auto Scaling groups that sleep through their own maintenance window.
 ///
 /// Groups opt in by the tag ep:asg:patch=true. A run wakes each by one instance, installs the
-/// patches, bakes an image, proves it with a new instance and hands the group back as it was.
+/// patches, bakes an image, proves it with a new instance and restores the group as it was.
 #[derive(Debug, Parser)]
 #[command(name = "asg-patch", version, propagate_version = true, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -35,7 +35,7 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 all well, 1 some group failed or was rolled back, 2 wrong usage or configuration,
-3 AWS could not be reached or refused, 4 something is left to hand back.";
+3 AWS could not be reached or refused, 4 something is left to restore.";
 
 #[derive(Args, Debug)]
 pub(crate) struct GlobalOptions {
@@ -56,9 +56,9 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Patch the opted-in groups of the account and region
     Run(run::RunArgs),
-    /// Show the opted-in groups: sizes, version, image and its age, last run, open record
+    /// Show the opted-in groups: capacity, version, image and its age, last run, open record
     Status(status::StatusArgs),
-    /// Hand back groups whose run died, from their records
+    /// Restore groups whose run died, from their records
     Restore(restore::RestoreArgs),
     /// Do the same run on the simulated account, in virtual time
     Rehearse(rehearse::RehearseArgs),

@@ -3,8 +3,9 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use asg_patch::ids::{GroupName, RunId};
+use asg_patch::request::{AtDeadline, FailureLimit, Operation, OptInTag, RunRequest, Selection};
 use asg_patch::schedule::Window;
-use asg_patch::trigger::{AtDeadline, FailureLimit, Operation, RunRequest, Selection, parse_tag};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 
@@ -33,18 +34,17 @@ pub(crate) struct AwsOptions {
 #[command(next_help_heading = "Which groups")]
 pub(crate) struct SelectionOptions {
     /// The tag by which groups opt in; their option tags begin with its key
-    #[arg(long, value_name = "KEY=VALUE", default_value = "ep:asg:patch=true", value_parser = parse_tag)]
-    tag: (String, String),
+    #[arg(long, value_name = "KEY=VALUE", default_value_t = OptInTag::default())]
+    tag: OptInTag,
     /// Only this one of the opted-in groups (repeatable)
     #[arg(long = "group", value_name = "NAME", value_parser = group_name)]
-    groups: Vec<String>,
+    groups: Vec<GroupName>,
 }
 
 impl SelectionOptions {
     pub(crate) fn selection(&self) -> Selection {
         Selection {
-            tag_key: self.tag.0.clone(),
-            tag_value: self.tag.1.clone(),
+            tag: self.tag.clone(),
             groups: self.groups.clone(),
         }
     }
@@ -67,13 +67,13 @@ pub(crate) struct RunOptions {
         help_heading = "The run"
     )]
     max_failures: FailureLimit,
-    /// Everything is handed back this long after the start
+    /// Everything is restored this long after the start
     #[arg(long, value_name = "TIME", default_value = "3h", value_parser = time_span, help_heading = "The run")]
     duration: Duration,
     /// Nothing new is started this long before the end
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time_span, help_heading = "The run")]
     cutoff: Duration,
-    /// What becomes of a group that is not done when only the time for its hand-back is left: roll-back, or
+    /// What becomes of a group that is not done when only the time for its restore is left: roll-back, or
     /// finish to let it go on past the end, by 2h at most
     #[arg(
         long,
@@ -149,12 +149,13 @@ pub(crate) fn owner() -> String {
 }
 
 /// A run's id from the command line: each start is a cause of its own.
-fn run_id(now: DateTime<Utc>) -> String {
+fn run_id(now: DateTime<Utc>) -> RunId {
     format!(
         "cli-{}-{:04x}",
         now.format("%Y%m%dT%H%M%SZ"),
         fastrand::u16(..)
     )
+    .into()
 }
 
 fn window(start: DateTime<Utc>, duration: Duration, cutoff: Duration) -> Result<Window, CliError> {
@@ -179,9 +180,9 @@ fn window(start: DateTime<Utc>, duration: Duration, cutoff: Duration) -> Result<
 }
 
 /// Names of groups have 1 to 255 characters. Source: Auto Scaling, CreateAutoScalingGroup.
-pub(crate) fn group_name(text: &str) -> Result<String, String> {
+pub(crate) fn group_name(text: &str) -> Result<GroupName, String> {
     match text.chars().count() {
-        1..=255 => Ok(text.to_owned()),
+        1..=255 => Ok(text.into()),
         n => Err(format!("expected a name of 1 to 255 characters, found {n}")),
     }
 }

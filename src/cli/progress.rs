@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use asg_patch::group::Phase;
+use asg_patch::ids::GroupName;
 use asg_patch::run::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -11,7 +12,7 @@ use super::output::Output;
 /// Shows each group's phase and reason as they change.
 pub(crate) struct Display<'a> {
     output: &'a Output,
-    shown: BTreeMap<String, Shown>,
+    shown: BTreeMap<GroupName, Shown>,
 }
 
 #[derive(Default)]
@@ -70,8 +71,8 @@ impl<'a> Display<'a> {
 
 /// `web-nightly patching: installing patches (12m so far)`; `web-nightly patched: ...` at the end.
 fn line(progress: &Progress) -> String {
-    let group = asg_patch::report::plain_text(&progress.group);
-    let reason = asg_patch::report::plain_text(&progress.reason);
+    let group = asg_patch::text::plain_text(&progress.group);
+    let reason = asg_patch::text::plain_text(&progress.reason);
     match progress.outcome {
         Some(outcome) => format!("{group} {outcome}: {reason}"),
         None => format!("{group} {}: {reason}", progress.phase),
@@ -82,10 +83,10 @@ fn line(progress: &Progress) -> String {
 fn aligned(progress: &Progress, widest_name: usize) -> String {
     /// Longer names than this push their line to the right, but not everybody's.
     const NAME_LIMIT: usize = 28;
-    /// `handing_back`, the longest of phases and outcomes but for `already_current`.
+    /// `restoring`, the longest of phases and outcomes but for `already_current`.
     const STATE_WIDTH: usize = 12;
-    let group = asg_patch::report::plain_text(&progress.group);
-    let reason = asg_patch::report::plain_text(&progress.reason);
+    let group = asg_patch::text::plain_text(&progress.group);
+    let reason = asg_patch::text::plain_text(&progress.reason);
     let state = match progress.outcome {
         Some(outcome) => outcome.to_string(),
         None => progress.phase.to_string(),

@@ -14,7 +14,7 @@ use super::error::{CliError, Exit};
 use super::fleet::FleetOptions;
 use super::options::RunOptions;
 use super::output::Output;
-use super::run::carry_out;
+use super::run::run_and_show;
 
 /// Options of `rehearse`.
 #[derive(Args, Debug)]
@@ -46,7 +46,7 @@ async fn rehearse(args: &RehearseArgs, fleet: &Fleet, output: &Output) -> Result
         clock: account.clock().clone(),
         sdk: sdk::sdk_config(&account, &request.run_id),
     };
-    let report = carry_out(&env, &request, output).await?;
+    let report = run_and_show(&env, &request, output).await?;
     let report = RunReport {
         kind: RunKind::Rehearse,
         ..report
@@ -62,7 +62,7 @@ fn summary(report: &RunReport, account: &Account, took: Duration) -> String {
     let simulated = (report.finished_at - report.started_at).num_seconds();
     let mut text = format!(
         "Rehearsed {} in {:.1} s of real time with {} API calls.",
-        report::duration(simulated.unsigned_abs()),
+        asg_patch::text::duration(simulated.unsigned_abs()),
         took.as_secs_f64(),
         calls.counts.values().sum::<u64>(),
     );
@@ -84,7 +84,7 @@ fn summary(report: &RunReport, account: &Account, took: Duration) -> String {
         .partition(|name| changed.contains(name));
     if !untouched.is_empty() {
         text.push_str(" Not opted in and without a changing call: ");
-        text.push_str(&report::shortened(&untouched.join(", "), 200));
+        text.push_str(&asg_patch::text::shortened(&untouched.join(", "), 200));
         text.push('.');
     }
     if !touched.is_empty() {

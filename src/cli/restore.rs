@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use asg_patch::ids::GroupName;
 use asg_patch::report;
-use asg_patch::run::{Pick, RestoreRequest};
+use asg_patch::run::{RecordFilter, RestoreRequest};
 use clap::Args;
 
 use super::connect::connect;
@@ -16,9 +17,9 @@ use super::stop;
 /// Options of `restore`.
 #[derive(Args, Debug)]
 pub(crate) struct RestoreArgs {
-    /// Hand back this group, whatever its deadline (repeatable) [default: all past their deadline]
+    /// Restore this group, whatever its deadline (repeatable) [default: all past their deadline]
     #[arg(long = "group", value_name = "NAME", value_parser = options::group_name)]
-    groups: Vec<String>,
+    groups: Vec<GroupName>,
     /// Give up after this long; the records stay
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = options::time_span)]
     duration: Duration,
@@ -30,7 +31,7 @@ pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit,
     let env = connect(&args.aws).await?;
     let request = RestoreRequest {
         owner: options::owner(),
-        pick: Pick::named_or_due(args.groups.clone()),
+        filter: RecordFilter::named_or_due(args.groups.clone()),
         give_up_at: options::after(env.clock.now(), args.duration, "--duration")?,
     };
     let mut display = Display::new(output);

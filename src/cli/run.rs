@@ -1,8 +1,8 @@
 //! `asg-patch run`
 
 use asg_patch::report;
+use asg_patch::request::RunRequest;
 use asg_patch::run::{Env, RunError, Stop};
-use asg_patch::trigger::RunRequest;
 use clap::Args;
 
 use super::connect::connect;
@@ -25,13 +25,13 @@ pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, Cli
     args.run.check()?;
     let env = connect(&args.aws).await?;
     let request = args.run.request(env.clock.now(), options::owner())?;
-    let report = carry_out(&env, &request, output).await?;
+    let report = run_and_show(&env, &request, output).await?;
     output.result(&report, |width| report::run_table(&report, width));
     Ok(Exit::from(&report))
 }
 
 /// Carries out a run, showing its progress and heeding Ctrl-C.
-pub(super) async fn carry_out(
+pub(super) async fn run_and_show(
     env: &Env,
     request: &RunRequest,
     output: &Output,

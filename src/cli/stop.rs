@@ -1,16 +1,16 @@
-//! Ctrl-C: once hands back, twice stops.
+//! Ctrl-C: once restores, twice stops.
 
 use asg_patch::run::Stop;
 use tokio::sync::watch;
 
 use super::output::Output;
 
-/// Runs `work` while Ctrl-C is heard: the first one asks it to hand back, the second to stop now.
+/// Runs `work` while Ctrl-C is heard: the first one asks it to restore, the second to stop now.
 pub(crate) async fn heeding<T>(
     output: &Output,
     work: impl AsyncFnOnce(watch::Receiver<Stop>) -> T,
 ) -> T {
-    let (asked, stop) = watch::channel(Stop::GoOn);
+    let (asked, stop) = watch::channel(Stop::Continue);
     let work = work(stop);
     tokio::select! {
         result = work => result,
@@ -21,10 +21,10 @@ pub(crate) async fn heeding<T>(
 async fn listen(output: &Output, asked: &watch::Sender<Stop>) -> std::convert::Infallible {
     interrupted().await;
     output.notice(
-        "Stopping: nothing new is started, what is in flight is handed back. \
+        "Stopping: nothing new is started, what is in flight is restored. \
          Ctrl-C again stops at once and leaves the records.",
     );
-    asked.send_replace(Stop::HandBack);
+    asked.send_replace(Stop::Restore);
     interrupted().await;
     output.notice("Stopping now: records remain.");
     asked.send_replace(Stop::Now);

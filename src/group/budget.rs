@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::job::{Entered, Forward};
 use super::names::SECONDS_TAG;
 use super::{Code, Failure, Phase, limits};
+use crate::request::Operation;
 use crate::schedule::Window;
-use crate::trigger::Operation;
 
 /// Measured times count so much, in percent. One night is one sample: launches and images vary by tens of
 /// seconds on minutes, the patches with the month. More would keep groups out of windows that they fit
@@ -110,7 +110,7 @@ pub struct Part {
     pub from: Basis,
 }
 
-/// How long a group is expected to take until it is handed back, phase by phase.
+/// How long a group is expected to take until it is restored, phase by phase.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Budget(pub Vec<Part>);
@@ -144,13 +144,13 @@ impl Budget {
                 }
             }
         };
-        let hand_back = Part {
-            phase: Phase::HandingBack,
-            seconds: limits::HAND_BACK_EXPECTED_SECONDS,
+        let restore = Part {
+            phase: Phase::Restoring,
+            seconds: limits::RESTORE_EXPECTED_SECONDS,
             from: Basis::Default,
         };
         let due = MEASURED_PHASES.into_iter().filter(|p| is_due(*p));
-        Self(due.map(part).chain([hand_back]).collect())
+        Self(due.map(part).chain([restore]).collect())
     }
 
     /// All of it.
@@ -163,8 +163,8 @@ impl Budget {
         self.0.iter().any(|p| p.from == Basis::Measured)
     }
 
-    /// Why a group that starts now would not be handed back in time, if so. The reserve for the
-    /// hand-back is no part of the time that there is.
+    /// Why a group that starts now would not be restored in time, if so. The reserve for the
+    /// restore is no part of the time that there is.
     pub fn misfit(&self, now: DateTime<Utc>, window: &Window) -> Option<Failure> {
         let needed = TimeDelta::seconds(self.seconds() + limits::RESERVE_SECONDS);
         let reason = if now >= window.cutoff {
@@ -178,7 +178,7 @@ impl Budget {
         Some(Failure::new(
             Code::DoesNotFit,
             format!(
-                "it needs about {} min ({self}, {reserve} min in reserve for the hand-back), {reason}",
+                "it needs about {} min ({self}, {reserve} min in reserve for the restore), {reason}",
                 (needed.num_seconds() + 59) / 60,
             ),
         ))
@@ -191,7 +191,7 @@ impl fmt::Display for Budget {
         let defaults = || self.0.iter().filter(|p| p.from == Basis::Default);
         let basis = if !self.is_measured() {
             "by default"
-        } else if defaults().all(|p| p.phase == Phase::HandingBack) {
+        } else if defaults().all(|p| p.phase == Phase::Restoring) {
             "as measured by an earlier run"
         } else {
             "partly as measured by an earlier run"
@@ -256,7 +256,7 @@ fn times(forward: &Forward, phase: Phase) -> Times {
         | Phase::Versioning
         | Phase::Promoting
         | Phase::RollingBack
-        | Phase::HandingBack
+        | Phase::Restoring
         | Phase::Finished => Times {
             first_look: 0,
             default: 0,
@@ -281,7 +281,6 @@ mod tests {
             options: Options::default(),
             image: "ami-1".into(),
             windows: false,
-            load_balanced: false,
             hook_seconds: 0,
             bakes: true,
             measured: Measured::default(),
@@ -298,7 +297,7 @@ mod tests {
         let (read, note) = forward(ALL);
         assert_eq!((read.measured.to_text().as_str(), note), (ALL, None));
         // Another version's phases are none of this one's business.
-        let (read, note) = forward("handing_back=40 patching=400");
+        let (read, note) = forward("restoring=40 patching=400");
         assert_eq!(
             (read.measured.to_text().as_str(), note),
             ("patching=400", None)
@@ -396,7 +395,7 @@ mod tests {
         assert_eq!(
             failure.reason,
             "it needs about 43 min (23 min as measured by an earlier run, 9 min of it patching, \
-             20 min in reserve for the hand-back), 42 min are left"
+             20 min in reserve for the restore), 42 min are left"
         );
         let closed = Window::lasting(start, TimeDelta::hours(3), TimeDelta::hours(1)).unwrap();
         assert!(budget.misfit(closed.cutoff, &closed).is_some());

@@ -13,8 +13,8 @@ use super::{Code, Failure, Outcome, Phase, phase};
 pub(super) fn needs_record(job: &Job) -> bool {
     // Whoever takes a job over must know that the group is still its own; whoever finds its processes
     // resumed, too. Who returns a group must not undo what the next run does with it.
-    let returns = job.recorded && job.must_return();
-    job.resumed_at.is_some() || (job.unguarded && job.in_flight()) || returns
+    let returns = job.recorded && job.must_restore();
+    job.resumed_at.is_some() || (job.suspension_lost && job.in_flight()) || returns
 }
 
 /// A job goes on only while the group's record is its own.
@@ -37,11 +37,11 @@ pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
         }),
         // Deleted by this job itself.
         Read::Absent if job.done_at(&Effect::DeleteRecord).is_some() => Ok(()),
-        Read::Absent if is_taken_over && job.must_return() => {
+        Read::Absent if is_taken_over && job.must_restore() => {
             cx.settled("the record is not shown; looking once more")?;
             Err(Decision::Finish {
                 outcome: phase::ending(job).0,
-                reason: "its record is gone: it was handed back".into(),
+                reason: "its record is gone: it was restored".into(),
             })
         }
         Read::Absent if is_taken_over => Err(failed(
@@ -49,10 +49,10 @@ pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
             "the group's record was deleted while the group was ours",
         )),
         // It remembers what it made last, which the other may not have found.
-        Read::Absent if job.must_return() => Ok(()),
-        Read::Absent => Err(Decision::Fail(Failure::plain(Code::HandedBack))),
+        Read::Absent if job.must_restore() => Ok(()),
+        Read::Absent => Err(Decision::Fail(Failure::plain(Code::RestoredMeanwhile))),
         // Nothing but memory is left, which says that the group is to be returned.
-        Read::Failed(_) if !is_taken_over && job.must_return() => Ok(()),
+        Read::Failed(_) if !is_taken_over && job.must_restore() => Ok(()),
         Read::Failed(fault) => Err(cx.blind(fault)),
     }
 }
@@ -68,20 +68,20 @@ pub(super) fn learn(job: &mut Job, seen: &Seen) {
             job.record.written_at = stored.written_at;
         }
         Read::Present(_) => job.recorded = false,
-        // Whoever deleted it had handed the group back.
-        Read::Absent if job.resumed_at.is_some() && job.must_return() => job.recorded = false,
-        Read::Absent if job.unguarded => {
+        // Whoever deleted it had restored the group.
+        Read::Absent if job.resumed_at.is_some() && job.must_restore() => job.recorded = false,
+        Read::Absent if job.suspension_lost => {
             // What the other undid looks like a failure of its own.
-            let follows_from_it = |f: &&mut Failure| follows_from_hand_back(f.code);
+            let follows_from_it = |f: &&mut Failure| follows_from_restore(f.code);
             if let Some(failure) = job.failure.as_mut().filter(follows_from_it) {
-                *failure = Failure::plain(Code::HandedBack);
+                *failure = Failure::plain(Code::RestoredMeanwhile);
             }
         }
         Read::Absent | Read::Failed(_) | Read::Unread => {}
     }
 }
 
-/// What the job suspended is resumed, and not by itself: that is what a hand-back looks like.
+/// What the job suspended is resumed, and not by itself: that is what a restore looks like.
 fn learn_guard(job: &mut Job, seen: &Seen) {
     let Some(group) = seen.group.present() else {
         return;
@@ -93,11 +93,11 @@ fn learn_guard(job: &mut Job, seen: &Seen) {
     let guards = suspended && job.resumed_processes_at().is_none();
     let mut guarded = job.record.guarded.iter();
     let is_missing = |p: &String| p != LOAD_BALANCER && !group.suspended.contains(p);
-    job.unguarded = guards && guarded.any(is_missing);
+    job.suspension_lost = guards && guarded.any(is_missing);
 }
 
 /// What the job had let the group name for good is named no more: somebody restored or deployed before the
-/// group was handed back. Only a number tells; a deployed `$Latest` or `$Default` is let stand by `restore`.
+/// group was restored. Only a number tells; a deployed `$Latest` or `$Default` is let stand by `restore`.
 fn learn_promotion(job: &mut Job, seen: &Seen) {
     let Some(group) = seen.group.present() else {
         return;
@@ -109,7 +109,7 @@ fn learn_promotion(job: &mut Job, seen: &Seen) {
     job.displaced = job.promoted && !group.pins.iter().all(is_ours);
 }
 
-fn follows_from_hand_back(code: Code) -> bool {
+fn follows_from_restore(code: Code) -> bool {
     matches!(
         code,
         Code::AwsError

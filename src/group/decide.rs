@@ -12,6 +12,7 @@ use super::record::Record;
 use super::seen::{GroupSeen, InstanceSeen, Need, Seen};
 use super::unit::Unit;
 use super::{Code, Failure, Outcome, Phase, claim, limits, phase};
+use crate::ids::InstanceId;
 
 /// What follows.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,9 +53,9 @@ pub enum Decision {
 
 /// What the run's operator or its window wants of all jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Orders {
-    /// Hand back whatever is in flight.
-    pub hand_back: bool,
+pub struct Directive {
+    /// Restore whatever is in flight.
+    pub restore: bool,
 }
 
 /// All that a decision may depend on.
@@ -69,7 +70,7 @@ pub struct Context<'a> {
     /// The present.
     pub now: DateTime<Utc>,
     /// What the operator wants.
-    pub orders: Orders,
+    pub directive: Directive,
 }
 
 /// A decision that cuts a phase's reasoning short.
@@ -96,7 +97,7 @@ fn before_phase(cx: &Context<'_>) -> Result<(), Decision> {
     claim::check(cx)?;
     let job = cx.job;
     let fail = |code, reason: String| Err(Decision::Fail(Failure::new(code, reason)));
-    if job.must_return() || matches!(job.phase, Phase::Queued | Phase::Finished) {
+    if job.must_restore() || matches!(job.phase, Phase::Queued | Phase::Finished) {
         return Ok(());
     }
     match &cx.seen.group {
@@ -104,21 +105,21 @@ fn before_phase(cx: &Context<'_>) -> Result<(), Decision> {
             return fail(Code::Vanished, Code::Vanished.title().into());
         }
         Read::Present(g) if g.deleting => {
-            return fail(Code::DeletedMidRun, Code::DeletedMidRun.title().into());
+            return fail(Code::DeletionBegan, Code::DeletionBegan.title().into());
         }
         Read::Present(g) if !g.opted_in => {
             return fail(Code::OptedOut, Code::OptedOut.title().into());
         }
         Read::Present(_) | Read::Failed(_) | Read::Unread => {}
     }
-    if cx.orders.hand_back {
+    if cx.directive.restore {
         return fail(Code::Interrupted, Code::Interrupted.title().into());
     }
     if cx.now >= job.last_turn() {
         return fail(
             Code::OutOfTime,
             format!(
-                "{} was not done when {} min were left, which the hand-back needs to be done by {}",
+                "{} was not done when {} min were left, which the restore needs to be done by {}",
                 job.phase,
                 limits::RESERVE_SECONDS / 60,
                 job.record.deadline
@@ -160,8 +161,8 @@ pub fn apply(job: &mut Job, decision: Decision, now: DateTime<Utc>) -> Vec<Effec
         }
         Decision::Go { to, reason } => {
             match (job.phase, to) {
-                (Phase::Promoting, Phase::HandingBack) => job.promoted = true,
-                (Phase::Scanning, Phase::HandingBack) => job.already_current = true,
+                (Phase::Promoting, Phase::Restoring) => job.promoted = true,
+                (Phase::Scanning, Phase::Restoring) => job.already_current = true,
                 _ => {}
             }
             job.enter(to, reason, now);
@@ -208,7 +209,7 @@ pub fn fail(job: &mut Job, failure: Failure, now: DateTime<Utc>) {
             job.enter(Phase::RollingBack, reason, now);
         }
         // Already on its way back, or back.
-        Phase::RollingBack | Phase::HandingBack | Phase::Finished => {}
+        Phase::RollingBack | Phase::Restoring | Phase::Finished => {}
     }
 }
 
@@ -273,7 +274,7 @@ fn learn_group(job: &mut Job, seen: &Seen) {
             if !group.deleting {
                 return;
             }
-            Code::DeletedMidRun
+            Code::DeletionBegan
         }
         Read::Failed(_) | Read::Unread => return,
     };
@@ -289,7 +290,7 @@ fn learn_group(job: &mut Job, seen: &Seen) {
                 | Code::PatchUndelivered
                 | Code::ImageFailed
                 | Code::CanaryNotUp
-                | Code::DeletedMidRun
+                | Code::DeletionBegan
         )
     };
     if let Some(failure) = job.failure.as_mut().filter(|f| follows_from_it(f.code)) {
@@ -302,7 +303,7 @@ fn learn_instances(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
         return;
     };
     for (id, instance) in instances {
-        let ours = instance.run.as_deref() == Some(job.record.run_id.as_str());
+        let ours = instance.run.as_ref() == Some(&job.record.run_id);
         match instance.role.as_deref() {
             Some("build") if ours => _ = job.made.instances.insert(Role::Build, id.clone()),
             Some("canary") if ours => _ = job.made.instances.insert(Role::Canary, id.clone()),
@@ -312,7 +313,7 @@ fn learn_instances(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
             _ => {}
         }
     }
-    let tagged: Vec<String> = job.made.instances.values().cloned().collect();
+    let tagged: Vec<InstanceId> = job.made.instances.values().cloned().collect();
     for id in tagged {
         let seen_now = instances.get(&id);
         let gone = seen_now.is_none_or(|i| i.state == super::seen::Ec2State::Gone);
@@ -351,7 +352,7 @@ impl<'a> Context<'a> {
     }
 
     /// EC2's view of the instances.
-    pub(super) fn instances(&self) -> Result<&'a BTreeMap<String, InstanceSeen>, Decision> {
+    pub(super) fn instances(&self) -> Result<&'a BTreeMap<InstanceId, InstanceSeen>, Decision> {
         self.read(&self.seen.instances, "instances")
     }
 
@@ -383,7 +384,7 @@ impl<'a> Context<'a> {
             | FaultClass::Gone => limits::FAULT_LIMIT_SECONDS,
         };
         let lasting = fault.class == FaultClass::Refused || blind_for.num_seconds() > limit_seconds;
-        if lasting && !self.job.must_return() {
+        if lasting && !self.job.must_restore() {
             return Decision::Fail(fault.to_failure());
         }
         let pause = (blind_for.num_seconds() / 8)

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::fault::Fault;
 use super::pin::Pin;
 use super::record::Record;
+use crate::ids::{ImageId, InstanceId, TemplateId};
 use crate::schedule::Capacity;
 
 /// One changing call, with all that it needs.
@@ -18,8 +19,8 @@ pub enum Effect {
     Suspend(Vec<String>),
     /// `autoscaling:ResumeProcesses`; never an empty list.
     Resume(Vec<String>),
-    /// `autoscaling:UpdateAutoScalingGroup` with all three sizes.
-    Resize(Capacity),
+    /// `autoscaling:UpdateAutoScalingGroup` with minimum, maximum and desired capacity.
+    SetCapacity(Capacity),
     /// `autoscaling:UpdateAutoScalingGroup` with these pins; the call is refused if the group no
     /// longer names what `expected` says.
     SetPins {
@@ -31,7 +32,7 @@ pub enum Effect {
     /// `ec2:CreateTags`: run and role.
     TagInstance {
         /// The instance.
-        instance: String,
+        instance: InstanceId,
         /// `build` or `canary`.
         role: Role,
     },
@@ -39,14 +40,14 @@ pub enum Effect {
     /// failure.
     TagImage {
         /// The image.
-        image: String,
+        image: ImageId,
         /// The tag's value.
         seconds: String,
     },
     /// `autoscaling:SetInstanceProtection`.
     Protect {
         /// The instance.
-        instance: String,
+        instance: InstanceId,
         /// On or off.
         on: bool,
     },
@@ -55,22 +56,22 @@ pub enum Effect {
     /// `ec2:CreateImage`.
     CreateImage {
         /// The build instance.
-        instance: String,
+        instance: InstanceId,
         /// The image's name.
         name: String,
         /// Let AWS reboot the guest first.
         reboot: bool,
         /// The image it was launched from.
-        source_image: String,
+        source_image: ImageId,
     },
     /// `ec2:CreateLaunchTemplateVersion`.
     CreateVersion {
         /// The template.
-        template: String,
+        template: TemplateId,
         /// The version it inherits from.
         source: u64,
         /// The image it names.
-        image: String,
+        image: ImageId,
         /// How it is found again.
         description: String,
         /// Idempotency token.
@@ -79,26 +80,26 @@ pub enum Effect {
     /// `ec2:ModifyLaunchTemplate`.
     SetDefault {
         /// The template.
-        template: String,
+        template: TemplateId,
         /// The version that becomes the default.
         version: u64,
     },
     /// `autoscaling:TerminateInstanceInAutoScalingGroup`.
     Terminate {
         /// The instance.
-        instance: String,
+        instance: InstanceId,
         /// Whether the group shrinks by it.
         decrement: bool,
     },
     /// `ec2:DeleteLaunchTemplateVersions`.
     DeleteVersion {
         /// The template.
-        template: String,
+        template: TemplateId,
         /// The version.
         version: u64,
     },
     /// `ec2:DeregisterImage` with its snapshots.
-    DeregisterImage(String),
+    DeregisterImage(ImageId),
     /// `ssm:DeleteParameter`.
     DeleteRecord,
 }
@@ -129,7 +130,7 @@ pub struct Command {
     /// Which of the job's commands it is.
     pub step: CommandStep,
     /// Where it runs.
-    pub instance: String,
+    pub instance: InstanceId,
     /// SSM document.
     pub document: String,
     /// Its parameters.
@@ -171,8 +172,6 @@ pub enum Done {
     Ok,
     /// A command was sent; its id.
     Command(String),
-    /// An image is being made; its id.
-    Image(String),
     /// A version was made; its number.
     Version(u64),
     /// What was to be removed was not there.
@@ -189,7 +188,7 @@ impl Effect {
             Self::StoreRecord(_) => "store-record".into(),
             Self::Suspend(_) => "suspend".into(),
             Self::Resume(processes) => format!("resume {}", processes.join(",")),
-            Self::Resize(capacity) => format!("resize {capacity}"),
+            Self::SetCapacity(capacity) => format!("set-capacity {capacity}"),
             Self::SetPins { pins, .. } => {
                 let pins: Vec<String> = pins.iter().map(ToString::to_string).collect();
                 format!("set-pins {}", pins.join(","))

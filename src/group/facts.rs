@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::pin::{Pin, TemplateMark};
+use crate::ids::{GroupName, ImageId, RunId, TemplateId};
 use crate::schedule::{Capacity, ScheduledAction};
 
 /// A group as it is found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupFacts {
     /// Name.
-    pub name: String,
-    /// Sizes.
+    pub name: GroupName,
+    /// Capacity.
     pub capacity: Capacity,
     /// Tags.
     pub tags: BTreeMap<String, String>,
@@ -75,24 +76,22 @@ pub struct ImageFacts {
     /// Usable.
     pub available: bool,
     /// The run that made it.
-    pub run: Option<String>,
+    pub run: Option<RunId>,
     /// What the phases took that made it, as its tag says.
     pub seconds: Option<String>,
-    /// Size of its volumes, GiB.
-    pub gib: i64,
 }
 
 /// Everything that planning read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccountFacts {
     /// All groups of the account and region, by name: opted in or not.
-    pub groups: BTreeMap<String, GroupFacts>,
+    pub groups: BTreeMap<GroupName, GroupFacts>,
     /// Of the opted-in groups.
-    pub details: BTreeMap<String, GroupDetails>,
+    pub details: BTreeMap<GroupName, GroupDetails>,
     /// Scheduled actions by group.
-    pub actions: BTreeMap<String, Vec<ScheduledAction>>,
+    pub actions: BTreeMap<GroupName, Vec<ScheduledAction>>,
     /// Templates of the opted-in groups, by id.
-    pub templates: BTreeMap<String, TemplateFacts>,
+    pub templates: BTreeMap<TemplateId, TemplateFacts>,
     /// Their images, by id.
-    pub images: BTreeMap<String, ImageFacts>,
+    pub images: BTreeMap<ImageId, ImageFacts>,
 }

@@ -13,10 +13,11 @@ use super::options::Options;
 use super::phase::LOAD_BALANCER;
 use super::record::Record;
 use super::{Code, Failure, Outcome, Phase};
+use crate::ids::{GroupName, ImageId, InstanceId, TemplateId};
+use crate::request::Operation;
 use crate::schedule::Capacity;
-use crate::trigger::Operation;
 
-/// What the plan found out about a group and what the way forward needs. A hand-back needs none of it.
+/// What the plan found out about a group and what the way forward needs. A restore needs none of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Forward {
     /// What is asked for.
@@ -24,11 +25,9 @@ pub struct Forward {
     /// The group's options.
     pub options: Options,
     /// The image it launches from.
-    pub image: String,
+    pub image: ImageId,
     /// Whether it launches Windows.
     pub windows: bool,
-    /// Whether instances are registered with a load balancer at launch.
-    pub load_balanced: bool,
     /// Sum of its launch hooks' timeouts, seconds.
     pub hook_seconds: i64,
     /// Whether it makes the image, or waits for another group's.
@@ -42,17 +41,17 @@ pub struct Forward {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Made {
     /// Our instances by role.
-    pub instances: BTreeMap<Role, String>,
+    pub instances: BTreeMap<Role, InstanceId>,
     /// When each of our instances was launched and when it was gone.
-    pub lifetimes: BTreeMap<String, (DateTime<Utc>, Option<DateTime<Utc>>)>,
+    pub lifetimes: BTreeMap<InstanceId, (DateTime<Utc>, Option<DateTime<Utc>>)>,
     /// Commands sent, by step.
     pub commands: BTreeMap<CommandStep, String>,
     /// The image, once it is available to this job.
-    pub image: Option<String>,
+    pub image: Option<ImageId>,
     /// The versions, by template.
-    pub versions: BTreeMap<String, u64>,
+    pub versions: BTreeMap<TemplateId, u64>,
     /// Instances known not to be ours.
-    pub foreign: BTreeSet<String>,
+    pub foreign: BTreeSet<InstanceId>,
 }
 
 /// The patch evidence, collected before the build instance goes away.
@@ -113,7 +112,7 @@ pub struct Entered {
 pub struct Job {
     /// What the group looked like; stored in the first phase.
     pub record: Record,
-    /// The way forward; `None` for a job that only hands back.
+    /// The way forward; `None` for a job that only restores.
     pub forward: Option<Forward>,
     /// Where it stands.
     pub phase: Phase,
@@ -142,7 +141,7 @@ pub struct Job {
     /// When a driver took the job over whose memory may be older than the world: from then on it looks
     /// before every effect.
     pub resumed_at: Option<DateTime<Utc>>,
-    /// Sizes when the group had been handed back.
+    /// Capacity when the group had been restored.
     pub capacity_after: Option<Capacity>,
     /// How it ended.
     pub outcome: Option<Outcome>,
@@ -154,7 +153,7 @@ pub struct Job {
     pub displaced: bool,
     /// Whether processes that the run suspended are resumed, and not by the run.
     #[serde(default)]
-    pub unguarded: bool,
+    pub suspension_lost: bool,
     /// First look at which a read that the phase needs failed, while reads keep failing.
     pub blind_since: Option<DateTime<Utc>>,
     /// First look at which the group was not listed, while it is not.
@@ -171,7 +170,7 @@ impl Job {
         Self::new(record, Some(forward), Phase::Queued, now)
     }
 
-    /// A job that hands back a group from its record alone.
+    /// A job that restores a group from its record alone.
     pub fn from_record(record: Record, now: DateTime<Utc>) -> Self {
         let mut job = Self::new(record, None, Phase::RollingBack, now);
         job.recorded = true;
@@ -208,7 +207,7 @@ impl Job {
             outcome: None,
             names_ours: false,
             displaced: false,
-            unguarded: false,
+            suspension_lost: false,
             blind_since: None,
             absent_since: None,
             image_absent_since: None,
@@ -216,7 +215,7 @@ impl Job {
     }
 
     /// The group's name.
-    pub fn group(&self) -> &str {
+    pub fn group(&self) -> &GroupName {
         &self.record.group
     }
 
@@ -235,12 +234,12 @@ impl Job {
         !matches!(self.phase, Phase::Queued | Phase::Finished)
     }
 
-    /// From when on there is only time to hand the group back.
+    /// From when on there is only time to restore the group.
     pub fn last_turn(&self) -> DateTime<Utc> {
         self.record.deadline - TimeDelta::seconds(limits::RESERVE_SECONDS)
     }
 
-    /// No wait goes beyond the last turn: the reserve is for the hand-back alone.
+    /// No wait goes beyond the last turn: the reserve is for the restore alone.
     pub fn wake_in_time(&mut self, now: DateTime<Utc>) {
         if self.is_forward() && now < self.last_turn() {
             self.wake_at = self.wake_at.min(self.last_turn());
@@ -249,7 +248,7 @@ impl Job {
 
     /// Whether the group is ours and not on its way back yet.
     pub fn is_forward(&self) -> bool {
-        self.in_flight() && !self.must_return()
+        self.in_flight() && !self.must_restore()
     }
 
     /// Enters a phase.
@@ -267,8 +266,8 @@ impl Job {
     }
 
     /// The job's instance of this role, if it has one.
-    pub fn instance(&self, role: Role) -> Option<&str> {
-        self.made.instances.get(&role).map(String::as_str)
+    pub fn instance(&self, role: Role) -> Option<&InstanceId> {
+        self.made.instances.get(&role)
     }
 
     /// Adds a note once.
@@ -299,7 +298,7 @@ impl Job {
         self.resumed_at.is_none() && self.forward.is_some()
     }
 
-    /// When processes were last resumed for the hand-back. The canary is let into the load balancer long
+    /// When processes were last resumed for the restore. The canary is let into the load balancer long
     /// before that.
     pub fn resumed_processes_at(&self) -> Option<DateTime<Utc>> {
         let for_canary = Effect::Resume(vec![LOAD_BALANCER.to_owned()]).key();
@@ -309,8 +308,8 @@ impl Job {
     }
 
     /// Whether faults must not fail the job: it is already on its way back.
-    pub fn must_return(&self) -> bool {
-        matches!(self.phase, Phase::RollingBack | Phase::HandingBack)
+    pub fn must_restore(&self) -> bool {
+        matches!(self.phase, Phase::RollingBack | Phase::Restoring)
     }
 
     /// Takes note of how an effect ended.
@@ -420,7 +419,7 @@ impl Job {
             | FaultClass::Denied => tried_for.num_seconds() > fault.class.patience_seconds(),
         };
         self.wake_at = self.wake_at.max(now + pause);
-        if self.must_return() {
+        if self.must_restore() {
             self.reason = fault.to_failure().reason;
             return None;
         }

@@ -59,9 +59,9 @@ pub const CANARY_LIMIT_SECONDS: i64 = 15 * 60;
 
 /// Terminating takes about 22 s; load balancers drain 300 s; hooks come on top.
 pub const TERMINATE_FIRST_LOOK_SECONDS: i64 = 40;
-/// The hand-back's expected time.
-pub const HAND_BACK_EXPECTED_SECONDS: i64 = 120;
-/// Held back before the deadline for roll-back and hand-back, and spent on nothing else.
+/// The restore's expected time.
+pub const RESTORE_EXPECTED_SECONDS: i64 = 120;
+/// Held back before the deadline for roll-back and restore, and spent on nothing else.
 pub const RESERVE_SECONDS: i64 = 20 * 60;
 
 /// With `--at-deadline finish`, a group that was started may go on so long past the deadline, the reserve

@@ -1,8 +1,8 @@
 //! Names of everything that a run makes: deterministic, so that a repetition finds what is there.
 
-use sha2::{Digest, Sha256};
-
 use super::pin::Pin;
+use crate::ids::{BakeKey, GroupName, ImageId, RunId, TemplateId};
+use crate::text::{hash_hex, legal_name};
 
 /// Tag on every instance, image and snapshot of a run; the value is the run id.
 pub const RUN_TAG: &str = "asg-patch:run";
@@ -25,22 +25,22 @@ const ENCODED_NAME_LIMIT: usize = 900;
 /// Reversible (see [`group_of_parameter`]): letters, digits, `-` and `.` stand for themselves, other
 /// bytes become `_` and two hexadecimal digits. A name too long for a parameter becomes `__` and a
 /// hash; then only the record itself tells the group.
-pub fn record_parameter(group: &str) -> String {
+pub fn record_parameter(group: &GroupName) -> String {
     let mut encoded = String::new();
-    for byte in group.bytes() {
+    for byte in group.as_str().bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => encoded.push(byte as char),
             other => encoded.push_str(&format!("_{other:02x}")),
         }
     }
     if encoded.len() > ENCODED_NAME_LIMIT {
-        encoded = format!("__{}", hash(&[group], 32));
+        encoded = format!("__{}", hash_hex(&[group.as_str()], 32));
     }
     format!("{RECORD_PREFIX}{encoded}")
 }
 
 /// The group of a record's parameter; `None` if the name holds only a hash or is none of ours.
-pub fn group_of_parameter(parameter: &str) -> Option<String> {
+pub fn group_of_parameter(parameter: &str) -> Option<GroupName> {
     let encoded = parameter.strip_prefix(RECORD_PREFIX)?;
     if encoded.starts_with("__") {
         return None;
@@ -57,59 +57,57 @@ pub fn group_of_parameter(parameter: &str) -> Option<String> {
             rest = tail;
         }
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes).ok().map(GroupName::from)
 }
 
 /// The bake key: groups with the same one share one image and its versions.
 ///
 /// `specs` are the distinct (template, resolved version) pairs, `options` what else shapes the image.
-pub fn bake_key(specs: &[(String, u64)], options: &str) -> String {
+pub fn bake_key(specs: &[(TemplateId, u64)], options: &str) -> BakeKey {
     let mut parts: Vec<String> = specs.iter().map(|(t, v)| format!("{t}:{v}")).collect();
     parts.push(options.to_owned());
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    hash(&parts, 6)
-}
-
-/// A text with what names may not hold replaced by `-`.
-pub fn legal_name(text: &str) -> String {
-    let legal = |c: char| match c {
-        '.' | '-' | '_' => c,
-        c if c.is_ascii_alphanumeric() => c,
-        _ => '-',
-    };
-    text.chars().map(legal).collect()
+    hash_hex(&parts, 6).into()
 }
 
 /// The image's name: legal characters only, at most 128 (EC2 CreateImage).
-pub fn image_name(label: &str, run_id: &str, bake_key: &str) -> String {
+pub fn image_name(label: &str, run_id: &RunId, bake_key: &BakeKey) -> String {
     let clean =
         |text: &str, limit: usize| legal_name(&text.chars().take(limit).collect::<String>());
     format!(
         "asg-patch/{}/{}-{bake_key}",
         clean(label, 48),
-        clean(run_id, 48)
+        clean(run_id.as_str(), 48)
     )
 }
 
 /// A launch template version's description (at most 255 characters): how our versions are found.
-pub fn version_description(run_id: &str, bake_key: &str) -> String {
+pub fn version_description(run_id: &RunId, bake_key: &BakeKey) -> String {
     format!("asg-patch {run_id} {bake_key}")
 }
 
 /// The idempotency token of a version: at most 64 ASCII characters.
-pub fn version_token(run_id: &str, pin: &Pin, source: u64, image: &str) -> String {
-    hash(&[run_id, &pin.template, &source.to_string(), image], 20)
+pub fn version_token(run_id: &RunId, pin: &Pin, source: u64, image: &ImageId) -> String {
+    hash_hex(
+        &[
+            run_id.as_str(),
+            pin.template.as_str(),
+            &source.to_string(),
+            image.as_str(),
+        ],
+        20,
+    )
 }
 
 /// A command's comment (at most 100 characters): how our commands are found.
-pub fn command_comment(run_id: &str, step: &str) -> String {
-    let run: String = run_id.chars().take(64).collect();
+pub fn command_comment(run_id: &RunId, step: &str) -> String {
+    let run: String = run_id.as_str().chars().take(64).collect();
     format!("asg-patch {run} {step}")
 }
 
 /// A GUID from the run id: `AWS-RunPatchBaseline` then gives all nodes of a run the same patch set.
-pub fn patch_snapshot_id(run_id: &str) -> String {
-    let h = hash(&[run_id], 16);
+pub fn patch_snapshot_id(run_id: &RunId) -> String {
+    let h = hash_hex(&[run_id.as_str()], 16);
     format!(
         "{}-{}-4{}-a{}-{}",
         &h[0..8],
@@ -118,20 +116,6 @@ pub fn patch_snapshot_id(run_id: &str) -> String {
         &h[17..20],
         &h[20..32]
     )
-}
-
-fn hash(parts: &[&str], bytes: usize) -> String {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update(part.len().to_be_bytes());
-        hasher.update(part.as_bytes());
-    }
-    hasher
-        .finalize()
-        .iter()
-        .take(bytes)
-        .map(|b| format!("{b:02x}"))
-        .collect()
 }
 
 #[cfg(test)]
@@ -149,7 +133,7 @@ mod tests {
             "__x",
             ".",
         ] {
-            let name = record_parameter(group);
+            let name = record_parameter(&group.into());
             assert!(
                 name.chars()
                     .all(|c| c.is_ascii_alphanumeric() || "/-._".contains(c)),
@@ -158,17 +142,17 @@ mod tests {
             assert_eq!(group_of_parameter(&name).as_deref(), Some(group));
         }
         let long = "日".repeat(255);
-        let name = record_parameter(&long);
+        let name = record_parameter(&long.into());
         assert!(name.len() < 1011);
         assert_eq!(group_of_parameter(&name), None);
-        assert_ne!(name, record_parameter(&"本".repeat(255)));
+        assert_ne!(name, record_parameter(&"本".repeat(255).into()));
     }
 
     #[test]
     fn names_keep_to_their_limits() {
         let long = "x".repeat(300);
-        assert!(image_name(&long, &long, "0123456789ab").len() <= 128);
-        assert!(command_comment(&long, "canary-scan").len() <= 100);
-        assert_eq!(patch_snapshot_id("r").len(), 36);
+        assert!(image_name(&long, &long.as_str().into(), &"0123456789ab".into()).len() <= 128);
+        assert!(command_comment(&long.into(), "canary-scan").len() <= 100);
+        assert_eq!(patch_snapshot_id(&"r".into()).len(), 36);
     }
 }

@@ -102,14 +102,14 @@ codes! {
     WeightedCapacity = "AP-0115", "the group counts capacity in weights",
         "remove the weights from the overrides: one more instance cannot be asked for exactly";
     // Not started.
-    DoesNotFit = "AP-0201", "it would not be handed back before the window's deadline",
+    DoesNotFit = "AP-0201", "it would not be restored before the window's deadline",
         "lengthen the window, or give the group an earlier wave";
     FailureBudget = "AP-0202", "too many groups had failed before",
         "look at the failed groups first; then run again for the rest";
     Stopped = "AP-0203", "the run was stopped before this group was started",
         "run again";
     Locked = "AP-0204", "another run holds the group's record",
-        "wait for that run, or hand the group back with `asg-patch restore --group NAME` if it is dead";
+        "wait for that run, or restore the group with `asg-patch restore --group NAME` if it is dead";
     ChangedSincePlan = "AP-0205", "the group changed between plan and start",
         "run again";
     BakeFailed = "AP-0206", "the image that the group shares could not be made",
@@ -173,25 +173,25 @@ codes! {
     CredentialsExpired = "AP-0404", "the credentials ran out and were not renewed",
         "renew them (`aws sso login`, or a longer role session), then run again";
     // Somebody changed the group itself.
-    Vanished = "AP-0501", "the group was deleted in mid-run",
+    Vanished = "AP-0501", "the group was deleted during the run",
         "nothing to do, if that is meant";
-    OptedOut = "AP-0502", "the opt-in tag was removed in mid-run",
+    OptedOut = "AP-0502", "the opt-in tag was removed during the run",
         "nothing to do, if that is meant";
-    DeletedMidRun = "AP-0503", "the group began to be deleted in mid-run",
+    DeletionBegan = "AP-0503", "the group began to be deleted during the run",
         "nothing to do, if that is meant";
-    RecordLost = "AP-0504", "somebody deleted the group's record in mid-run",
-        "leave records to asg-patch: they are what hands a group back after a crash";
-    HandedBack = "AP-0505", "somebody restored the group in mid-run",
+    RecordLost = "AP-0504", "somebody deleted the group's record during the run",
+        "leave records to asg-patch: they are what restores a group after a crash";
+    RestoredMeanwhile = "AP-0505", "somebody restored the group during the run",
         "name a group to `asg-patch restore` only if its run is dead; then run again";
-    // Hand-back.
-    LeftOpen = "AP-0601", "the group is not handed back yet",
-        "`asg-patch restore` hands it back; its record stays until that is done";
-    Restored = "AP-0602", "handed back from its record after its run had died",
+    // Restore.
+    LeftOpen = "AP-0601", "the group is not restored yet",
+        "`asg-patch restore` restores it; its record stays until that is done";
+    RestoredFromRecord = "AP-0602", "restored from its record after its run had died",
         "run again";
     RecordUnreadable = "AP-0603", "a record cannot be read by this version",
-        "hand the group back by hand from the raw text; delete the parameter afterwards";
+        "restore the group by hand from the raw text; delete the parameter afterwards";
     StillOwned = "AP-0604", "the record belongs to a run that may be alive",
-        "wait for its deadline, or name the group with --group to hand it back now";
+        "wait for its deadline, or name the group with --group to restore it now";
     // Scan only.
     PatchesMissing = "AP-0701", "patches are missing (scan only)",
         "run with --operation Install";
@@ -203,7 +203,7 @@ codes! {
     NotOptedIn = "AP-0803", "a group that was named does not exist or did not opt in",
         "correct the name, or tag the group";
     OtherVersion = "AP-0804", "the state of a run was written by another version of the program",
-        "nothing to do: its groups are handed back; run again";
+        "nothing to do: its groups are restored; run again";
     NotPlanned = "AP-0805", "the run could not be planned",
         "mend what the reason names, then run again";
 }

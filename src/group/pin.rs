@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::TemplateId;
+
 /// Where in a group a launch template is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Slot {
@@ -22,7 +24,7 @@ pub struct Pin {
     /// Where.
     pub slot: Slot,
     /// Template id, `lt-...`.
-    pub template: String,
+    pub template: TemplateId,
     /// As the group spells it: a number, `$Latest` or `$Default`.
     pub version: String,
 }
@@ -76,7 +78,7 @@ pub struct TemplateMark {
 }
 
 /// The templates of a group by id.
-pub type Templates = BTreeMap<String, TemplateMark>;
+pub type Templates = BTreeMap<TemplateId, TemplateMark>;
 
 /// The number that a pin resolved to, or `None` for an unknown template or a malformed number.
 pub fn resolve(pin: &Pin, templates: &Templates) -> Option<u64> {

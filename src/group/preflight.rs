@@ -9,14 +9,15 @@ use super::options::{self, Options};
 use super::pin::{Pin, Style, Templates, resolve};
 use super::record::{RECORD_LIMIT_BYTES, Record, SCHEMA};
 use super::{Code, Failure, names};
+use crate::ids::{BakeKey, GroupName, ImageId, TemplateId};
+use crate::request::RunRequest;
 use crate::schedule::ScheduledAction;
-use crate::trigger::RunRequest;
 
 /// A group's plan: ready to be started, or refused.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checked {
     /// The group.
-    pub group: String,
+    pub group: GroupName,
     /// Its options.
     pub options: Options,
     /// Notes for its owner.
@@ -26,13 +27,16 @@ pub struct Checked {
 }
 
 /// A template's name, which people know it by; its id where that is all there is.
-fn name<'a>(id: &'a str, account: &'a AccountFacts) -> &'a str {
-    account.templates.get(id).map_or(id, |t| t.name.as_str())
+fn name<'a>(id: &'a TemplateId, account: &'a AccountFacts) -> &'a str {
+    account
+        .templates
+        .get(id)
+        .map_or(id.as_str(), |t| t.name.as_str())
 }
 
 /// Checks one opted-in group by itself. Whether its bake agrees with others is for [`check_sharing`].
 pub fn check(group: &GroupFacts, account: &AccountFacts, request: &RunRequest) -> Checked {
-    let reading = options::read(&group.tags, &request.selection.tag_key);
+    let reading = options::read(&group.tags, &request.selection.tag.key);
     let mut notes = reading.notes;
     let plan = match reading.refusal {
         Some(refusal) => Err(refusal),
@@ -79,12 +83,12 @@ fn ready(
             format!("image {image} is not available"),
         ));
     }
-    let specs: BTreeSet<(String, u64)> = group
+    let specs: BTreeSet<(TemplateId, u64)> = group
         .pins
         .iter()
         .filter_map(|p| Some((p.template.clone(), resolve(p, &templates)?)))
         .collect();
-    let specs: Vec<(String, u64)> = specs.into_iter().collect();
+    let specs: Vec<(TemplateId, u64)> = specs.into_iter().collect();
     let bake_key = names::bake_key(&specs, &options.bake_text());
     // Of what the bake key is made of, so that all members of the bake name one image.
     let label = specs
@@ -96,7 +100,7 @@ fn ready(
         run_id: request.run_id.clone(),
         owner: request.owner.clone(),
         written_at: request.window.start,
-        deadline: request.hand_back_by(),
+        deadline: request.restore_by(),
         capacity: group.capacity,
         suspended: group.suspended.clone(),
         guarded: guarded(group),
@@ -118,7 +122,6 @@ fn ready(
         options: options.clone(),
         windows: facts.windows,
         image,
-        load_balanced: group.load_balanced,
         hook_seconds: details.hook_seconds,
         bakes: true,
         measured: Measured::default(),
@@ -137,7 +140,7 @@ fn guarded(group: &GroupFacts) -> BTreeSet<String> {
         .collect()
 }
 
-/// Auto Scaling may run what we cannot read: the hand-back does not know of it.
+/// Auto Scaling may run what we cannot read: the restore does not know of it.
 fn actions_not_understood(all: Option<&Vec<ScheduledAction>>) -> Vec<String> {
     let wrong = all.into_iter().flatten().filter_map(|a| a.check().err());
     wrong
@@ -146,9 +149,9 @@ fn actions_not_understood(all: Option<&Vec<ScheduledAction>>) -> Vec<String> {
 }
 
 /// Only actions that can fall due while the group may be ours: until a day after the deadline, which
-/// is far beyond what a hand-back has ever to catch up with.
+/// is far beyond what a restore has ever to catch up with.
 fn actions(all: Option<&Vec<ScheduledAction>>, request: &RunRequest) -> Vec<ScheduledAction> {
-    let until = request.hand_back_by() + chrono::TimeDelta::days(1);
+    let until = request.restore_by() + chrono::TimeDelta::days(1);
     all.into_iter()
         .flatten()
         .filter(|a| {
@@ -233,7 +236,11 @@ fn templates(group: &GroupFacts, account: &AccountFacts) -> Result<Templates, Fa
 }
 
 /// The one image that all of the group's specifications name.
-fn image(group: &GroupFacts, account: &AccountFacts, marks: &Templates) -> Result<String, Failure> {
+fn image(
+    group: &GroupFacts,
+    account: &AccountFacts,
+    marks: &Templates,
+) -> Result<ImageId, Failure> {
     let mut images: BTreeMap<String, String> = BTreeMap::new();
     for pin in &group.pins {
         let number = resolve(pin, marks).unwrap_or_default();
@@ -282,6 +289,7 @@ fn image(group: &GroupFacts, account: &AccountFacts, marks: &Templates) -> Resul
     images
         .into_keys()
         .next()
+        .map(ImageId::from)
         .ok_or_else(|| Failure::plain(Code::ImageUnusable))
 }
 
@@ -292,7 +300,7 @@ fn image(group: &GroupFacts, account: &AccountFacts, marks: &Templates) -> Resul
 /// take a member out of another group's bake, so this repeats until nothing changes.
 pub fn check_sharing(checked: &mut [Checked], account: &AccountFacts) {
     loop {
-        let keys: BTreeMap<String, String> = checked
+        let keys: BTreeMap<GroupName, BakeKey> = checked
             .iter()
             .filter_map(|c| Some((c.group.clone(), c.plan.as_ref().ok()?.0.bake_key.clone())))
             .collect();
@@ -315,7 +323,7 @@ pub fn check_sharing(checked: &mut [Checked], account: &AccountFacts) {
 fn reaches_outsider(
     record: &Record,
     account: &AccountFacts,
-    keys: &BTreeMap<String, String>,
+    keys: &BTreeMap<GroupName, BakeKey>,
 ) -> Option<Failure> {
     let moves_default = |template: &str| {
         record

@@ -1,4 +1,4 @@
-//! The record: what a group looked like before we touched it, and all that a hand-back needs.
+//! The record: what a group looked like before we touched it, and all that a restore needs.
 //!
 //! It is written once, before the first change, outside the group (SSM Parameter Store), and is never
 //! overwritten. One record must fit into a standard parameter's 4 KB.
@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::pin::{Pin, Templates};
+use crate::ids::{BakeKey, GroupName, RunId};
 use crate::schedule::{Capacity, ScheduledAction};
 
 /// The form that this version of the program writes.
@@ -23,16 +24,16 @@ pub struct Record {
     /// [`SCHEMA`] of the writer.
     pub schema: u32,
     /// The group's name.
-    pub group: String,
+    pub group: GroupName,
     /// The run that wrote it.
-    pub run_id: String,
+    pub run_id: RunId,
     /// The run's driver.
     pub owner: String,
     /// When it was written: instances launched later may be ours.
     pub written_at: DateTime<Utc>,
-    /// When the group is handed back at the latest.
+    /// When the group is restored at the latest.
     pub deadline: DateTime<Utc>,
-    /// Its sizes.
+    /// Its capacity.
     pub capacity: Capacity,
     /// Processes that were suspended before us.
     pub suspended: BTreeSet<String>,
@@ -47,7 +48,7 @@ pub struct Record {
     /// Name of the image that the run makes for it.
     pub image_name: String,
     /// Its bake.
-    pub bake_key: String,
+    pub bake_key: BakeKey,
 }
 
 /// Why a parameter's text is not a record of this version.
@@ -62,7 +63,7 @@ pub enum RecordError {
 }
 
 impl Record {
-    /// The sizes that bring up one instance more, absolute and from the record alone, so that
+    /// The capacity that bring up one instance more, absolute and from the record alone, so that
     /// asking twice asks for the same.
     pub fn wake_capacity(&self) -> Capacity {
         let Capacity { min, max, desired } = self.capacity;

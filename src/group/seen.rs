@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::fault::Read;
 use super::pin::{Pin, TemplateMark};
 use super::record::Record;
+use crate::ids::{GroupName, ImageId, InstanceId, RunId, TemplateId};
 use crate::schedule::Capacity;
 
 /// What a decision may ask to be read. Reads are made in bulk for all jobs.
@@ -52,23 +53,23 @@ pub struct Seen {
     /// The group's record.
     pub record: Read<RecordSeen>,
     /// EC2's view, by instance id.
-    pub instances: Read<BTreeMap<String, InstanceSeen>>,
+    pub instances: Read<BTreeMap<InstanceId, InstanceSeen>>,
     /// SSM's view, by instance id.
-    pub agents: Read<BTreeMap<String, AgentSeen>>,
+    pub agents: Read<BTreeMap<InstanceId, AgentSeen>>,
     /// Status checks, by instance id.
-    pub checks: Read<BTreeMap<String, Checks>>,
+    pub checks: Read<BTreeMap<InstanceId, Checks>>,
     /// Invocations of our commands, oldest first.
     pub commands: Read<Vec<CommandSeen>>,
     /// Patch states, by instance id.
-    pub patches: Read<BTreeMap<String, PatchSeen>>,
+    pub patches: Read<BTreeMap<InstanceId, PatchSeen>>,
     /// Patches on the build instance: name and when it was installed.
     pub packages: Read<Vec<(String, Option<DateTime<Utc>>)>>,
     /// The run's image.
     pub image: Read<ImageSeen>,
     /// Templates by id; one that does not exist is left out.
-    pub templates: Read<BTreeMap<String, TemplateMark>>,
+    pub templates: Read<BTreeMap<TemplateId, TemplateMark>>,
     /// Newer versions by template id.
-    pub versions: Read<BTreeMap<String, Vec<VersionSeen>>>,
+    pub versions: Read<BTreeMap<TemplateId, Vec<VersionSeen>>>,
     /// Activities, newest first.
     pub activities: Read<Vec<ActivitySeen>>,
     /// Scheduled actions.
@@ -80,14 +81,14 @@ pub struct Seen {
 /// A group as Auto Scaling shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupSeen {
-    /// Sizes.
+    /// Capacity.
     pub capacity: Capacity,
     /// How it names its versions.
     pub pins: Vec<Pin>,
     /// Suspended processes.
     pub suspended: BTreeSet<String>,
     /// Its instances.
-    pub members: BTreeMap<String, Member>,
+    pub members: BTreeMap<InstanceId, Member>,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// Whether it still carries the opt-in tag.
@@ -104,7 +105,7 @@ pub struct Member {
     /// Protected from scale-in.
     pub protected: bool,
     /// The template version it was launched from.
-    pub version: Option<(String, u64)>,
+    pub version: Option<(TemplateId, u64)>,
 }
 
 impl Member {
@@ -141,13 +142,9 @@ pub struct InstanceSeen {
     /// When it was launched.
     pub launched_at: DateTime<Utc>,
     /// Value of the run tag.
-    pub run: Option<String>,
+    pub run: Option<RunId>,
     /// Value of the role tag.
     pub role: Option<String>,
-    /// Its image.
-    pub image: String,
-    /// Whether EC2 says that it is a Windows instance.
-    pub windows: bool,
 }
 
 /// EC2 states, as far as they matter.
@@ -170,8 +167,6 @@ pub struct AgentSeen {
     pub online: bool,
     /// Its last heartbeat.
     pub last_ping: Option<DateTime<Utc>>,
-    /// Whether it is a Windows guest.
-    pub windows: bool,
 }
 
 /// EC2 status checks.
@@ -191,7 +186,7 @@ pub struct CommandSeen {
     /// Command id.
     pub id: String,
     /// Where it ran.
-    pub instance: String,
+    pub instance: InstanceId,
     /// Our comment.
     pub comment: String,
     /// When it was asked for.
@@ -238,13 +233,13 @@ pub struct PatchSeen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageSeen {
     /// `ami-...`
-    pub id: String,
+    pub id: ImageId,
     /// Its state.
     pub state: ImageState,
     /// Why, if it failed.
     pub detail: String,
     /// Value of the run tag.
-    pub run: Option<String>,
+    pub run: Option<RunId>,
 }
 
 /// Image states, as far as they matter.
@@ -262,7 +257,7 @@ pub enum ImageState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserSeen {
     /// The other group.
-    pub group: String,
+    pub group: GroupName,
     /// How it names the version.
     pub pin: Pin,
     /// Whether it has an open record: then it may name the version without having proved it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Failure;
+use crate::ids::{GroupName, ImageId, TemplateId};
 
 /// The run's image for a bake key, as far as the jobs have brought it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,7 +12,7 @@ pub enum SharedImage {
     #[default]
     NotYet,
     /// It is available.
-    Ready(String),
+    Ready(ImageId),
 }
 
 /// A job's view of its unit: the jobs of one bake key.
@@ -20,7 +21,7 @@ pub struct Unit {
     /// The image.
     pub image: SharedImage,
     /// The versions made from it, by template.
-    pub versions: BTreeMap<String, u64>,
+    pub versions: BTreeMap<TemplateId, u64>,
     /// Members other than this one that use the image and its versions: between Versioning and
     /// Promoting, or failed since and not off them yet.
     pub others_at_work: bool,
@@ -30,11 +31,11 @@ pub struct Unit {
     /// the version is taken by all members or by none.
     pub bound: bool,
     /// A `$Latest` member (other than this one) that is not held at its recorded number yet.
-    pub unheld: Option<String>,
+    pub unheld: Option<GroupName>,
     /// A member that has not proved the version yet.
-    pub unproved: Option<String>,
+    pub unproved: Option<GroupName>,
     /// A member that failed after it was started, and why.
-    pub failed: Option<(String, Failure)>,
+    pub failed: Option<(GroupName, Failure)>,
     /// Whether it is this job that makes the versions: exactly one of those at work.
     pub makes_versions: bool,
 }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::aws::Claim;
 use crate::clock::Clock;
 use crate::group::Failure;
+use crate::report::PlanReport;
 use crate::report::RunReport;
-use crate::run::PlanReport;
-use crate::run::relay::{Batch, Course};
+use crate::run::relay::{Batch, RunState};
 
 /// Step Functions passes 256 KiB along; what is for people stays well below.
 const OUTPUT_LIMIT_BYTES: usize = 200 * 1024;
@@ -17,8 +17,8 @@ const OUTPUT_LIMIT_BYTES: usize = 200 * 1024;
 const REASON_LIMIT: usize = 1_000;
 
 /// A run between two steps, as it is passed along.
-pub(super) fn of_course(course: &Course) -> Value {
-    passed(course)
+pub(super) fn of_run_state(run_state: &RunState) -> Value {
+    passed(run_state)
 }
 
 /// A batch between two passes, as it is passed along. Step Functions waits by the machine's clock.
@@ -47,7 +47,7 @@ fn wake_at(at: DateTime<Utc>, clock: &Clock) -> String {
 }
 
 pub(super) fn refused(failure: &Failure) -> Value {
-    let reason = crate::report::shortened(&failure.reason, REASON_LIMIT);
+    let reason = crate::text::shortened(&failure.reason, REASON_LIMIT);
     json!({
         "next": "Refused",
         "status": "Refused",
@@ -73,7 +73,7 @@ pub(super) fn planned(plan: &PlanReport) -> Value {
     let tried = plan.groups.iter().filter(|g| g.refusal.is_none()).count();
     let summary = format!(
         "{} would be tried, {} would not",
-        crate::report::counted(tried, "group"),
+        crate::text::counted(tried, "group"),
         plan.groups.len() - tried
     );
     let mut document = json!(plan);
@@ -102,7 +102,7 @@ pub(super) fn ended(report: &RunReport, summary: &str, is_sweep: bool) -> Value 
     });
     let mut answer = json!({"next": next, "output": output});
     if is_open {
-        answer["reason"] = json!(crate::report::shortened(summary, REASON_LIMIT));
+        answer["reason"] = json!(crate::text::shortened(summary, REASON_LIMIT));
     }
     answer
 }

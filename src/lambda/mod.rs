@@ -3,21 +3,23 @@
 
 mod answer;
 mod metrics;
+mod notifier;
 mod settings;
 mod sweep;
-mod tell;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::tell::Teller;
+use self::notifier::Notifier;
 use crate::clock::Clock;
 use crate::group::{Code, Failure};
+use crate::ids::{GroupName, RunId};
 use crate::notify::{self, Beginning};
-use crate::run::relay::{self, Batch, Begun, Course, Errand, How, Restoring};
-use crate::run::{self, Env, Pick, RunError};
-use crate::trigger::{self, Asked, RunInput, RunRequest, TriggerError};
+use crate::request::RunRequest;
+use crate::run::relay::{self, Batch, Begun, BegunRestore, PassOptions, RunState, Work};
+use crate::run::{self, Env, RecordFilter, RunError};
+use crate::trigger::{self, Asked, RunInput, TriggerError};
 
 pub use metrics::{Unit, line as metrics_line};
 pub use settings::Settings;
@@ -38,7 +40,7 @@ pub struct Function {
     env: Env,
     settings: Settings,
     region: String,
-    teller: Teller,
+    notifier: Notifier,
 }
 
 /// What the state machine asks for.
@@ -54,7 +56,7 @@ enum Task {
         retries: u64,
     },
     /// As above, on the way back.
-    HandBack {
+    Restore {
         state: Value,
         #[serde(default)]
         retries: u64,
@@ -78,7 +80,7 @@ struct Begin {
     waited: bool,
 }
 
-/// Why an invocation has no answer. Step Functions asks again, and hands back in the end.
+/// Why an invocation has no answer. Step Functions asks again, and restores in the end.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionError {
     /// What was asked for cannot be understood.
@@ -124,7 +126,7 @@ impl Function {
         let region = env.sdk.region().map(ToString::to_string);
         Self {
             region: region.unwrap_or_default(),
-            teller: Teller::new(env.clone(), &settings, measured),
+            notifier: Notifier::new(env.clone(), &settings, measured),
             env,
             settings,
         }
@@ -148,36 +150,36 @@ impl Function {
         if payload.get("action").is_none() {
             return self.answer_by_hand(&payload).await;
         }
-        let found = crate::report::shortened(&payload.to_string(), 300);
+        let found = crate::text::shortened(&payload.to_string(), 300);
         let task = serde_json::from_value(payload).map_err(|e| FunctionError::Task {
             found,
             problem: e.to_string(),
         })?;
-        let how = |hand_back, retries| How {
-            hand_back,
+        let options = |restore, retries| PassOptions {
+            restore,
             retried: retries > 0,
             stop_at: pass_by,
         };
         let answer = match task {
             Task::Begin(task) => Box::pin(self.begin(&task, by)).await,
             Task::Advance { state, retries } => {
-                Box::pin(self.advance(state, how(false, retries), by)).await
+                Box::pin(self.advance(state, options(false, retries), by)).await
             }
-            Task::HandBack { state, retries } => {
-                Box::pin(self.advance(state, how(true, retries), by)).await
+            Task::Restore { state, retries } => {
+                Box::pin(self.advance(state, options(true, retries), by)).await
             }
             Task::Gather { state, execution } => {
-                let course = Box::pin(self.course(state, &execution, by)).await?;
-                let course = relay::gather(course, self.env.clock.now());
-                Ok(answer::of_course(&course))
+                let run_state = Box::pin(self.run_state(state, &execution, by)).await?;
+                let run_state = relay::gather(run_state, self.env.clock.now());
+                Ok(answer::of_run_state(&run_state))
             }
             Task::Report { state, execution } => {
-                let course = Box::pin(self.course(state, &execution, by)).await?;
-                Ok(Box::pin(self.report(course, by)).await)
+                let run_state = Box::pin(self.run_state(state, &execution, by)).await?;
+                Ok(Box::pin(self.report(run_state, by)).await)
             }
         };
         let ms = u64::try_from(stopwatch().as_millis()).unwrap_or(u64::MAX);
-        self.teller
+        self.notifier
             .measure(&[("PassMilliseconds", Unit::Milliseconds, ms)]);
         answer
     }
@@ -201,7 +203,7 @@ impl Function {
             Ok(asked) => asked,
             Err(error) => return Ok(self.refuse(execution, &malformed(&error), by).await),
         };
-        let restore = |minutes, quiet| Errand::Restore {
+        let restore = |minutes, quiet| Work::Restore {
             run_id: trigger::Cause::Hand.run_id(execution),
             owner: execution.to_owned(),
             give_up_at: self.env.clock.now() + TimeDelta::minutes(minutes),
@@ -211,13 +213,13 @@ impl Function {
             Asked::Run(input) => self.begin_run(&input, task, by).await,
             Asked::Plan(input) => self.plan(&input, execution, task.retries).await,
             Asked::Restore { groups } => {
-                let pick = Pick::named_or_due(groups);
-                self.begin_restore(restore(RESTORE_MINUTES, false), &pick, by)
+                let filter = RecordFilter::named_or_due(groups);
+                self.begin_restore(restore(RESTORE_MINUTES, false), &filter, by)
                     .await
             }
             Asked::Sweep => {
                 self.look_around().await;
-                self.begin_restore(restore(SWEEP_MINUTES, true), &Pick::Due, by)
+                self.begin_restore(restore(SWEEP_MINUTES, true), &RecordFilter::Due, by)
                     .await
             }
             Asked::Dead {
@@ -231,8 +233,8 @@ impl Function {
                         self.env.clock.now() + TimeDelta::seconds(relay::INVOCATION_SECONDS);
                     Ok(answer::later(until, &self.env.clock))
                 }
-                Some(pick) => {
-                    self.begin_restore(restore(RESTORE_MINUTES, false), &pick, by)
+                Some(filter) => {
+                    self.begin_restore(restore(RESTORE_MINUTES, false), &filter, by)
                         .await
                 }
                 None => Ok(answer::nothing_to_do(
@@ -265,13 +267,13 @@ impl Function {
                 .refuse_run(&request.run_id, execution, &failure, by)
                 .await),
             Begun::Duplicate(claim) => {
-                self.teller.measure(&[("RunsDuplicate", Unit::Count, 1)]);
+                self.notifier.measure(&[("RunsDuplicate", Unit::Count, 1)]);
                 Ok(answer::duplicate(&claim))
             }
-            Begun::Course(course) => {
-                self.teller.measure(&[("RunsBegun", Unit::Count, 1)]);
-                self.tell_beginning(&request, input, &course, by).await;
-                Ok(answer::of_course(&course))
+            Begun::RunState(run_state) => {
+                self.notifier.measure(&[("RunsBegun", Unit::Count, 1)]);
+                self.tell_beginning(&request, input, &run_state, by).await;
+                Ok(answer::of_run_state(&run_state))
             }
         }
     }
@@ -287,10 +289,10 @@ impl Function {
         &self,
         request: &RunRequest,
         input: &RunInput,
-        course: &Course,
+        run_state: &RunState,
         by: DateTime<Utc>,
     ) {
-        let groups: Vec<&str> = course.groups().collect();
+        let groups: Vec<&GroupName> = run_state.groups().collect();
         // Of a run that has nothing to do, its report tells.
         if groups.is_empty() {
             return;
@@ -299,12 +301,12 @@ impl Function {
             request,
             region: &self.region,
             groups,
-            refused: course.reports.0.iter().collect(),
+            refused: run_state.reports.0.iter().collect(),
             reason: input.reason.as_deref(),
         };
         let link = answer::link(&request.owner);
         let message = notify::begins(&beginning, link.as_deref());
-        self.teller.tell(&message, by).await;
+        self.notifier.tell(&message, by).await;
     }
 
     async fn plan(
@@ -331,32 +333,32 @@ impl Function {
 
     async fn begin_restore(
         &self,
-        errand: Errand,
-        pick: &Pick,
+        work: Work,
+        filter: &RecordFilter,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
-        let owner = errand.owner().to_owned();
-        match relay::begin_restore(&self.env, errand, pick).await? {
-            Restoring::Course(course) => Ok(answer::of_course(&course)),
-            Restoring::Nothing(why) => Ok(answer::nothing_to_do(&why)),
-            Restoring::Refused(failure) => Ok(self.refuse(&owner, &failure, by).await),
+        let owner = work.owner().to_owned();
+        match relay::begin_restore(&self.env, work, filter).await? {
+            BegunRestore::RunState(run_state) => Ok(answer::of_run_state(&run_state)),
+            BegunRestore::Nothing(why) => Ok(answer::nothing_to_do(&why)),
+            BegunRestore::Refused(failure) => Ok(self.refuse(&owner, &failure, by).await),
         }
     }
 
     async fn advance(
         &self,
         state: Value,
-        how: How,
+        options: PassOptions,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         let batch = self.batch(state)?;
-        let advanced = relay::advance(&self.env, batch, how).await?;
+        let advanced = relay::advance(&self.env, batch, options).await?;
         let batch = advanced.batch;
-        let link = answer::link(batch.errand.owner());
-        for group in advanced.failed.iter().filter(|_| !batch.errand.is_quiet()) {
-            let (run_id, kind) = (batch.errand.run_id(), batch.errand.report_kind());
+        let link = answer::link(batch.work.owner());
+        for group in advanced.failed.iter().filter(|_| !batch.work.is_quiet()) {
+            let (run_id, kind) = (batch.work.run_id(), batch.work.report_kind());
             let message = notify::group_failed(run_id, &self.region, kind, group, link.as_deref());
-            self.teller.tell(&message, by).await;
+            self.notifier.tell(&message, by).await;
         }
         Ok(answer::of_batch(&batch, &self.env.clock))
     }
@@ -367,7 +369,7 @@ impl Function {
         let part = |path: &str| state.pointer(path).cloned().unwrap_or_default();
         let text = |path: &str| part(path).as_str().unwrap_or("unknown").to_owned();
         let (groups, records) = (part("/groups"), part("/records"));
-        let (run_id, owner) = (text("/errand/run_id"), text("/errand/owner"));
+        let (run_id, owner) = (text("/work/run_id").into(), text("/work/owner"));
         let problem = match version_problem(&state) {
             Some(problem) => problem,
             None => match serde_json::from_value(state) {
@@ -375,12 +377,12 @@ impl Function {
                 Err(error) => error.to_string(),
             },
         };
-        let groups: Vec<String> =
+        let groups: Vec<GroupName> =
             serde_json::from_value(groups).map_err(|e| FunctionError::State {
                 problem: format!("{problem}; groups: {e}"),
             })?;
-        tracing::error!(code = %Code::OtherVersion, problem, "handing back from records");
-        let errand = Errand::Restore {
+        tracing::error!(code = %Code::OtherVersion, problem, "restoring from records");
+        let work = Work::Restore {
             run_id,
             owner,
             give_up_at: self.env.clock.now() + TimeDelta::minutes(RESTORE_MINUTES),
@@ -389,58 +391,58 @@ impl Function {
         Ok(Batch {
             records: serde_json::from_value(records).unwrap_or_default(),
             warnings: vec![format!("{}: {problem}", Code::OtherVersion)],
-            ..Batch::new(&errand, groups)
+            ..Batch::new(&work, groups)
         })
     }
 
     /// As [`Function::batch`], of a run between two steps: what the execution still holds goes back.
-    async fn course(
+    async fn run_state(
         &self,
         state: Value,
         execution: &str,
         by: DateTime<Utc>,
-    ) -> Result<Course, FunctionError> {
+    ) -> Result<RunState, FunctionError> {
         let problem = match version_problem(&state) {
             Some(problem) => problem,
             None => match serde_json::from_value(state) {
-                Ok(course) => return Ok(course),
+                Ok(run_state) => return Ok(run_state),
                 Err(error) => error.to_string(),
             },
         };
         let failure = Failure::new(Code::OtherVersion, problem);
-        tracing::error!(code = %failure.code, problem = failure.reason, "handing back from records");
+        tracing::error!(code = %failure.code, problem = failure.reason, "restoring from records");
         self.refuse(execution, &failure, by).await;
-        let errand = Errand::Restore {
+        let work = Work::Restore {
             run_id: trigger::Cause::Hand.run_id(execution),
             owner: execution.to_owned(),
             give_up_at: self.env.clock.now() + TimeDelta::minutes(RESTORE_MINUTES),
             quiet: false,
         };
-        let pick = Pick::OwnedBy(execution.to_owned());
-        let restoring = relay::begin_restore(&self.env, errand.clone(), &pick).await?;
+        let filter = RecordFilter::OwnedBy(execution.to_owned());
+        let restoring = relay::begin_restore(&self.env, work.clone(), &filter).await?;
         Ok(match restoring {
-            Restoring::Course(course) => *course,
-            Restoring::Nothing(_) | Restoring::Refused(_) => {
-                Course::empty(errand, self.env.clock.now())
+            BegunRestore::RunState(run_state) => *run_state,
+            BegunRestore::Nothing(_) | BegunRestore::Refused(_) => {
+                RunState::empty(work, self.env.clock.now())
             }
         })
     }
 
-    async fn report(&self, course: Course, by: DateTime<Utc>) -> Value {
-        let link = answer::link(course.errand.owner());
-        let (passes, quiet) = (course.passes, course.errand.is_quiet());
-        let mut report = relay::report(&self.env, course);
-        self.teller.measure_report(&report);
-        let is_news = |g: &crate::report::GroupReport| g.code == Some(Code::Restored);
+    async fn report(&self, run_state: RunState, by: DateTime<Utc>) -> Value {
+        let link = answer::link(run_state.work.owner());
+        let (passes, quiet) = (run_state.passes, run_state.work.is_quiet());
+        let mut report = relay::report(&self.env, run_state);
+        self.notifier.measure_report(&report);
+        let is_news = |g: &crate::report::GroupReport| g.code == Some(Code::RestoredFromRecord);
         if !quiet || report.groups.iter().any(is_news) {
             let message = notify::message(&report, link.as_deref());
-            if !self.teller.tell(&message, by).await {
+            if !self.notifier.tell(&message, by).await {
                 report.warnings.push("the report was not sent".into());
             }
         }
         let summary = notify::message(&report, None).default;
         tracing::info!(
-            run_id = report.run_id,
+            run_id = report.run_id.as_str(),
             passes,
             api_calls = report.api_calls.values().sum::<u64>(),
             "{summary}"
@@ -454,7 +456,7 @@ impl Function {
             tracing::error!(%problem, "nobody notices a window without a run");
         }
         match sweep::look_around(&self.env, &self.settings).await {
-            Ok(around) => self.teller.measure(&[
+            Ok(around) => self.notifier.measure(&[
                 (
                     "RecordsPastDeadline",
                     Unit::Count,
@@ -474,15 +476,15 @@ impl Function {
 
     async fn refuse_run(
         &self,
-        run_id: &str,
+        run_id: &RunId,
         execution: &str,
         failure: &Failure,
         by: DateTime<Utc>,
     ) -> Value {
-        self.teller.measure(&[("RunsRefused", Unit::Count, 1)]);
+        self.notifier.measure(&[("RunsRefused", Unit::Count, 1)]);
         let link = answer::link(execution);
         let message = notify::refused(run_id, &self.region, failure, link.as_deref());
-        self.teller.tell(&message, by).await;
+        self.notifier.tell(&message, by).await;
         answer::refused(failure)
     }
 }

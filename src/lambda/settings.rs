@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use crate::request::{OptInTag, RequestError};
 use crate::schedule::{AwsSchedule, Dialect};
 use crate::trigger::{Defaults, TriggerError};
 
@@ -11,7 +12,7 @@ use crate::trigger::{Defaults, TriggerError};
 pub struct Settings {
     /// What a run is like unless its input says otherwise.
     pub defaults: Defaults,
-    /// What of the settings of runs cannot be understood: no run begins then. Hand-backs need none of them.
+    /// What of the settings of runs cannot be understood: no run begins then. Restores need none of them.
     pub problem: Option<TriggerError>,
     /// Where chat messages go.
     pub chat_topic_arn: Option<String>,
@@ -56,12 +57,12 @@ fn defaults(text: &impl Fn(&str) -> Option<String>) -> Result<Defaults, TriggerE
         },
     };
     let standard = Defaults::default();
-    let (key, value) = standard.tag;
+    let standard_tag = standard.tag;
     Ok(Defaults {
-        tag: (
-            text("ASG_PATCH_TAG_KEY").unwrap_or(key),
-            text("ASG_PATCH_TAG_VALUE").unwrap_or(value),
-        ),
+        tag: OptInTag {
+            key: text("ASG_PATCH_TAG_KEY").unwrap_or(standard_tag.key),
+            value: text("ASG_PATCH_TAG_VALUE").unwrap_or(standard_tag.value),
+        },
         operation: parsed("ASG_PATCH_OPERATION", text, standard.operation)?,
         duration: hours("ASG_PATCH_WINDOW_HOURS", standard.duration)?,
         cutoff: hours("ASG_PATCH_CUTOFF_HOURS", standard.cutoff)?,
@@ -113,17 +114,15 @@ fn schedule(
     Ok(Some((schedule, zone)))
 }
 
-fn parsed<T: std::str::FromStr<Err = TriggerError>>(
+fn parsed<T: std::str::FromStr<Err = RequestError>>(
     name: &str,
     text: &impl Fn(&str) -> Option<String>,
     default: T,
 ) -> Result<T, TriggerError> {
     text(name).map_or(Ok(default), |found| {
-        found
-            .parse()
-            .map_err(|e: TriggerError| TriggerError::Event {
-                problem: format!("{name}: {e}"),
-            })
+        found.parse().map_err(|e| TriggerError::Event {
+            problem: format!("{name}: {e}"),
+        })
     })
 }
 
@@ -136,7 +135,7 @@ fn wrong(name: &str, expected: &str, found: &str) -> TriggerError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trigger::FailureLimit;
+    use crate::request::FailureLimit;
 
     fn read(variables: &[(&str, &str)]) -> Settings {
         let find = |name: &str| variables.iter().find(|(n, _)| *n == name);

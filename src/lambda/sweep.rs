@@ -1,4 +1,4 @@
-//! What the sweep finds beside groups to hand back.
+//! What the sweep finds beside groups to restore.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -6,7 +6,8 @@ use super::Settings;
 use crate::aws::{Claim, Clients, KEPT_CLAIM, claim_run, list_claims, list_records};
 use crate::group::fault::Fault;
 use crate::group::seen::RecordSeen;
-use crate::run::{Env, Pick};
+use crate::ids::RunId;
+use crate::run::{Env, RecordFilter};
 use crate::trigger::Asked;
 
 /// A run begins within minutes of its time; an hour leaves room for retries.
@@ -49,9 +50,9 @@ pub(super) async fn look_around(env: &Env, settings: &Settings) -> Result<Around
 }
 
 /// Names the claim that tells since when this schedule is watched: a new one begins anew.
-fn since(settings: &Settings) -> String {
+fn since(settings: &Settings) -> RunId {
     let watched = format!("{} {:?}", settings.stack, settings.schedule);
-    format!("{KEPT_CLAIM}{}", crate::trigger::short_hash(&watched))
+    format!("{KEPT_CLAIM}{}", crate::text::short_hash(&watched)).into()
 }
 
 /// The last time that a run was due, if none has begun since.
@@ -68,13 +69,13 @@ fn missed(settings: &Settings, claims: &[Claim], now: DateTime<Utc>) -> Option<D
 
 /// What an execution that ended badly has left; `None` if there is nothing of its own. Whoever stops a
 /// restore wants it to stop: only sweeps go on with it.
-pub(super) fn left_by(dead: String, status: &str, input: Option<&Asked>) -> Option<Pick> {
+pub(super) fn left_by(dead: String, status: &str, input: Option<&Asked>) -> Option<RecordFilter> {
     let was_stopped = status == "ABORTED";
     match input {
-        None | Some(Asked::Run(_)) => Some(Pick::OwnedBy(dead)),
+        None | Some(Asked::Run(_)) => Some(RecordFilter::OwnedBy(dead)),
         Some(Asked::Plan(_) | Asked::Sweep) => None,
         Some(Asked::Restore { .. } | Asked::Dead { .. }) if was_stopped => None,
-        Some(Asked::Restore { groups }) => Some(Pick::named_or_due(groups.clone())),
+        Some(Asked::Restore { groups }) => Some(RecordFilter::named_or_due(groups.clone())),
         Some(Asked::Dead {
             execution,
             status,
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_a_dead_execution_has_left() {
-        let owned = || Some(Pick::OwnedBy("dead".into()));
+        let owned = || Some(RecordFilter::OwnedBy("dead".into()));
         let named = |name: &str| Asked::Restore {
             groups: vec![name.into()],
         };
@@ -157,7 +158,7 @@ mod tests {
         assert_eq!(of("ABORTED", Some(named("web"))), None);
         assert_eq!(
             of("FAILED", Some(named("web"))),
-            Some(Pick::Named(vec!["web".into()]))
+            Some(RecordFilter::Named(vec!["web".into()]))
         );
         let sweep_of = |status: &str| Asked::Dead {
             execution: "first".into(),
@@ -166,7 +167,7 @@ mod tests {
         };
         assert_eq!(
             of("FAILED", Some(sweep_of("ABORTED"))),
-            Some(Pick::OwnedBy("first".into()))
+            Some(RecordFilter::OwnedBy("first".into()))
         );
         assert_eq!(of("ABORTED", Some(sweep_of("FAILED"))), None);
     }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Message;
-use crate::report::shortened;
+use crate::text::shortened;
 
 const TITLE_LIMIT: usize = 250;
 const DESCRIPTION_LIMIT: usize = 8_000;
@@ -29,7 +29,7 @@ pub fn chat(message: &Message) -> Value {
     json!({
         "version": "1.0",
         "source": "custom",
-        "id": format!("{}/{}", message.run_id, crate::trigger::short_hash(&message.default)),
+        "id": format!("{}/{}", message.run_id, crate::text::short_hash(&message.default)),
         "content": content,
         "metadata": {
             "threadId": message.run_id,
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn what_is_too_long_is_cut() {
         let mut run = sample::run();
-        run.run_id = "r".repeat(48);
+        run.run_id = "r".repeat(48).into();
         run.groups
             .extend((0..500).map(|i| sample::patched(&format!("group-{i:03}"))));
         let chat = chat(&message(&run, Some("https://example.com/")));
@@ -108,6 +108,9 @@ mod tests {
                 .iter()
                 .all(|s| s.as_str().unwrap().chars().count() <= 350)
         );
-        assert_eq!(chat.pointer("/metadata/threadId").unwrap(), &run.run_id);
+        assert_eq!(
+            chat.pointer("/metadata/threadId").unwrap(),
+            run.run_id.as_str()
+        );
     }
 }

@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::sns::to_sns_json;
 use crate::group::{Code, Outcome};
+use crate::ids::RunId;
 use crate::report::{self, GroupReport, PatchCounts, RunKind, RunReport};
+use crate::text::{plain_text, shortened};
 
 /// SNS takes 256 KiB with all attributes and the subject; 4 KiB of it are left for those.
 /// Source: SNS Publish, "Message".
@@ -33,7 +35,7 @@ pub enum Event {
     Begins,
     /// A group has failed.
     GroupFailed,
-    /// Something is left to hand back: somebody must see to it.
+    /// Something is left to restore: somebody must see to it.
     LeftOpen,
     /// A run has ended.
     Ended,
@@ -59,7 +61,7 @@ pub struct Message {
     /// What it is about.
     pub event: Event,
     /// The run.
-    pub run_id: String,
+    pub run_id: RunId,
     /// Where.
     pub region: String,
     /// ASCII, begins with a letter, fewer than 100 characters, no control characters.
@@ -81,7 +83,7 @@ impl Message {
     pub fn attributes(&self) -> BTreeMap<&'static str, String> {
         BTreeMap::from([
             ("event", self.event.to_string()),
-            ("run_id", self.run_id.clone()),
+            ("run_id", String::from(&self.run_id)),
             ("region", self.region.clone()),
         ])
     }
@@ -144,11 +146,7 @@ fn next_steps(report: &RunReport) -> Vec<String> {
         };
         let needs_hand =
             group.left_open || matches!(group.outcome, Outcome::Failed | Outcome::RolledBack);
-        let step = format!(
-            "{} ({code}): {}",
-            report::plain_text(&group.group),
-            code.remedy()
-        );
+        let step = format!("{} ({code}): {}", plain_text(&group.group), code.remedy());
         if needs_hand && !steps.iter().any(|s| s.ends_with(code.remedy())) {
             steps.push(step);
         }
@@ -158,16 +156,16 @@ fn next_steps(report: &RunReport) -> Vec<String> {
 
 /// A line as SNS takes it for a subject.
 pub(super) fn subject(line: &str) -> String {
-    report::shortened(&ascii(line), SUBJECT_LIMIT)
+    shortened(&ascii(line), SUBJECT_LIMIT)
 }
 
 /// A line as it fits into one text message.
 pub(super) fn sms(line: &str) -> String {
-    report::shortened(&ascii(line), SMS_LIMIT)
+    shortened(&ascii(line), SMS_LIMIT)
 }
 
 fn ascii(text: &str) -> String {
-    report::plain_text(text)
+    plain_text(text)
         .chars()
         .map(|c| if c.is_ascii() { c } else { '?' })
         .collect()
@@ -248,7 +246,7 @@ fn queue_group(group: &GroupReport) -> QueueGroup<'_> {
         group: &group.group,
         outcome: group.outcome,
         code: group.code,
-        reason: report::shortened(&group.reason, REASON_LIMIT),
+        reason: shortened(&group.reason, REASON_LIMIT),
         left_open: group.left_open,
         image_before: group.image_before.as_deref(),
         image_after: group.image_after.as_deref(),
@@ -271,8 +269,8 @@ mod tests {
     #[test]
     fn a_run_for_each_reader() {
         let message = message(&sample::run(), None);
-        expect!["asg-patch eu-west-1: 5 groups: 1 not handed back yet, 1 failed, 1 rolled back, 1 skipped, 1 pat ..."].assert_eq(&message.subject);
-        expect!["asg-patch run eu-west-1: 5 groups: 1 not handed back yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current. Look at: stuck (AP-0601), batch ..."].assert_eq(&message.sms);
+        expect!["asg-patch eu-west-1: 5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 pat ..."].assert_eq(&message.subject);
+        expect!["asg-patch run eu-west-1: 5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current. Look at: stuck (AP-0601), batch ..."].assert_eq(&message.sms);
         let json: Value = serde_json::from_str(&message.queue_json).unwrap();
         expect![[r#"
             {

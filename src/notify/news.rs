@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use super::message::{Event, Message, sms, subject};
 use crate::group::{Failure, Outcome};
-use crate::report::{GroupReport, RunKind, counted, plain_text, shortened};
-use crate::trigger::{Operation, RunRequest};
+use crate::ids::{GroupName, RunId};
+use crate::report::{GroupReport, RunKind};
+use crate::request::{Operation, RunRequest};
+use crate::text::{counted, plain_text, shortened};
 
 /// Enough for names of groups in a message that is mostly read on a telephone.
 const GROUPS_LIMIT: usize = 40;
@@ -23,7 +25,7 @@ pub struct Beginning<'a> {
     /// Region.
     pub region: &'a str,
     /// Names of the groups that will be tried.
-    pub groups: Vec<&'a str>,
+    pub groups: Vec<&'a GroupName>,
     /// Names and sentences of those that will not.
     pub refused: Vec<&'a GroupReport>,
     /// Why it was started, in the words of who did.
@@ -41,12 +43,12 @@ pub fn begins(beginning: &Beginning<'_>, link: Option<&str>) -> Message {
     } = beginning;
     let clock = |at: DateTime<Utc>| at.format("%d %b %H:%M UTC").to_string();
     let what = match request.operation {
-        Operation::Install => "patched, proved and handed back",
-        Operation::Scan => "scanned and handed back",
+        Operation::Install => "patched, proved and restored",
+        Operation::Scan => "scanned and restored",
     };
-    let by = clock(request.hand_back_by());
+    let by = clock(request.restore_by());
     let many = counted(groups.len(), "group");
-    let line = format!("asg-patch run {region}: begins with {many}, handed back by {by}");
+    let line = format!("asg-patch run {region}: begins with {many}, restored by {by}");
     let mut lines = vec![
         format!("asg-patch run {} in {region} begins.", request.run_id),
         String::new(),
@@ -78,7 +80,7 @@ pub fn begins(beginning: &Beginning<'_>, link: Option<&str>) -> Message {
         }
     }
     lines.push(String::new());
-    lines.push("To stop it: stop the execution; what is under way is then handed back.".into());
+    lines.push("To stop it: stop the execution; what is under way is then restored.".into());
     let document = json!({
         "event": Event::Begins,
         "run_id": request.run_id,
@@ -104,7 +106,7 @@ pub fn begins(beginning: &Beginning<'_>, link: Option<&str>) -> Message {
 
 /// A group of a run has failed; the run goes on.
 pub fn group_failed(
-    run_id: &str,
+    run_id: &RunId,
     region: &str,
     kind: RunKind,
     group: &GroupReport,
@@ -113,7 +115,7 @@ pub fn group_failed(
     let name = plain_text(&group.group);
     let reason = shortened(&plain_text(&group.reason), REASON_LIMIT);
     let (event, end) = if group.left_open {
-        (Event::LeftOpen, "is NOT handed back yet")
+        (Event::LeftOpen, "is NOT restored yet")
     } else if group.outcome == Outcome::RolledBack {
         (
             Event::GroupFailed,
@@ -158,7 +160,7 @@ pub fn group_failed(
 }
 
 /// A run was refused: nothing was touched.
-pub fn refused(run_id: &str, region: &str, failure: &Failure, link: Option<&str>) -> Message {
+pub fn refused(run_id: &RunId, region: &str, failure: &Failure, link: Option<&str>) -> Message {
     let reason = shortened(&plain_text(&failure.reason), REASON_LIMIT);
     let code = failure.code;
     let line = format!("asg-patch {region}: refused ({code}): {reason}");
@@ -181,7 +183,7 @@ pub fn refused(run_id: &str, region: &str, failure: &Failure, link: Option<&str>
 
 fn build(
     event: Event,
-    run_id: &str,
+    run_id: &RunId,
     region: &str,
     line: String,
     mut lines: Vec<String>,
@@ -192,7 +194,7 @@ fn build(
     lines.push(String::new());
     Message {
         event,
-        run_id: run_id.to_owned(),
+        run_id: run_id.clone(),
         region: region.to_owned(),
         subject: subject(&line),
         sms: sms(&line),
@@ -209,6 +211,7 @@ mod tests {
 
     use super::*;
     use crate::group::Code;
+    use crate::ids::GroupName;
     use crate::report::sample;
     use crate::trigger::{Defaults, RunInput};
 
@@ -232,10 +235,11 @@ mod tests {
                 "the group uses the launch configuration legacy-2019",
             )),
         );
+        let names: [GroupName; 2] = ["batch".into(), "web-nightly".into()];
         let beginning = Beginning {
             request: &request,
             region: "eu-west-1",
-            groups: vec!["batch", "web-nightly"],
+            groups: names.iter().collect(),
             refused: vec![&legacy],
             reason: Some("CVE-2026-1234"),
         };
@@ -243,7 +247,7 @@ mod tests {
         expect![[r#"
             asg-patch run exec-nightly in eu-west-1 begins.
 
-            2 groups (Install): each is woken by one instance, patched, proved and handed back by 14 Oct 07:00 UTC; nothing new is started after 14 Oct 06:00 UTC.
+            2 groups (Install): each is woken by one instance, patched, proved and restored by 14 Oct 07:00 UTC; nothing new is started after 14 Oct 06:00 UTC.
             Reason: CVE-2026-1234
 
               * batch
@@ -252,10 +256,10 @@ mod tests {
             SKIPPED - not touched
               * legacy (AP-0101): the group uses the launch configuration legacy-2019
 
-            To stop it: stop the execution; what is under way is then handed back.
+            To stop it: stop the execution; what is under way is then restored.
             Execution: https://eu-west-1.console.aws.amazon.com/states/home
         "#]].assert_eq(&message.email);
-        expect!["asg-patch run eu-west-1: begins with 2 groups, handed back by 14 Oct 07:00 UTC"]
+        expect!["asg-patch run eu-west-1: begins with 2 groups, restored by 14 Oct 07:00 UTC"]
             .assert_eq(&message.subject);
         expect![[r#"{"event":"begins","run_id":"exec-nightly","region":"eu-west-1","operation":"Install","window":{"start":"2026-10-14T04:00:00Z","deadline":"2026-10-14T07:00:00Z","cutoff":"2026-10-14T06:00:00Z"},"groups":["batch","web-nightly"],"groups_planned":2,"groups_refused":1,"reason":"CVE-2026-1234","execution":"https://eu-west-1.console.aws.amazon.com/states/home"}"#]].assert_eq(&message.queue_json);
     }
@@ -270,7 +274,7 @@ mod tests {
                 "the patch command ended as Failed\nyum: no space left",
             )),
         );
-        let message = group_failed("run-1", "eu-west-1", RunKind::Run, &group, LINK);
+        let message = group_failed(&"run-1".into(), "eu-west-1", RunKind::Run, &group, LINK);
         expect![[r#"
             batch was not patched; it is as it was before.
 
@@ -284,8 +288,8 @@ mod tests {
         expect!["asg-patch eu-west-1: batch was not patched; it is as it was before (AP-0311)"]
             .assert_eq(&message.sms);
         group.left_open = true;
-        let message = group_failed("run-1", "eu-west-1", RunKind::Run, &group, None);
-        expect!["asg-patch eu-west-1: batch is NOT handed back yet (AP-0311)"]
+        let message = group_failed(&"run-1".into(), "eu-west-1", RunKind::Run, &group, None);
+        expect!["asg-patch eu-west-1: batch is NOT restored yet (AP-0311)"]
             .assert_eq(&message.subject);
         expect![[r#"{"event":"left_open","run_id":"run-1","kind":"run","region":"eu-west-1","execution":null,"group":{"group":"batch","outcome":"rolled_back","code":"AP-0311","reason":"the patch command ended as Failed yum: no space left","left_open":true}}"#]].assert_eq(&message.queue_json);
     }
@@ -296,7 +300,7 @@ mod tests {
             Code::NotOptedIn,
             "group 'wbe': expected an Auto Scaling group, found none",
         );
-        let message = refused("exec-nightly", "eu-west-1", &failure, LINK);
+        let message = refused(&"exec-nightly".into(), "eu-west-1", &failure, LINK);
         expect![[r#"
             A run in eu-west-1 was refused; nothing was touched.
 

@@ -6,13 +6,14 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::group::{Code, Outcome, Phase};
+use crate::ids::{GroupName, ImageId, RunId};
 use crate::schedule::Capacity;
 
 /// The report of a run, a rehearsal or a restore.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
     /// The run.
-    pub run_id: String,
+    pub run_id: RunId,
     /// `run`, `rehearse` or `restore`.
     pub kind: RunKind,
     /// Account and region it worked on, as far as known, e.g. `eu-west-1`.
@@ -21,7 +22,7 @@ pub struct RunReport {
     pub started_at: DateTime<Utc>,
     /// When it ended.
     pub finished_at: DateTime<Utc>,
-    /// The window's end by which everything had to be handed back.
+    /// The window's end by which everything had to be restored.
     pub deadline: DateTime<Utc>,
     /// One entry per group, by name.
     pub groups: Vec<GroupReport>,
@@ -39,7 +40,7 @@ pub enum RunKind {
     Run,
     /// A patch run on the simulated account.
     Rehearse,
-    /// A hand-back from records.
+    /// A restore from records.
     Restore,
 }
 
@@ -47,26 +48,26 @@ pub enum RunKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupReport {
     /// The group's name.
-    pub group: String,
+    pub group: GroupName,
     /// How it ended.
     pub outcome: Outcome,
     /// The stable code, unless all went well.
     pub code: Option<Code>,
     /// Why, in a sentence.
     pub reason: String,
-    /// Whether something is still left to hand back.
+    /// Whether something is still left to restore.
     pub left_open: bool,
     /// The image it launched from.
-    pub image_before: Option<String>,
+    pub image_before: Option<ImageId>,
     /// The image it launches from now.
-    pub image_after: Option<String>,
+    pub image_after: Option<ImageId>,
     /// The launch template version it launched from, e.g. `$Latest (3)`.
     pub version_before: Option<String>,
     /// The version it launches from now.
     pub version_after: Option<String>,
-    /// Its sizes when the run began.
+    /// Its capacity when the run began.
     pub capacity_before: Option<Capacity>,
-    /// Its sizes when the run had handed it back.
+    /// Its capacity when the run had restored it.
     pub capacity_after: Option<Capacity>,
     /// Patch counts of the last scan of the build instance.
     pub patches: PatchCounts,
@@ -110,7 +111,7 @@ impl RunReport {
         self.groups.iter().filter(|g| g.outcome == outcome).count()
     }
 
-    /// Groups that are not handed back.
+    /// Groups that are not restored.
     pub fn left_open(&self) -> impl Iterator<Item = &GroupReport> {
         self.groups.iter().filter(|g| g.left_open)
     }

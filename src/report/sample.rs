@@ -11,8 +11,8 @@ pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     "2026-10-14T04:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::seconds(seconds)
 }
 
-/// Sizes.
-pub(crate) fn sizes(min: i32, max: i32, desired: i32) -> Capacity {
+/// Capacity.
+pub(crate) fn capacity(min: i32, max: i32, desired: i32) -> Capacity {
     Capacity { min, max, desired }
 }
 
@@ -32,8 +32,8 @@ pub(crate) fn group(name: &str, outcome: Outcome, failure: Option<(Code, &str)>)
         image_after: Some("ami-0a1b2c3d4e5f60718".into()),
         version_before: Some("$Latest (3)".into()),
         version_after: Some("$Latest (3)".into()),
-        capacity_before: Some(sizes(0, 4, 0)),
-        capacity_after: Some(sizes(0, 4, 0)),
+        capacity_before: Some(capacity(0, 4, 0)),
+        capacity_after: Some(capacity(0, 4, 0)),
         patches: PatchCounts::default(),
         installed: Vec::new(),
         phases: phases(&[(Phase::Queued, 60)]),
@@ -118,7 +118,7 @@ pub(crate) fn run() -> RunReport {
             },
             GroupReport {
                 left_open: true,
-                capacity_after: Some(sizes(1, 4, 1)),
+                capacity_after: Some(capacity(1, 4, 1)),
                 ..group(
                     "stuck",
                     Outcome::Failed,

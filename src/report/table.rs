@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::format::{
-    counted, duration, outcome_words, plain_text, short_id, transition, worked_seconds,
-};
+use super::format::{outcome_words, short_id, transition, worked_seconds};
 use super::grid::{Column, Grid, Row, wrapped};
 use super::{GroupReport, RunReport, tally};
 use crate::group::{Code, Outcome, Phase};
-use crate::run::{GroupStatus, OpenRecord, PlanReport, PlannedGroup, StatusReport};
+use crate::report::{GroupStatus, OpenRecord, PlanReport, PlannedGroup, StatusReport};
+use crate::text::{counted, duration, plain_text, shell_word};
 
 /// How much of everything a table shows, so that a row is one line if it can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +76,7 @@ pub fn run_table(report: &RunReport, width: u16) -> String {
     }
     lines.extend(remedies(report.groups.iter().filter_map(|g| g.code), width));
     lines.extend(warnings(&report.warnings, width));
-    lines.extend(report.left_open().map(|g| hand_back_line(&g.group)));
+    lines.extend(report.left_open().map(|g| restore_line(&g.group)));
     joined(lines)
 }
 
@@ -120,7 +119,7 @@ fn run_grid(report: &RunReport, style: Style) -> Grid {
         fixed("image"),
         flexible("version", style.least(11)),
         fixed("patches"),
-        fixed("sizes"),
+        fixed("capacity"),
         fixed("time"),
     ]);
     for group in &report.groups {
@@ -133,15 +132,18 @@ fn run_row(group: &GroupReport, style: Style) -> Row {
     let change = |before: Option<String>, after: Option<String>| {
         transition(before.as_deref(), after.as_deref(), style == Style::Narrow)
     };
-    let id = |id: &Option<String>| id.as_deref().map(|id| style.id(id));
-    let sizes = |c: Option<crate::schedule::Capacity>| c.map(|c| c.to_string());
+    let id = |id: &Option<crate::ids::ImageId>| id.as_deref().map(|id| style.id(id));
+    let capacity = |c: Option<crate::schedule::Capacity>| c.map(|c| c.to_string());
     let cells = vec![
         plain_text(&group.group),
         outcome_words(group.outcome).to_owned(),
         change(id(&group.image_before), id(&group.image_after)),
         change(group.version_before.clone(), group.version_after.clone()),
         patches_cell(group),
-        change(sizes(group.capacity_before), sizes(group.capacity_after)),
+        change(
+            capacity(group.capacity_before),
+            capacity(group.capacity_after),
+        ),
         match worked_seconds(group) {
             0 => "-".to_owned(),
             seconds => duration(seconds),
@@ -150,7 +152,7 @@ fn run_row(group: &GroupReport, style: Style) -> Row {
     let mut below = Vec::new();
     if is_trouble(group) {
         let open = if group.left_open {
-            "NOT HANDED BACK: "
+            "NOT RESTORED: "
         } else {
             ""
         };
@@ -209,7 +211,7 @@ fn plan_grid(plan: &PlanReport, style: Style) -> Grid {
     let mut grid = Grid::new(&[
         fixed("wave"),
         flexible("group", style.least(12)),
-        fixed("sizes"),
+        fixed("capacity"),
         flexible("version", style.least(11)),
         fixed("image"),
         fixed("bake"),
@@ -293,14 +295,14 @@ pub fn status_table(status: &StatusReport, width: u16) -> String {
         lines.extend(wrapped("stray record ", &sentence, width));
     }
     let open = status.groups.iter().filter(|g| g.record.is_some());
-    lines.extend(open.map(|g| hand_back_line(&g.group)));
+    lines.extend(open.map(|g| restore_line(&g.group)));
     joined(lines)
 }
 
 fn status_grid(status: &StatusReport, style: Style) -> Grid {
     let mut columns = vec![
         flexible("group", style.least(12)),
-        fixed("sizes"),
+        fixed("capacity"),
         flexible("version", style.least(12)),
         fixed("image"),
         fixed("age"),
@@ -335,12 +337,7 @@ fn status_row(group: &GroupStatus, style: Style) -> Row {
         at.map_or("-".to_owned(), |t| t.format("%Y-%m-%d %H:%M").to_string()),
     ];
     if style != Style::Narrow {
-        cells.push(
-            group
-                .patched_by_run
-                .clone()
-                .unwrap_or_else(|| "-".to_owned()),
-        );
+        cells.push(group.patched_by_run.as_deref().unwrap_or("-").to_owned());
     }
     let record = group.record.as_ref();
     Row {
@@ -403,21 +400,11 @@ fn warnings(warnings: &[String], width: u16) -> Vec<String> {
         .collect()
 }
 
-fn hand_back_line(group: &str) -> String {
+fn restore_line(group: &str) -> String {
     format!(
-        "to hand back {group} now: asg-patch restore --group {}",
+        "to restore {group} now: asg-patch restore --group {}",
         shell_word(group)
     )
-}
-
-/// `word` as a POSIX shell reads it back: group names can hold nearly any character.
-pub fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 fn or_dash(text: &str) -> &str {
@@ -438,10 +425,10 @@ mod tests {
     use expect_test::expect;
 
     use super::super::sample;
-    use super::{plan_table, run_table, shell_word, status_table};
+    use super::{plan_table, run_table, status_table};
     use crate::group::budget::{Basis, Budget, Part};
     use crate::group::{Code, Failure, Phase};
-    use crate::run::{GroupStatus, OpenRecord, PlanReport, PlannedGroup, StatusReport};
+    use crate::report::{GroupStatus, OpenRecord, PlanReport, PlannedGroup, StatusReport};
 
     /// A usual terminal, and the narrowest that the tables are made for.
     const WIDTHS: [u16; 2] = [120, 80];
@@ -459,7 +446,7 @@ mod tests {
             text
         });
         expect![[r#"
-            group                  outcome          image                          version          patches  sizes          time
+            group                  outcome          image                          version          patches  capacity          time
             ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
             web-nightly-frankfurt  patched          ami-0a1b…0718 → ami-0f9e…0312  $Latest (3 → 4)  12       0-4-0          12m 05s
               note: the unknown option tag ep:asg:patch:wve was ignored: known are wave, image
@@ -469,9 +456,9 @@ mod tests {
             batch                  rolled back      ami-0a1b…0718                  $Latest (3)      0        0-4-0          4m 21s
               AP-0311 the patch command ended as Failed with exit code 4 yum: no space left on device
             stuck                  failed           ami-0a1b…0718                  $Latest (3)      0        0-4-0 → 1-4-1  -
-              AP-0601 NOT HANDED BACK: UpdateAutoScalingGroup answered AccessDenied
+              AP-0601 NOT RESTORED: UpdateAutoScalingGroup answered AccessDenied
 
-            5 groups: 1 not handed back yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current.
+            5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current.
             cli-20261014T040000Z-ab12 in eu-west-1, 1h 12m from 2026-10-14 04:00 to 05:12 UTC, 11m 40s of instance time.
               patched: the canary came up from the new version and its scan is clean (web-nightly-frankfurt)
               already current: its image has nothing to patch (api-current)
@@ -479,13 +466,13 @@ mod tests {
                     launch configurations change), then run again. More: runbooks/AP-0101.md
             AP-0311 the patch command failed. What to do: read the command's output in Run Command; mend the package or the
                     baseline, then run again. More: runbooks/AP-0311.md
-            AP-0601 the group is not handed back yet. What to do: `asg-patch restore` hands it back; its record stays until that is
+            AP-0601 the group is not restored yet. What to do: `asg-patch restore` restores it; its record stays until that is
                     done. More: runbooks/AP-0601.md
             warning: two groups share the template web
-            to hand back stuck now: asg-patch restore --group stuck
+            to restore stuck now: asg-patch restore --group stuck
         "#]].assert_eq(&text);
         expect![[r#"
-            group          outcome       image          version      patches  sizes  time
+            group          outcome       image          version      patches  capacity  time
             ────────────────────────────────────────────────────────────────────────────────
             web-nightly-f  patched       ami-0a1b…0718  $Latest (3)  12       0-4-0  12m 05s
             rankfurt                     ami-0f9e…0312  $Latest (4)
@@ -500,9 +487,9 @@ mod tests {
               on device
             stuck          failed        ami-0a1b…0718  $Latest (3)  0        0-4-0  -
                                                                               1-4-1
-              AP-0601 NOT HANDED BACK: UpdateAutoScalingGroup answered AccessDenied
+              AP-0601 NOT RESTORED: UpdateAutoScalingGroup answered AccessDenied
 
-            5 groups: 1 not handed back yet, 1 failed, 1 rolled back, 1 skipped, 1 patched,
+            5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patched,
             1 already current. cli-20261014T040000Z-ab12 in eu-west-1, 1h 12m from
             2026-10-14 04:00 to 05:12 UTC, 11m 40s of instance time.
               patched: the canary came up from the new version and its scan is clean
@@ -514,10 +501,10 @@ mod tests {
             AP-0311 the patch command failed. What to do: read the command's output in Run
                     Command; mend the package or the baseline, then run again. More:
                     runbooks/AP-0311.md
-            AP-0601 the group is not handed back yet. What to do: `asg-patch restore` hands
+            AP-0601 the group is not restored yet. What to do: `asg-patch restore` hands
                     it back; its record stays until that is done. More: runbooks/AP-0601.md
             warning: two groups share the template web
-            to hand back stuck now: asg-patch restore --group stuck
+            to restore stuck now: asg-patch restore --group stuck
         "#]]
         .assert_eq(&narrow);
     }
@@ -526,7 +513,7 @@ mod tests {
     fn a_plan_as_a_table() {
         let planned = |name: &str, bakes, from, refusal| PlannedGroup {
             group: name.into(),
-            capacity: sample::sizes(0, 4, 0),
+            capacity: sample::capacity(0, 4, 0),
             pins: vec!["web:$Latest (3)".into()],
             image: Some("ami-0a1b2c3d4e5f60718".into()),
             bake_key: Some("lt-0abc:3".into()),
@@ -563,7 +550,7 @@ mod tests {
             text
         });
         expect![[r#"
-            wave  group                  sizes  version          image                  bake       takes  what
+            wave  group                  capacity  version          image                  bake       takes  what
             ──────────────────────────────────────────────────────────────────────────────────────────────────────
             0     web-nightly-frankfurt  0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m*   bakes
             0     web-weekly             0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    shares
@@ -577,12 +564,12 @@ mod tests {
             Times with * were measured in an earlier run, those without are defaults.
             AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (AWS no longer lets
                     launch configurations change), then run again. More: runbooks/AP-0101.md
-            AP-0201 it would not be handed back before the window's deadline. What to do: lengthen the window, or give the group an
+            AP-0201 it would not be restored before the window's deadline. What to do: lengthen the window, or give the group an
                     earlier wave. More: runbooks/AP-0201.md
             warning: a warning
         "#]].assert_eq(&text);
         expect![[r#"
-            wave  group          sizes  version       image          bake    takes  what
+            wave  group          capacity  version       image          bake    takes  what
             ────────────────────────────────────────────────────────────────────────────────
             0     web-nightly-f  0-4-0  web:$Latest   ami-0a1b…0718  lt-0ab  40m*   bakes
                   rankfurt              (3)
@@ -601,7 +588,7 @@ mod tests {
             AP-0101 the group uses a launch configuration. What to do: move the group to a
                     launch template (AWS no longer lets launch configurations change), then
                     run again. More: runbooks/AP-0101.md
-            AP-0201 it would not be handed back before the window's deadline. What to do:
+            AP-0201 it would not be restored before the window's deadline. What to do:
                     lengthen the window, or give the group an earlier wave. More:
                     runbooks/AP-0201.md
             warning: a warning
@@ -629,7 +616,7 @@ mod tests {
         };
         let group = |name: &str, record| GroupStatus {
             group: name.into(),
-            capacity: sample::sizes(0, 4, 0),
+            capacity: sample::capacity(0, 4, 0),
             pins: vec!["web:$Latest (3)".into(), "arm:7".into()],
             image: Some("ami-0a1b2c3d4e5f60718".into()),
             image_age_days: Some(12),
@@ -649,7 +636,7 @@ mod tests {
             text
         });
         expect![[r#"
-            group  sizes  version          image                  age      last patched      by run
+            group  capacity  version          image                  age      last patched      by run
             ──────────────────────────────────────────────────────────────────────────────────────────────────────────
             web    0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  12 days  2026-10-02 14:13  cli-20261002T040000Z-77aa
                           arm:7
@@ -659,10 +646,10 @@ mod tests {
 
             2 opted-in groups in eu-west-1 at 2026-10-14 04:00:00 UTC, 1 open record.
             stray record /asg-patch/records/gone: cannot be read (AP-0603): {"version":9}
-            to hand back stuck now: asg-patch restore --group stuck
+            to restore stuck now: asg-patch restore --group stuck
         "#]].assert_eq(&text);
         expect![[r#"
-            group  sizes  version          image          age      last patched
+            group  capacity  version          image          age      last patched
             ───────────────────────────────────────────────────────────────────────
             web    0-4-0  web:$Latest (3)  ami-0a1b…0718  12 days  2026-10-02 14:13
                           arm:7
@@ -673,14 +660,8 @@ mod tests {
 
             2 opted-in groups in eu-west-1 at 2026-10-14 04:00:00 UTC, 1 open record.
             stray record /asg-patch/records/gone: cannot be read (AP-0603): {"version":9}
-            to hand back stuck now: asg-patch restore --group stuck
+            to restore stuck now: asg-patch restore --group stuck
         "#]]
         .assert_eq(&narrow);
-    }
-
-    #[test]
-    fn names_survive_the_shell() {
-        assert_eq!(shell_word("web-1/a"), "web-1/a");
-        assert_eq!(shell_word("it's $5"), r"'it'\''s $5'");
     }
 }

@@ -1,11 +1,9 @@
 //! The report as prose: the e-mail and the one-line text.
 
-use super::format::{
-    change, counted, duration, outcome_words, plain_text, shortened, worked_seconds,
-};
-use super::table::shell_word;
+use super::format::{change, outcome_words, worked_seconds};
 use super::{GroupReport, RunKind, RunReport};
 use crate::group::Outcome;
+use crate::text::{counted, duration, plain_text, shell_word, shortened};
 
 /// Longer reasons (AWS's words can be long) are cut in messages; the JSON report has them whole.
 const REASON_LIMIT: usize = 1_000;
@@ -30,12 +28,12 @@ pub fn by_urgency(report: &RunReport) -> Vec<&GroupReport> {
     groups
 }
 
-/// `5 groups: 1 not handed back yet, 2 failed, 3 patched`: worst first, so that cutting costs least.
+/// `5 groups: 1 not restored yet, 2 failed, 3 patched`: worst first, so that cutting costs least.
 pub fn tally(report: &RunReport) -> String {
     let mut counts = Vec::new();
     match report.left_open().count() {
         0 => {}
-        n => counts.push(format!("{n} not handed back yet")),
+        n => counts.push(format!("{n} not restored yet")),
     }
     for outcome in WORST_FIRST {
         match report.count(outcome) {
@@ -133,7 +131,7 @@ fn section_open(lines: &mut Vec<String>, shown: &[&GroupReport], region: &str) {
         return;
     }
     lines.push(String::new());
-    lines.push("NOT HANDED BACK YET - please do this now".into());
+    lines.push("NOT RESTORED YET - please do this now".into());
     for group in open {
         lines.push(format!(
             "  asg-patch restore --region {region} --group {}",
@@ -238,14 +236,14 @@ mod tests {
             asg-patch run cli-20261014T040000Z-ab12 in eu-west-1
             14 October 2026 04:00 UTC to 14 October 2026 05:12 UTC (1h 12m)
 
-            5 groups: 1 not handed back yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current.
+            5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current.
 
-            NOT HANDED BACK YET - please do this now
+            NOT RESTORED YET - please do this now
               asg-patch restore --region eu-west-1 --group stuck
 
             FAILED - not, or not provably, as before
               * stuck (AP-0601): UpdateAutoScalingGroup answered AccessDenied
-                What to do: `asg-patch restore` hands it back; its record stays until that is done
+                What to do: `asg-patch restore` restores it; its record stays until that is done
                 More: runbooks/AP-0601.md
 
             ROLLED BACK - as before, not patched
@@ -276,14 +274,14 @@ mod tests {
             asg-patch run cli-20261014T040000Z-ab12 in eu-west-1
             14 October 2026 04:00 UTC to 14 October 2026 05:12 UTC (1h 12m)
 
-            5 groups: 1 not handed back yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current.
+            5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current.
 
-            NOT HANDED BACK YET - please do this now
+            NOT RESTORED YET - please do this now
               asg-patch restore --region eu-west-1 --group stuck
 
             FAILED - not, or not provably, as before
               * stuck (AP-0601): UpdateAutoScalingGroup answered AccessDenied
-                What to do: `asg-patch restore` hands it back; its record stays until that is done
+                What to do: `asg-patch restore` restores it; its record stays until that is done
                 More: runbooks/AP-0601.md
 
             ROLLED BACK - as before, not patched
@@ -301,7 +299,7 @@ mod tests {
     #[test]
     fn a_run_in_a_line() {
         let run = sample::run();
-        expect!["asg-patch run eu-west-1: 5 groups: 1 not handed back yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current. Look at: stuck (AP-0601), batch (AP-0311)"].assert_eq(&short_text(&run, 1_000));
+        expect!["asg-patch run eu-west-1: 5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current. Look at: stuck (AP-0601), batch (AP-0311)"].assert_eq(&short_text(&run, 1_000));
         assert!(short_text(&run, 60).chars().count() <= 60);
     }
 }

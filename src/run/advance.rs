@@ -13,15 +13,15 @@ use super::units;
 use crate::aws::{Clients, Question, observe, perform};
 use crate::clock::Clock;
 use crate::group::Phase;
-use crate::group::decide::{self, Context, Decision, Orders};
+use crate::group::decide::{self, Context, Decision, Directive};
 use crate::group::effect::{Effect, Performed};
 use crate::group::fault::Read;
 use crate::group::job::Job;
 use crate::group::seen::Seen;
-use crate::trigger::Selection;
+use crate::request::OptInTag;
 
 /// Rounds of one pass: a job that has more to do at once comes again with the next pass. The longest way
-/// without a wait is a hand-back: terminate, resize, resume twice, delete the record.
+/// without a wait is a restore: terminate, resize, resume twice, delete the record.
 const ROUNDS_PER_PASS: usize = 12;
 /// Phases that a job may go through in one round without a new look.
 const STEPS_PER_ROUND: usize = 4;
@@ -36,18 +36,18 @@ pub struct Pass<'a> {
     /// Time.
     pub clock: &'a Clock,
     /// How a group opts in.
-    pub selection: &'a Selection,
+    pub tag: &'a OptInTag,
     /// What bounds the run.
     pub bounds: Bounds,
     /// What the operator wants.
-    pub orders: Orders,
+    pub directive: Directive,
 }
 
 /// Makes one pass. Answers when the first job wants to be looked at again; `None` when all are finished.
 pub async fn advance(pass: &Pass<'_>, jobs: &mut [Job]) -> Option<DateTime<Utc>> {
     for _ in 0..ROUNDS_PER_PASS {
         admit(jobs, &pass.bounds, pass.clock.now());
-        let due = due(jobs, pass.clock.now(), pass.orders);
+        let due = due(jobs, pass.clock.now(), pass.directive);
         if due.is_empty() {
             break;
         }
@@ -56,8 +56,8 @@ pub async fn advance(pass: &Pass<'_>, jobs: &mut [Job]) -> Option<DateTime<Utc>>
     next_look(jobs, pass.clock.now())
 }
 
-fn due(jobs: &[Job], now: DateTime<Utc>, orders: Orders) -> Vec<usize> {
-    let at_once = |j: &Job| orders.hand_back && !j.must_return();
+fn due(jobs: &[Job], now: DateTime<Utc>, directive: Directive) -> Vec<usize> {
+    let at_once = |j: &Job| directive.restore && !j.must_restore();
     (0..jobs.len())
         .filter(|i| jobs[*i].in_flight())
         .filter(|i| jobs[*i].wake_at <= now || at_once(&jobs[*i]))
@@ -81,11 +81,11 @@ async fn round(pass: &Pass<'_>, jobs: &mut [Job], due: &[usize]) {
         .iter()
         .map(|i| (&jobs[*i], decide::needs(&jobs[*i])))
         .collect();
-    let seen = observe(pass.clients, pass.selection, &questions).await;
+    let seen = observe(pass.clients, pass.tag, &questions).await;
     let now = pass.clock.now();
     for index in due {
         if let Some(seen) = seen.get(jobs[*index].group()) {
-            take_in(&mut jobs[*index], seen, now);
+            learn(&mut jobs[*index], seen, now);
         }
     }
     let members = units::members(jobs);
@@ -97,13 +97,13 @@ async fn round(pass: &Pass<'_>, jobs: &mut [Job], due: &[usize]) {
         let effects = decide_job(pass, jobs, &members, *index, seen, now);
         chosen.extend(effects.into_iter().map(|e| (*index, e)));
     }
-    carry_out(pass, jobs, chosen).await;
+    execute(pass, jobs, chosen).await;
     for index in due {
         jobs[*index].wake_in_time(now);
     }
 }
 
-fn take_in(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
+fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
     decide::learn(job, seen, now);
     let blind = matches!(seen.group, Read::Failed(_))
         || matches!(seen.instances, Read::Failed(_))
@@ -140,16 +140,16 @@ fn decide_job(
             seen,
             unit: &unit,
             now,
-            orders: pass.orders,
+            directive: pass.directive,
         };
         let decision = decide::decide(&cx);
         let goes_on = matches!(decision, Decision::Go { .. } | Decision::Fail(_));
-        tracing::debug!(group = job.group(), phase = %job.phase, ?decision, "decided");
+        tracing::debug!(group = job.group().as_str(), phase = %job.phase, ?decision, "decided");
         let before = job.phase;
         let effects = decide::apply(job, decision, now);
         if job.phase != before {
             tracing::info!(
-                group = job.group(),
+                group = job.group().as_str(),
                 phase = %job.phase,
                 code = job.failure.as_ref().map(|f| f.code.as_str()),
                 reason = job.reason,
@@ -170,7 +170,8 @@ fn share(job: &mut Job, unit: &crate::group::unit::Unit) {
     if job.phase < Phase::Versioning || job.phase > Phase::RollingBack {
         return;
     }
-    if let (crate::group::unit::SharedImage::Ready(image), false) = (&unit.image, job.must_return())
+    if let (crate::group::unit::SharedImage::Ready(image), false) =
+        (&unit.image, job.must_restore())
     {
         job.made.image.get_or_insert_with(|| image.clone());
     }
@@ -181,7 +182,7 @@ fn share(job: &mut Job, unit: &crate::group::unit::Unit) {
     }
 }
 
-async fn carry_out(pass: &Pass<'_>, jobs: &mut [Job], chosen: Vec<(usize, Effect)>) {
+async fn execute(pass: &Pass<'_>, jobs: &mut [Job], chosen: Vec<(usize, Effect)>) {
     let results: Vec<(usize, Effect, Performed)> = {
         let jobs: &[Job] = jobs;
         stream::iter(chosen)
@@ -198,9 +199,9 @@ async fn carry_out(pass: &Pass<'_>, jobs: &mut [Job], chosen: Vec<(usize, Effect
     for (index, effect, performed) in results {
         let job = &mut jobs[index];
         match &performed {
-            Ok(_) => tracing::info!(group = job.group(), effect = effect.key(), "done"),
+            Ok(_) => tracing::info!(group = job.group().as_str(), effect = effect.key(), "done"),
             Err(fault) => tracing::warn!(
-                group = job.group(),
+                group = job.group().as_str(),
                 effect = effect.key(),
                 operation = fault.operation,
                 code = fault.code,

@@ -9,20 +9,21 @@ use tokio::sync::watch::Receiver;
 use super::admit::Bounds;
 use super::advance::{Pass, advance};
 use super::patience::patiently;
-use super::plan::{is_wanted, plan_of, region};
-use super::restore::hand_back;
+use super::plan::{plan_of, region};
+use super::restore::restore_records;
 use super::send::send_report;
-use super::{Env, Pick, Progress, RestoreRequest, RunError, Stop, summary};
+use super::{Env, Progress, RecordFilter, RestoreRequest, RunError, Stop, summary};
 use crate::aws::{Clients, check_permissions, describe_account, list_records};
 use crate::clock::Clock;
-use crate::group::decide::Orders;
+use crate::group::decide::Directive;
 use crate::group::job::Job;
 use crate::group::names::record_parameter;
 use crate::group::seen::RecordSeen;
 use crate::group::{Code, Failure, Outcome};
+use crate::ids::GroupName;
 use crate::notify;
 use crate::report::{RunKind, RunReport};
-use crate::trigger::{RunRequest, Selection};
+use crate::request::{OptInTag, RunRequest};
 
 /// Passes come at least this long after one another for each group in flight, so that looks of many
 /// groups fall together: read calls then grow with time, not with groups.
@@ -31,10 +32,10 @@ const PASS_SPACING_MS_PER_GROUP: i64 = 600;
 const PASS_SPACING_MAX_MS: i64 = 30_000;
 /// The shortest: a look costs calls even for one group.
 const PASS_SPACING_MIN_MS: i64 = 2_000;
-/// How long beyond the deadline a hand-back is retried before the process leaves it to the sweep.
+/// How long beyond the deadline a restore is retried before the process leaves it to the sweep.
 pub(super) const GIVE_UP_AFTER_MINUTES: i64 = 60;
 
-/// How long a run tries to hand back what an earlier one has left before it begins: terminating and
+/// How long a run tries to restore what an earlier one has left before it begins: terminating and
 /// draining take minutes.
 const SWEEP_LIMIT_MINUTES: i64 = 20;
 /// How long an operator who wants to stop at once waits for the list of what remains, real time.
@@ -58,7 +59,7 @@ pub async fn run(
     // Boxed: the compiler gives up on the depth of futures within futures.
     let swept = Box::pin(sweep(&clients, env, stop.clone(), progress)).await?;
     let account = Box::pin(patiently(&env.clock, &stop, async || {
-        describe_account(&clients, |g| is_wanted(g, &request.selection)).await
+        describe_account(&clients, |g| request.selection.wants(&g.name, &g.tags)).await
     }))
     .await?;
     let plan = plan_of(&account, env, request)?;
@@ -73,9 +74,9 @@ pub async fn run(
     let driver = Driver {
         clients: &clients,
         clock: &env.clock,
-        selection: &request.selection,
+        tag: &request.selection.tag,
         bounds,
-        give_up_at: request.hand_back_by() + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
+        give_up_at: request.restore_by() + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
     };
     Box::pin(driver.drive(&mut jobs, stop.clone(), progress)).await?;
     let mut groups = summary::of_jobs(&jobs);
@@ -102,7 +103,7 @@ pub async fn run(
     Ok(report)
 }
 
-/// Hands back what a run that died has left, before anything is planned. Says what was done.
+/// Restores what a run that died has left, before anything is planned. Says what was done.
 async fn sweep(
     clients: &Clients,
     env: &Env,
@@ -112,10 +113,10 @@ async fn sweep(
     let now = env.clock.now();
     let request = RestoreRequest {
         owner: String::new(),
-        pick: Pick::Due,
+        filter: RecordFilter::Due,
         give_up_at: now + TimeDelta::minutes(SWEEP_LIMIT_MINUTES),
     };
-    let groups = hand_back(clients, env, &request, stop, progress).await?;
+    let groups = restore_records(clients, env, &request, stop, progress).await?;
     Ok(groups
         .into_iter()
         .filter(|g| g.code != Some(Code::StillOwned))
@@ -127,7 +128,7 @@ async fn sweep(
 pub(super) struct Driver<'a> {
     pub clients: &'a Clients,
     pub clock: &'a Clock,
-    pub selection: &'a Selection,
+    pub tag: &'a OptInTag,
     pub bounds: Bounds,
     pub give_up_at: DateTime<Utc>,
 }
@@ -145,18 +146,16 @@ impl Driver<'_> {
             if wanted == Stop::Now {
                 return Err(self.stopped(jobs).await);
             }
-            let stopping = wanted == Stop::HandBack;
+            let stopping = wanted == Stop::Restore;
             let pass = Pass {
                 clients: self.clients,
                 clock: self.clock,
-                selection: self.selection,
+                tag: self.tag,
                 bounds: Bounds {
                     stopping: stopping || self.bounds.stopping,
                     ..self.bounds
                 },
-                orders: Orders {
-                    hand_back: stopping,
-                },
+                directive: Directive { restore: stopping },
             };
             let next = tokio::select! {
                 next = advance(&pass, jobs) => Some(next),
@@ -201,7 +200,7 @@ impl Driver<'_> {
             records: jobs
                 .iter()
                 .filter(remains)
-                .map(|j| j.group().to_owned())
+                .map(|j| j.group().clone())
                 .collect(),
         }
     }
@@ -244,12 +243,12 @@ async fn until_now(mut stop: Receiver<Stop>) {
     }
 }
 
-/// Gives up: what is not handed back stays open, and says so.
+/// Gives up: what is not restored stays open, and says so.
 pub(super) fn leave_open(jobs: &mut [Job], now: DateTime<Utc>) {
     for job in jobs.iter_mut().filter(|j| !j.finished()) {
         let before = job.failure.as_ref().map(|f| f.reason.as_str());
         let reason = format!(
-            "not handed back in time: {}{}",
+            "not restored in time: {}{}",
             job.reason,
             before.map(|b| format!(" (after: {b})")).unwrap_or_default()
         );
@@ -260,7 +259,7 @@ pub(super) fn leave_open(jobs: &mut [Job], now: DateTime<Utc>) {
 
 fn tell(
     jobs: &[Job],
-    told: &mut BTreeMap<String, (crate::group::Phase, String)>,
+    told: &mut BTreeMap<GroupName, (crate::group::Phase, String)>,
     now: DateTime<Utc>,
     progress: Listener<'_>,
 ) {
@@ -269,10 +268,10 @@ fn tell(
         if told.get(job.group()) == Some(&state) {
             continue;
         }
-        told.insert(job.group().to_owned(), state);
+        told.insert(job.group().clone(), state);
         progress(&Progress {
             at: now,
-            group: job.group().to_owned(),
+            group: job.group().clone(),
             phase: job.phase,
             reason: job.reason.clone(),
             outcome: job.outcome,

@@ -14,13 +14,11 @@ mod summary;
 mod units;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
-use crate::group::budget::Budget;
 use crate::group::fault::Fault;
-use crate::group::{Failure, Outcome, Phase};
-use crate::schedule::Capacity;
+use crate::group::{Outcome, Phase};
+use crate::ids::{GroupName, names};
 
 pub use drive::run;
 pub use plan::{Planned, plan, planned};
@@ -54,9 +52,9 @@ impl Env {
 pub enum Stop {
     /// Go on.
     #[default]
-    GoOn,
-    /// Start nothing new and hand back what is in flight.
-    HandBack,
+    Continue,
+    /// Start nothing new and restore what is in flight.
+    Restore,
     /// Stop now; records remain.
     Now,
 }
@@ -67,7 +65,7 @@ pub struct Progress {
     /// When.
     pub at: DateTime<Utc>,
     /// Which group.
-    pub group: String,
+    pub group: GroupName,
     /// Where its job stands.
     pub phase: Phase,
     /// Why it stands there: the same text as in the log and the report.
@@ -76,126 +74,33 @@ pub struct Progress {
     pub outcome: Option<Outcome>,
 }
 
-/// What a run would do now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PlanReport {
-    /// Region.
-    pub region: String,
-    /// When it was planned.
-    pub planned_at: DateTime<Utc>,
-    /// By wave, then by name.
-    pub groups: Vec<PlannedGroup>,
-    /// What else the reader must know.
-    pub warnings: Vec<String>,
-}
-
-/// What a run would do with one group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PlannedGroup {
-    /// Its name.
-    pub group: String,
-    /// Its sizes.
-    pub capacity: Capacity,
-    /// How it names its template versions: `web:$Latest (3)`; several for overrides.
-    pub pins: Vec<String>,
-    /// The image it launches from.
-    pub image: Option<String>,
-    /// Groups with the same key share one bake.
-    pub bake_key: Option<String>,
-    /// Whether it makes the image or waits for another group's.
-    pub bakes: bool,
-    /// Lower waves first.
-    pub wave: i32,
-    /// How long it is expected to take, seconds.
-    pub estimate_seconds: u64,
-    /// The same by phase, and whether it is a default or was measured in an earlier run.
-    pub budget: Budget,
-    /// Why it would be skipped though it started at once: it does not fit into the window.
-    pub misfit: Option<Failure>,
-    /// Why it would be skipped.
-    pub refusal: Option<Failure>,
-    /// Unknown option tags and the like.
-    pub notes: Vec<String>,
-}
-
-/// The opted-in groups now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StatusReport {
-    /// Region.
-    pub region: String,
-    /// When it was read.
-    pub read_at: DateTime<Utc>,
-    /// By name.
-    pub groups: Vec<GroupStatus>,
-    /// Records whose group is gone or not opted in any more, or that cannot be read.
-    pub stray_records: Vec<OpenRecord>,
-}
-
-/// One group now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GroupStatus {
-    /// Its name.
-    pub group: String,
-    /// Its sizes.
-    pub capacity: Capacity,
-    /// As in [`PlannedGroup::pins`].
-    pub pins: Vec<String>,
-    /// The image it launches from.
-    pub image: Option<String>,
-    /// The image's age, days.
-    pub image_age_days: Option<i64>,
-    /// The run that made the image, if one did.
-    pub patched_by_run: Option<String>,
-    /// When that image was made.
-    pub patched_at: Option<DateTime<Utc>>,
-    /// Its open record.
-    pub record: Option<OpenRecord>,
-}
-
-/// A record that is still there.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OpenRecord {
-    /// The parameter that holds it.
-    pub parameter: String,
-    /// The group, if the record can be read.
-    pub group: Option<String>,
-    /// The run that wrote it.
-    pub run_id: Option<String>,
-    /// Its driver.
-    pub owner: Option<String>,
-    /// When the group is to be handed back at the latest.
-    pub deadline: Option<DateTime<Utc>>,
-    /// The raw text, if it cannot be read.
-    pub raw: Option<String>,
-}
-
-/// What to hand back.
+/// What to restore.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RestoreRequest {
     /// Who does it.
     pub owner: String,
     /// Which groups.
-    pub pick: Pick,
+    pub filter: RecordFilter,
     /// Give up at this time (records stay).
     pub give_up_at: DateTime<Utc>,
 }
 
-/// Which open records are to be handed back.
+/// Which open records are to be restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pick {
+pub enum RecordFilter {
     /// Those past their deadline.
     Due,
     /// Those of these groups, whatever their deadline.
-    Named(Vec<String>),
+    Named(Vec<GroupName>),
     /// Those of a driver that is known to be dead.
     OwnedBy(String),
     /// All, to pick from.
     All,
 }
 
-impl Pick {
+impl RecordFilter {
     /// These groups, or those past their deadline if there are none.
-    pub fn named_or_due(groups: Vec<String>) -> Self {
+    pub fn named_or_due(groups: Vec<GroupName>) -> Self {
         if groups.is_empty() {
             Self::Due
         } else {
@@ -223,10 +128,10 @@ pub enum RunError {
         passing: bool,
     },
     /// The operator stopped it; these groups' records remain.
-    #[error("stopped; records remain of: {}", .records.join(", "))]
+    #[error("stopped; records remain of: {}", names(.records))]
     Stopped {
         /// Names of the groups.
-        records: Vec<String>,
+        records: Vec<GroupName>,
     },
 }
 

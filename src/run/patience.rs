@@ -26,7 +26,7 @@ pub(super) async fn patiently<T>(
             Err(fault) if passes(&fault) => fault,
             answer => return answer,
         };
-        if clock.now() >= give_up_at || *stop.borrow() != Stop::GoOn {
+        if clock.now() >= give_up_at || *stop.borrow() != Stop::Continue {
             return Err(fault);
         }
         tracing::warn!(
@@ -37,7 +37,7 @@ pub(super) async fn patiently<T>(
         );
         tokio::select! {
             () = clock.wait(Duration::from_secs(pause_seconds.unsigned_abs())) => {}
-            _ = stop.wait_for(|s| *s != Stop::GoOn) => return Err(fault),
+            _ = stop.wait_for(|s| *s != Stop::Continue) => return Err(fault),
         }
         pause_seconds = (2 * pause_seconds).min(limits::FAULT_PAUSE_MAX_SECONDS / 2);
     }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{Env, PlanReport, PlannedGroup, RunError};
+use super::{Env, RunError};
 use crate::aws::{Clients, describe_account};
 use crate::group::budget::Budget;
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::job::Job;
 use crate::group::pin::{Pin, Templates, resolve};
 use crate::group::preflight::{self, Checked};
-use crate::trigger::{RunRequest, Selection};
+use crate::ids::BakeKey;
+use crate::report::{PlanReport, PlannedGroup};
+use crate::request::{RunRequest, Selection};
 
 /// What a run will do: jobs to carry out, groups that are refused.
 #[derive(Clone, Debug)]
@@ -38,7 +40,7 @@ pub async fn planned(
     env: &Env,
     request: &RunRequest,
 ) -> Result<Planned, RunError> {
-    let account = describe_account(clients, |g| is_wanted(g, &request.selection)).await?;
+    let account = describe_account(clients, |g| request.selection.wants(&g.name, &g.tags)).await?;
     plan_of(&account, env, request)
 }
 
@@ -54,17 +56,14 @@ pub(super) fn plan_of(
     let mut checked: Vec<Checked> = account
         .groups
         .values()
-        .filter(|g| is_wanted(g, selection))
+        .filter(|g| selection.wants(&g.name, &g.tags))
         .map(|g| preflight::check(g, account, request))
         .collect();
     preflight::check_sharing(&mut checked, account);
     arrange(&mut checked);
     let mut warnings = Vec::new();
     if checked.is_empty() {
-        warnings.push(format!(
-            "no group carries the tag {}={}",
-            selection.tag_key, selection.tag_value
-        ));
+        warnings.push(format!("no group carries the tag {}", selection.tag));
     }
     let misfit = |budget: &Budget| budget.misfit(now.max(request.window.start), &request.window);
     let groups = checked
@@ -106,17 +105,8 @@ pub(super) fn region(env: &Env) -> String {
         .unwrap_or_default()
 }
 
-fn is_opted_in(group: &GroupFacts, selection: &Selection) -> bool {
-    group.tags.get(&selection.tag_key) == Some(&selection.tag_value)
-}
-
-pub(super) fn is_wanted(group: &GroupFacts, selection: &Selection) -> bool {
-    is_opted_in(group, selection)
-        && (selection.groups.is_empty() || selection.groups.contains(&group.name))
-}
-
 fn check_named(account: &AccountFacts, selection: &Selection) -> Result<(), RunError> {
-    let tag = format!("{}={}", selection.tag_key, selection.tag_value);
+    let tag = &selection.tag;
     for name in &selection.groups {
         match account.groups.get(name) {
             None => {
@@ -124,12 +114,12 @@ fn check_named(account: &AccountFacts, selection: &Selection) -> Result<(), RunE
                     "group '{name}': expected an Auto Scaling group of this account and region, found none"
                 )));
             }
-            Some(group) if !is_opted_in(group, selection) => {
+            Some(group) if !tag.is_on(&group.tags) => {
                 return Err(RunError::Request(format!(
                     "group '{name}': expected the opt-in tag {tag}, found {}",
-                    match group.tags.get(&selection.tag_key) {
-                        Some(value) => format!("{}={value}", selection.tag_key),
-                        None => format!("no tag {}", selection.tag_key),
+                    match group.tags.get(&tag.key) {
+                        Some(value) => format!("{}={value}", tag.key),
+                        None => format!("no tag {}", tag.key),
                     }
                 )));
             }
@@ -142,7 +132,7 @@ fn check_named(account: &AccountFacts, selection: &Selection) -> Result<(), RunE
 /// One image per bake, made by its first member; all members go in the earliest wave of any.
 fn arrange(checked: &mut [Checked]) {
     checked.sort_by(|a, b| (a.options.wave, &a.group).cmp(&(b.options.wave, &b.group)));
-    let mut bakes: BTreeMap<String, i32> = BTreeMap::new();
+    let mut bakes: BTreeMap<BakeKey, i32> = BTreeMap::new();
     for entry in checked.iter_mut() {
         let Ok((record, forward)) = &mut entry.plan else {
             continue;

@@ -1,4 +1,4 @@
-//! Restore: hands groups back from their records alone.
+//! Restores groups from their records alone.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,18 @@ use super::admit::Bounds;
 use super::drive::{Driver, Listener};
 use super::patience::patiently;
 use super::plan::region;
-use super::{Env, Pick, RestoreRequest, RunError, Stop, summary};
+use super::{Env, RecordFilter, RestoreRequest, RunError, Stop, summary};
 use crate::aws::{Clients, list_records};
 use crate::group::job::Job;
 use crate::group::names::group_of_parameter;
 use crate::group::seen::RecordSeen;
 use crate::group::{Code, Failure, Record};
+use crate::ids::GroupName;
 use crate::report::{GroupReport, RunKind, RunReport};
+use crate::request::OptInTag;
 use crate::schedule::Window;
-use crate::trigger::Selection;
 
-/// Hands groups back from their records: those past their deadline, or those that were named.
+/// Restores groups from their records: those past their deadline, or those that were named.
 ///
 /// # Errors
 /// AWS could not be read, a named group has no record, or the operator stopped it.
@@ -31,9 +32,9 @@ pub async fn restore(
 ) -> Result<RunReport, RunError> {
     let clients = Clients::new(&env.sdk, env.clock.clone());
     let started_at = env.clock.now();
-    let groups = hand_back(&clients, env, request, stop, progress).await?;
+    let groups = restore_records(&clients, env, request, stop, progress).await?;
     Ok(RunReport {
-        run_id: request.owner.clone(),
+        run_id: request.owner.as_str().into(),
         kind: RunKind::Restore,
         region: region(env),
         started_at,
@@ -45,8 +46,8 @@ pub async fn restore(
     })
 }
 
-/// Hands back what the request picks.
-pub(super) async fn hand_back(
+/// Restores what the request picks.
+pub(super) async fn restore_records(
     clients: &Clients,
     env: &Env,
     request: &RestoreRequest,
@@ -57,14 +58,14 @@ pub(super) async fn hand_back(
         mut jobs,
         mut reports,
         absent,
-    } = Box::pin(choose(clients, env, &request.pick, &stop)).await?;
+    } = Box::pin(choose(clients, env, &request.filter, &stop)).await?;
     if let Some(name) = absent.first() {
         return Err(RunError::Request(no_record(name)));
     }
     let driver = Driver {
         clients,
         clock: &env.clock,
-        selection: &Selection::default(),
+        tag: &OptInTag::default(),
         bounds: bounds(env.clock.now(), request.give_up_at),
         give_up_at: request.give_up_at,
     };
@@ -74,7 +75,7 @@ pub(super) async fn hand_back(
     Ok(reports)
 }
 
-/// A hand-back starts nothing.
+/// A restore starts nothing.
 pub(super) fn bounds(now: DateTime<Utc>, give_up_at: DateTime<Utc>) -> Bounds {
     Bounds {
         window: Window {
@@ -88,48 +89,48 @@ pub(super) fn bounds(now: DateTime<Utc>, give_up_at: DateTime<Utc>) -> Bounds {
     }
 }
 
-/// What is to be handed back, and what is not.
+/// What is to be restored, and what is not.
 pub(super) struct Chosen {
     /// One for each record that was picked.
     pub jobs: Vec<Job>,
     /// Records that cannot be read, or that may have a live driver.
     pub reports: Vec<GroupReport>,
     /// Named groups without a record.
-    pub absent: Vec<String>,
+    pub absent: Vec<GroupName>,
 }
 
-/// Why there is nothing to hand back for a group.
+/// Why there is nothing to restore for a group.
 pub(super) fn no_record(name: &str) -> String {
-    format!("group '{name}': expected an open record, found none: it is handed back already")
+    format!("group '{name}': expected an open record, found none: it is restored already")
 }
 
 /// Reads all records and picks.
 pub(super) async fn choose(
     clients: &Clients,
     env: &Env,
-    pick: &Pick,
+    filter: &RecordFilter,
     stop: &Receiver<Stop>,
 ) -> Result<Chosen, RunError> {
     let records = patiently(&env.clock, stop, async || list_records(clients).await).await?;
     let mut chosen = Chosen {
         jobs: Vec::new(),
         reports: Vec::new(),
-        absent: match pick {
-            Pick::Named(names) => absent(names, &records),
-            Pick::Due | Pick::OwnedBy(_) | Pick::All => Vec::new(),
+        absent: match filter {
+            RecordFilter::Named(names) => absent(names, &records),
+            RecordFilter::Due | RecordFilter::OwnedBy(_) | RecordFilter::All => Vec::new(),
         },
     };
     let now = env.clock.now();
     for (parameter, seen) in records {
-        let name = name_of(&parameter, &seen).unwrap_or_else(|| parameter.clone());
+        let name = name_of(&parameter, &seen).unwrap_or_else(|| parameter.as_str().into());
         match seen {
-            _ if matches!(pick, Pick::Named(names) if !names.contains(&name)) => {}
+            _ if matches!(filter, RecordFilter::Named(names) if !names.contains(&name)) => {}
             RecordSeen::Unreadable { raw, problem } => {
                 let reason = format!("{parameter}: {problem}; its text: {raw}");
                 let failure = Failure::new(Code::RecordUnreadable, reason);
                 chosen.reports.push(summary::of_unreadable(&name, &failure));
             }
-            RecordSeen::Readable(record) if is_picked(pick, &record, now) => {
+            RecordSeen::Readable(record) if matches_filter(filter, &record, now) => {
                 chosen.jobs.push(Job::from_record(*record, now));
             }
             RecordSeen::Readable(record) => {
@@ -145,24 +146,24 @@ pub(super) async fn choose(
     Ok(chosen)
 }
 
-fn is_picked(pick: &Pick, record: &Record, now: DateTime<Utc>) -> bool {
-    match pick {
-        Pick::Due => record.deadline <= now,
-        Pick::Named(names) => names.contains(&record.group),
-        Pick::OwnedBy(owner) => record.owner == *owner,
-        Pick::All => true,
+fn matches_filter(filter: &RecordFilter, record: &Record, now: DateTime<Utc>) -> bool {
+    match filter {
+        RecordFilter::Due => record.deadline <= now,
+        RecordFilter::Named(names) => names.contains(&record.group),
+        RecordFilter::OwnedBy(owner) => record.owner == *owner,
+        RecordFilter::All => true,
     }
 }
 
-fn absent(names: &[String], records: &BTreeMap<String, RecordSeen>) -> Vec<String> {
-    let known = |name: &&String| {
+fn absent(names: &[GroupName], records: &BTreeMap<String, RecordSeen>) -> Vec<GroupName> {
+    let known = |name: &&GroupName| {
         let mut names = records.iter().map(|(p, seen)| name_of(p, seen));
         names.any(|n| n.as_ref() == Some(*name))
     };
     names.iter().filter(|n| !known(n)).cloned().collect()
 }
 
-fn name_of(parameter: &str, seen: &RecordSeen) -> Option<String> {
+fn name_of(parameter: &str, seen: &RecordSeen) -> Option<GroupName> {
     match seen {
         RecordSeen::Readable(record) => Some(record.group.clone()),
         RecordSeen::Unreadable { .. } => group_of_parameter(parameter),

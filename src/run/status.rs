@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::plan::{pin_texts, region};
-use super::{Env, GroupStatus, OpenRecord, RunError, StatusReport};
+use super::{Env, RunError};
 use crate::aws::{Clients, describe_account, list_records};
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::names::{group_of_parameter, record_parameter};
 use crate::group::pin::{Templates, resolve};
 use crate::group::seen::RecordSeen;
-use crate::trigger::Selection;
+use crate::ids::ImageId;
+use crate::report::{GroupStatus, OpenRecord, StatusReport};
+use crate::request::Selection;
 
 /// The opted-in groups now.
 ///
@@ -17,10 +19,7 @@ use crate::trigger::Selection;
 /// AWS could not be read.
 pub async fn status(env: &Env, selection: &Selection) -> Result<StatusReport, RunError> {
     let clients = Clients::new(&env.sdk, env.clock.clone());
-    let wanted = |g: &GroupFacts| {
-        g.tags.get(&selection.tag_key) == Some(&selection.tag_value)
-            && (selection.groups.is_empty() || selection.groups.contains(&g.name))
-    };
+    let wanted = |g: &GroupFacts| selection.wants(&g.name, &g.tags);
     let account = describe_account(&clients, wanted).await?;
     let mut records: BTreeMap<String, OpenRecord> = list_records(&clients)
         .await?
@@ -57,12 +56,12 @@ pub async fn status(env: &Env, selection: &Selection) -> Result<StatusReport, Ru
     })
 }
 
-fn image_of(group: &GroupFacts, account: &AccountFacts) -> Option<String> {
+fn image_of(group: &GroupFacts, account: &AccountFacts) -> Option<ImageId> {
     let pin = group.pins.first()?;
     let template = account.templates.get(&pin.template)?;
     let marks = Templates::from([(pin.template.clone(), template.mark)]);
     let version = template.versions.get(&resolve(pin, &marks)?)?;
-    version.image.clone()
+    version.image.as_deref().map(ImageId::from)
 }
 
 /// A record for people.

@@ -4,24 +4,25 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::PlannedGroup;
 use crate::group::job::{Evidence, Job};
 use crate::group::phase::Phase;
 use crate::group::pin::{Style, resolve};
 use crate::group::{Code, Failure, Outcome};
-use crate::report::{GroupReport, PatchCounts, PhaseReport, counted, duration};
+use crate::ids::{BakeKey, GroupName, TemplateId};
+use crate::report::{GroupReport, PatchCounts, PhaseReport, PlannedGroup};
 use crate::schedule::missed;
+use crate::text::{counted, duration};
 
 /// What happened to the jobs' groups. A group whose image was made on another's instance has that one's
 /// patches.
 pub(super) fn of_jobs(jobs: &[Job]) -> Vec<GroupReport> {
-    let makers: BTreeMap<&str, &Job> = jobs
+    let makers: BTreeMap<&BakeKey, &Job> = jobs
         .iter()
         .filter(|j| j.evidence.scanned && j.made.image.is_some())
-        .map(|j| (j.record.bake_key.as_str(), j))
+        .map(|j| (&j.record.bake_key, j))
         .collect();
     let report = |job: &Job| {
-        let maker = makers.get(job.record.bake_key.as_str());
+        let maker = makers.get(&job.record.bake_key);
         let maker = maker.filter(|_| job.promoted && !job.evidence.scanned);
         let mut report = of_job(job, maker.map_or(&job.evidence, |m| &m.evidence));
         if let Some(maker) = maker {
@@ -47,7 +48,7 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
     };
     let code = match &job.failure {
         Some(failure) => Some(failure.code),
-        None if job.forward.is_none() => Some(Code::Restored),
+        None if job.forward.is_none() => Some(Code::RestoredFromRecord),
         None if job.displaced => Some(Code::Superseded),
         None => None,
     };
@@ -72,11 +73,16 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
         installed: evidence.installed.clone(),
         phases: phases(job),
         instance_seconds: instance_seconds(job),
-        notes: job.notes.iter().cloned().chain(sizes_note(job)).collect(),
+        notes: job
+            .notes
+            .iter()
+            .cloned()
+            .chain(capacity_note(job))
+            .collect(),
     }
 }
 
-/// Says of each group that was handed back after the deadline by how much, and of the run as a whole.
+/// Says of each group that was restored after the deadline by how much, and of the run as a whole.
 pub(super) fn overruns(
     jobs: &[Job],
     deadline: DateTime<Utc>,
@@ -91,8 +97,8 @@ pub(super) fn overruns(
         }
         let over = duration(seconds.unsigned_abs());
         let note = match report.left_open {
-            true => format!("not handed back {over} after the window's deadline"),
-            false => format!("handed back {over} after the window's deadline"),
+            true => format!("not restored {over} after the window's deadline"),
+            false => format!("restored {over} after the window's deadline"),
         };
         report.notes.push(note);
         longest = longest.max(seconds);
@@ -106,8 +112,8 @@ pub(super) fn overruns(
     (count > 0).then_some(warning).into_iter().collect()
 }
 
-/// Why a group that was handed back has other sizes than before.
-fn sizes_note(job: &Job) -> Option<String> {
+/// Why a group that was restored has other capacity than before.
+fn capacity_note(job: &Job) -> Option<String> {
     let (before, after) = (job.record.capacity, job.capacity_after?);
     if after == before || !is_closed(job) {
         return None;
@@ -124,7 +130,7 @@ fn sizes_note(job: &Job) -> Option<String> {
     Some(if due == after {
         format!("its scheduled actions fell due during the run: {after} now, {before} before")
     } else {
-        format!("somebody changed its sizes during the run: {after} stands, {before} before")
+        format!("somebody changed its capacity during the run: {after} stands, {before} before")
     })
 }
 
@@ -138,7 +144,7 @@ fn is_closed(job: &Job) -> bool {
 }
 
 /// `$Latest (3)`; what several distinct pins mean, one after the other.
-fn version_text(job: &Job, new: impl Fn(&str) -> Option<u64>) -> Option<String> {
+fn version_text(job: &Job, new: impl Fn(&TemplateId) -> Option<u64>) -> Option<String> {
     let mut texts: Vec<String> = Vec::new();
     for pin in &job.record.pins {
         let number = new(&pin.template).or_else(|| resolve(pin, &job.record.templates))?;
@@ -194,9 +200,9 @@ pub(super) fn of_refusal(planned: &PlannedGroup) -> Option<GroupReport> {
 }
 
 /// A group that was not touched.
-pub(super) fn of_skipped(group: &str, failure: &Failure) -> GroupReport {
+pub(super) fn of_skipped(group: &GroupName, failure: &Failure) -> GroupReport {
     GroupReport {
-        group: group.to_owned(),
+        group: group.clone(),
         outcome: Outcome::Skipped,
         code: Some(failure.code),
         reason: failure.reason.clone(),
@@ -216,7 +222,7 @@ pub(super) fn of_skipped(group: &str, failure: &Failure) -> GroupReport {
 }
 
 /// A group whose record cannot be read: nothing was done, and it must be looked after.
-pub(super) fn of_unreadable(group: &str, failure: &Failure) -> GroupReport {
+pub(super) fn of_unreadable(group: &GroupName, failure: &Failure) -> GroupReport {
     GroupReport {
         outcome: Outcome::Failed,
         left_open: true,

@@ -7,6 +7,7 @@ use crate::group::job::Job;
 use crate::group::pin::Style;
 use crate::group::unit::{SharedImage, Unit};
 use crate::group::{Code, Phase};
+use crate::ids::ImageId;
 
 /// Jobs by bake key.
 pub(super) type Members = BTreeMap<String, Vec<usize>>;
@@ -62,8 +63,8 @@ pub(super) fn view(jobs: &[Job], members: &Members, index: usize) -> Unit {
     }
 }
 
-fn has_removed(job: &Job, image: &str) -> bool {
-    let removal = Effect::DeregisterImage(image.to_owned());
+fn has_removed(job: &Job, image: &ImageId) -> bool {
+    let removal = Effect::DeregisterImage(image.clone());
     job.done_at(&removal).is_some()
 }
 

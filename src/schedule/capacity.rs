@@ -1,4 +1,4 @@
-//! A group's three sizes.
+//! A group's three capacity.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::missed::ScheduledAction;
 
-/// A group's sizes, in the group's own units (instances, or weights).
+/// A group's capacity, in the group's own units (instances, or weights).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Capacity {
@@ -19,7 +19,7 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// The sizes after this action has run: what it omits keeps its value, and a desired capacity
+    /// The capacity after this action has run: what it omits keeps its value, and a desired capacity
     /// outside the new bounds is pulled to the nearer one. Bounds that contradict each other are
     /// refused by AWS, so that such an action changes nothing.
     #[must_use]

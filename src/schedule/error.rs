@@ -72,7 +72,7 @@ pub enum ScheduleError {
     },
     /// A window that would end beyond the calendar.
     #[error("window: expected an end that the calendar knows, found a duration of {} s", found.num_seconds())]
-    Calendarless {
+    OutOfRange {
         /// What was given.
         found: TimeDelta,
     },

@@ -1,7 +1,7 @@
 //! What a group's scheduled actions would have done meanwhile.
 //!
 //! Auto Scaling loses the actions that fall due while `ScheduledActions` is suspended. Replaying
-//! them over the recorded sizes gives the sizes that the group must be handed back with. What was
+//! them over the recorded capacity gives the capacity that the group must be restored with. What was
 //! listed when the group was recorded counts first: AWS forgets a one-time action once its time has
 //! passed, and of a recurring one it may afterwards show the next run in the place of the first.
 
@@ -230,7 +230,7 @@ fn due(
     due
 }
 
-/// The sizes that a group has had until `until`, if it had `recorded` at `after` and was left to its
+/// The capacity that a group has had until `until`, if it had `recorded` at `after` and was left to its
 /// schedule: `recorded` first, the present ones last, without what changed nothing.
 pub fn course(
     recorded: Capacity,
@@ -238,13 +238,13 @@ pub fn course(
     after: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Vec<Capacity> {
-    let mut sizes = recorded;
+    let mut capacity = recorded;
     let mut course = vec![recorded];
     for (_, action) in due(listings, after, until) {
-        let next = sizes.apply(action);
-        if next != sizes {
+        let next = capacity.apply(action);
+        if next != capacity {
             course.push(next);
-            sizes = next;
+            capacity = next;
         }
     }
     course
@@ -300,7 +300,7 @@ mod tests {
     };
 
     #[test]
-    fn a_group_whose_morning_came_meanwhile_is_handed_back_awake() {
+    fn a_group_whose_morning_came_meanwhile_is_restored_awake() {
         let actions = [
             recurring("morning", "0 7 * * MON-FRI", 2),
             recurring("evening", "0 19 * * MON-FRI", 0),
@@ -314,8 +314,8 @@ mod tests {
             ("2026-10-06T02:00:00Z", "2026-10-07T08:00:00Z", "2-4-2"),
         ];
         for (after, until, expected) in rows {
-            let sizes = overlay(ASLEEP, recorded(&actions), at(after), at(until));
-            assert_eq!(sizes.to_string(), expected, "{after} to {until}");
+            let capacity = overlay(ASLEEP, recorded(&actions), at(after), at(until));
+            assert_eq!(capacity.to_string(), expected, "{after} to {until}");
         }
     }
 
@@ -418,7 +418,7 @@ mod tests {
             [once("2026-10-06T03:00:00Z")],
             [once("2026-10-06T05:00:00Z")],
         );
-        let sizes = |present: &[ScheduledAction]| {
+        let capacity = |present: &[ScheduledAction]| {
             let listings = Listings {
                 recorded: &recorded,
                 present,
@@ -426,8 +426,8 @@ mod tests {
             let (after, until) = (at("2026-10-06T02:00:00Z"), at("2026-10-06T04:00:00Z"));
             overlay(ASLEEP, listings, after, until).to_string()
         };
-        assert_eq!(sizes(&[]), "0-4-1");
-        assert_eq!(sizes(&present), "0-4-0");
+        assert_eq!(capacity(&[]), "0-4-1");
+        assert_eq!(capacity(&present), "0-4-0");
     }
 
     #[test]
@@ -464,8 +464,8 @@ mod tests {
             recurring("morning", "0 7 * * *", 2),
         ];
         let (after, until) = (at("2026-10-06T02:00:00Z"), at("2026-10-06T08:00:00Z"));
-        let sizes = overlay(ASLEEP, recorded(&actions), after, until);
-        assert_eq!(sizes.to_string(), "2-4-2");
+        let capacity = overlay(ASLEEP, recorded(&actions), after, until);
+        assert_eq!(capacity.to_string(), "2-4-2");
     }
 
     #[test]

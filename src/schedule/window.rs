@@ -11,7 +11,7 @@ use super::error::ScheduleError;
 pub struct Window {
     /// Groups may be touched from here on.
     pub start: DateTime<Utc>,
-    /// Everything must have been handed back by now.
+    /// Everything must have been restored by now.
     pub deadline: DateTime<Utc>,
     /// From here on no group is started; not after `deadline`.
     pub cutoff: DateTime<Utc>,
@@ -34,7 +34,7 @@ impl Window {
         }
         let deadline = start
             .checked_add_signed(duration)
-            .ok_or(ScheduleError::Calendarless { found: duration })?;
+            .ok_or(ScheduleError::OutOfRange { found: duration })?;
         Self::until(start, deadline, cutoff)
     }
 

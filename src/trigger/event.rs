@@ -3,11 +3,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-use super::{AtDeadline, FailureLimit, Operation, RunRequest, Selection, TriggerError};
-use crate::group::names::legal_name;
+use super::TriggerError;
+use crate::ids::{GroupName, RunId};
+use crate::request::{
+    AtDeadline, FailureLimit, Operation, OptInTag, RequestError, RunRequest, Selection,
+};
 use crate::schedule::Window;
+use crate::text::{legal_name, short_hash, shortened};
 
 /// A run's id has at most so many characters: images are named after it.
 const RUN_ID_LIMIT: usize = 48;
@@ -21,14 +24,14 @@ pub enum Asked {
     Run(Box<RunInput>),
     /// Say what a run would do.
     Plan(Box<RunInput>),
-    /// Hand back: the groups that are named, or all whose deadline has passed.
+    /// Restore: the groups that are named, or all whose deadline has passed.
     Restore {
         /// Names; empty for all that are due.
-        groups: Vec<String>,
+        groups: Vec<GroupName>,
     },
     /// As [`Asked::Restore`] of all that are due; comes round again soon.
     Sweep,
-    /// An execution ended badly: hand back what it owned.
+    /// An execution ended badly: restore what it owned.
     Dead {
         /// Its ARN.
         execution: String,
@@ -45,7 +48,7 @@ pub struct RunInput {
     /// Where it comes from.
     pub cause: Cause,
     /// Only these of the opted-in groups; empty for all.
-    pub groups: Vec<String>,
+    pub groups: Vec<GroupName>,
     /// Install or Scan.
     pub operation: Option<Operation>,
     /// The window's length.
@@ -88,7 +91,7 @@ pub enum Cause {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Defaults {
     /// The opt-in tag.
-    pub tag: (String, String),
+    pub tag: OptInTag,
     /// Install or Scan.
     pub operation: Operation,
     /// The window's length.
@@ -108,7 +111,7 @@ pub struct Defaults {
 impl Default for Defaults {
     fn default() -> Self {
         Self {
-            tag: (super::DEFAULT_TAG.0.into(), super::DEFAULT_TAG.1.into()),
+            tag: OptInTag::default(),
             operation: Operation::default(),
             duration: TimeDelta::hours(3),
             cutoff: TimeDelta::hours(1),
@@ -131,7 +134,6 @@ impl RunInput {
         owner: &str,
         now: DateTime<Utc>,
     ) -> Result<RunRequest, TriggerError> {
-        let (tag_key, tag_value) = defaults.tag.clone();
         let duration = self.duration.unwrap_or(defaults.duration);
         // A stack's cutoff may be too long for a shorter window that somebody asks for: a third then.
         let cutoff = match self.cutoff {
@@ -148,8 +150,7 @@ impl RunInput {
             owner: owner.to_owned(),
             window: Window::lasting(start, duration, cutoff).map_err(TriggerError::Window)?,
             selection: Selection {
-                tag_key,
-                tag_value,
+                tag: defaults.tag.clone(),
                 groups: self.groups.clone(),
             },
             operation: self.operation.unwrap_or(defaults.operation),
@@ -163,7 +164,7 @@ impl RunInput {
 
 impl Cause {
     /// The run's id: letters, digits, `-`, `.` and `_`, at most 48 of them.
-    pub fn run_id(&self, owner: &str) -> String {
+    pub fn run_id(&self, owner: &str) -> RunId {
         let id = match self {
             Self::Schedule { schedule, at } => {
                 let which = short_hash(schedule);
@@ -174,17 +175,11 @@ impl Cause {
         };
         let legal = legal_name(&id);
         if legal == id && id.len() <= RUN_ID_LIMIT {
-            return id;
+            return id.into();
         }
         let head: String = legal.chars().take(RUN_ID_LIMIT - 9).collect();
-        format!("{head}-{}", short_hash(&id))
+        format!("{head}-{}", short_hash(&id)).into()
     }
-}
-
-/// Eight characters that differ where texts differ.
-pub fn short_hash(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(4).map(|b| format!("{b:02x}")).collect()
 }
 
 /// Understands what somebody sent.
@@ -212,7 +207,7 @@ fn wrong(problem: String) -> TriggerError {
 
 /// Long events are cut in messages.
 fn shown(event: &Value) -> String {
-    crate::report::shortened(&event.to_string(), 300)
+    shortened(&event.to_string(), 300)
 }
 
 /// An event of one of AWS's services, as EventBridge delivers it.
@@ -309,7 +304,7 @@ struct Input {
     #[serde(rename = "window_id")]
     _window_id: Option<String>,
     window_execution_id: Option<String>,
-    groups: Vec<String>,
+    groups: Vec<GroupName>,
     #[serde(deserialize_with = "parsed")]
     operation: Option<Operation>,
     duration_hours: Option<u32>,
@@ -343,7 +338,7 @@ enum Trigger {
 fn parsed<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: std::str::FromStr<Err = TriggerError>,
+    T: std::str::FromStr<Err = RequestError>,
 {
     let text = match Option::<Value>::deserialize(from)? {
         None | Some(Value::Null) => return Ok(None),
@@ -374,7 +369,7 @@ impl Input {
     }
 
     /// A restore knows nothing but groups: what else is said would be lost.
-    fn only_groups(self) -> Result<Vec<String>, TriggerError> {
+    fn only_groups(self) -> Result<Vec<GroupName>, TriggerError> {
         let run = self.run()?;
         let bare = RunInput {
             groups: run.groups.clone(),
@@ -394,11 +389,11 @@ impl Input {
         if let Some(name) = self
             .groups
             .iter()
-            .find(|g| !(1..=255).contains(&g.chars().count()))
+            .find(|g| !(1..=255).contains(&g.as_str().chars().count()))
         {
             return Err(wrong(format!(
                 "groups: expected names of 1 to 255 characters, found '{}'",
-                crate::report::shortened(name, 60)
+                shortened(name.as_str(), 60)
             )));
         }
         if self.max_in_flight == Some(0) {
@@ -487,7 +482,7 @@ mod tests {
 
     const EXECUTION: &str = "arn:aws:states:eu-west-1:123456789012:execution:AsgPatch:by-hand";
 
-    fn id(event: Value) -> String {
+    fn id(event: Value) -> RunId {
         match read(&event) {
             Ok(Asked::Run(input)) => input.cause.run_id(EXECUTION),
             other => panic!("{other:?}"),
@@ -538,7 +533,7 @@ mod tests {
         };
         let bare = request(json!({"groups": ["web-nightly"]}));
         assert_eq!(bare.selection.groups, ["web-nightly"]);
-        assert_eq!(bare.selection.tag_key, "ep:asg:patch");
+        assert_eq!(bare.selection.tag.key, "ep:asg:patch");
         assert_eq!(
             bare.window.deadline.to_rfc3339(),
             "2026-10-14T07:00:00+00:00"

@@ -96,7 +96,7 @@ fn a_run_on_an_account_in_another_process() {
     assert_eq!(named.code, Some(2), "{}", named.stderr);
     let message = named.json["error"]["message"].as_str().expect("a message");
     assert!(
-        message.contains("'api'") && message.contains("handed back already"),
+        message.contains("'api'") && message.contains("restored already"),
         "{message}"
     );
     assert_eq!(simulation.groups(), after);
@@ -104,7 +104,7 @@ fn a_run_on_an_account_in_another_process() {
 
 /// Ctrl-C once: what is in flight goes back, what waits is not started.
 #[test]
-fn an_interrupted_run_hands_back() {
+fn an_interrupted_run_restores() {
     let simulation = Simulation::of_small_fleet("200");
     let before = simulation.groups();
     let mut run = simulation.running(&["run", "--max-in-flight", "1"]);
@@ -125,9 +125,9 @@ fn an_interrupted_run_hands_back() {
     assert_eq!(simulation.groups(), before, "all groups are as they were");
 }
 
-/// Ctrl-C twice: the program says what remains and how to hand it back, and that works.
+/// Ctrl-C twice: the program says what remains and how to restore it, and that works.
 #[test]
-fn a_run_stopped_at_once_leaves_records_that_restore_hands_back() {
+fn a_run_stopped_at_once_leaves_records_that_restore_restores() {
     let simulation = Simulation::of_small_fleet("50");
     let before = simulation.groups();
     let mut run = simulation.running(&["run"]);
@@ -178,7 +178,7 @@ fn a_run_stopped_at_once_leaves_records_that_restore_hands_back() {
 
 /// The machine goes down while the canary comes up, the worst of moments: image and version exist.
 #[test]
-fn a_killed_run_is_handed_back_from_its_records() {
+fn a_killed_run_is_restored_from_its_records() {
     let simulation = Simulation::of_small_fleet("100");
     let before = simulation.groups();
     let mut run = simulation.running(&["run"]);

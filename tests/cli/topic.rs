@@ -2,10 +2,10 @@
 //! this asks the library.
 
 use asg_patch::report::RunReport;
+use asg_patch::request::{FailureLimit, Operation, RunRequest, Selection};
 use asg_patch::run::{Env, Stop};
 use asg_patch::schedule::Window;
 use asg_patch::sim::{Account, fleet, sdk};
-use asg_patch::trigger::{FailureLimit, Operation, RunRequest, Selection};
 use chrono::TimeDelta;
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ async fn run(account: &Account) -> RunReport {
         clock: account.clock().clone(),
         sdk: sdk::sdk_config(account, "topic"),
     };
-    let (_asked, stop) = tokio::sync::watch::channel(Stop::GoOn);
+    let (_asked, stop) = tokio::sync::watch::channel(Stop::Continue);
     let report = asg_patch::run::run(&env, &request, stop, &mut |_| {}).await;
     report.expect("the account can be reached")
 }

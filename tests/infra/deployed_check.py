@@ -96,7 +96,7 @@ class World:
         pages = listing.paginate(Path="/asg-patch/records", Recursive=True)
         return sorted(p["Name"] for page in pages for p in page["Parameters"])
 
-    def handed_back(self):
+    def restored(self):
         """All groups are as they were, at once but for instances that take their time to go."""
         records, now = self.records(), self.groups()
         wrong = []
@@ -199,7 +199,7 @@ def by_schedule(world):
     world.compare("plan", world.run({"mode": "plan"}), world.told())
 
     console = world.run({"groups": ["web-nightly"], "reason": "CHG-17"})
-    world.compare("console", console, world.told(), [world.handed_back()])
+    world.compare("console", console, world.told(), [world.restored()])
 
     over = (world.now() - timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
     refused = []
@@ -215,7 +215,7 @@ def by_schedule(world):
         # Refused executions have failed: the rule looks after them, too.
         refused += [f"then {line}" for line in world.execution(world.follower(arn))[1:]]
         refused += world.told()
-    world.compare("refused", refused, [world.handed_back()])
+    world.compare("refused", refused, [world.restored()])
 
     stopped(world)
 
@@ -225,18 +225,18 @@ def by_schedule(world):
     world.say("stack updated")
     until("the schedule", lambda: len(stack.executions()) > runs, 20)
     scheduled = world.execution(stack.executions()[-1])
-    world.compare("schedule", scheduled, world.told(), [world.handed_back()])
+    world.compare("schedule", scheduled, world.told(), [world.restored()])
 
     at = world.now().strftime("%Y-%m-%dT%H:%M:%SZ")
     given = {"trigger": "schedule", "schedule": "arn:of:it", "scheduled_time": at, "groups": ["api-live"]}
     first, second = world.run(given), world.run(given)
-    world.compare("schedule-twice", first, second, world.told(), [world.handed_back()])
+    world.compare("schedule-twice", first, second, world.told(), [world.restored()])
 
     world.compare("all", world.run({"mode": "sweep"}), world.account_of_all())
 
 
 def stopped(world):
-    """A run is stopped while instances are up; the rule's sweep hands back what it had in hand."""
+    """A run is stopped while instances are up; the rule's sweep restores what it had in hand."""
     stack = world.stack
     names = ["batch-nightly", "queue-nightly"]
     arn = stack.start({"groups": names})
@@ -250,7 +250,7 @@ def stopped(world):
     stack.states.stop_execution(executionArn=arn, error="Operator", cause="not tonight")
     first = world.execution(arn)
     sweep = world.execution(world.follower(arn))
-    world.compare("stopped", in_hand, first, sweep, world.told(), [world.handed_back()])
+    world.compare("stopped", in_hand, first, sweep, world.told(), [world.restored()])
 
 
 def by_window(world):
@@ -299,7 +299,7 @@ def by_window(world):
     world.say(f"the longest payload of {LARGE} groups has {longest} bytes")
     subjects = [f"sns {named(subject)}" for subject, _ in stack.messages()]
     world.compare("window-twice", twice)
-    world.compare("large", report, batches, subjects, [world.handed_back()], world.account_of_all())
+    world.compare("large", report, batches, subjects, [world.restored()], world.account_of_all())
 
 
 def large_fleet(directory):

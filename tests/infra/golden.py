@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 NAMES = [
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)?", "<time>"),
-    (r"(?<=handed back by )(\d\d? \w{3} )?\d\d:\d\d", "<hour>"),
+    (r"(?<=restored by )(\d\d? \w{3} )?\d\d:\d\d", "<hour>"),
     (r"\b(sched|window|exec|hand)-\d{8}T\d{6}Z-[0-9a-f]{8}\b", r"\1-<id>"),
     (rf"\b{UUID}\b", "<id>"),
     (r"\b(ami|i|snap|lt|mw)-[0-9a-f]{8,17}\b", r"<\1>"),

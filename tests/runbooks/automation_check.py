@@ -323,7 +323,7 @@ def a_run_shows_its_report():
         [
             "web: patched, a new instance proved it",
             "edge: rolled_back, AP-0361 i-1 did not come up",
-            "stuck: failed, NOT HANDED BACK YET, AP-0601 i-2 is there",
+            "stuck: failed, NOT RESTORED YET, AP-0601 i-2 is there",
             "the tag p:weave of web is unknown",
         ],
         "report",
@@ -376,7 +376,7 @@ def whatever_ends_well_is_no_failure():
         ("AsgPatch-Run", {"status": "Duplicate", "run_id": "r", "summary": "run r is at it already"}),
         ("AsgPatch-Run", {"status": "NothingToDo", "summary": "no group opted in"}),
         ("AsgPatch-Restore", {"status": "NothingToDo", "summary": "no record is past its deadline"}),
-        ("AsgPatch-Restore", {"run_id": "r", "status": "Done", "summary": "1 handed back", "report": {"groups": []}}),
+        ("AsgPatch-Restore", {"run_id": "r", "status": "Done", "summary": "1 restored", "report": {"groups": []}}),
     ):
         automation, _ = replay(name, succeeded(output))
         equal(automation.failure, None, f"{name}: {output['status']}")

@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use crate::common::{Scenario, end, env, in_virtual_time, on_all_cores, scenario_names};
 use asg_patch::aws::Clients;
-use asg_patch::group::decide::Orders;
+use asg_patch::group::decide::Directive;
 use asg_patch::group::job::Job;
+use asg_patch::request::RunRequest;
 use asg_patch::run::admit::Bounds;
 use asg_patch::run::advance::{Pass, advance};
 use asg_patch::run::{Progress, Stop, planned};
@@ -24,10 +25,9 @@ use asg_patch::schedule::Window;
 use asg_patch::sim::calls::is_change;
 use asg_patch::sim::faults::{Fault, FaultRule};
 use asg_patch::sim::{Account, Frozen};
-use asg_patch::trigger::RunRequest;
 use chrono::TimeDelta;
 
-/// Prime, so that every call meets every heir in one scenario or another.
+/// Prime, so that every call meets every successor in one scenario or another.
 const STRIDE: usize = 7;
 
 /// When the driver dies.
@@ -41,7 +41,7 @@ enum Death {
 
 /// Who goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Heir {
+enum Successor {
     /// The same driver: only the connection broke.
     Same,
     /// A new driver with the jobs as they were after the last whole pass.
@@ -52,7 +52,12 @@ enum Heir {
     NextRun,
 }
 
-const HEIRS: [Heir; 4] = [Heir::Same, Heir::Saved, Heir::Restore, Heir::NextRun];
+const SUCCESSORS: [Successor; 4] = [
+    Successor::Same,
+    Successor::Saved,
+    Successor::Restore,
+    Successor::NextRun,
+];
 
 /// A run as it stood before one of its passes.
 pub struct Stage {
@@ -95,14 +100,14 @@ async fn pass(
     let pass = Pass {
         clients,
         clock: account.clock(),
-        selection: &request.selection,
+        tag: &request.selection.tag,
         bounds: Bounds {
             window: request.window,
             max_in_flight: request.max_in_flight,
             allowed_failures: request.max_failures.groups(jobs.len()),
             stopping: false,
         },
-        orders: Orders::default(),
+        directive: Directive::default(),
     };
     advance(&pass, jobs).await
 }
@@ -142,12 +147,12 @@ async fn crash(
     stage: &Stage,
     index: usize,
     death: Death,
-    heir: Heir,
+    successor: Successor,
 ) -> Result<String, String> {
     let request = &scenario.request;
-    let fault = match (heir, death) {
-        (Heir::Same, Death::Before) => Fault::NeverArrived,
-        (Heir::Same, Death::After) => Fault::ReplyLost,
+    let fault = match (successor, death) {
+        (Successor::Same, Death::Before) => Fault::NeverArrived,
+        (Successor::Same, Death::After) => Fault::ReplyLost,
         (_, Death::Before) => Fault::Hang,
         (_, Death::After) => Fault::EffectThenHang,
     };
@@ -158,7 +163,7 @@ async fn crash(
         });
     });
     let mut jobs = stage.jobs.clone();
-    if heir != Heir::Same {
+    if successor != Successor::Same {
         let env = env(account, &request.run_id);
         let clients = Clients::new(&env.sdk, env.clock.clone());
         tokio::select! {
@@ -166,16 +171,16 @@ async fn crash(
             () = account.silenced() => {}
         }
     }
-    match heir {
-        Heir::Same => go_on(account, request, &mut jobs, |_, _| {}).await?,
-        Heir::Saved => {
+    match successor {
+        Successor::Same => go_on(account, request, &mut jobs, |_, _| {}).await?,
+        Successor::Saved => {
             jobs = stage.jobs.clone();
             let now = account.clock().now();
             jobs.iter_mut().for_each(|j| j.resume(now));
             go_on(account, request, &mut jobs, |_, _| {}).await?;
         }
-        Heir::Restore => restore(account).await?,
-        Heir::NextRun => next_run(account, request).await?,
+        Successor::Restore => restore(account).await?,
+        Successor::NextRun => next_run(account, request).await?,
     }
     Ok(courses(&jobs))
 }
@@ -195,7 +200,7 @@ fn courses(jobs: &[Job]) -> String {
     jobs.iter().map(course).collect::<Vec<_>>().join(" | ")
 }
 
-/// An operator hands back all groups that have a record.
+/// An operator restores all groups that have a record.
 async fn restore(account: &Account) -> Result<(), String> {
     account.clock().wait(Duration::from_secs(60)).await;
     if end::open_groups(account).is_empty() {
@@ -225,7 +230,7 @@ async fn next_run(account: &Account, request: &RunRequest) -> Result<(), String>
         ..request.clone()
     };
     let env = env(account, "run-next");
-    let (_keep, stop) = tokio::sync::watch::channel(Stop::GoOn);
+    let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);
     let mut listen = |_: &Progress| ();
     let run = asg_patch::run::run(&env, &request, stop, &mut listen).await;
     run.map(|_| ()).map_err(|e| e.to_string())
@@ -269,11 +274,11 @@ impl Story {
                 };
                 for death in deaths {
                     effects += usize::from(*death == Death::After);
-                    all.extend(HEIRS.map(|heir| Combination {
+                    all.extend(SUCCESSORS.map(|successor| Combination {
                         stage,
                         index,
                         death: *death,
-                        heir,
+                        successor,
                         effects,
                     }));
                 }
@@ -288,7 +293,7 @@ impl Story {
             stage,
             index,
             death,
-            heir,
+            successor,
             effects: _,
         } = *combination;
         in_virtual_time(self.scenario.fleet.seed(), async {
@@ -299,7 +304,7 @@ impl Story {
                 &self.stages[stage],
                 index,
                 death,
-                heir,
+                successor,
             );
             let (mut problems, courses) = match crashed.await {
                 Ok(courses) => (Vec::new(), courses),
@@ -308,7 +313,7 @@ impl Story {
             problems.extend(end::problems(&account, &self.untouched).await);
             (!problems.is_empty()).then(|| {
                 format!(
-                    "{}: call {index} {} dies {death:?}, {heir:?} goes on: {} ({courses})",
+                    "{}: call {index} {} dies {death:?}, {successor:?} goes on: {} ({courses})",
                     self.name,
                     self.calls[index],
                     problems.join("; ")
@@ -324,7 +329,7 @@ struct Combination {
     stage: usize,
     index: usize,
     death: Death,
-    heir: Heir,
+    successor: Successor,
     /// Changes of the stage's pass that took effect.
     effects: usize,
 }
@@ -332,9 +337,9 @@ struct Combination {
 impl Combination {
     /// Who has no memory of the broken pass finds the same account wherever between two changes it broke.
     /// The same driver meets an error of another call each time.
-    fn state(&self) -> (usize, usize, Heir, Option<(usize, Death)>) {
-        let call = (self.heir == Heir::Same).then_some((self.index, self.death));
-        (self.stage, self.effects, self.heir, call)
+    fn state(&self) -> (usize, usize, Successor, Option<(usize, Death)>) {
+        let call = (self.successor == Successor::Same).then_some((self.index, self.death));
+        (self.stage, self.effects, self.successor, call)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Faults at every operation: for a set of golden scenarios, every operation that the run calls is
 //! answered with every kind of fault: once, for a minute, and for good, from the first time that it is
-//! called in each phase. What passes costs time only; what lasts ends in a hand-back and a report that
+//! called in each phase. What passes costs time only; what lasts ends in a restore and a report that
 //! names the operation and the code; where not even that can be, the record stays and `restore` hands
 //! back once the fault is lifted.
 //!
@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::common::{Scenario, drive, end, in_virtual_time, on_all_cores};
 use asg_patch::group::{Code, Outcome};
+use asg_patch::ids::GroupName;
 use asg_patch::report::{GroupReport, RunReport};
 use asg_patch::run::RunError;
 use asg_patch::sim::calls::{CallRecord, Ending};
@@ -140,7 +141,7 @@ impl Moment {
 struct Story {
     name: &'static str,
     scenario: Scenario,
-    calm: Vec<(String, String)>,
+    calm: Vec<(GroupName, String)>,
     moments: Vec<Moment>,
 }
 
@@ -163,7 +164,7 @@ impl Story {
     }
 }
 
-fn outcomes(report: &RunReport) -> Vec<(String, String)> {
+fn outcomes(report: &RunReport) -> Vec<(GroupName, String)> {
     let groups = report.groups.iter();
     groups
         .map(|g| (g.group.clone(), g.outcome.to_string()))
@@ -368,11 +369,11 @@ fn tries(stories: &[Story], everywhere: bool) -> Vec<Try<'_>> {
 /// The stories to be told.
 fn stories() -> Vec<Story> {
     let picked = std::env::var("FAULTS_SCENARIOS").ok();
-    let is_picked = |n: &&str| {
+    let matches_filter = |n: &&str| {
         let mut names = picked.iter().flat_map(|p| p.split(','));
         picked.is_none() || names.any(|p| p == *n)
     };
-    let names = SCENARIOS.into_iter().filter(is_picked).collect();
+    let names = SCENARIOS.into_iter().filter(matches_filter).collect();
     on_all_cores(names, Story::of)
 }
 
@@ -398,7 +399,7 @@ fn assert_none_is_wrong(wrong: &[String], tried: usize) {
 }
 
 #[test]
-fn what_passes_costs_time_and_what_lasts_is_handed_back_and_named() {
+fn what_passes_costs_time_and_what_lasts_is_restored_and_named() {
     let stories = stories();
     let only = std::env::var("FAULTS_ONLY").unwrap_or_default();
     let everywhere = std::env::var_os("FAULTS_ALL").is_some() || !only.is_empty();

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use crate::common::{Scenario, drive, env, in_virtual_time, invariants, text};
 use asg_patch::aws::Clients;
-use asg_patch::group::decide::Orders;
+use asg_patch::group::decide::Directive;
 use asg_patch::group::job::Job;
 use asg_patch::group::{Code, Outcome};
+use asg_patch::ids::RunId;
 use asg_patch::report::RunReport;
+use asg_patch::request::RunRequest;
 use asg_patch::run::admit::Bounds;
 use asg_patch::run::advance::{Pass, advance};
 use asg_patch::run::planned;
@@ -16,7 +18,6 @@ use asg_patch::sim::Account;
 use asg_patch::sim::calls::CallRecord;
 use asg_patch::sim::faults::{Fault, FaultRule};
 use asg_patch::sim::wire::ApiError;
-use asg_patch::trigger::RunRequest;
 use chrono::TimeDelta;
 
 fn changes(account: &Account) -> Vec<CallRecord> {
@@ -31,14 +32,14 @@ async fn passes(account: &Account, request: &RunRequest, times: usize) -> Vec<Jo
     let pass = Pass {
         clients: &clients,
         clock: &env.clock,
-        selection: &request.selection,
+        tag: &request.selection.tag,
         bounds: Bounds {
             window: request.window,
             max_in_flight: request.max_in_flight,
             allowed_failures: usize::MAX,
             stopping: false,
         },
-        orders: Orders::default(),
+        directive: Directive::default(),
     };
     loop {
         let mut next = None;
@@ -142,7 +143,7 @@ fn invariant_6_two_drivers() {
             let patched = entries
                 .iter()
                 .filter(|(_, g)| g.outcome == Outcome::Patched);
-            let patched: Vec<&String> = patched.map(|(run, _)| *run).collect();
+            let patched: Vec<&RunId> = patched.map(|(run, _)| *run).collect();
             let brief: Vec<_> = entries
                 .iter()
                 .map(|(r, g)| (r, g.outcome, g.code, &g.reason))
@@ -211,7 +212,7 @@ fn invariant_10_a_failed_read_is_not_an_absence() {
     };
     for (operation, count) in reads {
         let first = planning(&operation);
-        // A plan that cannot be made ends the run: nothing was touched. Later reads fail in mid-run.
+        // A plan that cannot be made ends the run: nothing was touched. Later reads fail during the run.
         for skip in [first, first + (count - first) / 2] {
             if skip >= count {
                 continue;
@@ -226,7 +227,7 @@ fn invariant_10_a_failed_read_is_not_an_absence() {
     }
 }
 
-/// Down for longer than a run can wait: given up and handed back, and not taken for an absence.
+/// Down for longer than a run can wait: given up and restored, and not taken for an absence.
 #[test]
 fn invariant_10_a_long_failure_ends_in_a_roll_back() {
     for operation in [

@@ -170,13 +170,13 @@ fn group(dice: &mut Dice, n: usize) -> Group {
     if dice.often(30) {
         let hour = 4 + dice.0.u32(..2);
         let minute = dice.0.u32(..60);
-        let sizes = dice.one(&[
+        let capacity = dice.one(&[
             "desired = 1",
             "min = 1, max = 3, desired = 2",
             "max = 5",
             "min = 0, max = 4, desired = 0",
         ]);
-        lines.push(format!("scheduled_actions = [{{ name = \"a\", {sizes}, recurrence = \"{minute} {hour} * * *\" }}]"));
+        lines.push(format!("scheduled_actions = [{{ name = \"a\", {capacity}, recurrence = \"{minute} {hour} * * *\" }}]"));
     }
     if dice.often(15) {
         lines.push("hooks = [{ name = \"boot\", transition = \"launching\", heartbeat_seconds = 300, default_result = \"CONTINUE\", completed_after_seconds = 30 }]".into());

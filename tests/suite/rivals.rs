@@ -124,7 +124,7 @@ impl Story {
         moments.push(("after".into(), report.finished_at + TimeDelta::seconds(30)));
         Self {
             name,
-            group: group.group.clone(),
+            group: String::from(&group.group),
             moments,
             scenario,
         }
@@ -195,7 +195,7 @@ impl Try<'_> {
             && problem.contains("pin styles");
         // A version that was proven belongs to the template's owner, also when the group leaves it.
         let proven = report.groups.iter().any(invariants::was_proved);
-        let afterwards = ["handing_back", "after"].contains(&self.phase);
+        let afterwards = ["restoring", "after"].contains(&self.phase);
         let removed = self.deed.0 == "deregisters our image" && afterwards;
         both_suspended
             || (removed && problem.contains("launches from"))

@@ -42,14 +42,14 @@ scenarios! {
     ctrl_c_at_launch
     ctrl_c_at_version
     default_pin
-    deployed_mid_run
+    deployed_during_run
     does_not_fit
-    measured_absurd
+    measured_invalid
     measured_long
     measured_short
     failure_budget
-    group_deleted_mid_run
-    instance_terminated_mid_run
+    group_deleted_during_run
+    instance_terminated_during_run
     launch_failures
     launch_hook
     locked
@@ -57,7 +57,7 @@ scenarios! {
     mixed_override_templates
     morning_scheduled_action
     numbered_pin
-    opt_in_removed_mid_run
+    opt_in_removed_during_run
     options_document
     options_shortcuts
     options_tolerate_missing
@@ -68,20 +68,20 @@ scenarios! {
     parked_max_zero
     patch_fails
     patch_failures
-    record_deleted_mid_run
-    refresh_mid_run
+    record_deleted_during_run
+    refresh_during_run
     refusal_shared_template
     refusals
     running_behind_load_balancer
     scan_only
-    schedule_during_hand_back
+    schedule_during_restore
     schedule_first_runs
     schedule_while_queued
     shared_bake_by_number
     shared_bake_one_canary_fails
     shared_template_latest
     shared_template_sibling_fails
-    sizes_changed_mid_run
+    capacity_changed_during_run
     sleeping_latest
     suspended_before
     version_refused

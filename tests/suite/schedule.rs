@@ -1,5 +1,5 @@
 //! The morning's schedule: scheduled actions of every kind against runs of every length. When the run ends,
-//! the group's sizes are what they would be without us, now; what comes after is left to AWS and happens
+//! the group's capacity is what they would be without us, now; what comes after is left to AWS and happens
 //! once. The measure is the same world with no run in it.
 //!
 //! A share is tried here; `SCHEDULE_STRIDE=1 cargo test --test suite schedule -- --nocapture` tries
@@ -22,7 +22,7 @@ const STRIDE: usize = 397;
 /// As above, for the nights on which clocks change.
 const NIGHT_STRIDE: usize = 13;
 
-/// A group's sizes and the version that it names.
+/// A group's capacity and the version that it names.
 const GROUPS: [(&str, &str); 4] = [
     ("min = 0\nmax = 3\ndesired = 0", "\"$Latest\""),
     ("min = 0\nmax = 0\ndesired = 0", "1"),
@@ -39,7 +39,7 @@ struct Length {
     group: &'static str,
     /// `#!` flags.
     flags: &'static str,
-    /// The driver dies after so long, and an operator hands back so long after that, minutes.
+    /// The driver dies after so long, and an operator restores so long after that, minutes.
     dies: Option<(u64, u64)>,
 }
 
@@ -135,7 +135,7 @@ const SIZES: [&str; 8] = [
     "min = 5",
 ];
 
-/// A scheduled action: seconds from the moment that is tried, form, sizes.
+/// A scheduled action: seconds from the moment that is tried, form, capacity.
 type Planned = (i64, Form, &'static str);
 
 /// Several in one window: a later one wins, and what it does not name stays.
@@ -177,14 +177,14 @@ const SEVERAL: [&[Planned]; 7] = [
 fn kinds() -> Vec<Vec<Planned>> {
     let single = FORMS
         .into_iter()
-        .flat_map(|form| SIZES.map(|sizes| vec![(0, form, sizes)]));
+        .flat_map(|form| SIZES.map(|capacity| vec![(0, form, capacity)]));
     single
         .chain(SEVERAL.iter().map(|several| several.to_vec()))
         .collect()
 }
 
 /// One scheduled action of a fleet file; `due` is a whole minute where the form has no seconds.
-fn action(name: usize, due: DateTime<Utc>, form: Form, sizes: &str) -> String {
+fn action(name: usize, due: DateTime<Utc>, form: Form, capacity: &str) -> String {
     let daily = |at: DateTime<Utc>| format!("recurrence = \"{}\"", at.format("%-M %-H * * *"));
     let iso = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
     let when = match form {
@@ -212,11 +212,11 @@ fn action(name: usize, due: DateTime<Utc>, form: Form, sizes: &str) -> String {
         ),
         Form::Often => "recurrence = \"*/10 * * * *\"".into(),
     };
-    format!("{{ name = \"a{name}\", {sizes}, {when} }}")
+    format!("{{ name = \"a{name}\", {capacity}, {when} }}")
 }
 
 fn fleet(start: DateTime<Utc>, group: usize, length: &Length, actions: &[String]) -> String {
-    let (sizes, version) = GROUPS[group];
+    let (capacity, version) = GROUPS[group];
     let mut text = String::new();
     if !length.flags.is_empty() {
         let _ = writeln!(text, "#! {}", length.flags);
@@ -236,7 +236,7 @@ versions = [{{ image = "app", instance_type = "t3.small" }}]
 
 [[groups]]
 name = "app"
-{sizes}
+{capacity}
 template = "app"
 version = {version}
 tags = {{ "ep:asg:patch" = "true" }}
@@ -342,21 +342,21 @@ impl Case {
     }
 }
 
-/// The group's sizes, in the very moment in which the run ended.
+/// The group's capacity, in the very moment in which the run ended.
 fn sizes_now(account: &Account, untouched: &Frozen) -> Vec<String> {
     let now = account.clock().now();
     let control = untouched.thaw();
-    let sizes = |account: &Account| {
+    let capacity = |account: &Account| {
         account.with_world(|w| {
             w.advance_to(now);
             let group = &w.groups["app"];
             format!("{}-{}-{}", group.min, group.max, group.desired)
         })
     };
-    let (wanted, found) = (sizes(&control), sizes(account));
+    let (wanted, found) = (capacity(&control), capacity(account));
     let wrong = wanted != found;
     wrong
-        .then(|| format!("sizes at the end: expected {wanted}, found {found}"))
+        .then(|| format!("capacity at the end: expected {wanted}, found {found}"))
         .into_iter()
         .collect()
 }
@@ -434,8 +434,8 @@ fn the_morning_comes_whenever_the_run_ends() {
                 let actions: Vec<String> = kind
                     .iter()
                     .enumerate()
-                    .map(|(n, (at, form, sizes))| {
-                        action(n, due + TimeDelta::seconds(*at), *form, sizes)
+                    .map(|(n, (at, form, capacity))| {
+                        action(n, due + TimeDelta::seconds(*at), *form, capacity)
                     })
                     .collect();
                 cases.push(Case {
@@ -484,14 +484,15 @@ fn the_clock_changes_in_the_window() {
             for before in [100, 40, 10] {
                 // Every half hour of wall-clock time around the change, be it skipped or repeated.
                 for (hour, minute) in (0..5).flat_map(|h| [(h, 0), (h, 30)]) {
-                    for (group, sizes) in [(0, "min = 1, desired = 2"), (2, "min = 0, desired = 0")]
+                    for (group, capacity) in
+                        [(0, "min = 1, desired = 2"), (2, "min = 0, desired = 0")]
                     {
                         let actions = [format!(
-                            "{{ name = \"a\", {sizes}, recurrence = \"{minute} {hour} * * 0\", time_zone = \"{zone}\" }}"
+                            "{{ name = \"a\", {capacity}, recurrence = \"{minute} {hour} * * 0\", time_zone = \"{zone}\" }}"
                         )];
                         let start = change - TimeDelta::minutes(before);
                         cases.push(Case {
-                            name: format!("{zone} {change}: {hour}:{minute:02} {sizes} | {} from {before} min before", length.name),
+                            name: format!("{zone} {change}: {hour}:{minute:02} {capacity} | {} from {before} min before", length.name),
                             text: fleet(start, group, &length, &actions),
                             length,
                         });

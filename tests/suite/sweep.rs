@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use asg_patch::group::names::record_parameter;
 use asg_patch::group::{Code, Outcome};
+use asg_patch::ids::{GroupName, ImageId};
 use asg_patch::report::{GroupReport, RunReport};
-use asg_patch::run::{Pick, RestoreRequest, RunError, Stop};
+use asg_patch::request::RunRequest;
+use asg_patch::run::{RecordFilter, RestoreRequest, RunError, Stop};
 use asg_patch::sim::calls::is_change;
 use asg_patch::sim::faults::{Fault, FaultRule};
 use asg_patch::sim::{Account, Frozen};
-use asg_patch::trigger::RunRequest;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::common::{Scenario, drive, end, env, in_virtual_time, on_all_cores, scenario_text};
@@ -41,7 +42,7 @@ struct Dead {
     deadline: DateTime<Utc>,
 }
 
-/// The stages at which something is left to hand back; every `stride`-th.
+/// The stages at which something is left to restore; every `stride`-th.
 fn dead(scenario: &str, stride: usize) -> Vec<Dead> {
     let loaded = Scenario::load(scenario);
     let seed = loaded.fleet.seed();
@@ -67,15 +68,15 @@ fn dead(scenario: &str, stride: usize) -> Vec<Dead> {
 async fn restore(
     account: &Account,
     owner: &str,
-    groups: Vec<String>,
+    groups: Vec<GroupName>,
 ) -> Result<RunReport, RunError> {
     let env = env(account, owner);
     let request = RestoreRequest {
         owner: owner.into(),
-        pick: Pick::named_or_due(groups),
+        filter: RecordFilter::named_or_due(groups),
         give_up_at: env.clock.now() + TimeDelta::hours(2),
     };
-    let (_keep, stop) = tokio::sync::watch::channel(Stop::GoOn);
+    let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);
     asg_patch::run::restore(&env, &request, stop, &mut |_| {}).await
 }
 
@@ -125,7 +126,7 @@ fn all_dead(stride: usize) -> Vec<Dead> {
         .collect()
 }
 
-/// Before a record's deadline its run may be alive: it is left alone. After it, it is handed back.
+/// Before a record's deadline its run may be alive: it is left alone. After it, it is restored.
 #[test]
 fn the_deadline_tells_the_dead_from_the_living() {
     check(
@@ -157,7 +158,7 @@ fn the_deadline_tells_the_dead_from_the_living() {
                 let restored = late
                     .groups
                     .iter()
-                    .filter(|g| g.code == Some(Code::Restored));
+                    .filter(|g| g.code == Some(Code::RestoredFromRecord));
                 if restored.count() != open {
                     problems.push(format!("late: {:?}", brief(&late.groups)));
                 }
@@ -194,12 +195,12 @@ fn twice_at_once() {
                         report
                             .groups
                             .iter()
-                            .filter(|g| g.left_open || g.code != Some(Code::Restored))
+                            .filter(|g| g.left_open || g.code != Some(Code::RestoredFromRecord))
                             .map(|g| format!("{who}: {:?}", brief(std::slice::from_ref(g)))),
                     ),
                     // The first was done when the second came.
                     Err(RunError::Request(why))
-                        if who == "second" && why.contains("handed back already") => {}
+                        if who == "second" && why.contains("restored already") => {}
                     Err(e) => problems.push(format!("{who}: {e}")),
                 }
             }
@@ -284,14 +285,14 @@ fn beside_a_run_that_is_alive() {
 fn untrue(account: &Account, run: &RunReport, restored: Option<&RunReport>) -> Vec<String> {
     let is_restored = |g: &GroupReport| {
         let reports = restored.iter().flat_map(|r| &r.groups);
-        let mut handed_back = reports.filter(|r| r.reason == Code::Restored.title());
-        handed_back.any(|r| r.group == g.group)
+        let mut restored = reports.filter(|r| r.reason == Code::RestoredFromRecord.title());
+        restored.any(|r| r.group == g.group)
     };
     let is_told = |g: &GroupReport| match g.code {
         None => g.outcome == Outcome::Patched,
         Some(code) => matches!(
             code,
-            Code::HandedBack
+            Code::RestoredMeanwhile
                 | Code::InstanceLost
                 | Code::ImageFailed
                 | Code::Superseded
@@ -302,7 +303,7 @@ fn untrue(account: &Account, run: &RunReport, restored: Option<&RunReport>) -> V
     };
     let launches = |g: &GroupReport| {
         account.with_world(|w| {
-            end::images(w, &w.groups[&g.group])
+            end::images(w, &w.groups[g.group.as_str()])
                 .into_iter()
                 .flatten()
                 .next()
@@ -310,7 +311,8 @@ fn untrue(account: &Account, run: &RunReport, restored: Option<&RunReport>) -> V
     };
     let is_wrong = |g: &&GroupReport| {
         let is_untold = is_restored(g) && !is_told(g);
-        let other_image = g.image_after.is_some() && launches(g) != g.image_after;
+        let other_image =
+            g.image_after.is_some() && launches(g).map(ImageId::from) != g.image_after;
         is_untold || other_image || g.left_open
     };
     brief(
@@ -322,7 +324,7 @@ fn untrue(account: &Account, run: &RunReport, restored: Option<&RunReport>) -> V
     )
 }
 
-/// With names it hands a group back though its run is alive: the run gives way.
+/// With names it restores a group though its run is alive: the run gives way.
 #[test]
 fn a_living_run_gives_way() {
     let tries = moments(7);
@@ -355,8 +357,8 @@ fn strange(text: &str) -> Vec<(&'static str, String)> {
         ("without a schema", text.replace("\"schema\":1,", "")),
         ("unknown within", nested),
         (
-            "without its sizes",
-            text.replace("\"capacity\"", "\"sizes\""),
+            "without its capacity",
+            text.replace("\"capacity\"", "\"capacity\""),
         ),
         ("cut", text[..text.len() / 2].to_owned()),
         ("not JSON", "to be looked at by Ann".to_owned()),
@@ -369,20 +371,28 @@ fn strange(text: &str) -> Vec<(&'static str, String)> {
 
 fn overwrite(account: &Account, group: &str, text: &str) {
     account.with_world(|w| {
-        let parameter = w.ssm.parameters.by_name.get_mut(&record_parameter(group));
+        let parameter = w
+            .ssm
+            .parameters
+            .by_name
+            .get_mut(&record_parameter(&group.into()));
         parameter.expect("a record").value = text.to_owned();
     });
 }
 
 fn text_of(account: &Account, group: &str) -> Option<String> {
     account.with_world(|w| {
-        let parameter = w.ssm.parameters.by_name.get(&record_parameter(group));
+        let parameter = w
+            .ssm
+            .parameters
+            .by_name
+            .get(&record_parameter(&group.into()));
         parameter.map(|p| p.value.clone())
     })
 }
 
 /// It is reported with its text, and neither it nor the group is touched: not by `restore`, whatever it is
-/// asked for, nor by the next night's run. With its text as it was the group is handed back.
+/// asked for, nor by the next night's run. With its text as it was the group is restored.
 #[test]
 fn a_record_that_cannot_be_read() {
     let mut tries = Vec::new();
@@ -471,7 +481,7 @@ fn a_record_that_cannot_be_read() {
                     .expect("a report");
                 expect(
                     "at last",
-                    report.groups[0].code == Some(Code::Restored),
+                    report.groups[0].code == Some(Code::RestoredFromRecord),
                     format!("{:?}", brief(&report.groups)),
                 );
                 let left = end::problems(&account, &untouched).await;
@@ -502,7 +512,7 @@ fn a_record_with_more_in_it() {
                     .await
                     .expect("a report");
                 let mut problems = end::problems(&account, &dead.untouched).await;
-                if report.groups[0].code != Some(Code::Restored) {
+                if report.groups[0].code != Some(Code::RestoredFromRecord) {
                     problems.push(format!("{:?}", brief(&report.groups)));
                 }
                 problems

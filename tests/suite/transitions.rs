@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use asg_patch::group::Outcome;
 use asg_patch::group::budget::Measured;
-use asg_patch::group::decide::{self, Context, Decision, Orders};
+use asg_patch::group::decide::{self, Context, Decision, Directive};
 use asg_patch::group::effect::{CommandStep, Role};
 use asg_patch::group::fault::{Fault, FaultClass, Read};
 use asg_patch::group::job::{Forward, Job, Try};
@@ -21,8 +21,9 @@ use asg_patch::group::seen::{
     InstanceSeen, Member, Need, PatchSeen, RecordSeen, Seen, VersionSeen,
 };
 use asg_patch::group::unit::{SharedImage, Unit};
+use asg_patch::ids::InstanceId;
+use asg_patch::request::Operation;
 use asg_patch::schedule::Capacity;
-use asg_patch::trigger::Operation;
 use chrono::{DateTime, TimeDelta, Utc};
 use expect_test::expect_file;
 
@@ -39,7 +40,7 @@ const PHASES: [Phase; 14] = [
     Phase::Proving,
     Phase::Promoting,
     Phase::RollingBack,
-    Phase::HandingBack,
+    Phase::Restoring,
     Phase::Finished,
 ];
 
@@ -92,7 +93,7 @@ fn record() -> Record {
         guarded: GUARDED_PROCESSES.iter().map(|p| (*p).to_owned()).collect(),
         pins: vec![pin("$Latest")],
         templates: BTreeMap::from([(
-            "lt-1".to_owned(),
+            "lt-1".into(),
             TemplateMark {
                 default: 1,
                 latest: 3,
@@ -111,7 +112,6 @@ fn job(phase: Phase) -> Job {
         options: Options::default(),
         image: "ami-old".into(),
         windows: false,
-        load_balanced: false,
         hook_seconds: 0,
         bakes: true,
         measured: Measured::default(),
@@ -141,7 +141,7 @@ fn job(phase: Phase) -> Job {
     if phase > Phase::Guarding {
         job.tries.insert("suspend".into(), done());
     }
-    if phase == Phase::HandingBack {
+    if phase == Phase::Restoring {
         let key = "resume ScheduledActions".to_owned();
         job.tries.insert(key, done());
     }
@@ -184,18 +184,16 @@ fn as_wished(job: &Job) -> Seen {
         version: Some(("lt-1".into(), number)),
     };
     let mut members = BTreeMap::new();
-    let mut instances = BTreeMap::new();
+    let mut instances: BTreeMap<InstanceId, InstanceSeen> = BTreeMap::new();
     let mut add = |id: &str, role: &str, number: u64| {
-        members.insert(id.to_owned(), member(number));
+        members.insert(id.into(), member(number));
         instances.insert(
-            id.to_owned(),
+            id.into(),
             InstanceSeen {
                 state: Ec2State::Running,
                 launched_at: start() + TimeDelta::minutes(1),
                 run: Some("run-1".into()),
                 role: Some(role.into()),
-                image: "ami-old".into(),
-                windows: false,
             },
         );
     };
@@ -209,12 +207,11 @@ fn as_wished(job: &Job) -> Seen {
         let agent = AgentSeen {
             online: true,
             last_ping: Some(now()),
-            windows: false,
         };
         (id.clone(), agent)
     });
     let suspended = match phase {
-        Phase::HandingBack | Phase::Recording => BTreeSet::new(),
+        Phase::Restoring | Phase::Recording => BTreeSet::new(),
         _ => record().guarded,
     };
     let scanned = PatchSeen {
@@ -231,7 +228,7 @@ fn as_wished(job: &Job) -> Seen {
         } else {
             "i-build".into()
         },
-        comment: names::command_comment("run-1", step.as_str()),
+        comment: names::command_comment(&"run-1".into(), step.as_str()),
         requested_at: now() - TimeDelta::minutes(4),
         status: CommandStatus::Success,
         detail: "Success".into(),
@@ -241,11 +238,11 @@ fn as_wished(job: &Job) -> Seen {
         asked: BTreeSet::new(),
         record: Read::Present(RecordSeen::Readable(Box::new(record()))),
         agents: Read::Present(agents.collect()),
-        checks: Read::Present(BTreeMap::from([("i-canary".to_owned(), Checks::Ok)])),
+        checks: Read::Present(BTreeMap::from([("i-canary".into(), Checks::Ok)])),
         commands: Read::Present(commands.collect()),
         patches: Read::Present(BTreeMap::from([
-            ("i-build".to_owned(), scanned.clone()),
-            ("i-canary".to_owned(), scanned),
+            ("i-build".into(), scanned.clone()),
+            ("i-canary".into(), scanned),
         ])),
         packages: Read::Present(vec![("kernel".into(), Some(now()))]),
         image: Read::Present(ImageSeen {
@@ -255,13 +252,10 @@ fn as_wished(job: &Job) -> Seen {
             run: Some("run-1".into()),
         }),
         templates: Read::Present(BTreeMap::from([(
-            "lt-1".to_owned(),
+            "lt-1".into(),
             TemplateMark { default: 1, latest },
         )])),
-        versions: Read::Present(BTreeMap::from([(
-            "lt-1".to_owned(),
-            Vec::<VersionSeen>::new(),
-        )])),
+        versions: Read::Present(BTreeMap::from([("lt-1".into(), Vec::<VersionSeen>::new())])),
         activities: Read::Present(Vec::new()),
         actions: Read::Present(Vec::new()),
         users: Read::Present(Vec::new()),
@@ -302,8 +296,6 @@ fn nothing_yet(job: &mut Job, seen: &mut Seen) {
                 launched_at: start() + TimeDelta::minutes(1),
                 run: Some("run-1".into()),
                 role: Some("build".into()),
-                image: "ami-old".into(),
-                windows: false,
             },
         );
     }
@@ -367,7 +359,7 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
     let mut job = job(phase);
     let mut seen = as_wished(&job);
     let mut now = now();
-    let mut orders = Orders::default();
+    let mut directive = Directive::default();
     match situation {
         "nothing yet" => nothing_yet(&mut job, &mut seen),
         "reads fail" => fail_all(&mut seen, FaultClass::Throttled),
@@ -382,7 +374,7 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
                 group.opted_in = false;
             }
         }
-        "stop ordered" => orders.hand_back = true,
+        "stop ordered" => directive.restore = true,
         "no time left" => now = start() + TimeDelta::minutes(170),
         _ => {}
     }
@@ -395,7 +387,7 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
     if phase == Phase::RollingBack && situation != "nothing yet" {
         seen.image = Read::Absent;
     }
-    if phase == Phase::HandingBack && situation != "nothing yet" {
+    if phase == Phase::Restoring && situation != "nothing yet" {
         job.tries.insert("delete-record".into(), done());
     }
     forget_unasked(&mut seen, &decide::needs(&job));
@@ -409,7 +401,7 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
         versions: if situation == "as wished"
             && (Phase::Versioning..=Phase::Promoting).contains(&phase)
         {
-            BTreeMap::from([("lt-1".to_owned(), 4)])
+            BTreeMap::from([("lt-1".into(), 4)])
         } else {
             BTreeMap::new()
         },
@@ -421,7 +413,7 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
         seen: &seen,
         unit: &unit,
         now,
-        orders,
+        directive,
     });
     let text = match &decision {
         Decision::Wait { .. } => "wait".to_owned(),
@@ -498,7 +490,7 @@ fn the_diagram_is_drawn_from_the_table() {
 /// suspended, or deleting its record, would leave the group changed with nothing to tell of it.
 #[test]
 fn who_returns_a_group_gives_way_to_the_next_run() {
-    for phase in [Phase::RollingBack, Phase::HandingBack] {
+    for phase in [Phase::RollingBack, Phase::Restoring] {
         let mut job = job(phase);
         let mut seen = as_wished(&job);
         let next = Record {
@@ -517,7 +509,7 @@ fn who_returns_a_group_gives_way_to_the_next_run() {
             seen: &seen,
             unit: &Unit::default(),
             now: now(),
-            orders: Orders::default(),
+            directive: Directive::default(),
         });
         let gives_way = matches!(
             decision,
@@ -533,7 +525,7 @@ fn who_returns_a_group_gives_way_to_the_next_run() {
 /// One answer without the group, or without the image, is looked at twice, however long the phase lasts.
 #[test]
 fn what_is_not_listed_once_is_looked_for_again() {
-    for phase in [Phase::HandingBack, Phase::RollingBack, Phase::Promoting] {
+    for phase in [Phase::Restoring, Phase::RollingBack, Phase::Promoting] {
         let mut job = job(phase);
         job.history[0].at = start();
         let mut seen = as_wished(&job);
@@ -550,7 +542,7 @@ fn what_is_not_listed_once_is_looked_for_again() {
                 seen: &seen,
                 unit: &Unit::default(),
                 now: at,
-                orders: Orders::default(),
+                directive: Directive::default(),
             })
         };
         let first = look(now());

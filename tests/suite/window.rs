@@ -8,14 +8,16 @@ use crate::common::{RUN_ID, Scenario, drive, env, in_virtual_time, invariants};
 use asg_patch::group::budget::Basis;
 use asg_patch::group::names::SECONDS_TAG;
 use asg_patch::group::{Code, Outcome, Phase};
+use asg_patch::ids::GroupName;
+use asg_patch::report::PlannedGroup;
 use asg_patch::report::{RunReport, plan_table};
-use asg_patch::run::{Pick, PlannedGroup, RestoreRequest, Stop, plan, restore};
+use asg_patch::request::RunRequest;
+use asg_patch::run::{RecordFilter, RestoreRequest, Stop, plan, restore};
 use asg_patch::schedule::Window;
 use asg_patch::sim::Account;
 use asg_patch::sim::faults::{Fault, FaultRule};
 use asg_patch::sim::fleet;
 use asg_patch::sim::wire::ApiError;
-use asg_patch::trigger::RunRequest;
 use chrono::TimeDelta;
 
 /// The same request for a window of so many minutes that begins now.
@@ -32,7 +34,7 @@ fn now_for(request: &RunRequest, account: &Account, id: &str, minutes: i64) -> R
 async fn planned(
     account: &Account,
     request: &RunRequest,
-) -> (BTreeMap<String, PlannedGroup>, String) {
+) -> (BTreeMap<GroupName, PlannedGroup>, String) {
     let plan = plan(&env(account, "plan"), request).await.expect("a plan");
     let text = plan_table(&plan, 120);
     let groups = plan.groups.into_iter().map(|g| (g.group.clone(), g));
@@ -62,7 +64,7 @@ fn the_second_night_plans_with_what_the_first_one_measured() {
         for group in after.values() {
             assert_eq!(group.misfit, None);
             for part in &group.budget.0 {
-                let measured = part.phase != Phase::HandingBack;
+                let measured = part.phase != Phase::Restoring;
                 assert_eq!(part.from == Basis::Measured, measured, "{group:?}");
             }
         }
@@ -123,10 +125,10 @@ async fn sweep(account: &Account) -> RunReport {
     let env = env(account, "sweep");
     let request = RestoreRequest {
         owner: "sweeper".into(),
-        pick: Pick::Due,
+        filter: RecordFilter::Due,
         give_up_at: env.clock.now() + TimeDelta::minutes(20),
     };
-    let (_keep, stop) = tokio::sync::watch::channel(Stop::GoOn);
+    let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);
     restore(&env, &request, stop, &mut |_| {})
         .await
         .expect("a report")
@@ -164,5 +166,5 @@ fn what_does_not_come_to_an_end_is_not_waited_for_for_ever() {
     let slow = &ran.report.groups[1];
     assert_eq!(slow.code, Some(Code::OutOfTime), "{slow:?}");
     assert_eq!(slow.outcome, Outcome::RolledBack);
-    assert!(ran.report.finished_at <= ran.hand_back_by);
+    assert!(ran.report.finished_at <= ran.restore_by);
 }

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime, timezone
 
-from fleet import NO_INSTANCE, OPTED_IN, QUICK, TAGGED, UNTAGGED, awake, group, names, sizes
+from fleet import NO_INSTANCE, OPTED_IN, QUICK, TAGGED, UNTAGGED, awake, group, names, capacity
 from witness import equal, holds, refused, until
 
 
@@ -88,11 +88,11 @@ def sizes_obey_their_bounds(account):
     holds("max size" in str(error).lower(), f"says which bound: {error}")
     refused("ValidationError", client.update_auto_scaling_group, **change, MinSize=3, MaxSize=2)
     refused("ValidationError", client.set_desired_capacity, **change, DesiredCapacity=1)
-    equal(sizes(account, "batch-a"), (0, 0, 0), "nothing changed")
+    equal(capacity(account, "batch-a"), (0, 0, 0), "nothing changed")
     client.update_auto_scaling_group(**change, MinSize=1, MaxSize=2)
-    equal(sizes(account, "batch-a"), (1, 2, 1), "pulled up to the minimum")
+    equal(capacity(account, "batch-a"), (1, 2, 1), "pulled up to the minimum")
     client.update_auto_scaling_group(**change, MinSize=0, MaxSize=0)
-    equal(sizes(account, "batch-a"), (0, 0, 0), "pulled down to the maximum")
+    equal(capacity(account, "batch-a"), (0, 0, 0), "pulled down to the maximum")
 
 
 def processes_are_suspended_and_resumed(account):
@@ -271,7 +271,7 @@ def a_group_goes_to_sleep(account):
     )
     holds(instance in answer["Activity"]["Description"], f"names {instance}")
     until(lambda: not group(account)["Instances"], "no instances")
-    equal(sizes(account), (0, 4, 0), "sizes")
+    equal(capacity(account), (0, 4, 0), "capacity")
     account.ec2.get_waiter("instance_terminated").wait(InstanceIds=[instance], WaiterConfig=QUICK)
     refused(
         "ValidationError",

@@ -67,13 +67,13 @@ def groups_are_found_and_paged():
 
 
 def a_group_is_changed_and_wakes():
-    sizes = ("--min-size", "0", "--max-size", "2", "--desired-capacity", "1")
+    capacity = ("--min-size", "0", "--max-size", "2", "--desired-capacity", "1")
     name = ("--auto-scaling-group-name", "batch-c")
-    aws("autoscaling", "update-auto-scaling-group", *name, *sizes)
+    aws("autoscaling", "update-auto-scaling-group", *name, *capacity)
     refused("ValidationError", "autoscaling", "set-desired-capacity", *name, "--desired-capacity", "3")
     aws("autoscaling", "suspend-processes", *name, "--scaling-processes", "AZRebalance")
     found = groups("--auto-scaling-group-names", "batch-c")["AutoScalingGroups"][0]
-    equal([found[k] for k in ("MinSize", "MaxSize", "DesiredCapacity")], [0, 2, 1], "sizes")
+    equal([found[k] for k in ("MinSize", "MaxSize", "DesiredCapacity")], [0, 2, 1], "capacity")
     equal([p["ProcessName"] for p in found["SuspendedProcesses"]], ["AZRebalance"], "suspended")
     instance = until(lambda: in_service("batch-c"), "an instance in service")[0]
     aws("ec2", "wait", "instance-running", "--instance-ids", instance)

@@ -21,7 +21,7 @@ def group(account, name="web-asleep"):
     return answer["AutoScalingGroups"][0]
 
 
-def sizes(account, name="web-asleep"):
+def capacity(account, name="web-asleep"):
     found = group(account, name)
     return found["MinSize"], found["MaxSize"], found["DesiredCapacity"]
 

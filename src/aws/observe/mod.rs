@@ -22,8 +22,9 @@ use crate::group::seen::{
     AgentSeen, Checks, CommandSeen, GroupSeen, ImageSeen, InstanceSeen, Need, PatchSeen,
     RecordSeen, Seen, UserSeen,
 };
+use crate::ids::{GroupName, InstanceId, TemplateId};
+use crate::request::OptInTag;
 use crate::schedule::ScheduledAction;
-use crate::trigger::Selection;
 
 /// A job and what its decision needs.
 pub type Question<'a> = (&'a Job, BTreeSet<Need>);
@@ -34,9 +35,9 @@ type Found<T> = Result<T, Fault>;
 /// [`Need::Activities`] and [`Need::Versions`], which AWS answers one by one.
 pub async fn observe(
     clients: &Clients,
-    selection: &Selection,
+    tag: &OptInTag,
     questions: &[Question<'_>],
-) -> BTreeMap<String, Seen> {
+) -> BTreeMap<GroupName, Seen> {
     let asking = |need: Need| -> Vec<&Job> {
         questions
             .iter()
@@ -44,7 +45,7 @@ pub async fn observe(
             .map(|(job, _)| *job)
             .collect()
     };
-    let groups = groups(clients, selection, &asking(Need::Group)).await;
+    let groups = groups(clients, tag, &asking(Need::Group)).await;
     let ids = |need: Need| instance_ids(&asking(need), &groups);
     let (
         instances,
@@ -93,23 +94,23 @@ pub async fn observe(
         .zip(singles)
         .map(|((job, needs), single)| {
             let seen = answers.for_job(job, needs, single);
-            (job.group().to_owned(), seen)
+            (job.group().clone(), seen)
         })
         .collect()
 }
 
 /// The bulk answers of one look.
 struct Answers {
-    groups: Found<BTreeMap<String, Found<GroupSeen>>>,
-    instances: Found<BTreeMap<String, InstanceSeen>>,
-    agents: Found<BTreeMap<String, AgentSeen>>,
-    checks: Found<BTreeMap<String, Checks>>,
+    groups: Found<BTreeMap<GroupName, Found<GroupSeen>>>,
+    instances: Found<BTreeMap<InstanceId, InstanceSeen>>,
+    agents: Found<BTreeMap<InstanceId, AgentSeen>>,
+    checks: Found<BTreeMap<InstanceId, Checks>>,
     commands: Found<Vec<CommandSeen>>,
-    patches: Found<BTreeMap<String, PatchSeen>>,
+    patches: Found<BTreeMap<InstanceId, PatchSeen>>,
     images: Found<BTreeMap<String, ImageSeen>>,
-    templates: Found<BTreeMap<String, TemplateMark>>,
+    templates: Found<BTreeMap<TemplateId, TemplateMark>>,
     records: Found<BTreeMap<String, RecordSeen>>,
-    actions: Found<BTreeMap<String, Vec<ScheduledAction>>>,
+    actions: Found<BTreeMap<GroupName, Vec<ScheduledAction>>>,
     users: Found<Vec<UserSeen>>,
 }
 
@@ -125,7 +126,11 @@ impl Answers {
                 Err(fault) => Read::Failed(fault.clone()),
             }
         }
-        fn one<T: Clone>(asked: bool, found: &Found<BTreeMap<String, T>>, key: &str) -> Read<T> {
+        fn one<K: Ord + std::borrow::Borrow<str>, T: Clone>(
+            asked: bool,
+            found: &Found<BTreeMap<K, T>>,
+            key: &str,
+        ) -> Read<T> {
             match found {
                 _ if !asked => Read::Unread,
                 Ok(map) => map
@@ -141,7 +146,7 @@ impl Answers {
             Read::Unread => Read::Unread,
         };
         // Only what is this job's: its group's members and what it made.
-        let mine: BTreeSet<&String> = group
+        let mine: BTreeSet<&InstanceId> = group
             .present()
             .map(|g| g.members.keys().collect::<BTreeSet<_>>())
             .unwrap_or_default()
@@ -149,9 +154,9 @@ impl Answers {
             .chain(job.made.instances.values())
             .collect();
         fn pick<T: Clone>(
-            read: Read<BTreeMap<String, T>>,
-            mine: &BTreeSet<&String>,
-        ) -> Read<BTreeMap<String, T>> {
+            read: Read<BTreeMap<InstanceId, T>>,
+            mine: &BTreeSet<&InstanceId>,
+        ) -> Read<BTreeMap<InstanceId, T>> {
             match read {
                 Read::Present(mut map) => {
                     map.retain(|id, _| mine.contains(id));
@@ -198,7 +203,7 @@ impl Answers {
             users: match whole(if_asked(Need::Users), &self.users) {
                 Read::Present(mut all) => {
                     all.retain(|user| {
-                        user.group != name && record.templates.contains_key(&user.pin.template)
+                        user.group != *name && record.templates.contains_key(&user.pin.template)
                     });
                     Read::Present(all)
                 }

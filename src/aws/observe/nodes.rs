@@ -9,13 +9,14 @@ use super::Found;
 use super::reads::chunks;
 use crate::aws::convert::time;
 use crate::aws::discover::IDS_PER_CALL;
-use crate::aws::faults::{absurd, required, text, told};
+use crate::aws::faults::{invalid, reported, required, text};
 use crate::aws::pace::Pace;
 use crate::aws::paging::every;
 use crate::aws::{Clients, missing};
 use crate::group::Job;
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::seen::{AgentSeen, CommandSeen, CommandStatus, PatchSeen};
+use crate::ids::InstanceId;
 
 /// `DescribeInstancePatchStates` and `ListCommandInvocations` have 50 to a page.
 const NODES_PER_CALL: usize = 50;
@@ -24,8 +25,8 @@ const COMMAND_MARGIN_MINUTES: i64 = 5;
 
 pub(super) async fn agents(
     clients: &Clients,
-    ids: BTreeSet<String>,
-) -> Found<BTreeMap<String, AgentSeen>> {
+    ids: BTreeSet<InstanceId>,
+) -> Found<BTreeMap<InstanceId, AgentSeen>> {
     let mut found = BTreeMap::new();
     for chunk in chunks(ids, IDS_PER_CALL) {
         let filter = aws_sdk_ssm::types::InstanceInformationStringFilter::builder()
@@ -58,18 +59,15 @@ pub(super) async fn agents(
 
 fn agent(
     information: &aws_sdk_ssm::types::InstanceInformation,
-) -> Result<(String, AgentSeen), Fault> {
+) -> Result<(InstanceId, AgentSeen), Fault> {
     const OPERATION: &str = "ssm:DescribeInstanceInformation";
     let id = text(information.instance_id(), OPERATION, "InstanceId")?;
     let ping = required(information.ping_status(), OPERATION, "PingStatus")?;
     Ok((
-        id.to_owned(),
+        id.into(),
         AgentSeen {
             online: ping.as_str() == "Online",
             last_ping: information.last_ping_date_time().and_then(time),
-            windows: information
-                .platform_type()
-                .is_some_and(|p| p.as_str() == "Windows"),
         },
     ))
 }
@@ -147,7 +145,7 @@ fn command(invocation: &CommandInvocation) -> Result<CommandSeen, Fault> {
     let requested_at = invocation.requested_date_time().and_then(time);
     Ok(CommandSeen {
         id: field(invocation.command_id(), "CommandId")?.to_owned(),
-        instance: field(invocation.instance_id(), "InstanceId")?.to_owned(),
+        instance: field(invocation.instance_id(), "InstanceId")?.into(),
         comment: invocation.comment().unwrap_or_default().to_owned(),
         requested_at: required(requested_at, OPERATION, "RequestedDateTime")?,
         status,
@@ -157,8 +155,8 @@ fn command(invocation: &CommandInvocation) -> Result<CommandSeen, Fault> {
 
 pub(super) async fn patches(
     clients: &Clients,
-    ids: BTreeSet<String>,
-) -> Found<BTreeMap<String, PatchSeen>> {
+    ids: BTreeSet<InstanceId>,
+) -> Found<BTreeMap<InstanceId, PatchSeen>> {
     let mut found = BTreeMap::new();
     for chunk in chunks(ids, NODES_PER_CALL) {
         let states = every(
@@ -182,10 +180,11 @@ pub(super) async fn patches(
 }
 
 /// The SDK puts empty values where required fields are missing.
-fn patch(state: &aws_sdk_ssm::types::InstancePatchState) -> Result<(String, PatchSeen), Fault> {
+fn patch(state: &aws_sdk_ssm::types::InstancePatchState) -> Result<(InstanceId, PatchSeen), Fault> {
     const OPERATION: &str = "ssm:DescribeInstancePatchStates";
-    let count = |count: i32, name| u32::try_from(count).map_err(|_| absurd(OPERATION, name, count));
-    let operation = told(Some(state.operation().as_str()), OPERATION, "Operation")?;
+    let count =
+        |count: i32, name| u32::try_from(count).map_err(|_| invalid(OPERATION, name, count));
+    let operation = reported(Some(state.operation().as_str()), OPERATION, "Operation")?;
     let ended_at = time(state.operation_end_time()).filter(|at| *at > DateTime::UNIX_EPOCH);
     let pending = state.installed_pending_reboot_count().unwrap_or_default();
     let seen = PatchSeen {
@@ -196,13 +195,13 @@ fn patch(state: &aws_sdk_ssm::types::InstancePatchState) -> Result<(String, Patc
         pending_reboot: count(pending, "InstalledPendingRebootCount")?,
     };
     let id = text(Some(state.instance_id()), OPERATION, "InstanceId")?;
-    Ok((id.to_owned(), seen))
+    Ok((id.into(), seen))
 }
 
 /// When each was installed is not known on every system: the time is then none, or the epoch.
 pub(super) async fn packages(
     clients: &Clients,
-    instance: &str,
+    instance: &InstanceId,
 ) -> Found<Vec<(String, Option<DateTime<Utc>>)>> {
     clients.pace(Pace::NodeRead).await;
     let filter = aws_sdk_ssm::types::PatchOrchestratorFilter::builder()
@@ -214,7 +213,7 @@ pub(super) async fn packages(
         clients
             .ssm
             .describe_instance_patches()
-            .instance_id(instance)
+            .instance_id(instance.as_str())
             .filters(filter)
             .max_results(100)
             .into_paginator()

@@ -8,7 +8,7 @@ use super::Found;
 use super::nodes::packages;
 use crate::aws::convert::{group_seen, image_seen, instance_seen, time};
 use crate::aws::discover::{IDS_PER_CALL, find_groups, scheduled_actions, template_facts};
-use crate::aws::faults::{number, required, text, told};
+use crate::aws::faults::{number, reported, required, text};
 use crate::aws::pace::Pace;
 use crate::aws::paging::every;
 use crate::aws::{Clients, fault, get_records, list_records};
@@ -21,8 +21,9 @@ use crate::group::seen::{
     ActivitySeen, Checks, GroupSeen, ImageSeen, InstanceSeen, Need, RecordSeen, UserSeen,
     VersionSeen,
 };
+use crate::ids::{GroupName, InstanceId, TemplateId};
+use crate::request::OptInTag;
 use crate::schedule::ScheduledAction;
-use crate::trigger::Selection;
 
 /// `DescribeAutoScalingGroups` takes as many names as its page holds.
 const GROUPS_PER_CALL: usize = 100;
@@ -34,15 +35,15 @@ const ACTIVITIES_PER_GROUP: i32 = 20;
 pub(super) struct Single {
     pub packages: Read<Vec<(String, Option<DateTime<Utc>>)>>,
     pub activities: Read<Vec<ActivitySeen>>,
-    pub versions: Read<BTreeMap<String, Vec<VersionSeen>>>,
+    pub versions: Read<BTreeMap<TemplateId, Vec<VersionSeen>>>,
 }
 
 pub(super) async fn groups(
     clients: &Clients,
-    selection: &Selection,
+    tag: &OptInTag,
     jobs: &[&Job],
-) -> Found<BTreeMap<String, Found<GroupSeen>>> {
-    let names: Vec<String> = jobs.iter().map(|j| j.group().to_owned()).collect();
+) -> Found<BTreeMap<GroupName, Found<GroupSeen>>> {
+    let names: Vec<String> = jobs.iter().map(|j| j.group().into()).collect();
     let mut found = BTreeMap::new();
     for chunk in names.chunks(GROUPS_PER_CALL) {
         let answer = every(
@@ -64,7 +65,7 @@ pub(super) async fn groups(
                 "autoscaling:DescribeAutoScalingGroups",
                 "AutoScalingGroupName",
             )?;
-            found.insert(name.to_owned(), group_seen(&group, selection));
+            found.insert(name.into(), group_seen(&group, tag));
         }
     }
     Ok(found)
@@ -73,8 +74,8 @@ pub(super) async fn groups(
 /// Instances that may be the jobs': what they made, and members of their groups not known as foreign.
 pub(super) fn instance_ids(
     jobs: &[&Job],
-    groups: &Found<BTreeMap<String, Found<GroupSeen>>>,
-) -> BTreeSet<String> {
+    groups: &Found<BTreeMap<GroupName, Found<GroupSeen>>>,
+) -> BTreeSet<InstanceId> {
     let mut ids = made_ids(jobs);
     for job in jobs {
         if let Ok(groups) = groups
@@ -87,30 +88,30 @@ pub(super) fn instance_ids(
     ids
 }
 
-pub(super) fn made_ids(jobs: &[&Job]) -> BTreeSet<String> {
+pub(super) fn made_ids(jobs: &[&Job]) -> BTreeSet<InstanceId> {
     jobs.iter()
         .flat_map(|j| j.made.instances.values())
         .cloned()
         .collect()
 }
 
-pub(super) fn role_ids(jobs: &[&Job], role: Role) -> BTreeSet<String> {
+pub(super) fn role_ids(jobs: &[&Job], role: Role) -> BTreeSet<InstanceId> {
     jobs.iter()
         .filter_map(|j| j.instance(role))
-        .map(str::to_owned)
+        .cloned()
         .collect()
 }
 
-pub(super) fn chunks(ids: BTreeSet<String>, size: usize) -> Vec<Vec<String>> {
-    let ids: Vec<String> = ids.into_iter().collect();
+pub(super) fn chunks<T: Into<String>>(ids: BTreeSet<T>, size: usize) -> Vec<Vec<String>> {
+    let ids: Vec<String> = ids.into_iter().map(Into::into).collect();
     ids.chunks(size).map(<[String]>::to_vec).collect()
 }
 
 /// By filter, not by id: an id that is not known (yet) is then left out instead of failing the call.
 pub(super) async fn instances(
     clients: &Clients,
-    ids: BTreeSet<String>,
-) -> Found<BTreeMap<String, InstanceSeen>> {
+    ids: BTreeSet<InstanceId>,
+) -> Found<BTreeMap<InstanceId, InstanceSeen>> {
     let mut found = BTreeMap::new();
     for chunk in chunks(ids, IDS_PER_CALL) {
         let filter = aws_sdk_ec2::types::Filter::builder()
@@ -140,8 +141,8 @@ pub(super) async fn instances(
 
 pub(super) async fn checks(
     clients: &Clients,
-    ids: BTreeSet<String>,
-) -> Found<BTreeMap<String, Checks>> {
+    ids: BTreeSet<InstanceId>,
+) -> Found<BTreeMap<InstanceId, Checks>> {
     let mut found = BTreeMap::new();
     for chunk in chunks(ids, IDS_PER_CALL) {
         match status(clients, &chunk).await {
@@ -162,7 +163,7 @@ pub(super) async fn checks(
     Ok(found)
 }
 
-async fn status(clients: &Clients, ids: &[String]) -> Found<Vec<(String, Checks)>> {
+async fn status(clients: &Clients, ids: &[String]) -> Found<Vec<(InstanceId, Checks)>> {
     let answer = clients
         .ec2
         .describe_instance_status()
@@ -196,7 +197,7 @@ async fn status(clients: &Clients, ids: &[String]) -> Found<Vec<(String, Checks)
                 (Checks::Initializing, _) | (_, Checks::Initializing) => Checks::Initializing,
             };
             let id = text(s.instance_id(), "ec2:DescribeInstanceStatus", "InstanceId")?;
-            Ok((id.to_owned(), both))
+            Ok((id.into(), both))
         })
         .collect()
 }
@@ -235,7 +236,7 @@ pub(super) async fn images(
 pub(super) async fn templates(
     clients: &Clients,
     jobs: Vec<&Job>,
-) -> Found<BTreeMap<String, TemplateMark>> {
+) -> Found<BTreeMap<TemplateId, TemplateMark>> {
     let ids = jobs
         .iter()
         .flat_map(|j| j.record.templates.keys())
@@ -256,11 +257,11 @@ pub(super) async fn records(
 pub(super) async fn actions(
     clients: &Clients,
     jobs: Vec<&Job>,
-) -> Found<BTreeMap<String, Vec<ScheduledAction>>> {
+) -> Found<BTreeMap<GroupName, Vec<ScheduledAction>>> {
     if jobs.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let names: Vec<String> = jobs.iter().map(|j| j.group().to_owned()).collect();
+    let names: Vec<GroupName> = jobs.iter().map(|j| j.group().clone()).collect();
     scheduled_actions(clients, &names).await
 }
 
@@ -311,7 +312,7 @@ async fn activities(clients: &Clients, job: &Job) -> Found<Vec<ActivitySeen>> {
     let answer = clients
         .autoscaling
         .describe_scaling_activities()
-        .auto_scaling_group_name(job.group())
+        .auto_scaling_group_name(job.group().as_str())
         .max_records(ACTIVITIES_PER_GROUP)
         .send()
         .await
@@ -325,7 +326,7 @@ async fn activities(clients: &Clients, job: &Job) -> Found<Vec<ActivitySeen>> {
             let started_at = a.start_time().and_then(time);
             let started_at = started_at.filter(|at| *at > DateTime::UNIX_EPOCH);
             let status = a.status_code().map(|s| s.as_str());
-            let status = told(status, OPERATION, "StatusCode")?;
+            let status = reported(status, OPERATION, "StatusCode")?;
             Ok(ActivitySeen {
                 started_at: required(started_at, OPERATION, "StartTime")?,
                 failed: matches!(status, "Failed" | "Cancelled"),
@@ -337,14 +338,14 @@ async fn activities(clients: &Clients, job: &Job) -> Found<Vec<ActivitySeen>> {
 }
 
 /// Versions newer than the record.
-async fn versions(clients: &Clients, job: &Job) -> Found<BTreeMap<String, Vec<VersionSeen>>> {
+async fn versions(clients: &Clients, job: &Job) -> Found<BTreeMap<TemplateId, Vec<VersionSeen>>> {
     let mut found = BTreeMap::new();
     for (template, mark) in &job.record.templates {
         clients.pace(Pace::Ec2Read).await;
         let answer = clients
             .ec2
             .describe_launch_template_versions()
-            .launch_template_id(template)
+            .launch_template_id(template.as_str())
             .min_version(mark.latest.saturating_add(1).to_string())
             .into_paginator()
             .items()

@@ -10,7 +10,7 @@ use super::super::{Code, Phase, limits};
 /// Remembers the image once it is usable.
 pub(super) fn learn(job: &mut Job, seen: &Seen) {
     if let Some(image) = seen.image.present()
-        && image.run.as_deref() == Some(job.record.run_id.as_str())
+        && image.run.as_ref() == Some(&job.record.run_id)
         && image.state == ImageState::Available
     {
         job.made.image = Some(image.id.clone());
@@ -48,7 +48,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
 }
 
 fn made(cx: &Context<'_>, image: &ImageSeen, create: &Effect) -> Decision {
-    if image.run.as_deref() != Some(cx.record().run_id.as_str()) {
+    if image.run.as_ref() != Some(&cx.record().run_id) {
         return failed(
             Code::ImageFailed,
             format!(

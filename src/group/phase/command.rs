@@ -9,6 +9,7 @@ use super::super::effect::{Command, CommandStep, Effect, Role};
 use super::super::job::Job;
 use super::super::seen::{CommandSeen, CommandStatus, Ec2State, InstanceSeen, Need, Seen};
 use super::super::{Code, limits, names};
+use crate::ids::InstanceId;
 
 /// All commands of a job.
 pub(in super::super) const COMMAND_STEPS: [CommandStep; 4] = [
@@ -130,7 +131,7 @@ fn heard_of(
     cx: &Context<'_>,
     run: &Run,
     command: &CommandSeen,
-    instance: &str,
+    instance: &InstanceId,
 ) -> Result<(), Decision> {
     let agents = cx.seen.agents.present();
     let last_ping = agents.and_then(|a| a.get(instance)?.last_ping);
@@ -156,8 +157,8 @@ fn heard_of(
 }
 
 fn instance_lives(
-    instance: &str,
-    instances: &BTreeMap<String, InstanceSeen>,
+    instance: &InstanceId,
+    instances: &BTreeMap<InstanceId, InstanceSeen>,
 ) -> Result<(), Decision> {
     match instances.get(instance) {
         Some(i) if i.state != Ec2State::Gone => Ok(()),
@@ -168,10 +169,10 @@ fn instance_lives(
     }
 }
 
-fn send(cx: &Context<'_>, run: &Run, instance: &str) -> Decision {
+fn send(cx: &Context<'_>, run: &Run, instance: &InstanceId) -> Decision {
     let command = Command {
         step: run.step,
-        instance: instance.to_owned(),
+        instance: instance.clone(),
         document: run.document.clone(),
         parameters: run.parameters.clone(),
         comment: names::command_comment(&cx.record().run_id, run.step.as_str()),
@@ -192,7 +193,7 @@ fn send(cx: &Context<'_>, run: &Run, instance: &str) -> Decision {
         .map_or_else(|wait| wait, |()| send_now(cx, run, instance, effect))
 }
 
-fn send_now(cx: &Context<'_>, run: &Run, instance: &str, effect: Effect) -> Decision {
+fn send_now(cx: &Context<'_>, run: &Run, instance: &InstanceId, effect: Effect) -> Decision {
     let step = run.step.as_str();
     // A try without an answer may have taken effect: it would be listed within seconds.
     if let Some(last) = cx.job.tries.get(&effect.key()) {

@@ -6,7 +6,7 @@ use super::super::seen::GroupSeen;
 use super::super::{Code, Phase};
 
 /// What is suspended while a group is ours. Never Launch (needed) nor Terminate (it would block the
-/// hand-back).
+/// restore).
 pub const GUARDED_PROCESSES: [&str; 6] = [
     "AZRebalance",
     "AlarmNotification",

@@ -8,21 +8,22 @@ use super::super::decide::{Context, Decision, failed};
 use super::super::effect::{Effect, Role};
 use super::super::seen::{Ec2State, GroupSeen, InstanceSeen, Member};
 use super::super::{Code, limits};
+use crate::ids::InstanceId;
 use crate::schedule::Capacity;
 
 /// An instance in the group that may be ours.
 #[derive(Clone, Copy)]
 pub(super) struct Candidate<'a> {
-    pub id: &'a str,
+    pub id: &'a InstanceId,
     pub member: &'a Member,
     pub instance: &'a InstanceSeen,
 }
 
-/// The sizes that let one instance more in than recorded: bounds that somebody changed meanwhile are
+/// The capacity that let one instance more in than recorded: bounds that somebody changed meanwhile are
 /// kept as far as they let it in.
 pub(super) fn more(cx: &Context<'_>, group: &GroupSeen) -> Effect {
     let desired = cx.record().wake_capacity().desired;
-    Effect::Resize(Capacity {
+    Effect::SetCapacity(Capacity {
         min: group.capacity.min,
         max: group.capacity.max.max(desired),
         desired,
@@ -33,21 +34,21 @@ pub(super) fn more(cx: &Context<'_>, group: &GroupSeen) -> Effect {
 pub(super) fn wake(cx: &Context<'_>, group: &GroupSeen, reason: &str) -> Option<Decision> {
     let recorded = cx.record().capacity;
     let resize = more(cx, group);
-    let Effect::Resize(sizes) = resize else {
+    let Effect::SetCapacity(capacity) = resize else {
         return None;
     };
-    if group.capacity.desired >= sizes.desired || cx.is_fresh(&resize) {
+    if group.capacity.desired >= capacity.desired || cx.is_fresh(&resize) {
         return None;
     }
     // Once it was asked for, nobody but somebody else takes it back.
     let mut tries = cx.job.tries.iter();
-    let was_asked = tries.any(|(k, t)| k.starts_with("resize ") && t.done_at.is_some());
-    let is_closed = group.capacity.max < recorded.max.min(sizes.desired);
+    let was_asked = tries.any(|(k, t)| k.starts_with("set-capacity ") && t.done_at.is_some());
+    let is_closed = group.capacity.max < recorded.max.min(capacity.desired);
     if group.capacity.desired != recorded.desired || was_asked || is_closed {
         return Some(failed(
             Code::ScaledIn,
             format!(
-                "somebody set the sizes to {} during the run (they were {recorded}); theirs stand",
+                "someone set the capacity to {} during the run (it was {recorded}); theirs stand",
                 group.capacity
             ),
         ));
@@ -55,7 +56,7 @@ pub(super) fn wake(cx: &Context<'_>, group: &GroupSeen, reason: &str) -> Option<
     Some(cx.act(
         resize,
         limits::LAUNCH_FIRST_LOOK_SECONDS,
-        format!("{reason}: sizes {sizes}"),
+        format!("{reason}: capacity {capacity}"),
     ))
 }
 
@@ -64,7 +65,7 @@ pub(super) fn wake(cx: &Context<'_>, group: &GroupSeen, reason: &str) -> Option<
 pub(super) fn candidates<'a>(
     cx: &Context<'a>,
     group: &'a GroupSeen,
-    instances: &'a BTreeMap<String, InstanceSeen>,
+    instances: &'a BTreeMap<InstanceId, InstanceSeen>,
 ) -> Vec<Candidate<'a>> {
     let mut found: Vec<Candidate<'a>> = group
         .members
@@ -105,7 +106,7 @@ pub(super) fn of_role<'a>(
         .copied()
 }
 
-fn is_other_role(cx: &Context<'_>, id: &str, role: Role) -> bool {
+fn is_other_role(cx: &Context<'_>, id: &InstanceId, role: Role) -> bool {
     cx.job
         .made
         .instances
@@ -130,14 +131,14 @@ pub(super) fn settle(cx: &Context<'_>, candidate: Candidate<'_>, role: Role) -> 
     }
     let mut effects = Vec::new();
     let tag = Effect::TagInstance {
-        instance: id.to_owned(),
+        instance: id.clone(),
         role,
     };
     if cx.job.done_at(&tag).is_none() && instance.role.as_deref() != Some(role.as_str()) {
         effects.push(tag);
     }
     let protect = Effect::Protect {
-        instance: id.to_owned(),
+        instance: id.clone(),
         on: true,
     };
     if !member.protected && !cx.is_fresh(&protect) {
@@ -156,7 +157,7 @@ pub(super) fn settle(cx: &Context<'_>, candidate: Candidate<'_>, role: Role) -> 
 /// Whether SSM has heard from an instance since it was launched.
 pub(super) fn online_since_launch(
     cx: &Context<'_>,
-    id: &str,
+    id: &InstanceId,
     launched_at: DateTime<Utc>,
 ) -> Result<bool, Decision> {
     let agents = cx.read(&cx.seen.agents, "the instance's SSM agent")?;

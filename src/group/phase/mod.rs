@@ -4,12 +4,12 @@
 mod baking;
 mod command;
 mod guarding;
-mod handing_back;
 mod launch;
 mod patching;
 mod promoting;
 mod proving;
 mod recording;
+mod restoring;
 mod rolling_back;
 mod scanning;
 mod sealing;
@@ -27,8 +27,8 @@ use super::seen::{Need, Seen};
 
 pub(super) use command::COMMAND_STEPS;
 pub use guarding::{GUARDED_PROCESSES, LOAD_BALANCER};
-pub(super) use handing_back::ending;
 pub use launch::is_hopeless_launch;
+pub(super) use restoring::ending;
 
 /// What the present phase needs to be read.
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
@@ -45,7 +45,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
         Phase::Proving => return proving::needs(job),
         Phase::Promoting => &[Need::Group, Need::Templates, Need::Image],
         Phase::RollingBack => return rolling_back::needs(job),
-        Phase::HandingBack => &[Need::Group, Need::Instances, Need::Actions],
+        Phase::Restoring => &[Need::Group, Need::Instances, Need::Actions],
     };
     needs.iter().copied().collect()
 }
@@ -69,7 +69,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         Phase::Proving => proving::decide(cx),
         Phase::Promoting => promoting::decide(cx),
         Phase::RollingBack => rolling_back::decide(cx),
-        Phase::HandingBack => handing_back::decide(cx),
+        Phase::Restoring => restoring::decide(cx),
     }
 }
 
@@ -108,7 +108,7 @@ pub enum Phase {
     /// Undoing what is ours.
     RollingBack,
     /// Returning the group.
-    HandingBack,
+    Restoring,
     /// Nothing more to do.
     Finished,
 }
@@ -128,7 +128,7 @@ impl fmt::Display for Phase {
             Self::Proving => "proving",
             Self::Promoting => "promoting",
             Self::RollingBack => "rolling_back",
-            Self::HandingBack => "handing_back",
+            Self::Restoring => "restoring",
             Self::Finished => "finished",
         })
     }

@@ -9,7 +9,7 @@ use super::super::record::Record;
 use super::super::seen::Need;
 use super::super::{Code, Phase, limits, names};
 use super::command::{self, Run};
-use crate::trigger::Operation;
+use crate::request::Operation;
 
 /// AWS's patch document.
 pub(super) const PATCH_DOCUMENT: &str = "AWS-RunPatchBaseline";

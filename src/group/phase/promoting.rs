@@ -48,7 +48,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         "naming the new version in the group's own style",
     )?;
     Ok(go(
-        Phase::HandingBack,
+        Phase::Restoring,
         "the group launches from the patched image",
     ))
 }

@@ -59,7 +59,7 @@ fn check_group(cx: &Context<'_>, group: &GroupSeen) -> Decided {
     };
     if group.capacity != record.capacity {
         return changed(
-            "sizes",
+            "capacity",
             record.capacity.to_string(),
             group.capacity.to_string(),
         );

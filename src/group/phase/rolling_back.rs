@@ -13,7 +13,8 @@ use super::super::pin::{Pin, Style, Templates, resolve};
 use super::super::seen::{GroupSeen, Need, UserSeen};
 use super::super::unit::SharedImage;
 use super::super::{Phase, limits};
-use super::{handing_back, versioning};
+use super::{restoring, versioning};
+use crate::ids::TemplateId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group]);
@@ -38,7 +39,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     cx.settled("what the driver before made will show")?;
     let group = match &cx.seen.group {
         Read::Absent if cx.absent_seconds() < limits::SETTLE_SECONDS => {
-            return Ok(handing_back::look_again(cx));
+            return Ok(restoring::look_again(cx));
         }
         Read::Absent => None,
         // AWS takes no change of it any more.
@@ -55,7 +56,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             Err(Decision::Act { effects, .. }) if effects.iter().any(|e| cx.job.is_stuck(e)) => {}
             other => other?,
         }
-        handing_back::give_back(cx, group)?;
+        restoring::restore_group(cx, group)?;
     }
     decided
 }
@@ -74,10 +75,7 @@ fn undo(cx: &Context<'_>, group: Option<&GroupSeen>) -> Decided {
         let templates = cx.read(&cx.seen.templates, "the launch templates")?;
         cx.read(&cx.seen.versions, "the launch template versions")?;
         if cx.job.forward.is_none() && is_promoted(cx, group, templates, &versions) {
-            return Ok(go(
-                Phase::HandingBack,
-                "its version was proven and deployed",
-            ));
+            return Ok(go(Phase::Restoring, "its version was proven and deployed"));
         }
         let used = use_by_others(cx, templates, &versions)?;
         if used != Use::Patched {
@@ -108,7 +106,7 @@ fn undo(cx: &Context<'_>, group: Option<&GroupSeen>) -> Decided {
     if let Some(group) = group {
         restore_pins(cx, group)?;
     }
-    Ok(go(Phase::HandingBack, "what was ours is undone"))
+    Ok(go(Phase::Restoring, "what was ours is undone"))
 }
 
 /// Whether the group has been held up for so long that it is given back before anything else.
@@ -122,7 +120,7 @@ fn is_promoted(
     cx: &Context<'_>,
     group: Option<&GroupSeen>,
     templates: &Templates,
-    versions: &BTreeMap<String, u64>,
+    versions: &BTreeMap<TemplateId, u64>,
 ) -> bool {
     let pins = &cx.record().pins;
     group.is_some_and(|g| g.pins == *pins)
@@ -149,7 +147,7 @@ enum Use {
 fn use_by_others(
     cx: &Context<'_>,
     templates: &Templates,
-    versions: &BTreeMap<String, u64>,
+    versions: &BTreeMap<TemplateId, u64>,
 ) -> Result<Use, Decision> {
     if cx.unit.others_patched {
         return Ok(Use::Patched);
@@ -171,7 +169,7 @@ fn use_by_others(
     } else {
         users
             .first()
-            .map_or(Use::Nobody, |u| Use::Unproven(u.group.clone()))
+            .map_or(Use::Nobody, |u| Use::Unproven(String::from(&u.group)))
     })
 }
 
@@ -179,7 +177,7 @@ fn use_by_others(
 fn undo_default(
     cx: &Context<'_>,
     templates: &Templates,
-    versions: &BTreeMap<String, u64>,
+    versions: &BTreeMap<TemplateId, u64>,
 ) -> Result<(), Decision> {
     for (template, ours) in versions {
         let (Some(now), Some(recorded)) =
@@ -203,7 +201,7 @@ fn undo_default(
 fn off_the_version(
     cx: &Context<'_>,
     group: &GroupSeen,
-    versions: &BTreeMap<String, u64>,
+    versions: &BTreeMap<TemplateId, u64>,
 ) -> Result<(), Decision> {
     let uses_ours = group.pins.iter().any(|p| {
         versions
@@ -272,7 +270,7 @@ fn point(
     Err(cx.act(effect, 3, reason))
 }
 
-fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<String, u64>) -> Result<(), Decision> {
+fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<TemplateId, u64>) -> Result<(), Decision> {
     let listed = cx.seen.versions.present();
     for template in cx.record().templates.keys() {
         let number = versions.get(template).copied();
@@ -318,9 +316,9 @@ fn is_unseen(cx: &Context<'_>) -> bool {
 }
 
 fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
-    let ours = cx.record().run_id.as_str();
+    let ours = &cx.record().run_id;
     let listed = match &cx.seen.image {
-        Read::Present(image) if image.run.as_deref() == Some(ours) => Some(image.id.clone()),
+        Read::Present(image) if image.run.as_ref() == Some(ours) => Some(image.id.clone()),
         Read::Failed(fault) => return Err(cx.blind(fault)),
         Read::Absent if is_unseen(cx) => return Err(cx.wait(5, "waiting until our image is shown")),
         Read::Present(_) | Read::Absent | Read::Unread => None,

@@ -12,7 +12,7 @@ use super::super::seen::{Need, PatchSeen, Seen};
 use super::super::{Code, Phase, limits};
 use super::command::{self, Run};
 use super::patching;
-use crate::trigger::Operation;
+use crate::request::Operation;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     if job.evidence.scanned {
@@ -30,8 +30,8 @@ pub(super) fn learn(job: &mut Job, seen: &Seen) {
     if job.phase != Phase::Scanning {
         return;
     }
-    let build = job.instance(Role::Build).map(str::to_owned);
-    let state = build.and_then(|id| seen.patches.present()?.get(&id).cloned());
+    let build = job.instance(Role::Build);
+    let state = build.and_then(|id| seen.patches.present()?.get(id).cloned());
     let asked_at = command::asked_at(job, seen, CommandStep::Scan);
     if let (Some(state), Some(asked_at)) = (state, asked_at)
         && is_fresh(&state, asked_at)
@@ -64,7 +64,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let open = open_patches(counts, forward.options.tolerate_missing);
     if forward.operation == Operation::Scan {
         return Ok(match open {
-            None => go(Phase::HandingBack, "no patch is missing (scan only)"),
+            None => go(Phase::Restoring, "no patch is missing (scan only)"),
             Some(open) => failed(Code::PatchesMissing, format!("scan only: {open}")),
         });
     }
@@ -77,7 +77,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     // Another document may do more than install packages: its image is always worth making.
     if is_listed && evidence.installed.is_empty() && forward.options.document.is_none() {
         return Ok(go(
-            Phase::HandingBack,
+            Phase::Restoring,
             "nothing had to be installed: the image is current",
         ));
     }
@@ -130,8 +130,8 @@ pub(super) fn fresh_scan<'a>(
 ) -> Result<&'a PatchSeen, Decision> {
     let patches = cx.read(&cx.seen.patches, "the patch state")?;
     let asked_at = command::asked_at(cx.job, cx.seen, step);
-    let instance = cx.job.instance(role).unwrap_or_default();
-    match (patches.get(instance), asked_at) {
+    let state = cx.job.instance(role).and_then(|id| patches.get(id));
+    match (state, asked_at) {
         (Some(state), Some(asked_at)) if is_fresh(state, asked_at) => Ok(state),
         (state, _) => {
             let reason = match state {

@@ -13,6 +13,7 @@ use super::super::record::Record;
 use super::super::seen::{GroupSeen, Need};
 use super::super::unit::SharedImage;
 use super::super::{Code, Phase, limits, names};
+use crate::ids::TemplateId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Templates]);
@@ -45,7 +46,7 @@ pub(super) fn held_pins(record: &Record) -> Vec<Pin> {
 }
 
 /// The recorded pins at the new numbers.
-pub(super) fn new_pins(record: &Record, versions: &BTreeMap<String, u64>) -> Vec<Pin> {
+pub(super) fn new_pins(record: &Record, versions: &BTreeMap<TemplateId, u64>) -> Vec<Pin> {
     record
         .pins
         .iter()
@@ -54,7 +55,7 @@ pub(super) fn new_pins(record: &Record, versions: &BTreeMap<String, u64>) -> Vec
 }
 
 /// The new version in the pins' own style.
-pub(super) fn final_pins(record: &Record, versions: &BTreeMap<String, u64>) -> Vec<Pin> {
+pub(super) fn final_pins(record: &Record, versions: &BTreeMap<TemplateId, u64>) -> Vec<Pin> {
     record
         .pins
         .iter()
@@ -67,7 +68,7 @@ pub(super) fn final_pins(record: &Record, versions: &BTreeMap<String, u64>) -> V
 }
 
 /// All versions known to have been made for this group's templates.
-pub(super) fn versions(cx: &Context<'_>) -> BTreeMap<String, u64> {
+pub(super) fn versions(cx: &Context<'_>) -> BTreeMap<TemplateId, u64> {
     let mut versions = cx.unit.versions.clone();
     versions.extend(cx.job.made.versions.clone());
     versions.retain(|template, _| cx.record().templates.contains_key(template));
@@ -102,7 +103,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             format!("waiting until {sibling} is held at its present version"),
         ));
     }
-    let missing: Vec<&String> = cx
+    let missing: Vec<&TemplateId> = cx
         .record()
         .templates
         .keys()
@@ -129,8 +130,8 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
 /// Somebody else's deployment stands.
 pub(super) fn drift(
     cx: &Context<'_>,
-    templates: &BTreeMap<String, TemplateMark>,
-    versions: &BTreeMap<String, u64>,
+    templates: &BTreeMap<TemplateId, TemplateMark>,
+    versions: &BTreeMap<TemplateId, u64>,
 ) -> Result<(), Decision> {
     for pin in &cx.record().pins {
         let recorded = resolve(pin, &cx.record().templates);
@@ -171,7 +172,7 @@ fn is_unsure_of(cx: &Context<'_>, template: &str) -> bool {
 fn hold(
     cx: &Context<'_>,
     group: &GroupSeen,
-    versions: &BTreeMap<String, u64>,
+    versions: &BTreeMap<TemplateId, u64>,
 ) -> Result<(), Decision> {
     let held = hold_pins(cx.record());
     // A driver before this one had come further.
@@ -224,7 +225,7 @@ fn pointed_elsewhere(group: &GroupSeen) -> Decision {
     )
 }
 
-fn create(cx: &Context<'_>, missing: &[&String]) -> Decided {
+fn create(cx: &Context<'_>, missing: &[&TemplateId]) -> Decided {
     let SharedImage::Ready(image) = &cx.unit.image else {
         return Ok(failed(Code::BakeFailed, "the image is not there any more"));
     };

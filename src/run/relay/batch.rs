@@ -10,15 +10,17 @@ use super::super::admit::Bounds;
 use super::super::advance::{Pass, advance as pass_of};
 use super::super::drive::{leave_open, next_pass};
 use super::super::patience::patiently;
-use super::super::plan::{is_wanted, plan_of};
-use super::super::{Env, Pick, RunError, Stop, restore, summary};
-use super::{Errand, Next, Packed, VERSION};
+use super::super::plan::plan_of;
+use super::super::{Env, RecordFilter, RunError, Stop, restore, summary};
+use super::{Next, Packed, VERSION, Work};
 use crate::aws::{Clients, describe_account};
-use crate::group::decide::Orders;
+use crate::group::decide::Directive;
 use crate::group::job::Job;
 use crate::group::{Code, Failure, Outcome, Record};
-use crate::report::{GroupReport, counted, shortened};
-use crate::trigger::{RunRequest, Selection};
+use crate::ids::{GroupName, RunId};
+use crate::report::GroupReport;
+use crate::request::{OptInTag, RunRequest, Selection};
+use crate::text::{counted, shortened};
 
 /// Passes of a batch come at least this far apart: a group's next look is seldom nearer.
 const PASSES_APART_SECONDS: i64 = 12;
@@ -47,15 +49,15 @@ pub struct Batch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wake_at: Option<DateTime<Utc>>,
     /// What it is about.
-    pub errand: Errand,
+    pub work: Work,
     /// Its groups.
-    pub groups: Vec<String>,
+    pub groups: Vec<GroupName>,
     /// As if so many of its kind worked at once: each asks at its share of AWS's rates.
-    pub sharers: f64,
-    /// Of what is handed back from records: the run of each group's record. Where there is none, it is the
-    /// errand's own execution that must have made the record.
+    pub concurrent_batches: f64,
+    /// Of what is restored from records: the run of each group's record. Where there is none, it is the
+    /// work's own execution that must have made the record.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub records: BTreeMap<String, String>,
+    pub records: BTreeMap<GroupName, RunId>,
     /// Not to begin before: an invocation that nobody waits for any more may still be at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<DateTime<Utc>>,
@@ -75,10 +77,10 @@ pub struct Batch {
     pub others: Option<Packed<Vec<GroupReport>>>,
     /// Whether everything goes back already.
     #[serde(default)]
-    pub hands_back: bool,
+    pub restores: bool,
     /// Failed groups that have been told of.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub told: BTreeSet<String>,
+    pub told: BTreeSet<GroupName>,
     /// Calls so far.
     #[serde(default)]
     pub api_calls: BTreeMap<String, u64>,
@@ -112,9 +114,9 @@ pub struct BatchResult {
 
 /// How a pass is to be made.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct How {
+pub struct PassOptions {
     /// Whatever is in flight goes back.
-    pub hand_back: bool,
+    pub restore: bool,
     /// An earlier attempt at this pass was lost: the world may be further than the jobs know.
     pub retried: bool,
     /// The invocation must have answered by then.
@@ -132,9 +134,9 @@ pub struct Advanced {
 
 impl Batch {
     /// A batch that has not begun.
-    pub fn new(errand: &Errand, groups: Vec<String>) -> Self {
-        let mut errand = errand.clone();
-        if let Errand::Run(request) = &mut errand {
+    pub fn new(work: &Work, groups: Vec<GroupName>) -> Self {
+        let mut work = work.clone();
+        if let Work::Run(request) = &mut work {
             // Its own groups are what it is about; the whole list in each batch would be long.
             request.selection.groups.clear();
         }
@@ -143,9 +145,9 @@ impl Batch {
             next: Next::Wait,
             summary: format!("{} to begin with", counted(groups.len(), "group")),
             wake_at: None,
-            errand,
+            work,
             groups,
-            sharers: 1.0,
+            concurrent_batches: 1.0,
             records: BTreeMap::new(),
             not_before: None,
             result_bytes: RESULT_BYTES,
@@ -153,7 +155,7 @@ impl Batch {
             allowed_failures: None,
             jobs: None,
             others: None,
-            hands_back: false,
+            restores: false,
             told: BTreeSet::new(),
             api_calls: BTreeMap::new(),
             passes: 0,
@@ -168,15 +170,19 @@ impl Batch {
 ///
 /// # Errors
 /// AWS could not be read while planning; nothing was touched. Later faults are the jobs' own.
-pub async fn advance(env: &Env, mut batch: Batch, how: How) -> Result<Advanced, RunError> {
-    let clients = Clients::sharing(&env.sdk, env.clock.clone(), batch.sharers);
+pub async fn advance(
+    env: &Env,
+    mut batch: Batch,
+    options: PassOptions,
+) -> Result<Advanced, RunError> {
+    let clients = Clients::sharing(&env.sdk, env.clock.clone(), batch.concurrent_batches);
     let mut failed = Vec::new();
     match batch.jobs.take() {
         None if batch.not_before.is_some_and(|at| at > env.clock.now()) => {
             batch.wake_at = batch.not_before;
         }
         None => {
-            let begun = Box::pin(begin(env, &clients, &batch, how.hand_back)).await?;
+            let begun = Box::pin(begin(env, &clients, &batch, options.restore)).await?;
             let (jobs, others) = begun;
             batch.summary = format!("{} planned", counted(jobs.len(), "group"));
             batch.jobs = Some(Packed(jobs));
@@ -184,14 +190,14 @@ pub async fn advance(env: &Env, mut batch: Batch, how: How) -> Result<Advanced, 
             batch.wake_at = Some(env.clock.now());
         }
         Some(Packed(mut jobs)) => {
-            // Who begins to hand back does so because a pass was lost.
-            let lost = how.hand_back && !batch.hands_back;
-            batch.hands_back |= how.hand_back;
-            if how.retried || lost {
+            // Who begins to restore does so because a pass was lost.
+            let lost = options.restore && !batch.restores;
+            batch.restores |= options.restore;
+            if options.retried || lost {
                 let now = env.clock.now();
                 jobs.iter_mut().for_each(|j| j.resume(now));
             }
-            Box::pin(pass(env, &clients, &mut batch, &mut jobs, how)).await;
+            Box::pin(pass(env, &clients, &mut batch, &mut jobs, options)).await;
             failed = newly_failed(&mut batch, &jobs);
             batch.passes += 1;
             if Packed::bytes(&jobs) > JOBS_BYTES {
@@ -217,16 +223,16 @@ async fn begin(
     env: &Env,
     clients: &Clients,
     batch: &Batch,
-    hand_back: bool,
+    restore: bool,
 ) -> Result<(Vec<Job>, Vec<GroupReport>), RunError> {
-    match &batch.errand {
+    match &batch.work {
         // What could not even be planned may still have records, of this or another attempt.
-        Errand::Run(request) if !hand_back => plan_batch(env, clients, batch, request).await,
-        Errand::Run(_) | Errand::Restore { .. } => {
+        Work::Run(request) if !restore => plan_batch(env, clients, batch, request).await,
+        Work::Run(_) | Work::Restore { .. } => {
             pick(env, clients, batch, |record| {
                 match batch.records.get(&record.group) {
                     Some(run_id) => record.run_id == *run_id,
-                    None => record.owner == batch.errand.owner(),
+                    None => record.owner == batch.work.owner(),
                 }
             })
             .await
@@ -244,16 +250,16 @@ async fn plan_batch(
         groups: batch.groups.clone(),
         ..request.selection.clone()
     };
-    let going_on = watch::channel(Stop::GoOn).1;
+    let going_on = watch::channel(Stop::Continue).1;
     let account = patiently(&env.clock, &going_on, async || {
-        describe_account(clients, |g| is_wanted(g, &selection)).await
+        describe_account(clients, |g| selection.wants(&g.name, &g.tags)).await
     });
     let account = account.await?;
     // Those that are gone by now, or are not opted in any more, are nobody's mistake.
-    let (there, gone): (Vec<String>, Vec<String>) =
+    let (there, gone): (Vec<GroupName>, Vec<GroupName>) =
         batch.groups.iter().cloned().partition(|name| {
             let group = account.groups.get(name);
-            group.is_some_and(|g| is_wanted(g, &selection))
+            group.is_some_and(|g| selection.wants(&g.name, &g.tags))
         });
     let reason = "it was deleted, or does not opt in any more, since the run was planned";
     let failure = Failure::new(Code::ChangedSincePlan, reason);
@@ -276,15 +282,15 @@ async fn plan_batch(
     Ok((plan.jobs, others))
 }
 
-/// Jobs from records, of the batch's groups; the others need no hand-back.
+/// Jobs from records, of the batch's groups; the others need no restore.
 async fn pick(
     env: &Env,
     clients: &Clients,
     batch: &Batch,
     is_meant: impl Fn(&Record) -> bool,
 ) -> Result<(Vec<Job>, Vec<GroupReport>), RunError> {
-    let going_on = watch::channel(Stop::GoOn).1;
-    let all = restore::choose(clients, env, &Pick::All, &going_on).await?;
+    let going_on = watch::channel(Stop::Continue).1;
+    let all = restore::choose(clients, env, &RecordFilter::All, &going_on).await?;
     let is_here = |name: &str| batch.groups.iter().any(|g| g == name);
     let mut jobs = all.jobs;
     jobs.retain(|j| is_here(j.group()) && is_meant(&j.record));
@@ -292,12 +298,12 @@ async fn pick(
     others.retain(|r| is_here(&r.group));
     let failure = Failure::new(
         Code::NotPlanned,
-        "it has no open record of this run: nothing was changed, or it was handed back already",
+        "it has no open record of this run: nothing was changed, or it was restored already",
     );
-    let known = |name: &&String| {
-        jobs.iter().any(|j| j.group() == name.as_str()) || others.iter().any(|r| r.group == **name)
+    let known = |name: &&GroupName| {
+        jobs.iter().any(|j| j.group() == *name) || others.iter().any(|r| r.group == **name)
     };
-    let rest: Vec<&String> = batch.groups.iter().filter(|g| !known(g)).collect();
+    let rest: Vec<&GroupName> = batch.groups.iter().filter(|g| !known(g)).collect();
     let rest: Vec<GroupReport> = rest
         .into_iter()
         .map(|name| summary::of_skipped(name, &failure))
@@ -306,29 +312,35 @@ async fn pick(
     Ok((jobs, others))
 }
 
-async fn pass(env: &Env, clients: &Clients, batch: &mut Batch, jobs: &mut Vec<Job>, how: How) {
-    let give_up_at = batch.errand.give_up_at();
-    let mut bounds = match &batch.errand {
-        Errand::Run(request) => Bounds {
+async fn pass(
+    env: &Env,
+    clients: &Clients,
+    batch: &mut Batch,
+    jobs: &mut Vec<Job>,
+    options: PassOptions,
+) {
+    let give_up_at = batch.work.give_up_at();
+    let mut bounds = match &batch.work {
+        Work::Run(request) => Bounds {
             window: request.window,
             max_in_flight: batch.max_in_flight,
             allowed_failures: batch.allowed_failures.unwrap_or(usize::MAX),
             stopping: false,
         },
-        Errand::Restore { .. } => restore::bounds(env.clock.now(), give_up_at),
+        Work::Restore { .. } => restore::bounds(env.clock.now(), give_up_at),
     };
-    bounds.stopping = how.hand_back;
-    let selection = match &batch.errand {
-        Errand::Run(request) => request.selection.clone(),
-        Errand::Restore { .. } => Selection::default(),
+    bounds.stopping = options.restore;
+    let tag = match &batch.work {
+        Work::Run(request) => request.selection.tag.clone(),
+        Work::Restore { .. } => OptInTag::default(),
     };
     let pass = Pass {
         clients,
         clock: &env.clock,
-        selection: &selection,
+        tag: &tag,
         bounds,
-        orders: Orders {
-            hand_back: how.hand_back,
+        directive: Directive {
+            restore: options.restore,
         },
     };
     // Cut off in mid-pass, the jobs would know a part of what was done: who takes over the old ones looks.
@@ -338,7 +350,7 @@ async fn pass(env: &Env, clients: &Clients, batch: &mut Batch, jobs: &mut Vec<Jo
             *jobs = tried;
             next
         }
-        () = env.clock.wait_until(how.stop_at) => {
+        () = env.clock.wait_until(options.stop_at) => {
             tracing::warn!("the pass took longer than the invocation may; going on with the next one");
             let now = env.clock.now();
             jobs.iter_mut().for_each(|j| j.resume(now));
@@ -380,7 +392,8 @@ fn standing(jobs: &[Job]) -> String {
 
 fn newly_failed(batch: &mut Batch, jobs: &[Job]) -> Vec<GroupReport> {
     let is_failed = |r: &GroupReport| {
-        r.code != Some(Code::Restored) && matches!(r.outcome, Outcome::Failed | Outcome::RolledBack)
+        r.code != Some(Code::RestoredFromRecord)
+            && matches!(r.outcome, Outcome::Failed | Outcome::RolledBack)
     };
     let finished: Vec<Job> = jobs.iter().filter(|j| j.finished()).cloned().collect();
     let reports = summary::of_jobs(&finished).into_iter();
@@ -393,9 +406,9 @@ fn newly_failed(batch: &mut Batch, jobs: &[Job]) -> Vec<GroupReport> {
 fn finish(batch: &mut Batch) {
     let jobs = batch.jobs.take().unwrap_or_default().0;
     let mut reports = summary::of_jobs(&jobs);
-    let deadline = batch.errand.deadline();
+    let deadline = batch.work.deadline();
     let mut warnings = std::mem::take(&mut batch.warnings);
-    if let Errand::Run(_) = batch.errand {
+    if let Work::Run(_) = batch.work {
         warnings.extend(summary::overruns(&jobs, deadline, &mut reports));
     }
     reports.extend(batch.others.take().unwrap_or_default().0);

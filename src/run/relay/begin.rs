@@ -4,15 +4,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use super::super::patience::patiently;
-use super::super::plan::{is_wanted, plan_of};
-use super::super::{Env, Pick, RunError, Stop, restore, summary};
+use super::super::plan::plan_of;
+use super::super::{Env, RecordFilter, RunError, Stop, restore, summary};
 use super::split::{Member, steps};
-use super::{Course, Errand};
+use super::{RunState, Work};
 use crate::aws::{
     Claim, Clients, check_permissions, claim_run, describe_account, find_groups, forget_claims,
 };
 use crate::group::{Code, Failure};
-use crate::trigger::RunRequest;
+use crate::ids::GroupName;
+use crate::request::RunRequest;
 
 /// Claims are kept so long: a schedule retries a delivery for a day at most (EventBridge Scheduler,
 /// MaximumEventAgeInSeconds), and people look back a month.
@@ -22,7 +23,7 @@ const CLAIMS_KEPT_DAYS: i64 = 35;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Begun {
     /// With this to be passed along.
-    Course(Box<Course>),
+    RunState(Box<RunState>),
     /// Not at all: the same cause has started a run already.
     Duplicate(Claim),
     /// Not at all.
@@ -45,9 +46,9 @@ pub async fn begin_run(env: &Env, request: &RunRequest) -> Result<Begun, RunErro
     }
     let begun = Box::pin(claim_and_plan(env, &clients, request, now)).await;
     match begun {
-        Ok(Begun::Course(mut course)) => {
-            course.api_calls = clients.call_counts();
-            Ok(Begun::Course(course))
+        Ok(Begun::RunState(mut run_state)) => {
+            run_state.api_calls = clients.call_counts();
+            Ok(Begun::RunState(run_state))
         }
         Err(RunError::Request(reason)) => {
             Ok(Begun::Refused(Failure::new(Code::NotOptedIn, reason)))
@@ -70,7 +71,7 @@ async fn claim_and_plan(
     request: &RunRequest,
     now: DateTime<Utc>,
 ) -> Result<Begun, RunError> {
-    let going_on = watch::channel(Stop::GoOn).1;
+    let going_on = watch::channel(Stop::Continue).1;
     let claim = Claim {
         run_id: request.run_id.clone(),
         owner: request.owner.clone(),
@@ -87,70 +88,74 @@ async fn claim_and_plan(
         tracing::warn!(code = fault.code, "old claims stay: {}", fault.message);
     }
     let account = patiently(&env.clock, &going_on, async || {
-        describe_account(clients, |g| is_wanted(g, &request.selection)).await
+        describe_account(clients, |g| request.selection.wants(&g.name, &g.tags)).await
     });
     let account = Box::pin(account).await?;
     let plan = plan_of(&account, env, request)?;
     Box::pin(check_permissions(clients, &plan.jobs)).await?;
-    let errand = Errand::Run(request.clone());
+    let work = Work::Run(request.clone());
     let members: Vec<Member> = plan.jobs.iter().map(Member::from).collect();
     let refused = plan.report.groups.iter().filter_map(summary::of_refusal);
-    let mut course = Course::new(errand.clone(), now, steps(members, &errand));
-    course.allowed_failures = Some(request.max_failures.groups(plan.report.groups.len()));
-    course.reports.0 = refused.collect();
-    course.warnings = plan.report.warnings;
-    Ok(Begun::Course(Box::new(course)))
+    let mut run_state = RunState::new(work.clone(), now, steps(members, &work));
+    run_state.allowed_failures = Some(request.max_failures.groups(plan.report.groups.len()));
+    run_state.reports.0 = refused.collect();
+    run_state.warnings = plan.report.warnings;
+    Ok(Begun::RunState(Box::new(run_state)))
 }
 
 /// How a restore begins.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Restoring {
+pub enum BegunRestore {
     /// With this to be passed along.
-    Course(Box<Course>),
+    RunState(Box<RunState>),
     /// Not at all, and that is well: why.
     Nothing(String),
     /// Not at all.
     Refused(Failure),
 }
 
-/// Finds what is to be handed back by an execution. Records that cannot be read, or whose run may be alive, are
+/// Finds what is to be restored by an execution. Records that cannot be read, or whose run may be alive, are
 /// reported if there is something to report to anybody.
 ///
 /// # Errors
 /// AWS could not be read.
-pub async fn begin_restore(env: &Env, errand: Errand, pick: &Pick) -> Result<Restoring, RunError> {
+pub async fn begin_restore(
+    env: &Env,
+    work: Work,
+    filter: &RecordFilter,
+) -> Result<BegunRestore, RunError> {
     let clients = Clients::new(&env.sdk, env.clock.clone());
-    let going_on = watch::channel(Stop::GoOn).1;
-    let mut chosen = Box::pin(restore::choose(&clients, env, pick, &going_on)).await?;
+    let going_on = watch::channel(Stop::Continue).1;
+    let mut chosen = Box::pin(restore::choose(&clients, env, filter, &going_on)).await?;
     if let Some(failure) = unknown(&clients, &chosen.absent).await? {
-        return Ok(Restoring::Refused(failure));
+        return Ok(BegunRestore::Refused(failure));
     }
-    let is_asked = matches!(pick, Pick::Named(_));
-    let is_for_all = matches!(pick, Pick::Due);
+    let is_asked = matches!(filter, RecordFilter::Named(_));
+    let is_for_all = matches!(filter, RecordFilter::Due);
     chosen.reports.retain(|r| match r.code {
         Some(Code::StillOwned) => is_asked,
         Some(_) | None => is_asked || is_for_all,
     });
-    if chosen.jobs.is_empty() && (chosen.reports.is_empty() || errand.is_quiet()) {
+    if chosen.jobs.is_empty() && (chosen.reports.is_empty() || work.is_quiet()) {
         let first = chosen.absent.first();
         let why = first.map_or_else(
-            || "no open record is to be handed back".into(),
+            || "no open record is to be restored".into(),
             |name| restore::no_record(name),
         );
-        return Ok(Restoring::Nothing(why));
+        return Ok(BegunRestore::Nothing(why));
     }
     let members: Vec<Member> = chosen.jobs.iter().map(Member::from).collect();
-    let steps = steps(members, &errand);
-    let mut course = Course::new(errand, env.clock.now(), steps);
-    course.reports.0 = chosen.reports;
+    let steps = steps(members, &work);
+    let mut run_state = RunState::new(work, env.clock.now(), steps);
+    run_state.reports.0 = chosen.reports;
     let absent = chosen.absent.iter();
-    course.warnings = absent.map(|name| restore::no_record(name)).collect();
-    course.api_calls = clients.call_counts();
-    Ok(Restoring::Course(Box::new(course)))
+    run_state.warnings = absent.map(|name| restore::no_record(name)).collect();
+    run_state.api_calls = clients.call_counts();
+    Ok(BegunRestore::RunState(Box::new(run_state)))
 }
 
 /// A name that is no group's is a mistake: nothing is done then.
-async fn unknown(clients: &Clients, absent: &[String]) -> Result<Option<Failure>, RunError> {
+async fn unknown(clients: &Clients, absent: &[GroupName]) -> Result<Option<Failure>, RunError> {
     if absent.is_empty() {
         return Ok(None);
     }

@@ -7,21 +7,22 @@
 
 mod batch;
 mod begin;
-mod course;
 mod packed;
+mod run_state;
 mod split;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::drive::GIVE_UP_AFTER_MINUTES;
+use crate::ids::RunId;
 use crate::report::RunKind;
-use crate::trigger::RunRequest;
+use crate::request::RunRequest;
 
-pub use batch::{Advanced, Batch, BatchResult, How, advance};
-pub use begin::{Begun, Restoring, begin_restore, begin_run, not_planned};
-pub use course::{Course, Step, gather, report};
+pub use batch::{Advanced, Batch, BatchResult, PassOptions, advance};
+pub use begin::{Begun, BegunRestore, begin_restore, begin_run, not_planned};
 pub use packed::Packed;
+pub use run_state::{RunState, Step, gather, report};
 
 /// The version of what is passed along. To be raised with every change that an older program in the middle
 /// of a run would misread.
@@ -47,25 +48,25 @@ pub enum Next {
 /// What a batch is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Errand {
+pub enum Work {
     /// Patching.
     Run(RunRequest),
-    /// Handing back.
+    /// Restoring.
     Restore {
         /// Names it in reports.
-        run_id: String,
+        run_id: RunId,
         /// The execution that drives it.
         owner: String,
         /// Gives up at this time; records stay.
         give_up_at: DateTime<Utc>,
-        /// Tells only of what it handed back: it comes round again soon.
+        /// Tells only of what it restored: it comes round again soon.
         quiet: bool,
     },
 }
 
-impl Errand {
+impl Work {
     /// Its id in reports.
-    pub fn run_id(&self) -> &str {
+    pub fn run_id(&self) -> &RunId {
         match self {
             Self::Run(request) => &request.run_id,
             Self::Restore { run_id, .. } => run_id,
@@ -96,17 +97,15 @@ impl Errand {
         }
     }
 
-    /// Whether it tells only of what it handed back.
+    /// Whether it tells only of what it restored.
     pub fn is_quiet(&self) -> bool {
         matches!(self, Self::Restore { quiet: true, .. })
     }
 
-    /// When it leaves open what is not handed back by then.
+    /// When it leaves open what is not restored by then.
     pub fn give_up_at(&self) -> DateTime<Utc> {
         match self {
-            Self::Run(request) => {
-                request.hand_back_by() + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES)
-            }
+            Self::Run(request) => request.restore_by() + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
             Self::Restore { give_up_at, .. } => *give_up_at,
         }
     }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::course::Step;
-use super::{Batch, Errand};
+use super::run_state::Step;
+use super::{Batch, Work};
 use crate::group::job::Job;
+use crate::ids::{BakeKey, GroupName, RunId};
 
 /// Groups of a batch, unless one bake has more: a pass of so many takes seconds, and what is passed along
 /// stays well below Step Functions' 256 KiB.
@@ -17,9 +18,9 @@ const BATCHES_AT_ONCE: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Member {
     pub wave: i32,
-    pub group: String,
-    pub bake_key: String,
-    pub run_id: String,
+    pub group: GroupName,
+    pub bake_key: BakeKey,
+    pub run_id: RunId,
 }
 
 impl From<&Job> for Member {
@@ -40,17 +41,17 @@ const RESULTS_BYTES: usize = 150 * 1024;
 /// The steps of a run, one after the other; the batches of a step go on side by side. Groups of one bake
 /// stay together, lower waves come first. Where groups queue for a place and a number of failures stops the
 /// queue, every batch is a step of its own, because it must know what came before.
-pub(super) fn steps(mut members: Vec<Member>, errand: &Errand) -> Vec<Step> {
+pub(super) fn steps(mut members: Vec<Member>, work: &Work) -> Vec<Step> {
     members.sort();
     let planned = members.len();
-    let in_turn = match errand {
-        Errand::Run(request) => {
+    let in_turn = match work {
+        Work::Run(request) => {
             request.max_in_flight.is_some() && request.max_failures.groups(planned) < planned
         }
-        Errand::Restore { .. } => false,
+        Work::Restore { .. } => false,
     };
     let mut waves: BTreeMap<i32, Vec<Vec<Member>>> = BTreeMap::new();
-    let mut bakes: BTreeMap<(i32, String), usize> = BTreeMap::new();
+    let mut bakes: BTreeMap<(i32, BakeKey), usize> = BTreeMap::new();
     for member in members {
         let wave = waves.entry(member.wave).or_default();
         let bake = *bakes
@@ -67,9 +68,9 @@ pub(super) fn steps(mut members: Vec<Member>, errand: &Errand) -> Vec<Step> {
     for bakes in waves.into_values() {
         let batches = filled(bakes);
         if in_turn {
-            steps.extend(batches.into_iter().map(|b| step(vec![b], errand)));
+            steps.extend(batches.into_iter().map(|b| step(vec![b], work)));
         } else {
-            steps.push(step(batches, errand));
+            steps.push(step(batches, work));
         }
     }
     let count: usize = steps.iter().map(|s| s.batches.len()).sum();
@@ -91,10 +92,10 @@ fn filled(bakes: Vec<Vec<Member>>) -> Vec<Vec<Member>> {
     batches
 }
 
-fn step(batches: Vec<Vec<Member>>, errand: &Errand) -> Step {
-    let limit = match errand {
-        Errand::Run(request) => request.max_in_flight,
-        Errand::Restore { .. } => None,
+fn step(batches: Vec<Vec<Member>>, work: &Work) -> Step {
+    let limit = match work {
+        Work::Run(request) => request.max_in_flight,
+        Work::Restore { .. } => None,
     };
     let most = batches.len().clamp(1, BATCHES_AT_ONCE);
     let concurrency = limit.map_or(most, |limit| at_once(most, limit));
@@ -103,14 +104,14 @@ fn step(batches: Vec<Vec<Member>>, errand: &Errand) -> Step {
     let at_work: usize = sizes.iter().take(concurrency).sum();
     let batch = |members: Vec<Member>| {
         let own = members.len().max(1);
-        let is_restore = matches!(errand, Errand::Restore { .. });
+        let is_restore = matches!(work, Work::Restore { .. });
         let records = members.iter().filter(|_| is_restore);
         let records = records.map(|m| (m.group.clone(), m.run_id.clone()));
         Batch {
             max_in_flight: limit.map(|n| (n / concurrency).max(1)),
-            sharers: (at_work as f64 / own as f64).max(1.0),
+            concurrent_batches: (at_work as f64 / own as f64).max(1.0),
             records: records.collect(),
-            ..Batch::new(errand, members.into_iter().map(|m| m.group).collect())
+            ..Batch::new(work, members.into_iter().map(|m| m.group).collect())
         }
     };
     Step {
@@ -132,9 +133,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::trigger::{Defaults, FailureLimit, RunInput};
+    use crate::request::FailureLimit;
+    use crate::trigger::{Defaults, RunInput};
 
-    fn errand(max_in_flight: Option<usize>, max_failures: FailureLimit) -> Errand {
+    fn work(max_in_flight: Option<usize>, max_failures: FailureLimit) -> Work {
         let input = RunInput {
             max_in_flight,
             max_failures: Some(max_failures),
@@ -142,18 +144,18 @@ mod tests {
         };
         let now = "2026-10-14T04:00:00Z".parse().expect("a time");
         let request = input.request(&Defaults::default(), "execution:x", now);
-        Errand::Run(request.expect("valid"))
+        Work::Run(request.expect("valid"))
     }
 
     /// 90 groups: one bake of 40, pairs, in two waves.
     fn members() -> Vec<Member> {
         let member = |n: usize| Member {
             wave: i32::from(n >= 70),
-            group: format!("g{n:03}"),
+            group: format!("g{n:03}").into(),
             bake_key: if n < 40 {
                 "shared".into()
             } else {
-                (n / 2).to_string()
+                (n / 2).to_string().into()
             },
             run_id: "run-1".into(),
         };
@@ -167,28 +169,28 @@ mod tests {
 
     #[test]
     fn bakes_stay_together_and_waves_come_in_turn() {
-        let all = errand(None, FailureLimit::Percent(100));
+        let all = work(None, FailureLimit::Percent(100));
         let steps = super::steps(members(), &all);
         assert_eq!(names(&steps), [vec![40, 24, 6], vec![20]]);
         assert_eq!(steps[0].concurrency, 3);
-        let told: BTreeSet<&String> = steps
+        let all_groups: BTreeSet<&GroupName> = steps
             .iter()
             .flat_map(|s| &s.batches)
             .flat_map(|b| &b.groups)
             .collect();
-        assert_eq!(told.len(), 90);
+        assert_eq!(all_groups.len(), 90);
     }
 
     #[test]
     fn limits_hold_for_all_batches_together() {
         for most in [1, 2, 5, 100] {
-            let limited = errand(Some(most), FailureLimit::Percent(100));
+            let limited = work(Some(most), FailureLimit::Percent(100));
             for step in super::steps(members(), &limited) {
                 let per_batch = step.batches[0].max_in_flight.expect("a limit");
                 assert!(per_batch * step.concurrency <= most, "{most}");
             }
         }
-        let careful = errand(Some(10), FailureLimit::Count(3));
+        let careful = work(Some(10), FailureLimit::Count(3));
         let steps = super::steps(members(), &careful);
         assert_eq!(names(&steps), [vec![40], vec![24], vec![6], vec![20]]);
         assert_eq!([at_once(8, 15), at_once(8, 16), at_once(8, 3)], [5, 8, 3]);

@@ -400,7 +400,7 @@ pub struct Activity {
 pub struct Mind {
     /// When the next pass over the group is due, if one is.
     pub next_pass: Option<DateTime<Utc>>,
-    /// Why the sizes are what they are, for the activities' Cause.
+    /// Why the capacity is what they are, for the activities' Cause.
     pub cause: String,
     /// Launches that failed in a row.
     pub launch_failures: u32,

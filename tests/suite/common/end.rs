@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use asg_patch::ids::GroupName;
 use asg_patch::sim::world::World;
 use asg_patch::sim::world::groups::{Group, LaunchSource, TemplateSpec};
 use asg_patch::sim::world::instance::Instance;
@@ -17,7 +18,7 @@ use crate::common::text;
 const SETTLING: Duration = Duration::from_secs(15 * 60);
 
 /// Groups that have a record.
-pub fn open_groups(account: &Account) -> Vec<String> {
+pub fn open_groups(account: &Account) -> Vec<GroupName> {
     account.with_world(|w| {
         let names = w.ssm.parameters.by_name.keys();
         names
@@ -119,8 +120,8 @@ fn compare(
             problems.push(format!("{name}: {what}: expected {wanted}, found {found}"));
         }
     };
-    let sizes = |g: &Group| format!("{}-{}-{}", g.min, g.max, g.desired);
-    expect("sizes", sizes(wanted), sizes(found));
+    let capacity = |g: &Group| format!("{}-{}-{}", g.min, g.max, g.desired);
+    expect("capacity", capacity(wanted), capacity(found));
     let suspended = |g: &Group| format!("{:?}", g.suspended.keys().collect::<Vec<_>>());
     expect("suspended", suspended(wanted), suspended(found));
     let living = |w: &World, g: &Group| {

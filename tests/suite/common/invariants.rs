@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use asg_patch::group::{Code, Outcome, Phase, Record};
+use asg_patch::ids::GroupName;
 use asg_patch::report::GroupReport;
+use asg_patch::request::OptInTag;
 use asg_patch::sim::calls::{CallRecord, Ending};
 use asg_patch::sim::world::World;
 use asg_patch::sim::world::groups::{Group, LaunchSource};
 use asg_patch::sim::world::rivals::Action;
-use asg_patch::trigger::Selection;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -28,7 +29,7 @@ pub fn breaches(ran: &Ran) -> Vec<String> {
     breaches.extend(only_opted_in(&log));
     breaches.extend(new_image_after_canary(&log));
     breaches.extend(only_ours_is_resumed(&log));
-    breaches.extend(handed_back(&log));
+    breaches.extend(restored(&log));
     breaches
 }
 
@@ -116,7 +117,7 @@ impl<'a> Log<'a> {
             .flatten()
     }
 
-    fn records(&self) -> BTreeMap<String, Record> {
+    fn records(&self) -> BTreeMap<GroupName, Record> {
         let stored = self.effects().filter_map(Self::stored);
         stored.map(|r| (r.group.clone(), r)).collect()
     }
@@ -160,7 +161,7 @@ fn list(value: &Value, key: &str) -> Vec<String> {
 
 /// Invariant 1: no call that changes a group precedes its stored record, and none follows its deletion.
 fn record_before_change(log: &Log<'_>) -> Vec<String> {
-    let mut open: BTreeMap<String, Record> = BTreeMap::new();
+    let mut open: BTreeMap<GroupName, Record> = BTreeMap::new();
     let mut breaches = Vec::new();
     for call in log.effects() {
         if let Some(record) = Log::stored(call) {
@@ -173,12 +174,12 @@ fn record_before_change(log: &Log<'_>) -> Vec<String> {
             continue;
         }
         for group in log.touched(call) {
-            if !open.contains_key(&group) {
+            if !open.contains_key(group.as_str()) {
                 breaches.push(format!("1: {group} has no record at {}", log.at(call)));
             }
         }
         let template = string(&call.params, "LaunchTemplateId");
-        let ours = |r: &Record| r.templates.contains_key(&template);
+        let ours = |r: &Record| r.templates.contains_key(template.as_str());
         if !template.is_empty() && !open.values().any(ours) {
             breaches.push(format!(
                 "1: nobody with that template has a record at {}",
@@ -195,10 +196,8 @@ fn record_before_change(log: &Log<'_>) -> Vec<String> {
 
 /// Invariant 5: a group that did not opt in never receives a changing call.
 fn only_opted_in(log: &Log<'_>) -> Vec<String> {
-    let Selection {
-        tag_key, tag_value, ..
-    } = Selection::default();
-    let opted_in = |g: &Group| g.tags.get(&tag_key).is_some_and(|t| t.value == tag_value);
+    let tag = OptInTag::default();
+    let opted_in = |g: &Group| g.tags.get(&tag.key).is_some_and(|t| t.value == tag.value);
     let out: BTreeSet<&String> = log
         .before
         .groups
@@ -234,14 +233,14 @@ fn new_image_after_canary(log: &Log<'_>) -> Vec<String> {
             .find_map(|k| call.params.get(k)?.as_str()?.parse().ok())
             .unwrap_or_default();
         let proved = records.values().any(|r| {
-            r.templates.contains_key(&template)
+            r.templates.contains_key(template.as_str())
                 && log
                     .entered(&r.group, Phase::Promoting)
                     .is_some_and(|at| at <= call.at)
         });
         let back = records.values().any(|r| {
             r.templates
-                .get(&template)
+                .get(template.as_str())
                 .is_some_and(|m| m.default == version)
         });
         if !proved && !back {
@@ -264,7 +263,7 @@ fn held_before_version(log: &Log<'_>, record: &Record) -> Vec<String> {
             open = true;
             let pins = record.pins.iter();
             named = pins
-                .map(|p| (p.template.clone(), p.version.clone()))
+                .map(|p| (String::from(&p.template), p.version.clone()))
                 .collect();
         }
         let own = string(&call.params, "AutoScalingGroupName") == record.group;
@@ -306,7 +305,7 @@ fn specifications(params: &Value) -> Vec<(String, String)> {
 }
 
 fn style_at_the_end(log: &Log<'_>, record: &Record) -> Vec<String> {
-    let Some(group) = log.after.groups.get(&record.group) else {
+    let Some(group) = log.after.groups.get(record.group.as_str()) else {
         return Vec::new();
     };
     let pointed = |a: &&Action| matches!(a, Action::PointAtVersion(..));
@@ -348,11 +347,12 @@ fn only_canaries_before(log: &Log<'_>, record: &Record) -> Vec<String> {
     }
     let members = log.after.instances.values().filter(|i| {
         let group = i.membership.as_ref().map(|m| m.group.as_str());
-        group == Some(record.group.as_str()) || log.groups_of.get(&i.id) == Some(&record.group)
+        group == Some(record.group.as_str())
+            || log.groups_of.get(&i.id).is_some_and(|g| record.group == *g)
     });
     members
         .filter(|i| baked(&i.image) && proved_at.is_none_or(|at| i.launched_at < at))
-        .filter(|i| i.tags.get("asg-patch:run") != Some(run))
+        .filter(|i| i.tags.get("asg-patch:run").is_none_or(|r| *run != *r))
         .filter(|i| !i.state.is_ending())
         .map(|i| format!("7: {} runs {} from an unproved image", record.group, i.id))
         .collect()
@@ -408,7 +408,7 @@ fn only_ours_is_resumed(log: &Log<'_>) -> Vec<String> {
 }
 
 /// What invariants 2 and 9 say of a run that nobody killed: in time, and nothing of ours is left.
-fn handed_back(log: &Log<'_>) -> Vec<String> {
+fn restored(log: &Log<'_>) -> Vec<String> {
     let report = &log.ran.report;
     // A group that was patched and then deleted, or deployed to by others, leaves its version to them.
     let passed_on = |g: &GroupReport| was_proved(g) && !log.deeds(&g.group).is_empty();
@@ -426,12 +426,12 @@ fn handed_back(log: &Log<'_>) -> Vec<String> {
         .filter(|left| !(passed_on && left.starts_with("version ")))
         .map(|left| format!("2: left over: {left}"))
         .collect();
-    let by = log.ran.hand_back_by;
+    let by = log.ran.restore_by;
     if report.finished_at > by {
         breaches.push(format!("9: ended {} after {by}", report.finished_at));
     }
     for group in &report.groups {
-        let Some(after) = log.after.groups.get(&group.group) else {
+        let Some(after) = log.after.groups.get(group.group.as_str()) else {
             continue;
         };
         let protected = after.members.keys().find(|id| {
@@ -443,12 +443,12 @@ fn handed_back(log: &Log<'_>) -> Vec<String> {
         if let (Some(id), false) = (protected, after.new_instances_protected) {
             breaches.push(format!("2: {id} of {} is still protected", group.group));
         }
-        let gone = [Code::Vanished, Code::DeletedMidRun]
+        let gone = [Code::Vanished, Code::DeletionBegan]
             .map(Some)
             .contains(&group.code);
         if group.outcome == Outcome::Failed && !gone {
             breaches.push(format!(
-                "2: {} is not handed back: {}",
+                "2: {} is not restored: {}",
                 group.group, group.reason
             ));
         }

@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asg_patch::report::RunReport;
-use asg_patch::run::{Env, Pick, Progress, RestoreRequest, RunError, Stop};
+use asg_patch::request::{AtDeadline, FailureLimit, RunRequest, Selection};
+use asg_patch::run::{Env, Progress, RecordFilter, RestoreRequest, RunError, Stop};
 use asg_patch::schedule::Window;
 use asg_patch::sim::calls::CallRecord;
 use asg_patch::sim::fleet::Fleet;
 use asg_patch::sim::world::World;
 use asg_patch::sim::{Account, fleet, sdk};
-use asg_patch::trigger::{AtDeadline, FailureLimit, RunRequest, Selection};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The run's id in every test: what a run makes is named after it.
@@ -74,7 +74,7 @@ pub struct Ran {
     pub report: RunReport,
     pub account: Account,
     /// What the request says of it.
-    pub hand_back_by: DateTime<Utc>,
+    pub restore_by: DateTime<Utc>,
 }
 
 impl Ran {
@@ -111,7 +111,7 @@ impl Scenario {
                 "--max-failures" => request.max_failures = value.parse().map_err(|e| wrong(&e))?,
                 "--at-deadline" => request.at_deadline = value.parse().map_err(|e| wrong(&e))?,
                 "--operation" => request.operation = value.parse().map_err(|e| wrong(&e))?,
-                "--group" => request.selection.groups.push((*value).to_owned()),
+                "--group" => request.selection.groups.push((*value).into()),
                 "--topic-arn" => request.topic_arn = Some((*value).to_owned()),
                 "--duration" => duration = minutes().map_err(|e| wrong(&e))?,
                 "--cutoff" => cutoff = minutes().map_err(|e| wrong(&e))?,
@@ -134,7 +134,7 @@ impl Scenario {
             owner: OWNER.into(),
             window,
             selection: Selection::default(),
-            operation: asg_patch::trigger::Operation::Install,
+            operation: asg_patch::request::Operation::Install,
             max_in_flight: None,
             max_failures: FailureLimit::Percent(100),
             topic_arn: None,
@@ -184,7 +184,7 @@ impl Scenario {
             before,
             report,
             account: account.clone(),
-            hand_back_by: self.request.hand_back_by(),
+            restore_by: self.request.restore_by(),
         })
     }
 }
@@ -244,7 +244,7 @@ pub async fn drive_in(
     request: &RunRequest,
     stop_on: Option<&str>,
 ) -> Result<(RunReport, Vec<Progress>), RunError> {
-    let (tell, stop) = tokio::sync::watch::channel(Stop::GoOn);
+    let (tell, stop) = tokio::sync::watch::channel(Stop::Continue);
     let tell = Arc::new(tell);
     let mut lines = Vec::new();
     let mut listen = |p: &Progress| lines.push(p.clone());
@@ -260,7 +260,7 @@ pub async fn drive_in(
             while !was_called() {
                 clock.wait(Duration::from_millis(50)).await;
             }
-            tell.send_replace(Stop::HandBack);
+            tell.send_replace(Stop::Restore);
         }
         std::future::pending::<()>().await;
     };
@@ -271,15 +271,15 @@ pub async fn drive_in(
     Ok((report, lines))
 }
 
-/// An operator hands back all groups that have a record, by name.
+/// An operator restores all groups that have a record, by name.
 pub async fn restore_all(account: &Account) -> RunReport {
     let env = env(account, "restore");
     let request = RestoreRequest {
         owner: "operator".into(),
-        pick: Pick::Named(end::open_groups(account)),
+        filter: RecordFilter::Named(end::open_groups(account)),
         give_up_at: env.clock.now() + TimeDelta::hours(2),
     };
-    let (_keep, stop) = tokio::sync::watch::channel(Stop::GoOn);
+    let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);
     asg_patch::run::restore(&env, &request, stop, &mut |_| {})
         .await
         .expect("a report")

@@ -74,15 +74,18 @@ fn group_entry(group: &GroupReport) -> String {
             format!("{} -> {}", show(before), show(after))
         }
     };
-    let images = change(&group.image_before, &group.image_after);
+    let images = change(
+        &group.image_before.as_ref().map(String::from),
+        &group.image_after.as_ref().map(String::from),
+    );
     let versions = change(&group.version_before, &group.version_after);
-    let sizes = change(
+    let capacity = change(
         &group.capacity_before.map(|c| c.to_string()),
         &group.capacity_after.map(|c| c.to_string()),
     );
     let _ = writeln!(
         text,
-        "  image: {images}\n  version: {versions}\n  sizes: {sizes}"
+        "  image: {images}\n  version: {versions}\n  capacity: {capacity}"
     );
     let p = group.patches;
     let _ = writeln!(
@@ -225,12 +228,12 @@ fn parameters(map: Option<&Value>) -> String {
 fn update(world: &World, p: &Value) -> String {
     let text = |key: &str| p.get(key).map(scalar);
     let mut parts = vec![text("AutoScalingGroupName").unwrap_or_default()];
-    let sizes: Vec<String> = ["MinSize", "MaxSize", "DesiredCapacity"]
+    let capacity: Vec<String> = ["MinSize", "MaxSize", "DesiredCapacity"]
         .into_iter()
         .filter_map(text)
         .collect();
-    if !sizes.is_empty() {
-        parts.push(format!("sizes {}", sizes.join("-")));
+    if !capacity.is_empty() {
+        parts.push(format!("capacity {}", capacity.join("-")));
     }
     let specification = |spec: &Value| {
         let part = |k: &str| spec.get(k).map(scalar).unwrap_or_default();
@@ -317,7 +320,7 @@ fn afterwards(world: &World, run: &str) -> String {
 
 fn group_state(world: &World, group: &Group) -> String {
     let mut text = format!(
-        "group {}: sizes {}-{}-{}",
+        "group {}: capacity {}-{}-{}",
         group.name, group.min, group.max, group.desired
     );
     let spec = |s: &TemplateSpec| {

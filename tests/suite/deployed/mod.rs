@@ -5,6 +5,7 @@ mod machine;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use asg_patch::ids::GroupName;
 use asg_patch::lambda::{Function, Settings};
 use asg_patch::report::RunReport;
 use asg_patch::sim::Account;
@@ -24,10 +25,7 @@ fn function(scenario: &Scenario, account: &Account) -> Function {
     let window = request.window;
     let settings = Settings {
         defaults: Defaults {
-            tag: (
-                request.selection.tag_key.clone(),
-                request.selection.tag_value.clone(),
-            ),
+            tag: request.selection.tag.clone(),
             operation: request.operation,
             duration: window.deadline - window.start,
             cutoff: window.deadline - window.cutoff,
@@ -79,7 +77,7 @@ fn deploy(
                 before,
                 report,
                 account: account.clone(),
-                hand_back_by: scenario.request.hand_back_by(),
+                restore_by: scenario.request.restore_by(),
             },
             end,
             costs,
@@ -89,7 +87,7 @@ fn deploy(
 }
 
 /// Groups, outcomes and codes.
-fn outcomes(report: &RunReport) -> BTreeMap<String, String> {
+fn outcomes(report: &RunReport) -> BTreeMap<GroupName, String> {
     let outcome = |g: &asg_patch::report::GroupReport| {
         let code = g.code.map(|c| c.to_string()).unwrap_or_default();
         (g.group.clone(), format!("{} {code}", g.outcome))
@@ -109,7 +107,7 @@ fn scenarios() -> Vec<(String, Scenario)> {
 /// come further apart.
 const MET_ELSEWHERE: [&str; 3] = [
     "changed-while-queued",
-    "group-deleted-mid-run",
+    "group-deleted-during-run",
     "schedule-while-queued",
 ];
 
@@ -183,7 +181,7 @@ fn whichever_invocation_is_lost_nothing_is_left_changed() {
 
 /// Passes fail for good from some point on: the batch goes back, by its state or by its records.
 #[test]
-fn what_cannot_advance_is_handed_back() {
+fn what_cannot_advance_is_restored() {
     let scenario = Scenario::load("shared-template-latest");
     let wrong = on_all_cores((1..40).step_by(3).collect(), |from: u64| {
         let lose = move |n: u64, action: &str| {
@@ -203,10 +201,10 @@ fn what_cannot_advance_is_handed_back() {
     assert!(wrong.concat().is_empty(), "{}", wrong.concat().join("\n"));
 }
 
-/// The function is upgraded in mid-run, to a version that does not understand the state: what it has in hand
+/// The function is upgraded during the run, to a version that does not understand the state: what it has in hand
 /// goes back, from its records, and the report says so.
 #[test]
-fn an_upgrade_in_mid_run_hands_back() {
+fn an_upgrade_in_during_run_restores() {
     let scenario = Scenario::load("sleeping-latest");
     let calm = deploy(&scenario, |_, _| None).expect("a report");
     let told = on_all_cores((1..calm.costs.invocations).collect(), |from: u64| {

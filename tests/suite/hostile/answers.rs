@@ -1,5 +1,5 @@
 //! AWS's answers with a field missing, or with nonsense in it: a look reports a fault rather than
-//! inventing a value, and a run ends as without it, or with a hand-back.
+//! inventing a value, and a run ends as without it, or with a restore.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use asg_patch::aws::{Clients, Question, describe_account, observe};
 use asg_patch::group::seen::{Need, Seen};
+use asg_patch::ids::GroupName;
+use asg_patch::request::OptInTag;
 use asg_patch::run::Env;
 use asg_patch::sim::Account;
 use asg_patch::sim::connector::SimConnector;
 use asg_patch::sim::sdk::sdk_config;
-use asg_patch::trigger::Selection;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -302,13 +303,13 @@ fn stages(name: &str) -> (Scenario, Vec<Stage>) {
     (scenario, stages)
 }
 
-async fn look(account: &Account, env: &Env, stage: &Stage) -> Vec<(String, Seen)> {
+async fn look(account: &Account, env: &Env, stage: &Stage) -> Vec<(GroupName, Seen)> {
     let clients = Clients::new(&env.sdk, env.clock.clone());
     let needs = BTreeSet::from(NEEDS);
     let questions: Vec<Question<'_>> = stage.jobs.iter().map(|j| (j, needs.clone())).collect();
-    let selection = Selection::default();
+    let tag = OptInTag::default();
     let seen = tokio::select! {
-        seen = observe(&clients, &selection, &questions) => seen,
+        seen = observe(&clients, &tag, &questions) => seen,
         () = account.clock().wait(Duration::from_secs(3600)) => panic!("a look takes an hour"),
     };
     seen.into_iter().collect()
@@ -335,8 +336,8 @@ fn may_differ(operation: &str, field: &str) -> bool {
 
 /// What is seen although a field is missing is what is seen with it, or a fault.
 fn invented(
-    before: &[(String, Seen)],
-    after: &[(String, Seen)],
+    before: &[(GroupName, Seen)],
+    after: &[(GroupName, Seen)],
     (operation, field): &(String, String),
 ) -> Vec<String> {
     let mut problems = Vec::new();

@@ -7,11 +7,11 @@ use asg_patch::group::job::Forward;
 use asg_patch::group::names::{group_of_parameter, record_parameter};
 use asg_patch::group::record::{RECORD_LIMIT_BYTES, Record, RecordError, SCHEMA};
 use asg_patch::group::{Code, options};
+use asg_patch::request::Operation;
 use asg_patch::schedule::aws::{AwsSchedule, Dialect};
 use asg_patch::schedule::unix::UnixCron;
 use asg_patch::schedule::{ScheduleError, ScheduledAction, missed};
 use asg_patch::sim::fleet;
-use asg_patch::trigger::Operation;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use proptest::prelude::*;
@@ -365,7 +365,7 @@ proptest! {
     /// Also of any size: what is written fits what is read.
     #[test]
     fn records_of_any_group(group in "\\PC{1,255}", owner in "\\PC{0,80}", pins in 0..40_usize) {
-        let mut record = Record { group, owner, ..record() };
+        let mut record = Record { group: group.into(), owner, ..record() };
         record.pins = record.pins.iter().cycle().take(pins).cloned().collect();
         let text = record.to_text();
         prop_assert_eq!(Record::from_text(&text), Ok(record));
@@ -398,7 +398,7 @@ proptest! {
             1 => "\\PC{0,256}",
             4 => proptest::collection::vec(
                 (
-                    proptest::sample::select(vec!["waking", "patching", "baking", "proving", "handing_back", "x"]),
+                    proptest::sample::select(vec!["waking", "patching", "baking", "proving", "restoring", "x"]),
                     odd(),
                 ),
                 0..8,
@@ -411,8 +411,7 @@ proptest! {
             options: options::Options::default(),
             image: "ami-1".into(),
             windows,
-            load_balanced: false,
-            hook_seconds: 0,
+                hook_seconds: 0,
             bakes: true,
             measured: Measured::default(),
         };
@@ -426,7 +425,7 @@ proptest! {
     /// Auto Scaling takes 1 to 255 characters from nearly all of Unicode.
     #[test]
     fn group_names(name in proptest::collection::vec(any::<char>(), 1..=255).prop_map(String::from_iter)) {
-        let parameter = record_parameter(&name);
+        let parameter = record_parameter(&name.as_str().into());
         prop_assert!(parameter.len() <= 1011, "{} characters", parameter.len());
         prop_assert!(parameter.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)), "{}", parameter);
         prop_assert_eq!(parameter.matches('/').count(), 3);

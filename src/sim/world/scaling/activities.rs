@@ -77,7 +77,7 @@ pub(super) fn note(
     finish(world, name, Some(&id), status, message);
 }
 
-/// The cause of an activity: why the sizes are as they are, and what the group makes of it.
+/// The cause of an activity: why the capacity is as they are, and what the group makes of it.
 pub(super) fn cause(world: &World, name: &str, now_does: &str) -> String {
     let reason = world.groups.get(name).map_or("", |g| g.mind.cause.as_str());
     let at = iso(world.now);

@@ -10,7 +10,7 @@ use crate::report::{RunKind, RunReport};
 use crate::run::{self, Env};
 
 /// Whom the function tells.
-pub(super) struct Teller {
+pub(super) struct Notifier {
     env: Env,
     topic: Option<String>,
     chat: Option<String>,
@@ -18,7 +18,7 @@ pub(super) struct Teller {
     measured: Box<dyn Fn(&str) + Send + Sync>,
 }
 
-impl Teller {
+impl Notifier {
     pub(super) fn new(
         env: Env,
         settings: &Settings,

@@ -1,4 +1,4 @@
-//! Handing back: sizes, processes and protections are as they must be and have been read back; our
+//! Restoring: capacity, processes and protections are as they must be and have been read back; our
 //! instances are gone; the record is deleted last.
 //!
 //! For every value there are three: recorded, what we set, what is there now. What is neither recorded
@@ -14,6 +14,7 @@ use super::super::job::Job;
 use super::super::seen::{Ec2State, GroupSeen, InstanceSeen};
 use super::super::{Code, Outcome, limits};
 use super::launch;
+use crate::ids::{InstanceId, names};
 use crate::schedule::{Capacity, ScheduledAction, missed};
 
 /// The process that is resumed last.
@@ -25,12 +26,12 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         Read::Absent if cx.absent_seconds() < limits::SETTLE_SECONDS => {
             return Ok(look_again(cx));
         }
-        // Nothing is left to hand back.
+        // Nothing is left to restore.
         Read::Absent => return Ok(close(cx)),
         Read::Present(group) if group.deleting => return Ok(close(cx)),
         read => cx.read(read, "the group")?,
     };
-    give_back(cx, group)?;
+    restore_group(cx, group)?;
     Ok(close(cx))
 }
 
@@ -42,10 +43,10 @@ pub(super) fn look_again(cx: &Context<'_>) -> Decision {
     )
 }
 
-/// Our instances gone, sizes and processes as they must be; `Ok` once all of it was read back.
-pub(super) fn give_back(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+/// Our instances gone, capacity and processes as they must be; `Ok` once all of it was read back.
+pub(super) fn restore_group(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     let instances = cx.instances()?;
-    if !is_returned(cx, group) {
+    if !is_restored(cx, group) {
         let target = target(cx, group)?;
         let has_spare = group.capacity.desired == cx.record().wake_capacity().desired
             && group.capacity.desired != target.desired;
@@ -65,8 +66,8 @@ pub(super) fn give_back(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decis
 /// the job may still have to remove something.
 ///
 /// Who lost the memory of it, or never had any, knows by what is resumed: that comes last, after our
-/// instances are gone and the sizes were read back.
-fn is_returned(cx: &Context<'_>, group: &GroupSeen) -> bool {
+/// instances are gone and the capacity were read back.
+fn is_restored(cx: &Context<'_>, group: &GroupSeen) -> bool {
     let guarded = &cx.record().guarded;
     let done_at = if guarded.contains(SCHEDULE) {
         cx.job.done_at(&Effect::Resume(vec![SCHEDULE.to_owned()]))
@@ -77,7 +78,7 @@ fn is_returned(cx: &Context<'_>, group: &GroupSeen) -> bool {
         return done_at
             .is_some_and(|at| (cx.now - at).num_seconds() > limits::LAUNCH_SHOWS_SECONDS);
     }
-    let ours_is_there = |id: &String| group.members.get(id).is_some_and(|m| !m.leaving());
+    let ours_is_there = |id: &InstanceId| group.members.get(id).is_some_and(|m| !m.leaving());
     !guarded.is_empty()
         && guarded.is_disjoint(&group.suspended)
         && !cx.job.made.instances.values().any(ours_is_there)
@@ -88,17 +89,17 @@ fn is_returned(cx: &Context<'_>, group: &GroupSeen) -> bool {
 fn ours<'a>(
     cx: &Context<'a>,
     group: &'a GroupSeen,
-    instances: &'a BTreeMap<String, InstanceSeen>,
+    instances: &'a BTreeMap<InstanceId, InstanceSeen>,
     has_spare: bool,
-) -> Vec<String> {
-    let known: BTreeSet<&str> = [Role::Build, Role::Canary]
+) -> Vec<InstanceId> {
+    let known: BTreeSet<&InstanceId> = [Role::Build, Role::Canary]
         .into_iter()
         .filter_map(|r| cx.job.instance(r))
         .collect();
-    let mut ours: Vec<String> = group
+    let mut ours: Vec<InstanceId> = group
         .members
         .iter()
-        .filter(|(id, m)| known.contains(id.as_str()) && !m.leaving())
+        .filter(|(id, m)| known.contains(id) && !m.leaving())
         .map(|(id, _)| id.clone())
         .collect();
     let is_untagged = |c: &launch::Candidate<'_>| c.instance.role.is_none();
@@ -112,11 +113,11 @@ fn ours<'a>(
     let unproven = untagged
         .clone()
         .filter(|c| is_untagged(c) && is_unproven(c));
-    ours.extend(unproven.map(|c| c.id.to_owned()));
+    ours.extend(unproven.map(|c| c.id.clone()));
     // One instance more than recorded was asked for by us alone, unless the schedule wants it by now.
     if ours.is_empty() && has_spare {
         let newest = untagged.rfind(is_untagged);
-        ours.extend(newest.map(|c| c.id.to_owned()));
+        ours.extend(newest.map(|c| c.id.clone()));
     }
     ours.dedup();
     ours
@@ -127,16 +128,16 @@ fn ours<'a>(
 fn unprotect(
     cx: &Context<'_>,
     group: &GroupSeen,
-    instances: &BTreeMap<String, InstanceSeen>,
+    instances: &BTreeMap<InstanceId, InstanceSeen>,
 ) -> Result<(), Decision> {
     let shielded = cx.job.tries.iter().find_map(|(key, t)| {
         let id = key.strip_prefix("protect ")?.strip_suffix(" true")?;
         let member = group.members.get(id)?;
-        (t.done_at.is_some() && member.protected && !member.leaving()).then(|| id.to_owned())
+        (t.done_at.is_some() && member.protected && !member.leaving()).then(|| InstanceId::from(id))
     });
     let tagged = group.members.iter().find_map(|(id, member)| {
-        let run = instances.get(id)?.run.as_deref();
-        let ours = run == Some(cx.record().run_id.as_str());
+        let run = instances.get(id)?.run.as_ref();
+        let ours = run == Some(&cx.record().run_id);
         (ours && member.protected && !member.leaving()).then(|| id.clone())
     });
     match shielded.or(tagged) {
@@ -157,7 +158,7 @@ fn unprotect(
 fn unseen(
     cx: &Context<'_>,
     group: &GroupSeen,
-    instances: &BTreeMap<String, InstanceSeen>,
+    instances: &BTreeMap<InstanceId, InstanceSeen>,
 ) -> Result<(), Decision> {
     if cx.record().capacity.desired == 0 {
         return Ok(());
@@ -166,7 +167,7 @@ fn unseen(
         .job
         .tries
         .iter()
-        .filter(|(key, _)| key.starts_with("resize ") || key.starts_with("terminate "))
+        .filter(|(key, _)| key.starts_with("set-capacity ") || key.starts_with("terminate "))
         .filter_map(|(_, t)| t.done_at)
         .max();
     let asked_lately = |limit| asked.is_some_and(|at| (cx.now - at).num_seconds() < limit);
@@ -186,7 +187,7 @@ fn unseen(
 }
 
 /// By id: the group's own instances are not for AWS to choose from.
-fn terminate(cx: &Context<'_>, group: &GroupSeen, ours: &[String]) -> Result<(), Decision> {
+fn terminate(cx: &Context<'_>, group: &GroupSeen, ours: &[InstanceId]) -> Result<(), Decision> {
     let wake = cx.record().wake_capacity();
     // While the desired capacity is ours it counts our instance; another's desire stands as it is.
     let mut spare = group.capacity.desired == wake.desired;
@@ -207,12 +208,12 @@ fn terminate(cx: &Context<'_>, group: &GroupSeen, ours: &[String]) -> Result<(),
     }
     Err(Decision::Act {
         effects,
-        reason: format!("terminating {}", ours.join(", ")),
+        reason: format!("terminating {}", names(ours)),
         look_after_seconds: 5,
     })
 }
 
-/// The sizes that the group must have now: the recorded ones, overlaid by the scheduled actions that
+/// The capacity that the group must have now: the recorded ones, overlaid by the scheduled actions that
 /// fell due while they were suspended.
 fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
     let record = cx.record();
@@ -233,11 +234,11 @@ fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
     let target = course.last().copied().unwrap_or(record.capacity);
     let found = group.capacity;
     // An earlier one of the course may be what was given back before the next action fell due.
-    let asked = cx.job.may_have_tried("resize ");
+    let asked = cx.job.may_have_tried("set-capacity ");
     let woken = asked.then(|| record.wake_capacity());
     let ours: Vec<Capacity> = course.into_iter().chain(woken).collect();
     let keep = |of: fn(&Capacity) -> i32| {
-        if ours.iter().any(|sizes| of(sizes) == of(&found)) {
+        if ours.iter().any(|capacity| of(capacity) == of(&found)) {
             of(&target)
         } else {
             of(&found)
@@ -257,18 +258,18 @@ fn resize(cx: &Context<'_>, group: &GroupSeen, target: Capacity) -> Result<(), D
     if group.capacity == target {
         return Ok(());
     }
-    let effect = Effect::Resize(target);
+    let effect = Effect::SetCapacity(target);
     let just_now = cx
         .job
         .done_at(&effect)
         .is_some_and(|at| (cx.now - at).num_seconds() < limits::LOOK_MIN_SECONDS);
     if just_now {
-        return Err(cx.wait(5, "waiting until the group shows its sizes"));
+        return Err(cx.wait(5, "waiting until the group shows its capacity"));
     }
     let reason = if target == cx.record().capacity {
-        format!("sizes back to {target}")
+        format!("capacity back to {target}")
     } else {
-        format!("sizes to {target}, as the group's schedule or somebody else wants them now")
+        format!("capacity to {target}, as the group's schedule or somebody else wants them now")
     };
     Err(cx.act(effect, 0, reason))
 }
@@ -294,7 +295,10 @@ fn resume(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     Err(cx.act(Effect::Resume(processes), 0, reason))
 }
 
-fn leaving(cx: &Context<'_>, instances: &BTreeMap<String, InstanceSeen>) -> Result<(), Decision> {
+fn leaving(
+    cx: &Context<'_>,
+    instances: &BTreeMap<InstanceId, InstanceSeen>,
+) -> Result<(), Decision> {
     for id in cx.job.made.instances.values() {
         if let Some(i) = instances.get(id)
             && i.state != Ec2State::Gone
@@ -323,7 +327,7 @@ fn close(cx: &Context<'_>) -> Decision {
                 .into_iter()
                 .chain([Effect::DeleteRecord])
                 .collect(),
-            reason: "handed back; deleting the record".into(),
+            reason: "restored; deleting the record".into(),
             look_after_seconds: 0,
         };
     }
@@ -348,7 +352,7 @@ fn was_touched(job: &Job) -> bool {
     job.resumed_at.is_some() || !job.tries.keys().all(only_record)
 }
 
-/// How a job ends once its group is handed back.
+/// How a job ends once its group is restored.
 pub(in super::super) fn ending(job: &Job) -> (Outcome, String) {
     let reason = |text: &str| text.to_owned();
     match &job.failure {
@@ -356,14 +360,17 @@ pub(in super::super) fn ending(job: &Job) -> (Outcome, String) {
             (Outcome::Skipped, f.reason.clone())
         }
         Some(f) => (Outcome::RolledBack, f.reason.clone()),
-        None if job.forward.is_none() => (Outcome::RolledBack, reason(Code::Restored.title())),
+        None if job.forward.is_none() => (
+            Outcome::RolledBack,
+            reason(Code::RestoredFromRecord.title()),
+        ),
         None if job.displaced => (Outcome::RolledBack, reason(Code::Superseded.title())),
         None if job.promoted => {
             let proven = job.forward.as_ref().is_some_and(|f| f.options.canary);
             let text = if proven {
-                "a new instance proved the new version; handed back"
+                "a new instance proved the new version; restored"
             } else {
-                "handed back; no new instance has proved the new version (canary off by tag)"
+                "restored; no new instance has proved the new version (canary off by tag)"
             };
             (Outcome::Patched, reason(text))
         }

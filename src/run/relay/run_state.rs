@@ -8,14 +8,16 @@ use serde_json::Value;
 
 use super::super::plan::region;
 use super::super::{Env, summary};
-use super::{Batch, BatchResult, Errand, INVOCATION_SECONDS, Next, Packed, VERSION};
+use super::{Batch, BatchResult, INVOCATION_SECONDS, Next, Packed, VERSION, Work};
 use crate::group::{Code, Failure, Outcome};
-use crate::report::{GroupReport, RunReport, counted};
+use crate::ids::GroupName;
+use crate::report::{GroupReport, RunReport};
 use crate::run::drive::GIVE_UP_AFTER_MINUTES;
+use crate::text::counted;
 
 /// A run, between two steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Course {
+pub struct RunState {
     /// See [`VERSION`].
     pub version: u32,
     /// What is to be done next.
@@ -23,7 +25,7 @@ pub struct Course {
     /// Where it stands, for people.
     pub summary: String,
     /// What it is about.
-    pub errand: Errand,
+    pub work: Work,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// Under way.
@@ -57,13 +59,13 @@ pub struct Step {
     pub results: Option<Vec<Value>>,
 }
 
-impl Course {
-    pub(super) fn new(errand: Errand, started_at: DateTime<Utc>, steps: Vec<Step>) -> Self {
-        let mut course = Self {
+impl RunState {
+    pub(super) fn new(work: Work, started_at: DateTime<Utc>, steps: Vec<Step>) -> Self {
+        let mut run_state = Self {
             version: VERSION,
             next: Next::Report,
             summary: String::new(),
-            errand,
+            work,
             started_at,
             step: None,
             steps,
@@ -73,22 +75,22 @@ impl Course {
             passes: 0,
             warnings: Vec::new(),
         };
-        course.go_on();
-        course
+        run_state.proceed();
+        run_state
     }
 
     /// A run that has nothing more to do than to report.
-    pub fn empty(errand: Errand, started_at: DateTime<Utc>) -> Self {
-        Self::new(errand, started_at, Vec::new())
+    pub fn empty(work: Work, started_at: DateTime<Utc>) -> Self {
+        Self::new(work, started_at, Vec::new())
     }
 
     /// Names of all groups that are still to come or under way.
-    pub fn groups(&self) -> impl Iterator<Item = &str> {
+    pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
         let batches = self.step.iter().chain(&self.steps).flat_map(|s| &s.batches);
-        batches.flat_map(|b| &b.groups).map(String::as_str)
+        batches.flat_map(|b| &b.groups)
     }
 
-    fn go_on(&mut self) {
+    fn proceed(&mut self) {
         let done = self.reports.0.len();
         if self.steps.is_empty() {
             self.step = None;
@@ -115,74 +117,72 @@ impl Course {
 fn failures(reports: &[GroupReport]) -> usize {
     let failed = |r: &&GroupReport| match r.code {
         // Of a batch that broke: its group did not even begin, or was on its way.
-        Some(Code::NotPlanned | Code::Restored) => true,
+        Some(Code::NotPlanned | Code::RestoredFromRecord) => true,
         Some(_) | None => matches!(r.outcome, Outcome::Failed | Outcome::RolledBack),
     };
     reports.iter().filter(failed).count()
 }
 
 /// Takes in what the step's batches brought and goes on to the next step. Groups of a batch that brought
-/// nothing are handed back from their records.
-pub fn gather(mut course: Course, now: DateTime<Utc>) -> Course {
-    let step = course.step.take();
+/// nothing are restored from their records.
+pub fn gather(mut run_state: RunState, now: DateTime<Utc>) -> RunState {
+    let step = run_state.step.take();
     let (batches, results) = step.map_or_else(Default::default, |s| (s.batches, s.results));
     for result in results.unwrap_or_default() {
         let Ok(result) = serde_json::from_value::<BatchResult>(result) else {
             continue;
         };
-        course.reports.0.extend(result.reports.0);
-        course.warnings.extend(result.warnings);
-        course.passes += result.passes;
+        run_state.reports.0.extend(result.reports.0);
+        run_state.warnings.extend(result.warnings);
+        run_state.passes += result.passes;
         for (operation, calls) in result.api_calls {
-            *course.api_calls.entry(operation).or_default() += calls;
+            *run_state.api_calls.entry(operation).or_default() += calls;
         }
     }
-    let told = |name: &String| course.reports.0.iter().any(|r| r.group == *name);
+    let told = |name: &GroupName| run_state.reports.0.iter().any(|r| r.group == *name);
     let lost: Vec<Batch> = batches
         .into_iter()
         .filter(|b| !b.groups.iter().all(told))
         .collect();
     if !lost.is_empty() {
-        recover(&mut course, lost, now);
-    } else if let Some(allowed) = course.allowed_failures
-        && failures(&course.reports.0) > allowed
+        recover(&mut run_state, lost, now);
+    } else if let Some(allowed) = run_state.allowed_failures
+        && failures(&run_state.reports.0) > allowed
     {
-        refuse_the_rest(&mut course, allowed);
+        refuse_the_rest(&mut run_state, allowed);
     }
-    course.go_on();
-    course
+    run_state.proceed();
+    run_state
 }
 
 /// A batch broke beyond mending, twice even: its groups go back from their records; what is done is done.
-fn recover(course: &mut Course, lost: Vec<Batch>, now: DateTime<Utc>) {
-    let groups: Vec<String> = lost.iter().flat_map(|b| b.groups.clone()).collect();
-    let was_restore = lost
-        .iter()
-        .any(|b| matches!(b.errand, Errand::Restore { .. }));
+fn recover(run_state: &mut RunState, lost: Vec<Batch>, now: DateTime<Utc>) {
+    let groups: Vec<GroupName> = lost.iter().flat_map(|b| b.groups.clone()).collect();
+    let was_restore = lost.iter().any(|b| matches!(b.work, Work::Restore { .. }));
     if was_restore {
-        let reason = "its batch broke while it was handed back; the sweep goes on with it";
+        let reason = "its batch broke while it was restored; the sweep goes on with it";
         let failure = Failure::new(Code::LeftOpen, reason);
         let open = groups.iter().map(|g| summary::of_unreadable(g, &failure));
-        course.reports.0.extend(open);
+        run_state.reports.0.extend(open);
         return;
     }
-    course.warnings.push(format!(
-        "a batch of {} broke; what it had changed is handed back from the records",
+    run_state.warnings.push(format!(
+        "a batch of {} broke; what it had changed is restored from the records",
         counted(groups.len(), "group")
     ));
     let not_before = now + TimeDelta::seconds(INVOCATION_SECONDS);
-    let errand = Errand::Restore {
-        run_id: course.errand.run_id().to_owned(),
-        owner: course.errand.owner().to_owned(),
+    let work = Work::Restore {
+        run_id: run_state.work.run_id().to_owned(),
+        owner: run_state.work.owner().to_owned(),
         give_up_at: not_before + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
         quiet: false,
     };
     let batches: Vec<Batch> = lost
         .into_iter()
         .map(|b| Batch {
-            sharers: b.sharers,
+            concurrent_batches: b.concurrent_batches,
             not_before: Some(not_before),
-            ..Batch::new(&errand, b.groups)
+            ..Batch::new(&work, b.groups)
         })
         .collect();
     let step = Step {
@@ -190,36 +190,36 @@ fn recover(course: &mut Course, lost: Vec<Batch>, now: DateTime<Utc>) {
         batches,
         results: None,
     };
-    course.steps.insert(0, step);
+    run_state.steps.insert(0, step);
 }
 
-fn refuse_the_rest(course: &mut Course, allowed: usize) {
+fn refuse_the_rest(run_state: &mut RunState, allowed: usize) {
     let reason = format!(
         "expected at most {allowed} failed groups in the run, found {}",
-        failures(&course.reports.0)
+        failures(&run_state.reports.0)
     );
     let failure = Failure::new(Code::FailureBudget, reason);
-    let rest: Vec<GroupReport> = course
+    let rest: Vec<GroupReport> = run_state
         .groups()
         .map(|name| summary::of_skipped(name, &failure))
         .collect();
-    course.reports.0.extend(rest);
-    course.steps.clear();
+    run_state.reports.0.extend(rest);
+    run_state.steps.clear();
 }
 
 /// The end: what the run did.
-pub fn report(env: &Env, course: Course) -> RunReport {
-    let mut groups = course.reports.0;
+pub fn report(env: &Env, run_state: RunState) -> RunReport {
+    let mut groups = run_state.reports.0;
     groups.sort_by(|a, b| a.group.cmp(&b.group));
     RunReport {
-        run_id: course.errand.run_id().to_owned(),
-        kind: course.errand.report_kind(),
+        run_id: run_state.work.run_id().to_owned(),
+        kind: run_state.work.report_kind(),
         region: region(env),
-        started_at: course.started_at,
+        started_at: run_state.started_at,
         finished_at: env.clock.now(),
-        deadline: course.errand.deadline(),
+        deadline: run_state.work.deadline(),
         groups,
-        api_calls: course.api_calls,
-        warnings: course.warnings,
+        api_calls: run_state.api_calls,
+        warnings: run_state.warnings,
     }
 }

@@ -1,0 +1,249 @@
+//! What a run is asked to do, whoever asks: [`RunRequest`], and the one place that says whether a group has
+//! opted in. Pure.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{GroupName, RunId};
+use crate::schedule::Window;
+
+/// With `--at-deadline finish`, a group that was started may go on this long past the deadline, the reserve
+/// included: one phase that takes as long as its own limit lets it (the longest is an install, 2 h and
+/// some minutes, of which the window had its part) still comes to its end; anything longer is no longer
+/// finishing but hanging, and is rolled back.
+pub const OVERRUN_LIMIT: TimeDelta = TimeDelta::hours(2);
+
+/// One asked-for pass over the groups of an account and region.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRequest {
+    /// Derived from what caused the run: the same cause yields the same id.
+    pub run_id: RunId,
+    /// Who drives it (execution or process), as records name it.
+    pub owner: String,
+    /// When groups may be touched.
+    pub window: Window,
+    /// Which groups.
+    pub selection: Selection,
+    /// What to do with them.
+    pub operation: Operation,
+    /// At most this many build instances at once; `None` for no limit.
+    pub max_in_flight: Option<usize>,
+    /// Nothing more is started once more groups than this have failed.
+    pub max_failures: FailureLimit,
+    /// Where the report goes.
+    pub topic_arn: Option<String>,
+    /// What becomes of groups that are not done when the deadline comes near.
+    #[serde(default)]
+    pub at_deadline: AtDeadline,
+}
+
+impl RunRequest {
+    /// When every group is restored at the latest, whatever happens: the deadline, or as long after it
+    /// as a started group may go on. Records name it, so that no sweep takes a group from a live driver.
+    pub fn restore_by(&self) -> DateTime<Utc> {
+        match self.at_deadline {
+            AtDeadline::RollBack => self.window.deadline,
+            AtDeadline::Finish => {
+                let by = self.window.deadline.checked_add_signed(OVERRUN_LIMIT);
+                by.unwrap_or(self.window.deadline)
+            }
+        }
+    }
+}
+
+/// What becomes of groups that are not done at the latest moment at which a restore still fits before
+/// the deadline. Nothing new is started either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AtDeadline {
+    /// They are rolled back, so that they are back by the deadline.
+    #[default]
+    RollBack,
+    /// They go on to their end past the deadline, [`OVERRUN_LIMIT`] at most.
+    Finish,
+}
+
+impl fmt::Display for AtDeadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::RollBack => "roll-back",
+            Self::Finish => "finish",
+        })
+    }
+}
+
+impl FromStr for AtDeadline {
+    type Err = RequestError;
+
+    fn from_str(text: &str) -> Result<Self, RequestError> {
+        match text {
+            "roll-back" => Ok(Self::RollBack),
+            "finish" => Ok(Self::Finish),
+            _ => Err(RequestError::AtDeadline { found: text.into() }),
+        }
+    }
+}
+
+/// The tag by which a group opts in. Option tags begin with its key and a colon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptInTag {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+impl Default for OptInTag {
+    fn default() -> Self {
+        Self {
+            key: "ep:asg:patch".into(),
+            value: "true".into(),
+        }
+    }
+}
+
+impl OptInTag {
+    /// Whether a group with these tags has opted in: key and value exactly, in this letter case.
+    pub fn is_on(&self, tags: &BTreeMap<String, String>) -> bool {
+        tags.get(&self.key) == Some(&self.value)
+    }
+}
+
+/// As on the command line: `KEY=VALUE`.
+impl fmt::Display for OptInTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.key, self.value)
+    }
+}
+
+impl FromStr for OptInTag {
+    type Err = RequestError;
+
+    fn from_str(text: &str) -> Result<Self, RequestError> {
+        match text.split_once('=') {
+            Some((key, value)) if !key.is_empty() && key.len() <= 128 && value.len() <= 256 => {
+                Ok(Self {
+                    key: key.into(),
+                    value: value.into(),
+                })
+            }
+            _ => Err(RequestError::Tag { found: text.into() }),
+        }
+    }
+}
+
+/// Which groups a run is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selection {
+    /// The opt-in tag.
+    pub tag: OptInTag,
+    /// Only these of the opted-in groups; empty for all.
+    pub groups: Vec<GroupName>,
+}
+
+impl Selection {
+    /// Whether a run with this selection works on the group of this name and with these tags.
+    pub fn wants(&self, name: &GroupName, tags: &BTreeMap<String, String>) -> bool {
+        self.tag.is_on(tags) && (self.groups.is_empty() || self.groups.contains(name))
+    }
+}
+
+/// `AWS-RunPatchBaseline`'s operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// Patch, bake, prove, deploy.
+    #[default]
+    Install,
+    /// Only say what is missing.
+    Scan,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Install => "Install",
+            Self::Scan => "Scan",
+        })
+    }
+}
+
+impl FromStr for Operation {
+    type Err = RequestError;
+
+    fn from_str(text: &str) -> Result<Self, RequestError> {
+        match text.to_ascii_lowercase().as_str() {
+            "install" => Ok(Self::Install),
+            "scan" => Ok(Self::Scan),
+            _ => Err(RequestError::Operation { found: text.into() }),
+        }
+    }
+}
+
+/// How many groups may fail before nothing more is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailureLimit {
+    /// This many groups.
+    Count(u32),
+    /// This share of all planned groups, 0 to 100.
+    Percent(u32),
+}
+
+impl FailureLimit {
+    /// The limit as a number of groups out of `planned`, rounded down.
+    pub fn groups(self, planned: usize) -> usize {
+        match self {
+            Self::Count(n) => n as usize,
+            Self::Percent(p) => planned * p as usize / 100,
+        }
+    }
+}
+
+impl FromStr for FailureLimit {
+    type Err = RequestError;
+
+    fn from_str(text: &str) -> Result<Self, RequestError> {
+        let wrong = || RequestError::FailureLimit { found: text.into() };
+        match text.strip_suffix('%') {
+            Some(percent) => match percent.parse() {
+                Ok(p) if p <= 100 => Ok(Self::Percent(p)),
+                _ => Err(wrong()),
+            },
+            None => text.parse().map(Self::Count).map_err(|_| wrong()),
+        }
+    }
+}
+
+/// Why a part of a request cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// Not an operation.
+    #[error("expected the operation Install or Scan, found '{found}'")]
+    Operation {
+        /// As given.
+        found: String,
+    },
+    /// Not a policy for the deadline.
+    #[error("expected finish or roll-back, found '{found}'")]
+    AtDeadline {
+        /// As given.
+        found: String,
+    },
+    /// Not a failure limit.
+    #[error("expected a number of groups or a percentage from 0% to 100%, found '{found}'")]
+    FailureLimit {
+        /// As given.
+        found: String,
+    },
+    /// Not a tag.
+    #[error(
+        "expected KEY=VALUE (key of 1 to 128, value of at most 256 characters), found '{found}'"
+    )]
+    Tag {
+        /// As given.
+        found: String,
+    },
+}

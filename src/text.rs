@@ -1,0 +1,134 @@
+//! Small texts that every room may need: lengths, quoting, counting, hashes. Pure.
+
+use sha2::{Digest, Sha256};
+
+/// A duration in its two largest units: `45s`, `12m 05s`, `1h 12m`, `2d 03h`.
+pub fn duration(seconds: u64) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    match seconds {
+        s if s < MINUTE => format!("{s}s"),
+        s if s < HOUR => format!("{}m {:02}s", s / MINUTE, s % MINUTE),
+        s if s < DAY => format!("{}h {:02}m", s / HOUR, s % HOUR / MINUTE),
+        s => format!("{}d {:02}h", s / DAY, s % DAY / HOUR),
+    }
+}
+
+/// `text` with at most `limit` characters; what is cut off is replaced by ` ...`.
+pub fn shortened(text: &str, limit: usize) -> String {
+    const MARK: &str = " ...";
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let kept: String = text
+        .chars()
+        .take(limit.saturating_sub(MARK.len()))
+        .collect();
+    format!("{}{MARK}", kept.trim_end())
+}
+
+/// `text` on one line and without control characters: error texts of AWS can hold any.
+pub fn plain_text(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
+        if word.is_empty() {
+            continue;
+        }
+        if !plain.is_empty() {
+            plain.push(' ');
+        }
+        plain.push_str(word);
+    }
+    plain
+}
+
+/// `1 group`, `2 groups`.
+pub fn counted(n: usize, noun: &str) -> String {
+    if n == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{n} {noun}s")
+    }
+}
+
+/// `word` as a POSIX shell reads it back: group names can hold nearly any character.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// A text with what names may not hold replaced by `-`.
+pub fn legal_name(text: &str) -> String {
+    let legal = |c: char| match c {
+        '.' | '-' | '_' => c,
+        c if c.is_ascii_alphanumeric() => c,
+        _ => '-',
+    };
+    text.chars().map(legal).collect()
+}
+
+/// The first `bytes` bytes of the parts' SHA-256, in hexadecimal. Where a part ends counts: `ab, c` and
+/// `a, bc` differ.
+pub fn hash_hex(parts: &[&str], bytes: usize) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.len().to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher
+        .finalize()
+        .iter()
+        .take(bytes)
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+/// Eight characters that differ where texts differ.
+pub fn short_hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .take(4)
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{duration, plain_text, shell_word, shortened};
+
+    #[test]
+    fn durations_show_their_two_largest_units() {
+        let shown: Vec<String> = [0, 59, 60, 725, 3600, 4320, 97_200]
+            .map(duration)
+            .into_iter()
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "0s", "59s", "1m 00s", "12m 05s", "1h 00m", "1h 12m", "1d 03h"
+            ]
+        );
+    }
+
+    #[test]
+    fn shortening_counts_characters_not_bytes() {
+        assert_eq!(shortened("äöü", 3), "äöü");
+        assert_eq!(shortened("ä word and more", 10), "ä word ...");
+    }
+
+    #[test]
+    fn error_texts_lose_line_breaks_and_control_characters() {
+        assert_eq!(plain_text(" a\r\n\tb\u{7}c "), "a b c");
+    }
+
+    #[test]
+    fn names_survive_the_shell() {
+        assert_eq!(shell_word("web-1/a"), "web-1/a");
+        assert_eq!(shell_word("it's $5"), r"'it'\''s $5'");
+    }
+}
