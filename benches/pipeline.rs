@@ -8,10 +8,13 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use asg_patch::aws::{Clients, Question, observe};
-use asg_patch::group::decide::{self, Context, Directive};
+use asg_patch::group::Phase;
+use asg_patch::group::bake::Bake;
+use asg_patch::group::decide::{decide, needs};
+use asg_patch::group::decision::{Context, Directive};
 use asg_patch::group::job::Job;
+use asg_patch::group::job::Ownership;
 use asg_patch::group::seen::Seen;
-use asg_patch::group::unit::Unit;
 use asg_patch::request::{FailureLimit, Operation, RunRequest, Selection};
 use asg_patch::run::{self, Env, Stop, planned};
 use asg_patch::schedule::Window;
@@ -63,8 +66,10 @@ async fn woken_jobs(groups: usize) -> (Clients, Env, RunRequest, Vec<Job>) {
     let clients = Clients::new(&env.sdk, env.clock.clone());
     let mut jobs = planned(&clients, &env, &request).await.unwrap().jobs;
     for job in &mut jobs {
-        job.recorded = true;
-        job.enter(asg_patch::group::Phase::Waking, "bench", env.clock.now());
+        job.ownership = Ownership::Held;
+        for phase in [Phase::Recording, Phase::Guarding, Phase::Waking] {
+            job.enter(phase, "bench", env.clock.now());
+        }
     }
     (clients, env, request, jobs)
 }
@@ -74,19 +79,19 @@ fn decide_one(c: &mut Criterion) {
     let (job, seen, now) = runtime.block_on(async {
         let (clients, env, request, jobs) = woken_jobs(1).await;
         let job = jobs.into_iter().next().unwrap();
-        let questions: Vec<Question<'_>> = vec![(&job, decide::needs(&job))];
+        let questions: Vec<Question<'_>> = vec![(&job, needs(&job))];
         let seen = observe(&clients, &request.selection.tag, &questions).await;
         let seen = seen.into_values().next().unwrap();
         let now = env.clock.now();
         (job, seen, now)
     });
-    let unit = Unit::default();
+    let bake = Bake::default();
     c.bench_function("decide per job", |b| {
         b.iter(|| {
-            decide::decide(black_box(&Context {
+            decide(black_box(&Context {
                 job: &job,
                 seen: &seen,
-                unit: &unit,
+                bake: &bake,
                 now,
                 directive: Directive::default(),
             }))
@@ -103,19 +108,18 @@ fn one_pass(c: &mut Criterion) {
         group.bench_function(format!("{groups} jobs"), |b| {
             b.iter(|| {
                 runtime.block_on(async {
-                    let questions: Vec<Question<'_>> =
-                        jobs.iter().map(|j| (j, decide::needs(j))).collect();
+                    let questions: Vec<Question<'_>> = jobs.iter().map(|j| (j, needs(j))).collect();
                     let seen = observe(&clients, &request.selection.tag, &questions).await;
-                    let unit = Unit::default();
+                    let bake = Bake::default();
                     let now = request.window.start;
                     let decisions: Vec<_> = jobs
                         .iter()
                         .map(|job| {
                             let seen: &Seen = &seen[job.group()];
-                            decide::decide(&Context {
+                            decide(&Context {
                                 job,
                                 seen,
-                                unit: &unit,
+                                bake: &bake,
                                 now,
                                 directive: Directive::default(),
                             })

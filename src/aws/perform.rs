@@ -11,7 +11,7 @@ use super::{Clients, convert, fault, missing};
 use crate::group::Job;
 use crate::group::effect::{Command, Done, Effect, Performed};
 use crate::group::fault::{Fault, FaultClass};
-use crate::group::limits::DELIVERY_LIMIT_SECONDS;
+use crate::group::limits::DELIVERY_LIMIT;
 use crate::group::names::{BAKE_TAG, ROLE_TAG, RUN_TAG, SECONDS_TAG, record_parameter};
 use crate::group::pin::{Pin, Slot};
 use crate::group::record::Record;
@@ -311,7 +311,7 @@ async fn send_command(clients: &Clients, command: &Command) -> Performed {
         .document_name(&command.document)
         .set_parameters(Some(command.parameters.clone().into_iter().collect()))
         .comment(&command.comment)
-        .timeout_seconds(DELIVERY_LIMIT_SECONDS as i32)
+        .timeout_seconds(DELIVERY_LIMIT.num_seconds() as i32)
         .customize()
         .config_override(aws_sdk_ssm::Config::builder().retry_config(no_retry()))
         .send()

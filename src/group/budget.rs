@@ -1,8 +1,8 @@
 //! How long a group will take: as measured when its present image was made, else by default.
 //!
-//! What the phases took is written as a tag on the image that they made, and read again when the next run
-//! plans. The tag can be edited by anybody who may tag images: what no run of ours can have measured is
-//! ignored and said.
+//! The lengths of the phases are written as a tag on the image that they made, and read when the next run
+//! plans. The tag can be edited by anyone who may tag images: lengths that no run of ours can have measured are
+//! ignored, with a note.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use super::{Code, Failure, Phase, limits};
 use crate::request::Operation;
 use crate::schedule::Window;
 
-/// Measured times count so much, in percent. One night is one sample: launches and images vary by tens of
+/// The weight of measured times, in percent. One night is one sample: launches and images vary by tens of
 /// seconds on minutes, the patches with the month. More would keep groups out of windows that they fit
 /// into; less would start groups that end as AP-0391.
 const SAFETY_PERCENT: i64 = 125;
@@ -31,13 +31,13 @@ const MEASURED_PHASES: [Phase; 6] = [
     Phase::Proving,
 ];
 
-/// What phases took, seconds.
+/// Lengths of phases, seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Measured(BTreeMap<Phase, i64>);
 
 impl Measured {
-    /// What the phases of a job took.
+    /// The lengths of a job's phases.
     pub fn of(history: &[Entered]) -> Self {
         let ends = history.iter().skip(1).map(|e| e.at);
         let lengths = history
@@ -54,10 +54,10 @@ impl Measured {
         pairs.join(" ")
     }
 
-    /// Reads a tag's value, as far as it can be read, and says what of it is ignored.
+    /// Reads a tag's value, as far as it can be read; the note names the parts that are ignored.
     ///
-    /// `limit_seconds` is the longest that a phase can have taken.
-    pub fn from_text(text: &str, limit_seconds: impl Fn(Phase) -> i64) -> (Self, Option<String>) {
+    /// `limit` is the longest that a phase can have taken.
+    pub fn from_text(text: &str, limit: impl Fn(Phase) -> TimeDelta) -> (Self, Option<String>) {
         let (mut measured, mut ignored) = (Self::default(), Vec::new());
         for entry in text.split_whitespace() {
             let Some((name, seconds)) = entry.split_once('=') else {
@@ -68,7 +68,7 @@ impl Measured {
             let Some(phase) = MEASURED_PHASES.into_iter().find(|p| p.to_string() == name) else {
                 continue;
             };
-            let limit = limit_seconds(phase);
+            let limit = limit(phase).num_seconds();
             match seconds.parse::<i64>() {
                 Ok(seconds) if (0..=limit).contains(&seconds) => {
                     measured.0.insert(phase, seconds);
@@ -83,13 +83,13 @@ impl Measured {
         }
         let note = (!ignored.is_empty()).then(|| {
             let ignored = ignored.join(", ");
-            format!("of its image's tag {SECONDS_TAG} was ignored: {ignored}")
+            format!("ignored in its image's tag {SECONDS_TAG}: {ignored}")
         });
         (measured, note)
     }
 }
 
-/// Where a time comes from.
+/// The source of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
@@ -104,9 +104,9 @@ pub enum Basis {
 pub struct Part {
     /// The phase.
     pub phase: Phase,
-    /// How long it is expected to take.
+    /// How long it is expected to take, seconds.
     pub seconds: i64,
-    /// Where that comes from.
+    /// The source of that.
     pub from: Basis,
 }
 
@@ -131,14 +131,16 @@ impl Budget {
             match forward.measured.0.get(&phase) {
                 None => Part {
                     phase,
-                    seconds: times.default,
+                    seconds: times.default.num_seconds(),
                     from: Basis::Default,
                 },
                 Some(measured) => {
                     let with_safety = measured.saturating_mul(SAFETY_PERCENT) / 100;
                     Part {
                         phase,
-                        seconds: with_safety.min(times.limit).max(times.first_look),
+                        seconds: with_safety
+                            .min(times.limit.num_seconds())
+                            .max(times.first_look.num_seconds()),
                         from: Basis::Measured,
                     }
                 }
@@ -146,7 +148,7 @@ impl Budget {
         };
         let restore = Part {
             phase: Phase::Restoring,
-            seconds: limits::RESTORE_EXPECTED_SECONDS,
+            seconds: limits::EXPECTED_RESTORE.num_seconds(),
             from: Basis::Default,
         };
         let due = MEASURED_PHASES.into_iter().filter(|p| is_due(*p));
@@ -163,10 +165,10 @@ impl Budget {
         self.0.iter().any(|p| p.from == Basis::Measured)
     }
 
-    /// Why a group that starts now would not be restored in time, if so. The reserve for the
-    /// restore is no part of the time that there is.
+    /// Why a group that starts now would not be restored in time, if so. The reserve for the restore is not
+    /// part of the time that can be planned with.
     pub fn misfit(&self, now: DateTime<Utc>, window: &Window) -> Option<Failure> {
-        let needed = TimeDelta::seconds(self.seconds() + limits::RESERVE_SECONDS);
+        let needed = TimeDelta::seconds(self.seconds()) + limits::RESERVE;
         let reason = if now >= window.cutoff {
             format!("nothing is started after the cutoff at {}", window.cutoff)
         } else if needed > window.left(now) {
@@ -174,7 +176,7 @@ impl Budget {
         } else {
             return None;
         };
-        let reserve = limits::RESERVE_SECONDS / 60;
+        let reserve = limits::RESERVE.num_minutes();
         Some(Failure::new(
             Code::DoesNotFit,
             format!(
@@ -205,50 +207,54 @@ impl fmt::Display for Budget {
     }
 }
 
-/// What a phase may take, seconds.
+/// How long a phase may take.
 struct Times {
     /// Nothing shorter can be seen.
-    first_look: i64,
+    first_look: TimeDelta,
     /// Where nothing was measured.
-    default: i64,
-    /// What takes longer fails the group: no run of ours can have measured more.
-    limit: i64,
+    default: TimeDelta,
+    /// A longer phase fails the group: no run of ours can have measured more.
+    limit: TimeDelta,
 }
 
 fn times(forward: &Forward, phase: Phase) -> Times {
-    let hooks = forward.hook_seconds.max(0);
-    let slow_boot = i64::from(forward.windows) * limits::WINDOWS_EXTRA_SECONDS;
-    let install = limits::install_expected_seconds(forward.windows);
+    let hooks = TimeDelta::seconds(forward.hook_seconds.max(0));
+    let slow_boot = if forward.windows {
+        limits::WINDOWS_EXTRA
+    } else {
+        TimeDelta::zero()
+    };
+    let install = limits::expected_install(forward.windows);
     match phase {
         Phase::Waking => Times {
-            first_look: limits::LAUNCH_FIRST_LOOK_SECONDS,
-            default: 2 * limits::LAUNCH_FIRST_LOOK_SECONDS + hooks,
-            limit: limits::WAKE_LIMIT_SECONDS + hooks + slow_boot,
+            first_look: limits::LAUNCH_FIRST_LOOK,
+            default: limits::LAUNCH_FIRST_LOOK * 2 + hooks,
+            limit: limits::WAKE_LIMIT + hooks + slow_boot,
         },
         Phase::Patching => Times {
             first_look: install / 2,
             default: install,
-            limit: limits::INSTALL_STEP_LIMIT_SECONDS + limits::COMMAND_GRACE_SECONDS,
+            limit: limits::INSTALL_STEP_LIMIT + limits::COMMAND_GRACE,
         },
         Phase::Scanning => Times {
-            first_look: limits::SCAN_EXPECTED_SECONDS,
-            default: limits::SCAN_EXPECTED_SECONDS,
-            limit: limits::SCAN_LIMIT_SECONDS,
+            first_look: limits::EXPECTED_SCAN,
+            default: limits::EXPECTED_SCAN,
+            limit: limits::SCAN_LIMIT,
         },
         Phase::Sealing => Times {
-            first_look: limits::SEAL_EXPECTED_SECONDS,
-            default: limits::SEAL_EXPECTED_SECONDS,
-            limit: limits::SEAL_LIMIT_SECONDS + limits::COMMAND_GRACE_SECONDS,
+            first_look: limits::EXPECTED_SEAL,
+            default: limits::EXPECTED_SEAL,
+            limit: limits::SEAL_LIMIT + limits::COMMAND_GRACE,
         },
         Phase::Baking => Times {
-            first_look: limits::IMAGE_EXPECTED_SECONDS / 2,
-            default: limits::IMAGE_EXPECTED_SECONDS,
-            limit: limits::IMAGE_LIMIT_SECONDS,
+            first_look: limits::EXPECTED_IMAGE / 2,
+            default: limits::EXPECTED_IMAGE,
+            limit: limits::IMAGE_LIMIT,
         },
         Phase::Proving => Times {
-            first_look: limits::LAUNCH_FIRST_LOOK_SECONDS + limits::CANARY_EXPECTED_SECONDS / 2,
-            default: limits::CANARY_EXPECTED_SECONDS + hooks,
-            limit: limits::CANARY_LIMIT_SECONDS + hooks + slow_boot + limits::SCAN_LIMIT_SECONDS,
+            first_look: limits::LAUNCH_FIRST_LOOK + limits::EXPECTED_CANARY / 2,
+            default: limits::EXPECTED_CANARY + hooks,
+            limit: limits::CANARY_LIMIT + hooks + slow_boot + limits::SCAN_LIMIT,
         },
         Phase::Queued
         | Phase::Recording
@@ -258,14 +264,14 @@ fn times(forward: &Forward, phase: Phase) -> Times {
         | Phase::RollingBack
         | Phase::Restoring
         | Phase::Finished => Times {
-            first_look: 0,
-            default: 0,
-            limit: 0,
+            first_look: TimeDelta::zero(),
+            default: TimeDelta::zero(),
+            limit: TimeDelta::zero(),
         },
     }
 }
 
-/// Reads what was measured when the image of a group was made.
+/// Reads the times that were measured when the image of a group was made.
 pub fn read_tag(forward: &Forward, tag: &str) -> (Measured, Option<String>) {
     Measured::from_text(tag, |phase| times(forward, phase).limit)
 }
@@ -323,7 +329,7 @@ mod tests {
 
     #[test]
     fn what_no_run_can_have_measured_is_ignored_and_said() {
-        let limit = limits::INSTALL_STEP_LIMIT_SECONDS + limits::COMMAND_GRACE_SECONDS;
+        let limit = (limits::INSTALL_STEP_LIMIT + limits::COMMAND_GRACE).num_seconds();
         for wrong in [
             format!("patching={}", limit + 1),
             "patching=-1".into(),
@@ -386,7 +392,7 @@ mod tests {
     fn the_reserve_is_not_there_to_be_planned_with() {
         let start: DateTime<Utc> = "2026-10-14T04:00:00Z".parse().unwrap();
         let budget = Budget::of(&forward(ALL).0, true);
-        let least = TimeDelta::seconds(budget.seconds() + limits::RESERVE_SECONDS);
+        let least = TimeDelta::seconds(budget.seconds()) + limits::RESERVE;
         let window = |length| Window::lasting(start, length, TimeDelta::zero()).unwrap();
         assert_eq!(budget.misfit(start, &window(least)), None);
         let failure = budget

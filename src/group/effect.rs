@@ -1,10 +1,11 @@
-//! What can be done to the world: one effect is one changing call.
+//! Everything that can be done to the world: one effect is one changing call.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
+use super::ledger::Key;
 use super::pin::Pin;
 use super::record::Record;
 use crate::ids::{ImageId, InstanceId, TemplateId};
@@ -26,7 +27,7 @@ pub enum Effect {
     SetPins {
         /// As the group names its versions now.
         expected: Vec<Pin>,
-        /// As it shall name them.
+        /// As it is to name them.
         pins: Vec<Pin>,
     },
     /// `ec2:CreateTags`: run and role.
@@ -36,8 +37,8 @@ pub enum Effect {
         /// `build` or `canary`.
         role: Role,
     },
-    /// `ec2:CreateTags`: what the phases took that made our image. Evidence only: that it fails is no
-    /// failure.
+    /// `ec2:CreateTags`: how long the phases took that made our image. Evidence only: a group
+    /// does not fail because it cannot be written.
     TagImage {
         /// The image.
         image: ImageId,
@@ -104,7 +105,7 @@ pub enum Effect {
     DeleteRecord,
 }
 
-/// What an instance of ours is for.
+/// The purpose of an instance of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -165,7 +166,7 @@ impl CommandStep {
     }
 }
 
-/// What a performed effect brought.
+/// The answer to a performed effect.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Done {
     /// It is done.
@@ -174,7 +175,7 @@ pub enum Done {
     Command(String),
     /// A version was made; its number.
     Version(u64),
-    /// What was to be removed was not there.
+    /// It was to be removed, and was not there.
     WasGone,
 }
 
@@ -182,30 +183,30 @@ pub enum Done {
 pub type Performed = Result<Done, Fault>;
 
 impl Effect {
-    /// A key that is the same for a repetition of the same effect in one job.
-    pub fn key(&self) -> String {
+    /// Its key in the job's ledger: the same for a repetition.
+    pub fn key(&self) -> Key {
         match self {
-            Self::StoreRecord(_) => "store-record".into(),
-            Self::Suspend(_) => "suspend".into(),
-            Self::Resume(processes) => format!("resume {}", processes.join(",")),
-            Self::SetCapacity(capacity) => format!("set-capacity {capacity}"),
-            Self::SetPins { pins, .. } => {
-                let pins: Vec<String> = pins.iter().map(ToString::to_string).collect();
-                format!("set-pins {}", pins.join(","))
-            }
-            Self::TagInstance { instance, .. } => format!("tag {instance}"),
-            Self::TagImage { image, .. } => format!("tag-image {image}"),
-            Self::Protect { instance, on } => format!("protect {instance} {on}"),
-            Self::SendCommand(c) => format!("command {} {}", c.step.as_str(), c.instance),
-            Self::CreateImage { name, .. } => format!("create-image {name}"),
-            Self::CreateVersion { template, .. } => format!("create-version {template}"),
-            Self::SetDefault { template, version } => format!("set-default {template} {version}"),
-            Self::Terminate { instance, .. } => format!("terminate {instance}"),
+            Self::StoreRecord(_) => Key::StoreRecord,
+            Self::Suspend(_) => Key::Suspend,
+            Self::Resume(processes) => Key::Resume(processes.clone()),
+            Self::SetCapacity(capacity) => Key::SetCapacity(*capacity),
+            Self::SetPins { pins, expected: _ } => Key::SetPins(pins.clone()),
+            Self::TagInstance { instance, role: _ } => Key::TagInstance(instance.clone()),
+            Self::TagImage { image, seconds: _ } => Key::TagImage(image.clone()),
+            Self::Protect { instance, on } => Key::Protect(instance.clone(), *on),
+            Self::SendCommand(c) => Key::Command(c.step, c.instance.clone()),
+            Self::CreateImage { name, .. } => Key::CreateImage(name.clone()),
+            Self::CreateVersion { template, .. } => Key::CreateVersion(template.clone()),
+            Self::SetDefault { template, version } => Key::SetDefault(template.clone(), *version),
+            Self::Terminate {
+                instance,
+                decrement: _,
+            } => Key::Terminate(instance.clone()),
             Self::DeleteVersion { template, version } => {
-                format!("delete-version {template} {version}")
+                Key::DeleteVersion(template.clone(), *version)
             }
-            Self::DeregisterImage(image) => format!("deregister {image}"),
-            Self::DeleteRecord => "delete-record".into(),
+            Self::DeregisterImage(image) => Key::DeregisterImage(image.clone()),
+            Self::DeleteRecord => Key::DeleteRecord,
         }
     }
 }

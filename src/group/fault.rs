@@ -1,5 +1,6 @@
-//! What AWS answered instead of doing it, classed by what helps.
+//! Calls that did not succeed, classed by what helps against it; and reads that may have failed.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::{Code, Failure, limits};
@@ -9,15 +10,15 @@ use super::{Code, Failure, limits};
 pub struct Fault {
     /// `service:Operation`.
     pub operation: String,
-    /// AWS's error code, or what kept us from AWS.
+    /// AWS's error code, or the SDK's word for what kept us from AWS.
     pub code: String,
     /// AWS's words.
     pub message: String,
-    /// What helps.
+    /// The class: what helps against it.
     pub class: FaultClass,
 }
 
-/// What helps against a fault.
+/// Classes of faults, each by what helps against it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FaultClass {
     /// Asking less often.
@@ -67,21 +68,20 @@ impl Fault {
 }
 
 impl FaultClass {
-    /// How long a fault is waited out before it is taken for lasting, seconds; 0 where time does not
-    /// help.
-    pub fn patience_seconds(self) -> i64 {
+    /// How long a fault is waited out before it counts as lasting; zero where time does not help.
+    pub fn patience(self) -> TimeDelta {
         match self {
             Self::Throttled | Self::Unreachable | Self::Contention | Self::Expired => {
-                limits::FAULT_LIMIT_SECONDS
+                limits::FAULT_LIMIT
             }
-            Self::NotYet => limits::VISIBILITY_LIMIT_SECONDS,
-            Self::Denied => limits::DENIED_LIMIT_SECONDS,
-            Self::Exists | Self::Gone | Self::Refused => 0,
+            Self::NotYet => limits::VISIBILITY_LIMIT,
+            Self::Denied => limits::DENIED_LIMIT,
+            Self::Exists | Self::Gone | Self::Refused => TimeDelta::zero(),
         }
     }
 }
 
-/// What a read brought. A read that failed is not an absence.
+/// The answer to a read. A read that failed is not an absence.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Read<T> {
     /// Nobody asked.
@@ -96,6 +96,14 @@ pub enum Read<T> {
 }
 
 impl<T> Read<T> {
+    /// Whether AWS did not answer it.
+    pub fn failed(&self) -> bool {
+        match self {
+            Self::Failed(_) => true,
+            Self::Unread | Self::Absent | Self::Present(_) => false,
+        }
+    }
+
     /// The value, if it is there.
     pub fn present(&self) -> Option<&T> {
         match self {

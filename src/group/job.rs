@@ -2,25 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::budget::Measured;
-use super::effect::{CommandStep, Done, Effect, Performed, Role};
-use super::fault::{Fault, FaultClass};
+use super::effect::{CommandStep, Effect, Role};
+use super::ledger::{Key, Ledger};
 use super::limits;
 use super::options::Options;
 use super::phase::LOAD_BALANCER;
 use super::record::Record;
-use super::{Code, Failure, Outcome, Phase};
+use super::transition;
+use super::{Failure, Outcome, Phase};
 use crate::ids::{GroupName, ImageId, InstanceId, TemplateId};
 use crate::request::Operation;
 use crate::schedule::Capacity;
 
-/// What the plan found out about a group and what the way forward needs. A restore needs none of it.
+/// Facts of the plan that the way forward needs. A restore needs none of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Forward {
-    /// What is asked for.
+    /// The operation that was asked for.
     pub operation: Operation,
     /// The group's options.
     pub options: Options,
@@ -32,19 +33,19 @@ pub struct Forward {
     pub hook_seconds: i64,
     /// Whether it makes the image, or waits for another group's.
     pub bakes: bool,
-    /// What the phases took that made the image it launches from.
+    /// How long the phases took that made the image it launches from.
     #[serde(default)]
     pub measured: Measured,
 }
 
-/// What the job remembers having made. Everything can also be found again in the world.
+/// Everything that the job remembers having made. All of it can also be found again in the world.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Made {
     /// Our instances by role.
     pub instances: BTreeMap<Role, InstanceId>,
     /// When each of our instances was launched and when it was gone.
     pub lifetimes: BTreeMap<InstanceId, (DateTime<Utc>, Option<DateTime<Utc>>)>,
-    /// Commands sent, by step.
+    /// Ids of the commands sent, by step.
     pub commands: BTreeMap<CommandStep, String>,
     /// The image, once it is available to this job.
     pub image: Option<ImageId>,
@@ -59,43 +60,55 @@ pub struct Made {
 pub struct Evidence {
     /// Names of the patches that the run installed.
     pub installed: Vec<String>,
-    /// Counts of the last Scan.
+    /// Patches missing, by the last Scan.
     pub missing: u32,
-    /// As above.
+    /// Patches failed, by the last Scan.
     pub failed: u32,
-    /// As above.
+    /// Patches pending a reboot, by the last Scan.
     pub pending_reboot: u32,
     /// Whether the counts are those of our own Scan.
     pub scanned: bool,
 }
 
-/// What became of an effect so far.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Try {
-    /// First attempt.
-    pub first_at: DateTime<Utc>,
-    /// Last attempt.
-    pub last_at: DateTime<Utc>,
-    /// Attempts.
-    pub count: u32,
-    /// When it succeeded.
-    pub done_at: Option<DateTime<Utc>>,
-    /// Why the last attempt did not.
-    pub fault: Option<Fault>,
+/// Whether the group's record is stored and protects the group for this job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ownership {
+    /// Not as far as known: it was not stored yet, is gone, or is another run's.
+    #[default]
+    None,
+    /// It is stored, by us or by the driver before us.
+    Held,
+    /// It was stored, but processes that the run had suspended are resumed, and not by the run: perhaps
+    /// another has restored the group. The record must be read before anything is decided.
+    SuspensionLost,
 }
 
-impl Try {
-    /// Whether it fails since so long that waiting for it holds up everything else.
-    pub fn is_stuck(&self) -> bool {
-        let Some(fault) = &self.fault else {
-            return false;
-        };
-        let limit = fault
-            .class
-            .patience_seconds()
-            .max(limits::DENIED_LIMIT_SECONDS);
-        (self.last_at - self.first_at).num_seconds() > limit
-    }
+/// How far the run's version has come in this group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deployment {
+    /// Not deployed.
+    #[default]
+    None,
+    /// Not needed: there was nothing to patch.
+    AlreadyCurrent,
+    /// The pins name the new version for good.
+    Promoted,
+    /// They did; someone else has pointed the group elsewhere since.
+    Displaced,
+}
+
+/// Something that could not be seen at a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lapse {
+    /// A read that the phase needs failed.
+    ReadFailed,
+    /// The group was not listed.
+    GroupAbsent,
+    /// The run's image was not listed.
+    ImageAbsent,
 }
 
 /// A phase that the job went through.
@@ -118,50 +131,35 @@ pub struct Job {
     pub phase: Phase,
     /// The phases so far, the present one last.
     pub history: Vec<Entered>,
-    /// Nothing is to be looked at or done before.
+    /// The next look or effect is not before this.
     pub wake_at: DateTime<Utc>,
     /// Why it stands where it stands.
     pub reason: String,
-    /// What it made.
+    /// Everything that it made.
     pub made: Made,
-    /// What it found.
+    /// Everything that it found.
     pub evidence: Evidence,
-    /// Effects tried, by key.
-    pub tries: BTreeMap<String, Try>,
+    /// The effects tried.
+    pub ledger: Ledger,
     /// Why it fails, once it does.
     pub failure: Option<Failure>,
-    /// What the owner should know.
+    /// Notes for the owner.
     pub notes: Vec<String>,
-    /// Whether the record is known to be stored (by us or, after a crash, found).
-    pub recorded: bool,
-    /// Whether nothing had to be patched.
-    pub already_current: bool,
-    /// Whether the pins name the new version for good.
-    pub promoted: bool,
+    /// Whether the record is stored and ours.
+    pub ownership: Ownership,
+    /// How far the version has come.
+    pub deployment: Deployment,
+    /// Whether the group names a version that the run made, as far as known: nobody may delete it yet.
+    pub names_ours: bool,
     /// When a driver took the job over whose memory may be older than the world: from then on it looks
     /// before every effect.
     pub resumed_at: Option<DateTime<Utc>>,
-    /// Capacity when the group had been restored.
+    /// First look of each unbroken series at which this could not be seen.
+    pub lapses: BTreeMap<Lapse, DateTime<Utc>>,
+    /// Capacity once the group was restored.
     pub capacity_after: Option<Capacity>,
     /// How it ended.
     pub outcome: Option<Outcome>,
-    /// Whether the group names a version that the run made, as far as known: nobody may delete it yet.
-    #[serde(default)]
-    pub names_ours: bool,
-    /// Whether the pins were made to name something else after that, by somebody else.
-    #[serde(default)]
-    pub displaced: bool,
-    /// Whether processes that the run suspended are resumed, and not by the run.
-    #[serde(default)]
-    pub suspension_lost: bool,
-    /// First look at which a read that the phase needs failed, while reads keep failing.
-    pub blind_since: Option<DateTime<Utc>>,
-    /// First look at which the group was not listed, while it is not.
-    #[serde(default)]
-    pub absent_since: Option<DateTime<Utc>>,
-    /// As above, of the image.
-    #[serde(default)]
-    pub image_absent_since: Option<DateTime<Utc>>,
 }
 
 impl Job {
@@ -173,12 +171,12 @@ impl Job {
     /// A job that restores a group from its record alone.
     pub fn from_record(record: Record, now: DateTime<Utc>) -> Self {
         let mut job = Self::new(record, None, Phase::RollingBack, now);
-        job.recorded = true;
+        job.ownership = Ownership::Held;
         job.resume(now);
         job
     }
 
-    /// Takes over a job that another driver left: what it remembers may be older than the world.
+    /// Takes over a job that another driver left: its memory may be older than the world.
     pub fn resume(&mut self, now: DateTime<Utc>) {
         if !self.finished() {
             self.resumed_at = Some(now);
@@ -196,27 +194,27 @@ impl Job {
             reason: String::new(),
             made: Made::default(),
             evidence: Evidence::default(),
-            tries: BTreeMap::new(),
+            ledger: Ledger::default(),
             failure: None,
             notes: Vec::new(),
-            recorded: false,
-            already_current: false,
-            promoted: false,
+            ownership: Ownership::default(),
+            deployment: Deployment::default(),
+            names_ours: false,
             resumed_at: None,
+            lapses: BTreeMap::new(),
             capacity_after: None,
             outcome: None,
-            names_ours: false,
-            displaced: false,
-            suspension_lost: false,
-            blind_since: None,
-            absent_since: None,
-            image_absent_since: None,
         }
     }
 
     /// The group's name.
     pub fn group(&self) -> &GroupName {
         &self.record.group
+    }
+
+    /// The wave in which it goes.
+    pub fn wave(&self) -> i32 {
+        self.forward.as_ref().map_or(0, |f| f.options.wave)
     }
 
     /// When the present phase was entered.
@@ -234,9 +232,35 @@ impl Job {
         !matches!(self.phase, Phase::Queued | Phase::Finished)
     }
 
-    /// From when on there is only time to restore the group.
+    /// Whether the job is on its way back, where faults must not fail it.
+    pub fn must_restore(&self) -> bool {
+        matches!(self.phase, Phase::RollingBack | Phase::Restoring)
+    }
+
+    /// Whether the group is ours and not on its way back yet.
+    pub fn is_forward(&self) -> bool {
+        self.in_flight() && !self.must_restore()
+    }
+
+    /// Whether the record is known to be stored.
+    pub fn is_recorded(&self) -> bool {
+        match self.ownership {
+            Ownership::None => false,
+            Ownership::Held | Ownership::SuspensionLost => true,
+        }
+    }
+
+    /// Whether the pins were made to name the new version for good, whatever became of it since.
+    pub fn was_promoted(&self) -> bool {
+        match self.deployment {
+            Deployment::None | Deployment::AlreadyCurrent => false,
+            Deployment::Promoted | Deployment::Displaced => true,
+        }
+    }
+
+    /// The moment from which there is only time to restore the group.
     pub fn last_turn(&self) -> DateTime<Utc> {
-        self.record.deadline - TimeDelta::seconds(limits::RESERVE_SECONDS)
+        self.record.deadline - limits::RESERVE
     }
 
     /// No wait goes beyond the last turn: the reserve is for the restore alone.
@@ -246,13 +270,13 @@ impl Job {
         }
     }
 
-    /// Whether the group is ours and not on its way back yet.
-    pub fn is_forward(&self) -> bool {
-        self.in_flight() && !self.must_restore()
-    }
-
-    /// Enters a phase.
+    /// Enters a phase, by a declared transition.
     pub fn enter(&mut self, phase: Phase, reason: impl Into<String>, now: DateTime<Utc>) {
+        debug_assert!(
+            transition::is_declared(self.phase, phase),
+            "undeclared transition from {} to {phase}",
+            self.phase
+        );
         self.phase = phase;
         self.reason = reason.into();
         self.history.push(Entered { phase, at: now });
@@ -278,19 +302,19 @@ impl Job {
         }
     }
 
-    /// When an effect of this key succeeded.
+    /// When this effect succeeded.
     pub fn done_at(&self, effect: &Effect) -> Option<DateTime<Utc>> {
-        self.tries.get(&effect.key()).and_then(|t| t.done_at)
+        self.ledger.done_at(&effect.key())
     }
 
-    /// Whether an effect fails since so long that waiting for it holds up everything else.
+    /// Whether this effect has been failing for so long that waiting for it holds up everything else.
     pub fn is_stuck(&self, effect: &Effect) -> bool {
-        self.tries.get(&effect.key()).is_some_and(Try::is_stuck)
+        self.ledger.is_stuck(&effect.key())
     }
 
-    /// Whether an effect may have been tried whose key begins so. Who has no memory of it must think so.
-    pub fn may_have_tried(&self, key: &str) -> bool {
-        self.tries.keys().any(|k| k.starts_with(key)) || !self.has_full_memory()
+    /// Whether an effect of this kind may have been tried. A job without memory of it must assume so.
+    pub fn may_have_tried(&self, kind: impl Fn(&Key) -> bool) -> bool {
+        self.ledger.has_tried(kind) || !self.has_full_memory()
     }
 
     /// Whether the job remembers all that was done for it.
@@ -301,128 +325,18 @@ impl Job {
     /// When processes were last resumed for the restore. The canary is let into the load balancer long
     /// before that.
     pub fn resumed_processes_at(&self) -> Option<DateTime<Utc>> {
-        let for_canary = Effect::Resume(vec![LOAD_BALANCER.to_owned()]).key();
-        let resumes = |k: &str| k.starts_with("resume ") && k != for_canary;
-        let done = self.tries.iter().filter(|(k, _)| resumes(k));
-        done.filter_map(|(_, t)| t.done_at).max()
+        self.ledger.last_done(|key| match key {
+            Key::Resume(processes) => *processes != [LOAD_BALANCER],
+            _ => false,
+        })
     }
 
-    /// Whether faults must not fail the job: it is already on its way back.
-    pub fn must_restore(&self) -> bool {
-        matches!(self.phase, Phase::RollingBack | Phase::Restoring)
-    }
-
-    /// Takes note of how an effect ended.
-    ///
-    /// Returns the failure that it means for the job, if it means one. A fault that time helps against
-    /// puts the next look off instead.
-    pub fn performed(
-        &mut self,
-        effect: &Effect,
-        performed: &Performed,
-        now: DateTime<Utc>,
-    ) -> Option<Failure> {
-        // Until the next look shows which.
-        self.names_ours |= matches!(effect, Effect::SetPins { .. });
-        let entry = self.tries.entry(effect.key()).or_insert(Try {
-            first_at: now,
-            last_at: now,
-            count: 0,
-            done_at: None,
-            fault: None,
-        });
-        if entry.fault.is_none() && entry.count > 0 {
-            // The last time it succeeded: what goes wrong now has only begun.
-            entry.first_at = now;
-            entry.count = 0;
+    /// Takes down whether this was seen at a look.
+    pub fn seen(&mut self, lapse: Lapse, is_lapse: bool, now: DateTime<Utc>) {
+        if is_lapse {
+            self.lapses.entry(lapse).or_insert(now);
+        } else {
+            self.lapses.remove(&lapse);
         }
-        entry.last_at = now;
-        entry.count += 1;
-        match performed {
-            Ok(done) => {
-                entry.done_at = Some(now);
-                entry.fault = None;
-                self.remember(effect, done);
-                None
-            }
-            Err(fault) => {
-                entry.fault = Some(fault.clone());
-                if let Effect::TagImage { image, .. } = effect {
-                    // Only the next run's plan is the poorer.
-                    self.note(format!(
-                        "what its phases took could not be written to {image} ({}): the next run plans with defaults",
-                        fault.code
-                    ));
-                    return None;
-                }
-                let (tried_for, count) = (now - entry.first_at, entry.count);
-                let failure = self.after_fault(fault, tried_for, count, now)?;
-                Some(match effect {
-                    Effect::CreateVersion { .. } if failure.code == Code::AwsError => Failure {
-                        code: Code::VersionRefused,
-                        ..failure
-                    },
-                    Effect::SetPins { .. } if failure.code == Code::AwsError => Failure {
-                        code: Code::PinsRefused,
-                        ..failure
-                    },
-                    _ => failure,
-                })
-            }
-        }
-    }
-
-    /// Whether what an effect finds cannot come from an earlier try of it.
-    fn is_first_try(&self, effect: &Effect) -> bool {
-        let tries = self.tries.get(&effect.key()).map_or(0, |t| t.count);
-        tries <= 1 && self.resumed_at.is_none()
-    }
-
-    fn remember(&mut self, effect: &Effect, done: &Done) {
-        match (effect, done) {
-            (Effect::SendCommand(command), Done::Command(id)) => {
-                self.made.commands.insert(command.step, id.clone());
-            }
-            (Effect::CreateVersion { template, .. }, Done::Version(number)) => {
-                self.made.versions.insert(template.clone(), *number);
-            }
-            (Effect::TagInstance { instance, role }, _) => {
-                self.made.instances.insert(*role, instance.clone());
-            }
-            (Effect::StoreRecord(_), _) => self.recorded = true,
-            (Effect::DeleteRecord, Done::WasGone) if self.is_first_try(effect) => {
-                let code = super::Code::RecordLost;
-                self.note(format!("{code}: {}", code.title()));
-            }
-            _ => {}
-        }
-    }
-
-    fn after_fault(
-        &mut self,
-        fault: &Fault,
-        tried_for: TimeDelta,
-        count: u32,
-        now: DateTime<Utc>,
-    ) -> Option<Failure> {
-        let doubled = limits::FAULT_PAUSE_SECONDS << count.saturating_sub(1).min(4);
-        let pause = TimeDelta::seconds(doubled.min(limits::FAULT_PAUSE_MAX_SECONDS));
-        let lasting = match fault.class {
-            // The next look shows what is there.
-            FaultClass::Exists => false,
-            FaultClass::Gone | FaultClass::Refused => true,
-            FaultClass::Throttled
-            | FaultClass::Unreachable
-            | FaultClass::Contention
-            | FaultClass::NotYet
-            | FaultClass::Expired
-            | FaultClass::Denied => tried_for.num_seconds() > fault.class.patience_seconds(),
-        };
-        self.wake_at = self.wake_at.max(now + pause);
-        if self.must_restore() {
-            self.reason = fault.to_failure().reason;
-            return None;
-        }
-        lasting.then(|| fault.to_failure())
     }
 }

@@ -1,93 +1,108 @@
-//! How long things take and how long they may take.
+//! How long things take and how long they may take, each with the argument for its size.
 //!
-//! Expected times are planning values for the first look and for admission; the limits end a wait.
-//! All durations are in seconds.
+//! `EXPECTED_*` and `*_FIRST_LOOK` are planning values, for the first look and for admission; `*_LIMIT` ends
+//! a wait; `*_PAUSE` lies between two looks.
+
+use chrono::TimeDelta;
 
 /// First look at a launch: pending to InService takes 0.5 to 2 min (aws: 5-18 s to running).
-pub const LAUNCH_FIRST_LOOK_SECONDS: i64 = 40;
-/// A launch that was asked for is seen in the group within seconds; a minute is ample.
-pub const LAUNCH_SHOWS_SECONDS: i64 = 60;
+pub const LAUNCH_FIRST_LOOK: TimeDelta = TimeDelta::seconds(40);
+/// A launch that was asked for appears in the group within seconds; a minute is ample.
+pub const LAUNCH_SHOWS_LIMIT: TimeDelta = TimeDelta::minutes(1);
 /// A launch until InService and SSM Online: 15 min, Windows and slow boots included. Launch hooks'
 /// timeouts come on top.
-pub const WAKE_LIMIT_SECONDS: i64 = 15 * 60;
+pub const WAKE_LIMIT: TimeDelta = TimeDelta::minutes(15);
 /// Windows boots (sysprep, reboot) and registers in minutes: 10 min more.
-pub const WINDOWS_EXTRA_SECONDS: i64 = 10 * 60;
-/// Scaling activities are read only when a launch takes longer than most: a read per group.
-pub const ACTIVITIES_AFTER_SECONDS: i64 = 75;
+pub const WINDOWS_EXTRA: TimeDelta = TimeDelta::minutes(10);
+/// Scaling activities cost a read per group: they are read only when a launch takes longer than most.
+pub const ACTIVITIES_AFTER: TimeDelta = TimeDelta::seconds(75);
 
-/// Typical Install with its reboot on Linux; Windows takes 15 to 90 min.
-pub const INSTALL_EXPECTED_SECONDS: i64 = 240;
-/// As above, Windows.
-pub const WINDOWS_INSTALL_EXPECTED_SECONDS: i64 = 30 * 60;
+/// Typical Install on Linux, with its reboot.
+pub const EXPECTED_INSTALL: TimeDelta = TimeDelta::minutes(4);
+/// Typical Install on Windows: 15 to 90 min.
+pub const EXPECTED_WINDOWS_INSTALL: TimeDelta = TimeDelta::minutes(30);
 /// Typical Install, by platform.
-pub const fn install_expected_seconds(windows: bool) -> i64 {
+pub const fn expected_install(windows: bool) -> TimeDelta {
     if windows {
-        WINDOWS_INSTALL_EXPECTED_SECONDS
+        EXPECTED_WINDOWS_INSTALL
     } else {
-        INSTALL_EXPECTED_SECONDS
+        EXPECTED_INSTALL
     }
 }
 /// The document's own limit per step (`StepTimeoutSeconds`): 2 h, the longest Windows installs seen.
-pub const INSTALL_STEP_LIMIT_SECONDS: i64 = 2 * 60 * 60;
+pub const INSTALL_STEP_LIMIT: TimeDelta = TimeDelta::hours(2);
 /// What a command may take beyond its step's limit for delivery and reboots.
-pub const COMMAND_GRACE_SECONDS: i64 = 15 * 60;
+pub const COMMAND_GRACE: TimeDelta = TimeDelta::minutes(15);
 /// Delivery limit of a command (`TimeoutSeconds`): an agent that was Online minutes ago answers in
 /// seconds; 10 min cover a reboot.
-pub const DELIVERY_LIMIT_SECONDS: i64 = 10 * 60;
-/// Agents ping every 5 min and say so at their start: after 20 min of silence a reboot has gone wrong.
-pub const AGENT_SILENT_SECONDS: i64 = 20 * 60;
-/// Windows configures updates between shutdown and start: an hour is seen.
-pub const WINDOWS_AGENT_SILENT_SECONDS: i64 = 60 * 60;
+pub const DELIVERY_LIMIT: TimeDelta = TimeDelta::minutes(10);
+/// Agents ping every 5 min and at their start: after 20 min of silence a reboot has gone wrong.
+pub const AGENT_SILENCE_LIMIT: TimeDelta = TimeDelta::minutes(20);
+/// Windows configures updates between shutdown and start: an hour has been seen.
+pub const WINDOWS_AGENT_SILENCE_LIMIT: TimeDelta = TimeDelta::hours(1);
 /// A Scan: 10 s to 2 min.
-pub const SCAN_EXPECTED_SECONDS: i64 = 25;
+pub const EXPECTED_SCAN: TimeDelta = TimeDelta::seconds(25);
 /// A Scan that takes longer than 20 min hangs.
-pub const SCAN_LIMIT_SECONDS: i64 = 20 * 60;
-/// The hygiene script: seconds.
-pub const SEAL_EXPECTED_SECONDS: i64 = 10;
-/// The hygiene script deletes files; 10 min is far beyond.
-pub const SEAL_LIMIT_SECONDS: i64 = 10 * 60;
+pub const SCAN_LIMIT: TimeDelta = TimeDelta::minutes(20);
+/// The image hygiene script: seconds.
+pub const EXPECTED_SEAL: TimeDelta = TimeDelta::seconds(10);
+/// The image hygiene script deletes files; 10 min is far beyond.
+pub const SEAL_LIMIT: TimeDelta = TimeDelta::minutes(10);
 
 /// Images: minutes; changed blocks decide.
-pub const IMAGE_EXPECTED_SECONDS: i64 = 240;
-/// AWS's own waiter gives up after 10 min, which is too short; 90 min covers large volumes.
-pub const IMAGE_LIMIT_SECONDS: i64 = 90 * 60;
+pub const EXPECTED_IMAGE: TimeDelta = TimeDelta::minutes(4);
+/// AWS's own waiter gives up after 10 min, which is too short; 90 min cover large volumes.
+pub const IMAGE_LIMIT: TimeDelta = TimeDelta::minutes(90);
 
 /// A canary: launch, status checks (2-5 min), SSM, scan.
-pub const CANARY_EXPECTED_SECONDS: i64 = 240;
-/// As for waking, and the status checks.
-pub const CANARY_LIMIT_SECONDS: i64 = 15 * 60;
+pub const EXPECTED_CANARY: TimeDelta = TimeDelta::minutes(4);
+/// The same as for waking, with the status checks.
+pub const CANARY_LIMIT: TimeDelta = TimeDelta::minutes(15);
 
 /// Terminating takes about 22 s; load balancers drain 300 s; hooks come on top.
-pub const TERMINATE_FIRST_LOOK_SECONDS: i64 = 40;
-/// The restore's expected time.
-pub const RESTORE_EXPECTED_SECONDS: i64 = 120;
-/// Held back before the deadline for roll-back and restore, and spent on nothing else.
-pub const RESERVE_SECONDS: i64 = 20 * 60;
+pub const TERMINATE_FIRST_LOOK: TimeDelta = TimeDelta::seconds(40);
+/// A termination that a group does not show after this long is asked for again: the group shows
+/// `Terminating` within seconds.
+pub const TERMINATE_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(1);
+/// A restore, from its first call to the deleted record.
+pub const EXPECTED_RESTORE: TimeDelta = TimeDelta::minutes(2);
+/// Kept before the deadline for roll-back and restore, and spent on nothing else.
+pub const RESERVE: TimeDelta = TimeDelta::minutes(20);
 
-/// With `--at-deadline finish`, a group that was started may go on so long past the deadline, the reserve
-/// included: one phase that takes as long as its own limit lets it (the longest is an install, 2 h and
-/// some minutes, of which the window had its part) still comes to its end; more than that is no
-/// finishing but hanging, and is rolled back.
-pub const OVERRUN_LIMIT_SECONDS: i64 = 2 * 60 * 60;
-
-/// Something just created may be unknown to reads for this long (EC2: "seconds", waiters allow 5 min).
-pub const VISIBILITY_LIMIT_SECONDS: i64 = 5 * 60;
+/// Something just created may be unknown to reads for this long (EC2: "seconds"; waiters allow 5 min).
+pub const VISIBILITY_LIMIT: TimeDelta = TimeDelta::minutes(5);
 /// A driver that takes over a job gives the last effect of the one before this long to show.
-pub const SETTLE_SECONDS: i64 = 30;
+pub const SETTLE: TimeDelta = TimeDelta::seconds(30);
 /// A fault that time helps against is given this long before it fails the group.
-pub const FAULT_LIMIT_SECONDS: i64 = 10 * 60;
+pub const FAULT_LIMIT: TimeDelta = TimeDelta::minutes(10);
 /// A refusal for want of a permission is believed after this long: IAM is eventually consistent, and
 /// a change reaches all its endpoints within about a minute.
-pub const DENIED_LIMIT_SECONDS: i64 = 2 * 60;
+pub const DENIED_LIMIT: TimeDelta = TimeDelta::minutes(2);
 /// Before anything is touched, a fault that time helps against is waited out this long: longer than a
-/// passing one lasts, and short enough for somebody who waits for the answer.
-pub const PLAN_FAULT_LIMIT_SECONDS: i64 = 3 * 60;
-/// First pause after a throttle, a contention or no answer; it doubles up to [`FAULT_PAUSE_MAX_SECONDS`].
-pub const FAULT_PAUSE_SECONDS: i64 = 10;
+/// passing one lasts, and short enough for a person who waits for the answer.
+pub const PLAN_FAULT_LIMIT: TimeDelta = TimeDelta::minutes(3);
+/// First pause after a throttle, a contention or no answer; it doubles up to [`FAULT_PAUSE_MAX`].
+pub const FAULT_PAUSE: TimeDelta = TimeDelta::seconds(10);
 /// Longest pause between repetitions.
-pub const FAULT_PAUSE_MAX_SECONDS: i64 = 120;
+pub const FAULT_PAUSE_MAX: TimeDelta = TimeDelta::minutes(2);
 
 /// Shortest pause between two looks at the same thing.
-pub const LOOK_MIN_SECONDS: i64 = 15;
+pub const LOOK_MIN: TimeDelta = TimeDelta::seconds(15);
 /// Longest pause between two looks at the same thing.
-pub const LOOK_MAX_SECONDS: i64 = 60;
+pub const LOOK_MAX: TimeDelta = TimeDelta::seconds(60);
+/// A look that was not meant to come yet: another read is missing, and is made at once.
+pub const NO_PAUSE: TimeDelta = TimeDelta::zero();
+/// Until a change that AWS has accepted shows in reads: mostly at once, else within seconds.
+pub const CHANGE_SHOWS_PAUSE: TimeDelta = TimeDelta::seconds(5);
+/// Until a parameter or a group's pins, read back by name, show: Parameter Store and Auto Scaling are the
+/// quickest of all.
+pub const RECORD_SHOWS_PAUSE: TimeDelta = TimeDelta::seconds(3);
+/// Until a command that was sent is listed, or an instance shows that its protection was lifted.
+pub const COMMAND_SHOWS_PAUSE: TimeDelta = TimeDelta::seconds(2);
+/// Until an image whose creation was accepted is listed.
+pub const IMAGE_SHOWS_PAUSE: TimeDelta = TimeDelta::seconds(10);
+
+/// A length of time in whole seconds: AWS's own times have no finer grain, and looks are planned by them.
+pub fn whole_seconds(time: TimeDelta) -> TimeDelta {
+    TimeDelta::seconds(time.num_seconds())
+}

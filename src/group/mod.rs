@@ -1,27 +1,34 @@
-//! What is decided about one group. Pure: no SDK, no clock, no async, no logging, no environment.
+//! The decisions about one group. Pure: no SDK, no clock, no async, no logging, no environment.
 //!
-//! Reading order: [`record`] and [`job`] (what is remembered), [`seen`] (what is observed), [`effect`]
-//! (what can be done), [`decide`] and [`phase`] (what follows from what).
+//! Reading order: [`record`] and [`job`] (memory), [`seen`] (a look), [`effect`] and [`ledger`] (changes, and
+//! those tried), [`decision`] (the vocabulary), [`learn`], [`decide`] and [`transition`] (one step), [`phase`]
+//! (one file per phase), [`bake`] and [`admit`] (groups among each other), [`preflight`] and [`budget`] (the
+//! plan).
 
+pub mod admit;
+pub mod bake;
 pub mod budget;
-mod claim;
 pub mod decide;
+pub mod decision;
 pub mod effect;
 pub mod facts;
 pub mod fault;
 pub mod job;
+pub mod learn;
+pub mod ledger;
 pub mod limits;
 pub mod names;
 pub mod options;
 mod outcome;
+mod ownership;
 pub mod phase;
 pub mod pin;
 pub mod preflight;
 pub mod record;
 pub mod seen;
-pub mod unit;
+pub mod transition;
 
 pub use job::Job;
-pub use outcome::{Code, Failure, Outcome};
+pub use outcome::{Code, Failure, Outcome, Trait};
 pub use phase::Phase;
 pub use record::Record;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It launches from a patched, proven image now.
+    /// It launches from a patched, proved image now.
     Patched,
     /// Its image had nothing to patch; nothing was changed.
     AlreadyCurrent,
@@ -32,8 +32,22 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// What a code implies for other groups, and for the group's own story.
+///
+/// A failure can be the mere consequence of something else that is seen only later; the later cause then
+/// takes its place in the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trait {
+    /// It may follow from a restore of the group by another, which took back what the run had changed.
+    AfterRestore,
+    /// It may follow from the deletion of the group.
+    AfterDeletion,
+    /// The other groups of the bake would fail alike.
+    SpoilsBake,
+}
+
 macro_rules! codes {
-    ($($name:ident = $code:literal, $title:literal, $remedy:literal;)*) => {
+    ($($name:ident = $code:literal, $title:literal, $remedy:literal, [$($trait:ident),*];)*) => {
         /// A stable code for a way in which a group is refused, skipped or fails.
         ///
         /// The number never changes its meaning; the text may.
@@ -51,12 +65,12 @@ macro_rules! codes {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// What it means, in a few words.
+            /// Its meaning in a few words.
             pub fn title(self) -> &'static str {
                 match self { $(Self::$name => $title,)* }
             }
 
-            /// What the group's owner should do.
+            /// The advice to the group's owner.
             pub fn remedy(self) -> &'static str {
                 match self { $(Self::$name => $remedy,)* }
             }
@@ -65,6 +79,12 @@ macro_rules! codes {
             pub fn page(self) -> &'static str {
                 match self { $(Self::$name => concat!("runbooks/", $code, ".md"),)* }
             }
+
+            /// Whether the code has this trait.
+            pub fn has(self, wanted: Trait) -> bool {
+                let traits: &[Trait] = match self { $(Self::$name => &[$(Trait::$trait),*],)* };
+                traits.contains(&wanted)
+            }
         }
     };
 }
@@ -72,140 +92,207 @@ macro_rules! codes {
 codes! {
     // Refused by preflight: never touched.
     LaunchConfiguration = "AP-0101", "the group uses a launch configuration",
-        "move the group to a launch template (AWS no longer lets launch configurations change), then run again";
+        "move the group to a launch template (a launch configuration cannot be changed), then run again",
+        [];
     ResolvedImage = "AP-0102", "the launch template takes its image from an SSM parameter (resolve:ssm)",
-        "name an image id in the launch template, or leave the group to the pipeline that writes the parameter";
+        "name an image id in the launch template, or leave the group to the pipeline that writes the parameter",
+        [];
     WarmPool = "AP-0103", "the group has a warm pool",
-        "remove the warm pool for the window: its members would keep the old image, and raising the size would fill it";
-    InstanceRefreshActive = "AP-0104", "an instance refresh is under way",
-        "wait until it has ended or cancel it, then run again";
+        "remove the warm pool for the window: its instances would keep the old image, and raising the maximum would add more of them",
+        [];
+    InstanceRefreshActive = "AP-0104", "an instance refresh is in progress",
+        "wait until it has ended, or cancel it, then run again",
+        [];
     OperatorManaged = "AP-0105", "another AWS service operates the group",
-        "remove the opt-in tag: only that service may change the group";
+        "remove the opt-in tag: only that service may change the group",
+        [];
     BeingDeleted = "AP-0106", "the group is being deleted",
-        "nothing to do, if that is meant";
-    ImageOverride = "AP-0107", "an override of the mixed instances policy names an image of its own",
-        "move the image into a launch template that the override names";
+        "nothing to do if the deletion is intended",
+        [];
+    ImageOverride = "AP-0107", "an override of the mixed instances policy names its own image",
+        "move that image into a launch template and name the template in the override",
+        [];
     ImagesDiffer = "AP-0108", "the group's launch templates name different images",
-        "use one image for the base and all overrides, or split the group by image";
+        "use one image for the base and all overrides, or split the group by image",
+        [];
     SnapshotPinned = "AP-0109", "the launch template pins a snapshot in its block device mappings",
-        "remove SnapshotId from the device's mapping: it would mask the patched image";
+        "remove SnapshotId from the device's mapping: it would hide the patched image",
+        [];
     LaunchSuspended = "AP-0110", "Launch or Terminate is suspended in the group",
-        "resume it, or remove the opt-in tag while it must stay suspended";
-    TemplateShared = "AP-0111", "another group outside this bake follows the same launch template by $Latest or $Default",
-        "give the groups templates of their own, or let all of them opt in with the same version and options";
-    OptionInvalid = "AP-0112", "an option tag has a value that cannot be read",
-        "correct the tag's value";
-    RecordTooLarge = "AP-0113", "what must be remembered of the group does not fit into a 4 KB parameter",
-        "use fewer overrides, scheduled actions or a shorter name";
+        "resume it, or remove the opt-in tag for as long as it must stay suspended",
+        [];
+    TemplateShared = "AP-0111", "a group outside this bake follows the same launch template by $Latest or $Default",
+        "give each group its own launch template, or opt all of them in with the same version and options",
+        [];
+    OptionInvalid = "AP-0112", "an option tag has an invalid value",
+        "correct the tag's value",
+        [];
+    RecordTooLarge = "AP-0113", "the group's record would not fit into a 4 KB parameter",
+        "use fewer overrides, fewer scheduled actions or shorter names",
+        [];
     ImageUnusable = "AP-0114", "the launch template, its version or its image does not exist or cannot be used",
-        "repair the launch template: the group could not launch an instance now either";
-    WeightedCapacity = "AP-0115", "the group counts capacity in weights",
-        "remove the weights from the overrides: one more instance cannot be asked for exactly";
+        "repair the launch template: the group cannot launch an instance as it stands",
+        [];
+    WeightedCapacity = "AP-0115", "the group counts its capacity in weights",
+        "remove the weights from the overrides: with weights, AWS cannot be asked for exactly one more instance",
+        [];
     // Not started.
-    DoesNotFit = "AP-0201", "it would not be restored before the window's deadline",
-        "lengthen the window, or give the group an earlier wave";
-    FailureBudget = "AP-0202", "too many groups had failed before",
-        "look at the failed groups first; then run again for the rest";
+    DoesNotFit = "AP-0201", "the group could not be restored before the window's deadline",
+        "lengthen the window, or move the group to an earlier wave",
+        [];
+    FailureBudget = "AP-0202", "too many groups had already failed",
+        "look at the failed groups first, then run again for the rest",
+        [];
     Stopped = "AP-0203", "the run was stopped before this group was started",
-        "run again";
+        "run again",
+        [];
     Locked = "AP-0204", "another run holds the group's record",
-        "wait for that run, or restore the group with `asg-patch restore --group NAME` if it is dead";
+        "wait for that run or, if it is dead, restore the group with `asg-patch restore --group NAME`",
+        [];
     ChangedSincePlan = "AP-0205", "the group changed between plan and start",
-        "run again";
+        "run again",
+        [];
     BakeFailed = "AP-0206", "the image that the group shares could not be made",
-        "see the group that made it in the same report";
+        "see the group that was making it in the same report",
+        [];
     // Failed while at work: rolled back.
     LaunchFailed = "AP-0301", "the group could not launch an instance",
-        "see the launch error: the group could not have woken in the morning either";
+        "see the launch error: the group could not have launched an instance in the morning either",
+        [AfterRestore, AfterDeletion];
     NoCapacity = "AP-0302", "AWS had no capacity for the instance",
-        "run again later, or allow more zones or instance types";
+        "run again later, or allow more zones or instance types",
+        [];
     WakeTimeout = "AP-0303", "the build instance did not come into service in time",
-        "look at the group's lifecycle hooks and scaling activities";
+        "look at the group's lifecycle hooks and scaling activities",
+        [AfterRestore, AfterDeletion];
     NeverOnline = "AP-0304", "the build instance did not register with Systems Manager in time",
-        "check the SSM agent, the instance profile (AmazonSSMManagedInstanceCore) and the way to the SSM endpoints";
-    InstanceLost = "AP-0305", "the build instance went away while it was needed",
-        "find out who terminated it (CloudTrail TerminateInstances), then run again";
+        "check the SSM agent, the instance profile (AmazonSSMManagedInstanceCore) and the network path to the SSM endpoints",
+        [AfterDeletion];
+    InstanceLost = "AP-0305", "the build instance was lost while the run needed it",
+        "find out who terminated it (CloudTrail TerminateInstances), then run again",
+        [AfterRestore, AfterDeletion];
     PatchFailed = "AP-0311", "the patch command failed",
-        "read the command's output in Run Command; mend the package or the baseline, then run again";
-    PatchUndelivered = "AP-0312", "the patch command did not reach the instance or it never answered",
-        "check the SSM agent and whether the guest survives a reboot";
+        "read the command's output in Run Command; fix the package or the baseline, then run again",
+        [AfterRestore, AfterDeletion, SpoilsBake];
+    PatchUndelivered = "AP-0312", "a command did not reach the instance, or never answered",
+        "check the SSM agent, and whether the guest survives a reboot",
+        [AfterRestore, AfterDeletion];
     PatchTimeout = "AP-0313", "the patch command took too long",
-        "see what it was waiting for in the command's output";
-    StillMissing = "AP-0321", "patches are still missing, failed or pending a reboot after the install",
-        "see the list; mend the package source, or tolerate them by tag";
-    ScanFailed = "AP-0322", "the scan could not tell the patch state",
-        "read the command's output in Run Command";
+        "read the command's output to see what it was waiting for",
+        [SpoilsBake];
+    StillMissing = "AP-0321", "after the install, patches are still missing, failed or pending a reboot",
+        "see the list; fix the package source, or tolerate missing patches by tag",
+        [SpoilsBake];
+    ScanFailed = "AP-0322", "the scan could not determine the patch state",
+        "read the command's output in Run Command",
+        [SpoilsBake];
     SealFailed = "AP-0331", "the image hygiene script failed",
-        "read the command's output; the group can do without it by tag";
+        "read the command's output; the script can be turned off by tag",
+        [SpoilsBake];
     ImageFailed = "AP-0341", "the image could not be made",
-        "see the image's state reason (KMS key, snapshot limits)";
+        "see the image's state reason (KMS key, snapshot limits)",
+        [AfterRestore, AfterDeletion, SpoilsBake];
     ImageTimeout = "AP-0342", "the image took too long",
-        "lengthen the window, or make the volumes smaller";
-    ImageGone = "AP-0343", "somebody removed the new image during the run",
-        "find out who deregistered it (CloudTrail DeregisterImage), then run again";
-    Superseded = "AP-0351", "somebody deployed another version in the meantime; theirs stands",
-        "nothing to do: the next run patches the new version";
-    VersionRefused = "AP-0352", "the new launch template version was refused",
-        "see the warning or error: the template carries something that AWS no longer takes";
-    ScaledIn = "AP-0353", "somebody scaled the group in during the run; theirs stands",
-        "nothing to do: the next run patches the group";
+        "lengthen the window, or make the volumes smaller",
+        [SpoilsBake];
+    ImageGone = "AP-0343", "the new image was removed during the run",
+        "find out who deregistered it (CloudTrail DeregisterImage), then run again",
+        [];
+    Superseded = "AP-0351", "another version was deployed during the run; it stands",
+        "nothing to do: the next run patches the new version",
+        [AfterRestore];
+    VersionRefused = "AP-0352", "AWS refused the new launch template version",
+        "see the warning or error: the template contains something that AWS no longer accepts",
+        [AfterRestore];
+    ScaledIn = "AP-0353", "the group was scaled in during the run; the new capacity stands",
+        "nothing to do: the next run patches the group",
+        [AfterRestore];
     PinsRefused = "AP-0354", "AWS did not let the group name another version",
-        "see the reason; if an instance refresh is under way, wait until it has ended, then run again";
+        "see the reason; if an instance refresh is in progress, wait until it has ended, then run again",
+        [];
     CanaryNotUp = "AP-0361", "no healthy instance came up from the new version",
-        "start an instance from the image by hand and look at its console output";
+        "start an instance from the image by hand and look at its console output",
+        [AfterRestore, AfterDeletion];
     CanaryNotClean = "AP-0362", "the instance from the new image is not fully patched",
-        "see which patches its scan missed; look for user data that downgrades packages";
-    CanaryRefused = "AP-0363", "the group could not launch from the new version",
-        "see the launch error (KMS key, architecture, template)";
+        "see which patches its scan found missing; look for user data that downgrades packages",
+        [];
+    CanaryRefused = "AP-0363", "the group could not launch an instance from the new version",
+        "see the launch error (KMS key, architecture, template)",
+        [AfterRestore];
     SiblingFailed = "AP-0371", "a group that follows the same template by $Latest or $Default failed",
-        "see that group in the same report: both take the version or neither does";
-    OutOfTime = "AP-0391", "the window's end came near",
-        "lengthen the window";
-    Interrupted = "AP-0392", "the run was stopped by its operator",
-        "run again";
+        "see that group in the same report: either all of them take the version or none does",
+        [];
+    OutOfTime = "AP-0391", "the window was about to end",
+        "lengthen the window",
+        [];
+    Interrupted = "AP-0392", "the operator stopped the run",
+        "run again",
+        [];
     // AWS refused or did not answer.
     AccessDenied = "AP-0401", "a permission is missing",
-        "allow the action that the reason names to the role that runs asg-patch";
+        "allow the role that runs asg-patch the action that the reason names",
+        [];
     AwsError = "AP-0402", "AWS refused a call",
-        "see the code in the reason";
+        "see the error code in the reason",
+        [AfterRestore, AfterDeletion];
     AwsUnreachable = "AP-0403", "AWS did not answer for too long",
-        "run again; look at the AWS health dashboard";
-    CredentialsExpired = "AP-0404", "the credentials ran out and were not renewed",
-        "renew them (`aws sso login`, or a longer role session), then run again";
-    // Somebody changed the group itself.
+        "run again; look at the AWS Health Dashboard",
+        [];
+    CredentialsExpired = "AP-0404", "the credentials expired and were not renewed",
+        "renew them (`aws sso login`, or a longer role session), then run again",
+        [];
+    // Others changed the group itself.
     Vanished = "AP-0501", "the group was deleted during the run",
-        "nothing to do, if that is meant";
+        "nothing to do if the deletion is intended",
+        [];
     OptedOut = "AP-0502", "the opt-in tag was removed during the run",
-        "nothing to do, if that is meant";
-    DeletionBegan = "AP-0503", "the group began to be deleted during the run",
-        "nothing to do, if that is meant";
-    RecordLost = "AP-0504", "somebody deleted the group's record during the run",
-        "leave records to asg-patch: they are what restores a group after a crash";
-    RestoredMeanwhile = "AP-0505", "somebody restored the group during the run",
-        "name a group to `asg-patch restore` only if its run is dead; then run again";
+        "nothing to do if the removal is intended",
+        [];
+    DeletionBegan = "AP-0503", "the group's deletion began during the run",
+        "nothing to do if the deletion is intended",
+        [AfterDeletion];
+    RecordLost = "AP-0504", "the group's record was deleted during the run",
+        "leave records to asg-patch: without them, a group cannot be restored after a crash",
+        [];
+    RestoredMeanwhile = "AP-0505", "the group was restored by someone else during the run",
+        "name a group to `asg-patch restore` only if its run is dead; then run again",
+        [];
+    TakenOver = "AP-0506", "another run owns the group now",
+        "nothing to do: that run restores the group; see its report",
+        [];
     // Restore.
     LeftOpen = "AP-0601", "the group is not restored yet",
-        "`asg-patch restore` restores it; its record stays until that is done";
+        "run `asg-patch restore`: the record stays until the group is restored",
+        [];
     RestoredFromRecord = "AP-0602", "restored from its record after its run had died",
-        "run again";
-    RecordUnreadable = "AP-0603", "a record cannot be read by this version",
-        "restore the group by hand from the raw text; delete the parameter afterwards";
-    StillOwned = "AP-0604", "the record belongs to a run that may be alive",
-        "wait for its deadline, or name the group with --group to restore it now";
+        "run again",
+        [];
+    RecordUnreadable = "AP-0603", "this version cannot read the record",
+        "restore the group by hand from the record's text, then delete the parameter",
+        [];
+    StillOwned = "AP-0604", "the record belongs to a run that may still be alive",
+        "wait for its deadline, or name the group with --group to restore it now",
+        [];
     // Scan only.
     PatchesMissing = "AP-0701", "patches are missing (scan only)",
-        "run with --operation Install";
+        "run with --operation Install",
+        [SpoilsBake];
     // The run itself: refused before any group was touched, but for AP-0804.
     EventMalformed = "AP-0801", "the event cannot be understood",
-        "correct the input as the reason says; `{}` starts a run with the stack's settings";
-    WindowOver = "AP-0802", "the window is over already",
-        "start the run by hand if it shall be made up for; look at why the event came so late";
-    NotOptedIn = "AP-0803", "a group that was named does not exist or did not opt in",
-        "correct the name, or tag the group";
-    OtherVersion = "AP-0804", "the state of a run was written by another version of the program",
-        "nothing to do: its groups are restored; run again";
+        "correct the input as the reason says; `{}` starts a run with the stack's settings",
+        [];
+    WindowOver = "AP-0802", "the window is already over",
+        "start a run by hand to catch up on the missed run; find out why the event came so late",
+        [];
+    NotOptedIn = "AP-0803", "a named group does not exist or did not opt in",
+        "correct the name, or tag the group",
+        [];
+    OtherVersion = "AP-0804", "the state of the run was written by another version of the program",
+        "nothing to do: its groups are being restored; then run again",
+        [];
     NotPlanned = "AP-0805", "the run could not be planned",
-        "mend what the reason names, then run again";
+        "fix what the reason names, then run again",
+        [];
 }
 
 impl fmt::Display for Code {

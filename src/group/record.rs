@@ -1,4 +1,4 @@
-//! The record: what a group looked like before we touched it, and all that a restore needs.
+//! The record: how a group looked before we touched it, and all that a restore needs.
 //!
 //! It is written once, before the first change, outside the group (SSM Parameter Store), and is never
 //! overwritten. One record must fit into a standard parameter's 4 KB.
@@ -18,7 +18,7 @@ pub const SCHEMA: u32 = 1;
 /// A standard parameter's limit, bytes. Source: SSM quotas.
 pub const RECORD_LIMIT_BYTES: usize = 4096;
 
-/// What a group looked like.
+/// How a group looked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// [`SCHEMA`] of the writer.
@@ -41,7 +41,7 @@ pub struct Record {
     pub guarded: BTreeSet<String>,
     /// How it names its versions.
     pub pins: Vec<Pin>,
-    /// What these names meant.
+    /// The meaning of these names.
     pub templates: Templates,
     /// Its scheduled actions that can fall due while it is ours.
     pub actions: Vec<ScheduledAction>,
@@ -63,7 +63,7 @@ pub enum RecordError {
 }
 
 impl Record {
-    /// The capacity that bring up one instance more, absolute and from the record alone, so that
+    /// The capacity that brings up one more instance: absolute and from the record alone, so that
     /// asking twice asks for the same.
     pub fn wake_capacity(&self) -> Capacity {
         let Capacity { min, max, desired } = self.capacity;
@@ -95,8 +95,8 @@ impl Record {
         serde_json::from_str(text).map_err(malformed)
     }
 
-    /// Whether another record tells of the same group and run as this one.
-    pub fn is_same_claim(&self, other: &Record) -> bool {
+    /// Whether another record is of the same group, run and owner as this one.
+    pub fn is_same_record(&self, other: &Record) -> bool {
         (&self.group, &self.run_id, &self.owner) == (&other.group, &other.run_id, &other.owner)
     }
 }

@@ -269,8 +269,8 @@ mod tests {
     #[test]
     fn a_run_for_each_reader() {
         let message = message(&sample::run(), None);
-        expect!["asg-patch eu-west-1: 5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 pat ..."].assert_eq(&message.subject);
-        expect!["asg-patch run eu-west-1: 5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current. Look at: stuck (AP-0601), batch ..."].assert_eq(&message.sms);
+        expect!["asg-patch eu-west-1: 5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patche ..."].assert_eq(&message.subject);
+        expect!["asg-patch run eu-west-1: 5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current. Look at: stuck (AP-0601), batch (AP ..."].assert_eq(&message.sms);
         let json: Value = serde_json::from_str(&message.queue_json).unwrap();
         expect![[r#"
             {

@@ -637,11 +637,11 @@ mod tests {
         });
         expect![[r#"
             group  capacity  version          image                  age      last patched      by run
-            ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-            web    0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  12 days  2026-10-02 14:13  cli-20261002T040000Z-77aa
-                          arm:7
-            stuck  0-4-0  web:$Latest (3)  ami-0a1b2c3d4e5f60718  12 days  2026-10-02 14:13  cli-20261002T040000Z-77aa
-                          arm:7
+            ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+            web    0-4-0     web:$Latest (3)  ami-0a1b2c3d4e5f60718  12 days  2026-10-02 14:13  cli-20261002T040000Z-77aa
+                             arm:7
+            stuck  0-4-0     web:$Latest (3)  ami-0a1b2c3d4e5f60718  12 days  2026-10-02 14:13  cli-20261002T040000Z-77aa
+                             arm:7
               open record: run cli-20261014T040000Z-ab12, by cli:host:77, until 2026-10-14 07:00 UTC
 
             2 opted-in groups in eu-west-1 at 2026-10-14 04:00:00 UTC, 1 open record.
@@ -650,11 +650,11 @@ mod tests {
         "#]].assert_eq(&text);
         expect![[r#"
             group  capacity  version          image          age      last patched
-            ───────────────────────────────────────────────────────────────────────
-            web    0-4-0  web:$Latest (3)  ami-0a1b…0718  12 days  2026-10-02 14:13
-                          arm:7
-            stuck  0-4-0  web:$Latest (3)  ami-0a1b…0718  12 days  2026-10-02 14:13
-                          arm:7
+            ──────────────────────────────────────────────────────────────────────────
+            web    0-4-0     web:$Latest (3)  ami-0a1b…0718  12 days  2026-10-02 14:13
+                             arm:7
+            stuck  0-4-0     web:$Latest (3)  ami-0a1b…0718  12 days  2026-10-02 14:13
+                             arm:7
               open record: run cli-20261014T040000Z-ab12, by cli:host:77, until 2026-10-14
               07:00 UTC
 

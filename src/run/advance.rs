@@ -1,34 +1,39 @@
 //! One pass over a batch of jobs: observe, decide, perform, until every job has something to wait for.
 //!
-//! The pass never sleeps; it answers when to come again. It decides nothing itself: who drives it (the
-//! command line, a state machine, a rehearsal) may stop after any pass and go on from the jobs alone.
+//! The pass never sleeps; it answers when to come again. It decides nothing itself: its driver (the command
+//! line, a state machine, a rehearsal) may stop after any pass and go on from the jobs alone.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{self, StreamExt};
 
-use super::admit::{Bounds, admit};
-use super::units;
 use crate::aws::{Clients, Question, observe, perform};
 use crate::clock::Clock;
 use crate::group::Phase;
-use crate::group::decide::{self, Context, Decision, Directive};
+use crate::group::admit::{Bounds, admit};
+use crate::group::bake::Bakes;
+use crate::group::decide::{decide, needs};
+use crate::group::decision::{Context, Decision, Directive};
 use crate::group::effect::{Effect, Performed};
-use crate::group::fault::Read;
 use crate::group::job::Job;
+use crate::group::learn::{learn, learn_bake, learn_performed};
 use crate::group::seen::Seen;
+use crate::group::transition;
 use crate::request::OptInTag;
 
 /// Rounds of one pass: a job that has more to do at once comes again with the next pass. The longest way
 /// without a wait is a restore: terminate, resize, resume twice, delete the record.
 const ROUNDS_PER_PASS: usize = 12;
+/// Until the next pass when jobs are queued and none is in flight: a pass decides about all of them, so this
+/// is only reached if one was cut short.
+const QUEUE_PAUSE: TimeDelta = TimeDelta::seconds(1);
 /// Phases that a job may go through in one round without a new look.
 const STEPS_PER_ROUND: usize = 4;
 /// Effects performed at once: AWS's buckets refill a few a second, more would only queue.
 const EFFECTS_AT_ONCE: usize = 32;
 
-/// What a pass works with.
+/// The surroundings of a pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Pass<'a> {
     /// AWS.
@@ -37,9 +42,9 @@ pub struct Pass<'a> {
     pub clock: &'a Clock,
     /// How a group opts in.
     pub tag: &'a OptInTag,
-    /// What bounds the run.
+    /// The bounds of the run.
     pub bounds: Bounds,
-    /// What the operator wants.
+    /// The operator's will.
     pub directive: Directive,
 }
 
@@ -70,17 +75,14 @@ fn next_look(jobs: &[Job], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let queued = jobs.iter().any(|j| j.phase == Phase::Queued);
     match first {
         Some(first) => Some(first.max(now)),
-        // All that is in flight decides about the queued ones; with nothing in flight they were decided.
-        None if queued => Some(now + TimeDelta::seconds(1)),
+        // The jobs in flight decide about the queued ones; with nothing in flight these were decided.
+        None if queued => Some(now + QUEUE_PAUSE),
         None => None,
     }
 }
 
 async fn round(pass: &Pass<'_>, jobs: &mut [Job], due: &[usize]) {
-    let questions: Vec<Question<'_>> = due
-        .iter()
-        .map(|i| (&jobs[*i], decide::needs(&jobs[*i])))
-        .collect();
+    let questions: Vec<Question<'_>> = due.iter().map(|i| (&jobs[*i], needs(&jobs[*i]))).collect();
     let seen = observe(pass.clients, pass.tag, &questions).await;
     let now = pass.clock.now();
     for index in due {
@@ -88,13 +90,13 @@ async fn round(pass: &Pass<'_>, jobs: &mut [Job], due: &[usize]) {
             learn(&mut jobs[*index], seen, now);
         }
     }
-    let members = units::members(jobs);
+    let bakes = Bakes::of(jobs);
     let mut chosen: Vec<(usize, Effect)> = Vec::new();
     for index in due {
         let Some(seen) = seen.get(jobs[*index].group()) else {
             continue;
         };
-        let effects = decide_job(pass, jobs, &members, *index, seen, now);
+        let effects = decide_job(pass, jobs, &bakes, *index, seen, now);
         chosen.extend(effects.into_iter().map(|e| (*index, e)));
     }
     execute(pass, jobs, chosen).await;
@@ -103,50 +105,31 @@ async fn round(pass: &Pass<'_>, jobs: &mut [Job], due: &[usize]) {
     }
 }
 
-fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
-    decide::learn(job, seen, now);
-    let blind = matches!(seen.group, Read::Failed(_))
-        || matches!(seen.instances, Read::Failed(_))
-        || matches!(seen.agents, Read::Failed(_))
-        || matches!(seen.checks, Read::Failed(_))
-        || matches!(seen.commands, Read::Failed(_))
-        || matches!(seen.patches, Read::Failed(_))
-        || matches!(seen.packages, Read::Failed(_))
-        || matches!(seen.image, Read::Failed(_))
-        || matches!(seen.templates, Read::Failed(_))
-        || matches!(seen.versions, Read::Failed(_))
-        || matches!(seen.activities, Read::Failed(_))
-        || matches!(seen.record, Read::Failed(_))
-        || matches!(seen.actions, Read::Failed(_))
-        || matches!(seen.users, Read::Failed(_));
-    job.blind_since = blind.then(|| job.blind_since.unwrap_or(now));
-}
-
-/// Decides for one job, through as many phases as what was seen allows.
+/// Decides for one job, through as many phases as one look allows.
 fn decide_job(
     pass: &Pass<'_>,
     jobs: &mut [Job],
-    members: &units::Members,
+    bakes: &Bakes,
     index: usize,
     seen: &Seen,
     now: DateTime<Utc>,
 ) -> Vec<Effect> {
     for _ in 0..STEPS_PER_ROUND {
-        let unit = units::view(jobs, members, index);
+        let bake = bakes.view(jobs, index);
         let job = &mut jobs[index];
-        share(job, &unit);
+        learn_bake(job, &bake);
         let cx = Context {
             job,
             seen,
-            unit: &unit,
+            bake: &bake,
             now,
             directive: pass.directive,
         };
-        let decision = decide::decide(&cx);
+        let decision = decide(&cx);
         let goes_on = matches!(decision, Decision::Go { .. } | Decision::Fail(_));
         tracing::debug!(group = job.group().as_str(), phase = %job.phase, ?decision, "decided");
         let before = job.phase;
-        let effects = decide::apply(job, decision, now);
+        let effects = transition::apply(job, decision, now);
         if job.phase != before {
             tracing::info!(
                 group = job.group().as_str(),
@@ -156,30 +139,12 @@ fn decide_job(
                 "entered a phase"
             );
         }
-        let enough = decide::needs(job).is_subset(&seen.asked);
+        let enough = needs(job).is_subset(&seen.asked);
         if !goes_on || job.finished() || !enough {
             return effects;
         }
     }
     Vec::new()
-}
-
-/// What the bake has brought belongs to the job that goes on with it. Who goes back must know of the
-/// versions too: a group that names `$Latest` again while one is there has deployed it.
-fn share(job: &mut Job, unit: &crate::group::unit::Unit) {
-    if job.phase < Phase::Versioning || job.phase > Phase::RollingBack {
-        return;
-    }
-    if let (crate::group::unit::SharedImage::Ready(image), false) =
-        (&unit.image, job.must_restore())
-    {
-        job.made.image.get_or_insert_with(|| image.clone());
-    }
-    for (template, version) in &unit.versions {
-        if job.record.templates.contains_key(template) {
-            job.made.versions.insert(template.clone(), *version);
-        }
-    }
 }
 
 async fn execute(pass: &Pass<'_>, jobs: &mut [Job], chosen: Vec<(usize, Effect)>) {
@@ -199,21 +164,21 @@ async fn execute(pass: &Pass<'_>, jobs: &mut [Job], chosen: Vec<(usize, Effect)>
     for (index, effect, performed) in results {
         let job = &mut jobs[index];
         match &performed {
-            Ok(_) => tracing::info!(group = job.group().as_str(), effect = effect.key(), "done"),
+            Ok(_) => tracing::info!(group = job.group().as_str(), effect = %effect.key(), "done"),
             Err(fault) => tracing::warn!(
                 group = job.group().as_str(),
-                effect = effect.key(),
+                effect = %effect.key(),
                 operation = fault.operation,
                 code = fault.code,
                 message = fault.message,
                 "not done"
             ),
         }
-        if let Some(failure) = job.performed(&effect, &performed, now) {
+        if let Some(failure) = learn_performed(job, &effect, &performed, now) {
             failures.entry(index).or_insert(failure);
         }
     }
     for (index, failure) in failures {
-        decide::fail(&mut jobs[index], failure, now);
+        transition::fail(&mut jobs[index], failure, now);
     }
 }

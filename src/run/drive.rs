@@ -6,7 +6,6 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
 
-use super::admit::Bounds;
 use super::advance::{Pass, advance};
 use super::patience::patiently;
 use super::plan::{plan_of, region};
@@ -15,7 +14,8 @@ use super::send::send_report;
 use super::{Env, Progress, RecordFilter, RestoreRequest, RunError, Stop, summary};
 use crate::aws::{Clients, check_permissions, describe_account, list_records};
 use crate::clock::Clock;
-use crate::group::decide::Directive;
+use crate::group::admit::Bounds;
+use crate::group::decision::Directive;
 use crate::group::job::Job;
 use crate::group::names::record_parameter;
 use crate::group::seen::RecordSeen;
@@ -191,7 +191,7 @@ impl Driver<'_> {
         };
         let remains = |job: &&Job| match &listed {
             Some(records) => match records.get(&record_parameter(job.group())) {
-                Some(RecordSeen::Readable(record)) => record.is_same_claim(&job.record),
+                Some(RecordSeen::Readable(record)) => record.is_same_record(&job.record),
                 Some(RecordSeen::Unreadable { .. }) | None => false,
             },
             None => job.in_flight(),

@@ -1,7 +1,6 @@
 //! A run from the request to the report: plan, then passes of observe, decide and perform until every job
 //! is finished.
 
-pub mod admit;
 pub mod advance;
 mod drive;
 mod patience;
@@ -11,7 +10,6 @@ mod restore;
 mod send;
 mod status;
 mod summary;
-mod units;
 
 use chrono::{DateTime, Utc};
 

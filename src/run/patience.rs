@@ -1,8 +1,5 @@
 //! Patience before anything is touched: a fault that time helps against costs time, not the run.
 
-use std::time::Duration;
-
-use chrono::TimeDelta;
 use tokio::sync::watch::Receiver;
 
 use super::Stop;
@@ -18,9 +15,9 @@ pub(super) async fn patiently<T>(
     stop: &Receiver<Stop>,
     ask: impl AsyncFn() -> Result<T, Fault>,
 ) -> Result<T, Fault> {
-    let give_up_at = clock.now() + TimeDelta::seconds(limits::PLAN_FAULT_LIMIT_SECONDS);
+    let give_up_at = clock.now() + limits::PLAN_FAULT_LIMIT;
     let mut stop = stop.clone();
-    let mut pause_seconds = limits::FAULT_PAUSE_SECONDS;
+    let mut pause = limits::FAULT_PAUSE;
     loop {
         let fault = match ask().await {
             Err(fault) if passes(&fault) => fault,
@@ -33,13 +30,14 @@ pub(super) async fn patiently<T>(
             operation = fault.operation,
             code = fault.code,
             message = fault.message,
-            "no answer, asking again in {pause_seconds} s"
+            "no answer, asking again in {} s",
+            pause.num_seconds()
         );
         tokio::select! {
-            () = clock.wait(Duration::from_secs(pause_seconds.unsigned_abs())) => {}
+            () = clock.wait_until(clock.now() + pause) => {}
             _ = stop.wait_for(|s| *s != Stop::Continue) => return Err(fault),
         }
-        pause_seconds = (2 * pause_seconds).min(limits::FAULT_PAUSE_MAX_SECONDS / 2);
+        pause = (pause * 2).min(limits::FAULT_PAUSE_MAX / 2);
     }
 }
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use tokio::sync::watch::Receiver;
 
-use super::admit::Bounds;
 use super::drive::{Driver, Listener};
 use super::patience::patiently;
 use super::plan::region;
 use super::{Env, RecordFilter, RestoreRequest, RunError, Stop, summary};
 use crate::aws::{Clients, list_records};
+use crate::group::admit::Bounds;
 use crate::group::job::Job;
 use crate::group::names::group_of_parameter;
 use crate::group::seen::RecordSeen;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::group::job::{Evidence, Job};
+use crate::group::job::{Deployment, Evidence, Job};
+use crate::group::ledger::Key;
 use crate::group::phase::Phase;
 use crate::group::pin::{Style, resolve};
 use crate::group::{Code, Failure, Outcome};
@@ -23,7 +24,7 @@ pub(super) fn of_jobs(jobs: &[Job]) -> Vec<GroupReport> {
         .collect();
     let report = |job: &Job| {
         let maker = makers.get(&job.record.bake_key);
-        let maker = maker.filter(|_| job.promoted && !job.evidence.scanned);
+        let maker = maker.filter(|_| job.was_promoted() && !job.evidence.scanned);
         let mut report = of_job(job, maker.map_or(&job.evidence, |m| &m.evidence));
         if let Some(maker) = maker {
             let note = format!("its image was made with {}", maker.group());
@@ -40,7 +41,7 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
     let untouched = outcome == Outcome::Skipped || job.history.len() <= 2;
     let image_before = job.forward.as_ref().map(|f| f.image.clone());
     let version_before = version_text(job, |_| None);
-    let (image_after, version_after) = if job.promoted && !job.displaced {
+    let (image_after, version_after) = if job.deployment == Deployment::Promoted {
         let new = version_text(job, |t| job.made.versions.get(t).copied());
         (job.made.image.clone(), new)
     } else {
@@ -49,7 +50,7 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
     let code = match &job.failure {
         Some(failure) => Some(failure.code),
         None if job.forward.is_none() => Some(Code::RestoredFromRecord),
-        None if job.displaced => Some(Code::Superseded),
+        None if job.deployment == Deployment::Displaced => Some(Code::Superseded),
         None => None,
     };
     GroupReport {
@@ -57,7 +58,7 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
         outcome,
         code,
         reason: job.reason.clone(),
-        left_open: job.recorded && !is_closed(job),
+        left_open: job.is_recorded() && !is_closed(job),
         image_before,
         image_after,
         version_before,
@@ -136,11 +137,7 @@ fn capacity_note(job: &Job) -> Option<String> {
 
 /// Whether the record is gone again.
 fn is_closed(job: &Job) -> bool {
-    job.finished()
-        && job
-            .tries
-            .get("delete-record")
-            .is_some_and(|t| t.done_at.is_some())
+    job.finished() && job.ledger.done_at(&Key::DeleteRecord).is_some()
 }
 
 /// `$Latest (3)`; what several distinct pins mean, one after the other.

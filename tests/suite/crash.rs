@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use crate::common::{Scenario, end, env, in_virtual_time, on_all_cores, scenario_names};
 use asg_patch::aws::Clients;
-use asg_patch::group::decide::Directive;
+use asg_patch::group::admit::Bounds;
+use asg_patch::group::decision::Directive;
 use asg_patch::group::job::Job;
 use asg_patch::request::RunRequest;
-use asg_patch::run::admit::Bounds;
 use asg_patch::run::advance::{Pass, advance};
 use asg_patch::run::{Progress, Stop, planned};
 use asg_patch::schedule::Window;

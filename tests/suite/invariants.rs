@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use crate::common::{Scenario, drive, env, in_virtual_time, invariants, text};
 use asg_patch::aws::Clients;
-use asg_patch::group::decide::Directive;
+use asg_patch::group::admit::Bounds;
+use asg_patch::group::decision::Directive;
 use asg_patch::group::job::Job;
 use asg_patch::group::{Code, Outcome};
 use asg_patch::ids::RunId;
 use asg_patch::report::RunReport;
 use asg_patch::request::RunRequest;
-use asg_patch::run::admit::Bounds;
 use asg_patch::run::advance::{Pass, advance};
 use asg_patch::run::planned;
 use asg_patch::sim::Account;

@@ -1,16 +1,20 @@
-//! What every phase does in every kind of situation, as a table; and the diagram in ARCHITECTURE.md, which
-//! is drawn from it. `UPDATE_EXPECT=1 cargo test --test suite transitions` rewrites the table;
-//! the diagram's text is printed by the failing test.
+//! The step of every phase in every kind of situation, as a table, and the declared transitions, from which the
+//! diagram in ARCHITECTURE.md is drawn. `UPDATE_EXPECT=1 cargo test --test suite transitions` rewrites the
+//! table; a failing test prints the diagram.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use asg_patch::group::Outcome;
+use asg_patch::group::Code;
+use asg_patch::group::bake::{Bake, SharedImage};
 use asg_patch::group::budget::Measured;
-use asg_patch::group::decide::{self, Context, Decision, Directive};
+use asg_patch::group::decide::{decide, needs};
+use asg_patch::group::decision::{Context, Decision, Directive};
 use asg_patch::group::effect::{CommandStep, Role};
 use asg_patch::group::fault::{Fault, FaultClass, Read};
-use asg_patch::group::job::{Forward, Job, Try};
+use asg_patch::group::job::{Forward, Job, Lapse, Ownership};
+use asg_patch::group::learn::learn;
+use asg_patch::group::ledger::{Key, Try};
 use asg_patch::group::names;
 use asg_patch::group::options::Options;
 use asg_patch::group::phase::{GUARDED_PROCESSES, Phase};
@@ -20,16 +24,15 @@ use asg_patch::group::seen::{
     AgentSeen, Checks, CommandSeen, CommandStatus, Ec2State, GroupSeen, ImageSeen, ImageState,
     InstanceSeen, Member, Need, PatchSeen, RecordSeen, Seen, VersionSeen,
 };
-use asg_patch::group::unit::{SharedImage, Unit};
+use asg_patch::group::transition;
 use asg_patch::ids::InstanceId;
 use asg_patch::request::Operation;
 use asg_patch::schedule::Capacity;
 use chrono::{DateTime, TimeDelta, Utc};
 use expect_test::expect_file;
 
-const PHASES: [Phase; 14] = [
-    Phase::Queued,
-    Phase::Recording,
+/// Phases of a job whose record is stored.
+const RECORDED: [Phase; 12] = [
     Phase::Guarding,
     Phase::Waking,
     Phase::Patching,
@@ -37,6 +40,83 @@ const PHASES: [Phase; 14] = [
     Phase::Sealing,
     Phase::Baking,
     Phase::Versioning,
+    Phase::Proving,
+    Phase::Promoting,
+    Phase::RollingBack,
+    Phase::Restoring,
+    Phase::Finished,
+];
+/// Phases of a job that has suspended processes.
+const SUSPENDED: [Phase; 11] = [
+    Phase::Waking,
+    Phase::Patching,
+    Phase::Scanning,
+    Phase::Sealing,
+    Phase::Baking,
+    Phase::Versioning,
+    Phase::Proving,
+    Phase::Promoting,
+    Phase::RollingBack,
+    Phase::Restoring,
+    Phase::Finished,
+];
+/// Phases in which the group runs one instance more.
+const AWAKE: [Phase; 8] = [
+    Phase::Waking,
+    Phase::Patching,
+    Phase::Scanning,
+    Phase::Sealing,
+    Phase::Baking,
+    Phase::Versioning,
+    Phase::Proving,
+    Phase::Promoting,
+];
+/// Phases of a job that knows its build instance.
+const HAS_BUILD: [Phase; 7] = [
+    Phase::Patching,
+    Phase::Scanning,
+    Phase::Sealing,
+    Phase::Baking,
+    Phase::Versioning,
+    Phase::Proving,
+    Phase::Promoting,
+];
+/// Phases in which the build instance is up.
+const BUILD_IS_UP: [Phase; 5] = [
+    Phase::Waking,
+    Phase::Patching,
+    Phase::Scanning,
+    Phase::Sealing,
+    Phase::Baking,
+];
+/// Phases in which a build instance may still be found.
+const BUILD_WAS_UP: [Phase; 10] = [
+    Phase::Patching,
+    Phase::Scanning,
+    Phase::Sealing,
+    Phase::Baking,
+    Phase::Versioning,
+    Phase::Proving,
+    Phase::Promoting,
+    Phase::RollingBack,
+    Phase::Restoring,
+    Phase::Finished,
+];
+/// Phases of a job that has the image.
+const HAS_IMAGE: [Phase; 3] = [Phase::Versioning, Phase::Proving, Phase::Promoting];
+/// Phases of a job whose canary is up, launched from the new version.
+const HAS_CANARY: [Phase; 2] = [Phase::Proving, Phase::Promoting];
+/// Phases of a job that has pointed the group at a number.
+const POINTED: [Phase; 6] = [
+    Phase::Versioning,
+    Phase::Proving,
+    Phase::Promoting,
+    Phase::RollingBack,
+    Phase::Restoring,
+    Phase::Finished,
+];
+/// Phases in which the template has the new version.
+const HAS_VERSION: [Phase; 5] = [
     Phase::Proving,
     Phase::Promoting,
     Phase::RollingBack,
@@ -117,18 +197,19 @@ fn job(phase: Phase) -> Job {
         measured: Measured::default(),
     };
     let mut job = Job::planned(record(), forward, start());
-    job.recorded = phase > Phase::Recording;
+    if RECORDED.contains(&phase) {
+        job.ownership = Ownership::Held;
+    }
     job.phase = phase;
     job.history[0].phase = phase;
-    let came_to = |p: Phase| phase >= p && phase <= Phase::Promoting;
-    if came_to(Phase::Patching) {
+    if HAS_BUILD.contains(&phase) {
         job.made.instances.insert(Role::Build, "i-build".into());
     }
-    if came_to(Phase::Proving) {
+    if HAS_CANARY.contains(&phase) {
         job.made.instances.insert(Role::Canary, "i-canary".into());
         job.made.versions.insert("lt-1".into(), 4);
     }
-    if came_to(Phase::Versioning) {
+    if HAS_IMAGE.contains(&phase) {
         job.made.image = Some("ami-new".into());
     }
     let step = match phase {
@@ -138,40 +219,33 @@ fn job(phase: Phase) -> Job {
         Phase::Proving => Some((CommandStep::CanaryScan, "i-canary")),
         _ => None,
     };
-    if phase > Phase::Guarding {
-        job.tries.insert("suspend".into(), done());
+    if SUSPENDED.contains(&phase) {
+        job.ledger.insert(Key::Suspend, done());
     }
     if phase == Phase::Restoring {
-        let key = "resume ScheduledActions".to_owned();
-        job.tries.insert(key, done());
+        let key = Key::Resume(vec!["ScheduledActions".into()]);
+        job.ledger.insert(key, done());
     }
-    if phase >= Phase::Versioning {
-        job.tries.insert("set-pins lt-1:2".into(), done());
+    if POINTED.contains(&phase) {
+        job.ledger.insert(Key::SetPins(vec![pin("2")]), done());
     }
     if let Some((step, instance)) = step {
         job.made.commands.insert(step, "c-1".into());
-        let key = format!("command {} {instance}", step.as_str());
-        job.tries.insert(key, done());
+        let key = Key::Command(step, instance.into());
+        job.ledger.insert(key, done());
     }
     job
 }
 
 /// An effect that was done four minutes ago.
 fn done() -> Try {
-    let at = now() - TimeDelta::minutes(4);
-    Try {
-        first_at: at,
-        last_at: at,
-        count: 1,
-        done_at: Some(at),
-        fault: None,
-    }
+    Try::done(now() - TimeDelta::minutes(4))
 }
 
 /// The world in which the phase is done.
 fn as_wished(job: &Job) -> Seen {
     let phase = job.phase;
-    let wakes = (Phase::Waking..=Phase::Promoting).contains(&phase);
+    let wakes = AWAKE.contains(&phase);
     let version = match phase {
         Phase::Versioning => "3",
         Phase::Proving => "4",
@@ -197,10 +271,10 @@ fn as_wished(job: &Job) -> Seen {
             },
         );
     };
-    if wakes && phase <= Phase::Baking {
+    if BUILD_IS_UP.contains(&phase) {
         add("i-build", "build", 3);
     }
-    if wakes && phase >= Phase::Proving {
+    if HAS_CANARY.contains(&phase) {
         add("i-canary", "canary", 4);
     }
     let agents = instances.keys().map(|id| {
@@ -233,7 +307,7 @@ fn as_wished(job: &Job) -> Seen {
         status: CommandStatus::Success,
         detail: "Success".into(),
     });
-    let latest = if phase >= Phase::Proving { 4 } else { 3 };
+    let latest = if HAS_VERSION.contains(&phase) { 4 } else { 3 };
     Seen {
         asked: BTreeSet::new(),
         record: Read::Present(RecordSeen::Readable(Box::new(record()))),
@@ -274,7 +348,7 @@ fn as_wished(job: &Job) -> Seen {
 /// The world in which the phase's effect was not asked for yet.
 fn nothing_yet(job: &mut Job, seen: &mut Seen) {
     job.made.commands.clear();
-    job.tries.retain(|k, _| k == "suspend");
+    job.ledger.retain(|k| *k == Key::Suspend);
     job.made.instances.remove(&Role::Canary);
     job.made.versions.clear();
     seen.record = Read::Absent;
@@ -283,11 +357,8 @@ fn nothing_yet(job: &mut Job, seen: &mut Seen) {
     if let Read::Present(instances) = &mut seen.instances {
         instances.clear();
     }
-    if job.phase < Phase::Patching {
-        job.made.instances.clear();
-    }
     if let Read::Present(instances) = &mut seen.instances
-        && job.phase >= Phase::Patching
+        && BUILD_WAS_UP.contains(&job.phase)
     {
         instances.insert(
             "i-build".into(),
@@ -302,7 +373,7 @@ fn nothing_yet(job: &mut Job, seen: &mut Seen) {
     if let Read::Present(group) = &mut seen.group {
         group.members.clear();
         group.pins = vec![pin("$Latest")];
-        group.suspended = if job.phase > Phase::Guarding {
+        group.suspended = if SUSPENDED.contains(&job.phase) {
             record().guarded
         } else {
             BTreeSet::new()
@@ -342,7 +413,7 @@ fn fail_all(seen: &mut Seen, class: FaultClass) {
     };
 }
 
-/// What was not asked for was not read.
+/// A read that was not asked for was not made.
 fn forget_unasked(seen: &mut Seen, needs: &BTreeSet<Need>) {
     macro_rules! forget {
         ($($need:ident $field:ident)*) => {$(
@@ -366,7 +437,7 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
         "reads denied" => {
             fail_all(&mut seen, FaultClass::Denied);
             // Since long: a permission may have been granted only a moment ago.
-            job.blind_since = Some(start());
+            job.lapses.insert(Lapse::ReadFailed, start());
         }
         "group gone" => seen.group = Read::Absent,
         "opted out" => {
@@ -388,40 +459,35 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
         seen.image = Read::Absent;
     }
     if phase == Phase::Restoring && situation != "nothing yet" {
-        job.tries.insert("delete-record".into(), done());
+        job.ledger.insert(Key::DeleteRecord, done());
     }
-    forget_unasked(&mut seen, &decide::needs(&job));
-    decide::learn(&mut job, &seen, now);
-    let unit = Unit {
+    forget_unasked(&mut seen, &needs(&job));
+    learn(&mut job, &seen, now);
+    let bake = Bake {
         image: if phase == Phase::RollingBack && situation != "nothing yet" {
             SharedImage::NotYet
         } else {
             SharedImage::Ready("ami-new".into())
         },
-        versions: if situation == "as wished"
-            && (Phase::Versioning..=Phase::Promoting).contains(&phase)
-        {
+        versions: if situation == "as wished" && HAS_IMAGE.contains(&phase) {
             BTreeMap::from([("lt-1".into(), 4)])
         } else {
             BTreeMap::new()
         },
         makes_versions: true,
-        ..Unit::default()
+        ..Bake::default()
     };
-    let decision = decide::decide(&Context {
+    let decision = decide(&Context {
         job: &job,
         seen: &seen,
-        unit: &unit,
+        bake: &bake,
         now,
         directive,
     });
     let text = match &decision {
         Decision::Wait { .. } => "wait".to_owned(),
         Decision::Act { effects, .. } => {
-            let keys: Vec<String> = effects
-                .iter()
-                .map(asg_patch::group::effect::Effect::key)
-                .collect();
+            let keys: Vec<String> = effects.iter().map(|e| e.key().to_string()).collect();
             let verbs: BTreeSet<&str> = keys
                 .iter()
                 .map(|k| k.split(' ').next().unwrap_or_default())
@@ -432,8 +498,9 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
         Decision::Go { to, .. } => format!("-> {to}"),
         Decision::Fail(failure) => failure.code.to_string(),
         Decision::Finish { outcome, .. } => format!("end {outcome}"),
+        Decision::Yield(failure) => format!("yield {}", failure.code),
     };
-    decide::apply(&mut job, decision, now);
+    transition::apply(&mut job, decision, now);
     let next = (job.phase != phase).then_some(job.phase);
     match (&next, text.starts_with("AP-")) {
         (Some(next), true) => (format!("{text} -> {next}"), Some(*next)),
@@ -448,7 +515,7 @@ fn every_phase_has_an_answer_in_every_situation() {
         let _ = write!(table, "| {situation:<25}");
     }
     table.push('\n');
-    for phase in PHASES {
+    for phase in Phase::ALL {
         let _ = write!(table, "{phase:<14}");
         for situation in SITUATIONS {
             let (text, _) = decided(phase, situation);
@@ -460,22 +527,27 @@ fn every_phase_has_an_answer_in_every_situation() {
     expect_file!["../transitions.expected"].assert_eq(&table);
 }
 
-/// The diagram in ARCHITECTURE.md between the markers is the one that the table yields.
+/// Every step that the table shows is a declared one.
 #[test]
-fn the_diagram_is_drawn_from_the_table() {
-    let mut edges: BTreeSet<(Phase, Phase)> = BTreeSet::new();
-    for phase in PHASES {
+fn the_table_takes_declared_ways() {
+    for phase in Phase::ALL {
         for situation in SITUATIONS {
-            if let (_, Some(next)) = decided(phase, situation) {
-                edges.insert((phase, next));
+            if let (text, Some(next)) = decided(phase, situation) {
+                let declared = transition::is_declared(phase, next);
+                assert!(declared, "{phase}, {situation}: {text}");
             }
         }
     }
-    // Admission is the run's, not the group's.
-    edges.insert((Phase::Queued, Phase::Recording));
-    edges.insert((Phase::Queued, Phase::Finished));
+    assert!(!transition::is_declared(Phase::Waking, Phase::Promoting));
+    assert!(!transition::is_declared(Phase::Finished, Phase::Finished));
+}
+
+/// The diagram in ARCHITECTURE.md is drawn from the declared transitions.
+#[test]
+fn the_diagram_is_drawn_from_the_declaration() {
+    let ways: BTreeSet<(Phase, Phase)> = transition::diagram().into_iter().collect();
     let mut diagram = String::from("```mermaid\nstateDiagram-v2\n");
-    for (from, to) in edges {
+    for (from, to) in ways {
         let _ = writeln!(diagram, "    {from} --> {to}");
     }
     diagram.push_str("```\n");
@@ -486,39 +558,33 @@ fn the_diagram_is_drawn_from_the_table() {
     );
 }
 
-/// While it waited, somebody restored the group and another run recorded it: resuming what that one
-/// suspended, or deleting its record, would leave the group changed with nothing to tell of it.
+/// While the job waited, the group was restored and another run recorded it. Resuming that run's suspended
+/// processes, or deleting its record, would leave the group changed without a record of it.
 #[test]
-fn who_returns_a_group_gives_way_to_the_next_run() {
+fn a_restoring_job_yields_to_the_next_run() {
     for phase in [Phase::RollingBack, Phase::Restoring] {
         let mut job = job(phase);
         let mut seen = as_wished(&job);
         let next = Record {
             run_id: "run-2".into(),
-            owner: "somebody".into(),
+            owner: "another".into(),
             ..record()
         };
         seen.record = Read::Present(RecordSeen::Readable(Box::new(next)));
         if let Read::Present(group) = &mut seen.group {
             group.suspended = record().guarded;
         }
-        forget_unasked(&mut seen, &decide::needs(&job));
-        decide::learn(&mut job, &seen, now());
-        let decision = decide::decide(&Context {
+        forget_unasked(&mut seen, &needs(&job));
+        learn(&mut job, &seen, now());
+        let decision = decide(&Context {
             job: &job,
             seen: &seen,
-            unit: &Unit::default(),
+            bake: &Bake::default(),
             now: now(),
             directive: Directive::default(),
         });
-        let gives_way = matches!(
-            decision,
-            Decision::Finish {
-                outcome: Outcome::Failed,
-                ..
-            }
-        );
-        assert!(gives_way, "{phase}: {decision:?}");
+        let yields = matches!(&decision, Decision::Yield(f) if f.code == Code::TakenOver);
+        assert!(yields, "{phase}: {decision:?}");
     }
 }
 
@@ -535,12 +601,12 @@ fn what_is_not_listed_once_is_looked_for_again() {
         }
         let mut look = |at| {
             let mut seen = seen.clone();
-            forget_unasked(&mut seen, &decide::needs(&job));
-            decide::learn(&mut job, &seen, at);
-            decide::decide(&Context {
+            forget_unasked(&mut seen, &needs(&job));
+            learn(&mut job, &seen, at);
+            decide(&Context {
                 job: &job,
                 seen: &seen,
-                unit: &Unit::default(),
+                bake: &Bake::default(),
                 now: at,
                 directive: Directive::default(),
             })

@@ -15,6 +15,7 @@ use crate::aws::paging::every;
 use crate::aws::{Clients, missing};
 use crate::group::Job;
 use crate::group::fault::{Fault, FaultClass};
+use crate::group::ledger::Key;
 use crate::group::seen::{AgentSeen, CommandSeen, CommandStatus, PatchSeen};
 use crate::ids::InstanceId;
 
@@ -119,7 +120,7 @@ fn awaited_since(job: &Job) -> DateTime<Utc> {
     if job.resumed_at.is_some() {
         job.record.written_at
     } else {
-        let sent = job.tries.iter().filter(|(k, _)| k.starts_with("command "));
+        let sent = job.ledger.of_kind(|k| matches!(k, Key::Command(..)));
         let last = sent.map(|(_, t)| t.first_at).max();
         last.unwrap_or(job.record.written_at)
     }

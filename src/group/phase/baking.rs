@@ -1,6 +1,6 @@
-//! Baking: the image is available.
+//! Baking: done when the image is available.
 
-use super::super::decide::{Context, Decided, Decision, failed, go};
+use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::{Effect, Role};
 use super::super::fault::Read;
 use super::super::job::Job;
@@ -30,19 +30,21 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     };
     match &cx.seen.image {
         Read::Present(image) => Ok(made(cx, image, &create)),
-        Read::Absent if cx.is_fresh(&create) => Ok(cx.wait(10, "the image is not listed yet")),
+        Read::Absent if cx.is_fresh(&create) => {
+            Ok(cx.wait(limits::IMAGE_SHOWS_PAUSE, "the image is not listed yet"))
+        }
         Read::Absent if cx.job.done_at(&create).is_some() => Ok(failed(
             Code::ImageFailed,
             "the image was being made and is gone",
         )),
         Read::Absent => Ok(cx.act(
             create,
-            limits::IMAGE_EXPECTED_SECONDS / 2,
+            limits::EXPECTED_IMAGE / 2,
             format!("making image {} of {build}", cx.record().image_name),
         )),
         other @ (Read::Failed(_) | Read::Unread) => {
             cx.read(other, "the image")?;
-            Ok(cx.wait(limits::LOOK_MIN_SECONDS, "the image must be read first"))
+            Ok(cx.wait(limits::LOOK_MIN, "the image must be read first"))
         }
     }
 }
@@ -65,19 +67,17 @@ fn made(cx: &Context<'_>, image: &ImageSeen, create: &Effect) -> Decision {
             Code::ImageFailed,
             format!("{} failed: {}", image.id, image.detail),
         ),
-        ImageState::Pending if (cx.now - since).num_seconds() > limits::IMAGE_LIMIT_SECONDS => {
-            failed(
-                Code::ImageTimeout,
-                format!(
-                    "{} is still pending after {} min",
-                    image.id,
-                    (cx.now - since).num_minutes()
-                ),
-            )
-        }
+        ImageState::Pending if cx.since(since) > limits::IMAGE_LIMIT => failed(
+            Code::ImageTimeout,
+            format!(
+                "{} is still pending after {} min",
+                image.id,
+                (cx.now - since).num_minutes()
+            ),
+        ),
         ImageState::Pending => cx.look(
             since,
-            limits::IMAGE_EXPECTED_SECONDS / 2,
+            limits::EXPECTED_IMAGE / 2,
             format!("{} is pending", image.id),
         ),
     }

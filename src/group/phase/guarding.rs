@@ -1,12 +1,13 @@
-//! Guarding: what could interfere with the group is suspended.
+//! Guarding: done when the processes that could interfere with the group are suspended.
 
-use super::super::decide::{Context, Decided, Decision, failed, go};
+use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::Effect;
+use super::super::ledger::Key;
 use super::super::seen::GroupSeen;
-use super::super::{Code, Phase};
+use super::super::{Code, Phase, limits};
 
-/// What is suspended while a group is ours. Never Launch (needed) nor Terminate (it would block the
-/// restore).
+/// The processes that are suspended while a group is ours. Never Launch, which is needed, nor Terminate,
+/// which would block the restore.
 pub const GUARDED_PROCESSES: [&str; 6] = [
     "AZRebalance",
     "AlarmNotification",
@@ -36,16 +37,23 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         });
     }
     let effect = Effect::Suspend(missing);
-    if !cx.job.may_have_tried("suspend") {
+    if !cx.job.may_have_tried(|k| *k == Key::Suspend) {
         nobody_else_suspends(cx, group)?;
     }
     if cx.is_fresh(&effect) {
-        return Ok(cx.wait(5, "waiting until the suspended processes are shown"));
+        return Ok(cx.wait(
+            limits::CHANGE_SHOWS_PAUSE,
+            "waiting until the suspended processes are shown",
+        ));
     }
-    Ok(cx.act(effect, 0, "suspending what could interfere"))
+    Ok(cx.act(
+        effect,
+        limits::NO_PAUSE,
+        "suspending the processes that could interfere",
+    ))
 }
 
-/// What somebody suspended since the record was written must not be resumed as ours.
+/// A process that someone else suspended since the record was written must not be resumed as ours.
 fn nobody_else_suspends(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     let record = cx.record();
     let theirs: Vec<&str> = record
@@ -59,6 +67,8 @@ fn nobody_else_suspends(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decis
     let theirs = theirs.join(", ");
     Err(failed(
         Code::ChangedSincePlan,
-        format!("suspended processes: somebody suspended {theirs} while the record was written"),
+        format!(
+            "suspended processes: {theirs} were suspended by someone else while the record was written"
+        ),
     ))
 }

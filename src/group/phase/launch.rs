@@ -1,15 +1,27 @@
-//! What waking and proving share: waiting for an instance that the group launches for us.
+//! Waiting for an instance that the group launches for us: shared by waking and proving.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::super::decide::{Context, Decision, failed};
+use super::super::decision::{Context, Decision, failed};
 use super::super::effect::{Effect, Role};
+use super::super::job::Forward;
+use super::super::ledger::Key;
 use super::super::seen::{Ec2State, GroupSeen, InstanceSeen, Member};
 use super::super::{Code, limits};
 use crate::ids::InstanceId;
 use crate::schedule::Capacity;
+
+/// The time that launch hooks and Windows may add to a launch.
+pub(super) fn extra_time(forward: &Forward) -> TimeDelta {
+    let windows = if forward.windows {
+        limits::WINDOWS_EXTRA
+    } else {
+        TimeDelta::zero()
+    };
+    TimeDelta::seconds(forward.hook_seconds) + windows
+}
 
 /// An instance in the group that may be ours.
 #[derive(Clone, Copy)]
@@ -19,8 +31,8 @@ pub(super) struct Candidate<'a> {
     pub instance: &'a InstanceSeen,
 }
 
-/// The capacity that let one instance more in than recorded: bounds that somebody changed meanwhile are
-/// kept as far as they let it in.
+/// The capacity for one instance more than recorded: bounds that someone changed since are kept as far as
+/// they leave room for it.
 pub(super) fn more(cx: &Context<'_>, group: &GroupSeen) -> Effect {
     let desired = cx.record().wake_capacity().desired;
     Effect::SetCapacity(Capacity {
@@ -30,7 +42,7 @@ pub(super) fn more(cx: &Context<'_>, group: &GroupSeen) -> Effect {
     })
 }
 
-/// Asks for one instance more than recorded; `None` where that was asked for.
+/// Asks for one instance more than recorded; `None` if that was asked for already.
 pub(super) fn wake(cx: &Context<'_>, group: &GroupSeen, reason: &str) -> Option<Decision> {
     let recorded = cx.record().capacity;
     let resize = more(cx, group);
@@ -40,28 +52,28 @@ pub(super) fn wake(cx: &Context<'_>, group: &GroupSeen, reason: &str) -> Option<
     if group.capacity.desired >= capacity.desired || cx.is_fresh(&resize) {
         return None;
     }
-    // Once it was asked for, nobody but somebody else takes it back.
-    let mut tries = cx.job.tries.iter();
-    let was_asked = tries.any(|(k, t)| k.starts_with("set-capacity ") && t.done_at.is_some());
+    // Once we have asked for it, only others can have taken it back.
+    let set_capacity = |k: &Key| matches!(k, Key::SetCapacity(_));
+    let was_asked = cx.job.ledger.last_done(set_capacity).is_some();
     let is_closed = group.capacity.max < recorded.max.min(capacity.desired);
     if group.capacity.desired != recorded.desired || was_asked || is_closed {
         return Some(failed(
             Code::ScaledIn,
             format!(
-                "someone set the capacity to {} during the run (it was {recorded}); theirs stand",
+                "someone set the capacity to {} during the run (it was {recorded}); theirs stands",
                 group.capacity
             ),
         ));
     }
     Some(cx.act(
         resize,
-        limits::LAUNCH_FIRST_LOOK_SECONDS,
+        limits::LAUNCH_FIRST_LOOK,
         format!("{reason}: capacity {capacity}"),
     ))
 }
 
-/// Instances of the group that were launched after the record was written, oldest first; those on
-/// their way out left out.
+/// Instances of the group that were launched after the record was written, oldest first; those that are
+/// leaving are left out.
 pub(super) fn candidates<'a>(
     cx: &Context<'a>,
     group: &'a GroupSeen,
@@ -114,7 +126,7 @@ fn is_other_role(cx: &Context<'_>, id: &InstanceId, role: Role) -> bool {
         .any(|(r, i)| *r != role && i == id)
 }
 
-/// What to do until an instance is in service, tagged and protected; `None` once it is.
+/// The next step until an instance is in service, tagged and protected; `None` once it is.
 pub(super) fn settle(cx: &Context<'_>, candidate: Candidate<'_>, role: Role) -> Option<Decision> {
     let Candidate {
         id,
@@ -123,11 +135,7 @@ pub(super) fn settle(cx: &Context<'_>, candidate: Candidate<'_>, role: Role) -> 
     } = candidate;
     if !member.in_service() || instance.state != Ec2State::Running {
         let reason = format!("{id} is {}", member.lifecycle);
-        return Some(cx.look(
-            instance.launched_at,
-            limits::LAUNCH_FIRST_LOOK_SECONDS,
-            reason,
-        ));
+        return Some(cx.look(instance.launched_at, limits::LAUNCH_FIRST_LOOK, reason));
     }
     let mut effects = Vec::new();
     let tag = Effect::TagInstance {
@@ -150,7 +158,7 @@ pub(super) fn settle(cx: &Context<'_>, candidate: Candidate<'_>, role: Role) -> 
     Some(Decision::Act {
         effects,
         reason: format!("{id} is in service: tagging and protecting it"),
-        look_after_seconds: 5,
+        look_after: limits::CHANGE_SHOWS_PAUSE,
     })
 }
 
@@ -196,11 +204,11 @@ pub fn is_hopeless_launch(message: &str) -> bool {
 pub(super) fn awaited(
     cx: &Context<'_>,
     since: DateTime<Utc>,
-    limit_seconds: i64,
+    limit: TimeDelta,
     refused: Code,
     late: Code,
 ) -> Decision {
-    let waited = (cx.now - since).num_seconds();
+    let waited = cx.since(since);
     let failed_launch = cx.seen.activities.present().and_then(|activities| {
         activities
             .iter()
@@ -211,7 +219,7 @@ pub(super) fn awaited(
     {
         return failed(refused, format!("launch failed: {}", launch.message));
     }
-    if waited > limit_seconds {
+    if waited > limit {
         return match failed_launch {
             Some(a) if CAPACITY.iter().any(|c| a.message.contains(c)) => {
                 failed(Code::NoCapacity, format!("launch failed: {}", a.message))
@@ -219,7 +227,7 @@ pub(super) fn awaited(
             Some(a) => failed(refused, format!("launch failed: {}", a.message)),
             None => failed(
                 late,
-                format!("no usable instance after {} min", waited / 60),
+                format!("no usable instance after {} min", waited.num_minutes()),
             ),
         };
     }
@@ -227,5 +235,5 @@ pub(super) fn awaited(
         Some(a) => format!("the group tries again after: {}", a.message),
         None => "waiting for the instance".into(),
     };
-    cx.look(since, limits::LAUNCH_FIRST_LOOK_SECONDS, reason)
+    cx.look(since, limits::LAUNCH_FIRST_LOOK, reason)
 }

@@ -1,5 +1,5 @@
-//! A group's phases, in order: one file each, saying when it is done, what brings it on, when to look
-//! again and how long it may take.
+//! A group's phases, in order: one file each, with the condition for being done, the effects that bring it
+//! on, the time of the next look, and the limit.
 
 mod baking;
 mod command;
@@ -21,7 +21,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::decide::{Context, Decided, Decision};
+use super::decision::{Context, Decided, Decision};
 use super::job::Job;
 use super::seen::{Need, Seen};
 
@@ -30,7 +30,7 @@ pub use guarding::{GUARDED_PROCESSES, LOAD_BALANCER};
 pub use launch::is_hopeless_launch;
 pub(super) use restoring::ending;
 
-/// What the present phase needs to be read.
+/// The reads that the present phase needs.
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let needs: &[Need] = match job.phase {
         Phase::Queued | Phase::Finished => &[],
@@ -50,10 +50,10 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     needs.iter().copied().collect()
 }
 
-/// What follows in the present phase.
+/// The next step of the present phase.
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     match cx.job.phase {
-        Phase::Queued => Ok(cx.wait(super::limits::LOOK_MAX_SECONDS, cx.job.reason.clone())),
+        Phase::Queued => Ok(cx.wait(super::limits::LOOK_MAX, cx.job.reason.clone())),
         Phase::Finished => Ok(Decision::Wait {
             until: chrono::DateTime::<chrono::Utc>::MAX_UTC,
             reason: cx.job.reason.clone(),
@@ -73,7 +73,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     }
 }
 
-/// What the present phase learns from what was seen.
+/// Takes from a look what single phases remember.
 pub(super) fn learn(job: &mut Job, seen: &Seen) {
     scanning::learn(job, seen);
     baking::learn(job, seen);
@@ -87,7 +87,7 @@ pub enum Phase {
     Queued,
     /// Storing the record.
     Recording,
-    /// Suspending what could interfere.
+    /// Suspending the processes that could interfere.
     Guarding,
     /// Bringing up the build instance.
     Waking,
@@ -95,7 +95,7 @@ pub enum Phase {
     Patching,
     /// Reading the patch state afresh.
     Scanning,
-    /// Removing what must not be copied.
+    /// Removing from the guest what must not be copied.
     Sealing,
     /// Making the image.
     Baking,
@@ -105,12 +105,50 @@ pub enum Phase {
     Proving,
     /// Letting the pin name the new version in its own style.
     Promoting,
-    /// Undoing what is ours.
+    /// Undoing our own changes.
     RollingBack,
-    /// Returning the group.
+    /// Restoring the group.
     Restoring,
     /// Nothing more to do.
     Finished,
+}
+
+impl Phase {
+    /// All phases, in order.
+    pub const ALL: [Phase; 14] = [
+        Self::Queued,
+        Self::Recording,
+        Self::Guarding,
+        Self::Waking,
+        Self::Patching,
+        Self::Scanning,
+        Self::Sealing,
+        Self::Baking,
+        Self::Versioning,
+        Self::Proving,
+        Self::Promoting,
+        Self::RollingBack,
+        Self::Restoring,
+        Self::Finished,
+    ];
+
+    /// Whether a job in this phase needs the bake's image and its versions.
+    pub fn uses_version(self) -> bool {
+        match self {
+            Self::Versioning | Self::Proving | Self::Promoting => true,
+            Self::Queued
+            | Self::Recording
+            | Self::Guarding
+            | Self::Waking
+            | Self::Patching
+            | Self::Scanning
+            | Self::Sealing
+            | Self::Baking
+            | Self::RollingBack
+            | Self::Restoring
+            | Self::Finished => false,
+        }
+    }
 }
 
 impl fmt::Display for Phase {

@@ -1,14 +1,14 @@
-//! Patching: the Install invocation ended well (the agent answers Success only after the reboots).
+//! Patching: done when the Install invocation has succeeded (the agent answers Success only after the reboots).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::decide::{Context, Decided, go};
+use super::super::decision::{Context, Decided, go};
 use super::super::effect::{CommandStep, Role};
 use super::super::job::{Forward, Job};
 use super::super::record::Record;
 use super::super::seen::Need;
 use super::super::{Code, Phase, limits, names};
-use super::command::{self, Run};
+use super::command::{self, CommandSpec};
 use crate::request::Operation;
 
 /// AWS's patch document.
@@ -24,10 +24,10 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         return Ok(go(Phase::Scanning, "scan only"));
     }
     command::succeeded(cx, &install(cx.record(), forward))?;
-    Ok(go(Phase::Scanning, "the install ended well"))
+    Ok(go(Phase::Scanning, "the install has succeeded"))
 }
 
-fn install(record: &Record, forward: &Forward) -> Run {
+fn install(record: &Record, forward: &Forward) -> CommandSpec {
     let options = &forward.options;
     let mut parameters = match options.document {
         Some(_) => BTreeMap::new(),
@@ -36,7 +36,7 @@ fn install(record: &Record, forward: &Forward) -> Run {
     for (key, value) in &options.parameters {
         parameters.insert(key.clone(), vec![value.clone()]);
     }
-    Run {
+    CommandSpec {
         step: CommandStep::Install,
         role: Role::Build,
         document: options
@@ -44,8 +44,8 @@ fn install(record: &Record, forward: &Forward) -> Run {
             .clone()
             .unwrap_or_else(|| PATCH_DOCUMENT.into()),
         parameters,
-        expected_seconds: limits::install_expected_seconds(forward.windows) / 2,
-        limit_seconds: limits::INSTALL_STEP_LIMIT_SECONDS + limits::COMMAND_GRACE_SECONDS,
+        expected: limits::expected_install(forward.windows) / 2,
+        limit: limits::INSTALL_STEP_LIMIT + limits::COMMAND_GRACE,
         failed: Code::PatchFailed,
         timeout: Code::PatchTimeout,
     }
@@ -69,7 +69,7 @@ pub(super) fn baseline_parameters(
     }
     parameters.insert(
         "StepTimeoutSeconds".into(),
-        vec![limits::INSTALL_STEP_LIMIT_SECONDS.to_string()],
+        vec![limits::INSTALL_STEP_LIMIT.num_seconds().to_string()],
     );
     parameters
 }

@@ -1,8 +1,9 @@
-//! Promoting: the pins name the new version in their own style again.
+//! Promoting: done when the pins name the new version in their own style again.
 
-use super::super::decide::{Context, Decided, Decision, failed, go};
+use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::Effect;
 use super::super::fault::Read;
+use super::super::job::Lapse;
 use super::super::pin::Style;
 use super::super::seen::ImageState;
 use super::super::{Code, Phase, limits};
@@ -11,9 +12,9 @@ use super::versioning;
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let group = cx.group()?;
     let record = cx.record();
-    if let (true, Some(sibling)) = (cx.unit.bound, &cx.unit.unproved) {
+    if let (true, Some(sibling)) = (cx.bake.all_or_nothing, &cx.bake.unproved) {
         return Ok(cx.wait(
-            limits::LOOK_MIN_SECONDS,
+            limits::LOOK_MIN,
             format!("proved; waiting until {sibling} has proved the version too"),
         ));
     }
@@ -31,10 +32,17 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             version: *new,
         };
         if now.default != *new && cx.is_fresh(&effect) {
-            return Ok(cx.wait(5, "waiting until the template shows its default version"));
+            return Ok(cx.wait(
+                limits::CHANGE_SHOWS_PAUSE,
+                "waiting until the template shows its default version",
+            ));
         }
         if now.default != *new {
-            return Ok(cx.act(effect, 0, format!("making version {new} the default")));
+            return Ok(cx.act(
+                effect,
+                limits::NO_PAUSE,
+                format!("making version {new} the default"),
+            ));
         }
     }
     let last = versioning::final_pins(record, &versions);
@@ -53,16 +61,16 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     ))
 }
 
-/// The canary ran from the image, but somebody may have removed it since.
+/// The canary ran from the image, but someone may have removed it since.
 fn usable(cx: &Context<'_>) -> Result<(), Decision> {
     match &cx.seen.image {
-        Read::Absent if cx.image_absent_seconds() < limits::SETTLE_SECONDS => Err(cx.wait(
-            limits::SETTLE_SECONDS - cx.image_absent_seconds(),
+        Read::Absent if cx.lasts(Lapse::ImageAbsent) < limits::SETTLE => Err(cx.wait(
+            limits::SETTLE - cx.lasts(Lapse::ImageAbsent),
             "the image is not listed; looking once more",
         )),
         Read::Absent => Err(failed(
             Code::ImageGone,
-            format!("somebody deregistered {}", cx.record().image_name),
+            format!("{} was deregistered", cx.record().image_name),
         )),
         read => match cx.read(read, "the image")?.state {
             ImageState::Available => Ok(()),

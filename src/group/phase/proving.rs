@@ -1,8 +1,10 @@
-//! Proving: an instance launched by the group from the new version is healthy and fully patched.
+//! Proving: done when an instance that the group launched from the new version is healthy and fully patched.
 
 use std::collections::BTreeSet;
 
-use super::super::decide::{Context, Decided, Decision, failed, go};
+use chrono::TimeDelta;
+
+use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::{CommandStep, Effect, Role};
 use super::super::job::Job;
 use super::super::seen::{Checks, GroupSeen, Need};
@@ -15,7 +17,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
     if job.made.instances.contains_key(&Role::Canary) {
         needs.extend([Need::Agents, Need::Checks]);
-    } else if (job.wake_at - job.entered_at()).num_seconds() >= limits::ACTIVITIES_AFTER_SECONDS {
+    } else if job.wake_at - job.entered_at() >= limits::ACTIVITIES_AFTER {
         needs.insert(Need::Activities);
     }
     let scan = command::needs(job, CommandStep::CanaryScan);
@@ -49,9 +51,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             .is_some_and(|(template, number)| versions.get(template) == Some(number))
     };
     let canary = launch::of_role(cx, &candidates, Role::Canary, is_new);
-    let limit = limits::CANARY_LIMIT_SECONDS
-        + cx.forward()?.hook_seconds
-        + i64::from(cx.forward()?.windows) * limits::WINDOWS_EXTRA_SECONDS;
+    let limit = limits::CANARY_LIMIT + launch::extra_time(cx.forward()?);
     let Some(canary) = canary else {
         if let Some(id) = cx.job.instance(Role::Canary) {
             return Ok(failed(
@@ -61,7 +61,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         }
         return Ok(replace_build(cx, group, limit));
     };
-    let late = cx.in_phase_seconds() > limit;
+    let late = cx.in_phase() > limit;
     if let Some(decision) = launch::settle(cx, canary, Role::Canary) {
         return Ok(if late {
             not_up(cx, canary, "is not in service")
@@ -87,7 +87,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     })
 }
 
-/// The canary is to take the way into the load balancer that the morning's instances will take.
+/// The canary takes the same way into the load balancer as the instances of the morning.
 fn register(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     let process = LOAD_BALANCER.to_owned();
     if !cx.record().guarded.contains(&process) || !group.suspended.contains(&process) {
@@ -95,17 +95,20 @@ fn register(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     }
     let effect = Effect::Resume(vec![process]);
     if cx.is_fresh(&effect) {
-        return Err(cx.wait(5, "waiting until AddToLoadBalancer is shown as resumed"));
+        return Err(cx.wait(
+            limits::CHANGE_SHOWS_PAUSE,
+            "waiting until AddToLoadBalancer is shown as resumed",
+        ));
     }
     Err(cx.act(
         effect,
-        0,
+        limits::NO_PAUSE,
         "letting the canary register with the load balancer",
     ))
 }
 
-/// Brings the canary up: the build instance makes room for it, or the group is woken.
-fn replace_build(cx: &Context<'_>, group: &GroupSeen, limit: i64) -> Decision {
+/// Brings the canary up: it replaces the build instance, or the group is woken.
+fn replace_build(cx: &Context<'_>, group: &GroupSeen, limit: TimeDelta) -> Decision {
     let build = cx
         .job
         .instance(Role::Build)
@@ -118,7 +121,7 @@ fn replace_build(cx: &Context<'_>, group: &GroupSeen, limit: i64) -> Decision {
         if !cx.is_fresh(&effect) {
             return cx.act(
                 effect,
-                limits::LAUNCH_FIRST_LOOK_SECONDS,
+                limits::LAUNCH_FIRST_LOOK,
                 format!("replacing {build} by an instance from the new version"),
             );
         }
@@ -135,7 +138,7 @@ fn replace_build(cx: &Context<'_>, group: &GroupSeen, limit: i64) -> Decision {
     )
 }
 
-/// Status checks passed and SSM heard from it.
+/// Its status checks have passed, and Systems Manager has heard from it since its launch.
 fn healthy(cx: &Context<'_>, canary: Candidate<'_>, late: bool) -> Result<(), Decision> {
     let id = canary.id;
     if !canary.member.healthy {
@@ -154,7 +157,7 @@ fn healthy(cx: &Context<'_>, canary: Candidate<'_>, late: bool) -> Result<(), De
     }
     Err(cx.look(
         canary.instance.launched_at,
-        limits::CANARY_EXPECTED_SECONDS / 2,
+        limits::EXPECTED_CANARY / 2,
         format!("{id} {reason} yet"),
     ))
 }

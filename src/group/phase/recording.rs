@@ -1,16 +1,16 @@
-//! Recording: our record is stored and read back, and the group is still as planned.
+//! Recording: done when our record is stored and read back, and the group is still as planned.
 
-use super::super::decide::{Context, Decided, failed, go};
+use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::Effect;
 use super::super::fault::Read;
 use super::super::seen::{GroupSeen, RecordSeen};
-use super::super::{Code, Phase};
+use super::super::{Code, Phase, limits};
 use super::versioning;
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let record = cx.record();
     match &cx.seen.record {
-        Read::Present(RecordSeen::Readable(stored)) if stored.is_same_claim(record) => {
+        Read::Present(RecordSeen::Readable(stored)) if stored.is_same_record(record) => {
             check_group(cx, cx.group()?)
         }
         Read::Present(RecordSeen::Readable(stored)) => Ok(failed(
@@ -32,12 +32,15 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     }
 }
 
-fn store(cx: &Context<'_>) -> super::super::decide::Decision {
+fn store(cx: &Context<'_>) -> Decision {
     let mut record = cx.record().clone();
     record.written_at = cx.now;
     let effect = Effect::StoreRecord(Box::new(record));
     if cx.is_fresh(&effect) {
-        return cx.wait(3, "the record is stored, not readable yet");
+        return cx.wait(
+            limits::RECORD_SHOWS_PAUSE,
+            "the record is stored, not readable yet",
+        );
     }
     if cx.job.done_at(&effect).is_some() {
         return failed(
@@ -45,10 +48,14 @@ fn store(cx: &Context<'_>) -> super::super::decide::Decision {
             "the group's record was stored and is gone",
         );
     }
-    cx.act(effect, 0, "storing the record before the first change")
+    cx.act(
+        effect,
+        limits::NO_PAUSE,
+        "storing the record before the first change",
+    )
 }
 
-/// Nobody may have changed the group between plan and record.
+/// A group that changed between plan and record is not started.
 fn check_group(cx: &Context<'_>, group: &GroupSeen) -> Decided {
     let record = cx.record();
     let changed = |what: &str, planned: String, found: String| {

@@ -1,16 +1,17 @@
-//! Restoring: capacity, processes and protections are as they must be and have been read back; our
-//! instances are gone; the record is deleted last.
+//! Restoring: done when capacity, processes and protections are as they must be and have been read back, and
+//! our instances are gone; the record is deleted last.
 //!
-//! For every value there are three: recorded, what we set, what is there now. What is neither recorded
-//! nor ours was changed by somebody during the run and stands.
+//! Every value comes in three versions: recorded, set by us, found now. A value that is neither recorded nor
+//! ours was changed by someone else during the run, and stands.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::budget::Measured;
-use super::super::decide::{Context, Decided, Decision};
+use super::super::decision::{Context, Decided, Decision};
 use super::super::effect::{Effect, Role};
 use super::super::fault::Read;
-use super::super::job::Job;
+use super::super::job::{Deployment, Job, Lapse};
+use super::super::ledger::Key;
 use super::super::seen::{Ec2State, GroupSeen, InstanceSeen};
 use super::super::{Code, Outcome, limits};
 use super::launch;
@@ -22,8 +23,8 @@ const SCHEDULE: &str = "ScheduledActions";
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let group = match &cx.seen.group {
-        // The record does not go for one look at which the group was not listed.
-        Read::Absent if cx.absent_seconds() < limits::SETTLE_SECONDS => {
+        // The record is not deleted because of one look at which the group was not listed.
+        Read::Absent if cx.lasts(Lapse::GroupAbsent) < limits::SETTLE => {
             return Ok(look_again(cx));
         }
         // Nothing is left to restore.
@@ -35,15 +36,15 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     Ok(close(cx))
 }
 
-/// A group that is not listed may be listed at the next look: what follows cannot be undone.
+/// A group that is not listed may be listed at the next look; the steps that follow cannot be undone.
 pub(super) fn look_again(cx: &Context<'_>) -> Decision {
     cx.wait(
-        limits::SETTLE_SECONDS - cx.absent_seconds(),
+        limits::SETTLE - cx.lasts(Lapse::GroupAbsent),
         "the group is not listed; looking once more",
     )
 }
 
-/// Our instances gone, capacity and processes as they must be; `Ok` once all of it was read back.
+/// Removes our instances and sets capacity and processes; `Ok` once all of it was read back.
 pub(super) fn restore_group(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     let instances = cx.instances()?;
     if !is_restored(cx, group) {
@@ -52,40 +53,39 @@ pub(super) fn restore_group(cx: &Context<'_>, group: &GroupSeen) -> Result<(), D
             && group.capacity.desired != target.desired;
         let ours = ours(cx, group, instances, has_spare);
         if ours.is_empty() && has_spare {
-            unseen(cx, group, instances)?;
+            wait_for_unseen(cx, group, instances)?;
         }
         terminate(cx, group, &ours)?;
         unprotect(cx, group, instances)?;
-        resize(cx, group, target)?;
+        set_capacity(cx, group, target)?;
         resume(cx, group)?;
     }
-    leaving(cx, instances)
+    wait_until_gone(cx, instances)
 }
 
-/// Whether the group has had its own schedule back for a while: what it does now is its own, though
-/// the job may still have to remove something.
+/// Whether the group has had its own schedule back for a while: its changes are its own now, though the job
+/// may still have to remove something.
 ///
-/// Who lost the memory of it, or never had any, knows by what is resumed: that comes last, after our
-/// instances are gone and the capacity were read back.
+/// A job without memory of it goes by the resumed processes: they are resumed last, after our instances are
+/// gone and the capacity was read back.
 fn is_restored(cx: &Context<'_>, group: &GroupSeen) -> bool {
     let guarded = &cx.record().guarded;
     let done_at = if guarded.contains(SCHEDULE) {
-        cx.job.done_at(&Effect::Resume(vec![SCHEDULE.to_owned()]))
+        cx.job.ledger.done_at(&Key::Resume(vec![SCHEDULE.into()]))
     } else {
         cx.job.resumed_processes_at()
     };
     if cx.job.has_full_memory() || done_at.is_some() {
-        return done_at
-            .is_some_and(|at| (cx.now - at).num_seconds() > limits::LAUNCH_SHOWS_SECONDS);
+        return done_at.is_some_and(|at| cx.since(at) > limits::LAUNCH_SHOWS_LIMIT);
     }
-    let ours_is_there = |id: &InstanceId| group.members.get(id).is_some_and(|m| !m.leaving());
+    let is_there = |id: &InstanceId| group.members.get(id).is_some_and(|m| !m.leaving());
     !guarded.is_empty()
         && guarded.is_disjoint(&group.suspended)
-        && !cx.job.made.instances.values().any(ours_is_there)
+        && !cx.job.made.instances.values().any(is_there)
 }
 
-/// Our instances that are still in the group: tagged ones, and one that came up for us before it could
-/// be tagged.
+/// Our instances that are still in the group: the tagged ones, and one that was launched for us and could not
+/// be tagged yet.
 fn ours<'a>(
     cx: &Context<'a>,
     group: &'a GroupSeen,
@@ -104,17 +104,18 @@ fn ours<'a>(
         .collect();
     let is_untagged = |c: &launch::Candidate<'_>| c.instance.role.is_none();
     let mut untagged = launch::candidates(cx, group, instances).into_iter();
-    // Nobody but us asked for an instance of a version that does not stand.
+    // Only we asked for an instance of a version that does not stand.
     let versions = super::versioning::versions(cx);
-    let is_unproven = |c: &launch::Candidate<'_>| {
+    let is_unproved = |c: &launch::Candidate<'_>| {
         let version = c.member.version.as_ref();
-        !cx.job.promoted && version.is_some_and(|(t, n)| versions.get(t) == Some(n))
+        let is_ours = version.is_some_and(|(t, n)| versions.get(t) == Some(n));
+        !cx.job.was_promoted() && is_ours
     };
-    let unproven = untagged
+    let unproved = untagged
         .clone()
-        .filter(|c| is_untagged(c) && is_unproven(c));
-    ours.extend(unproven.map(|c| c.id.clone()));
-    // One instance more than recorded was asked for by us alone, unless the schedule wants it by now.
+        .filter(|c| is_untagged(c) && is_unproved(c));
+    ours.extend(unproved.map(|c| c.id.clone()));
+    // Only we asked for one instance more than recorded, unless the schedule wants it by now.
     if ours.is_empty() && has_spare {
         let newest = untagged.rfind(is_untagged);
         ours.extend(newest.map(|c| c.id.clone()));
@@ -123,39 +124,54 @@ fn ours<'a>(
     ours
 }
 
-/// An instance that came up for us and stays, because the schedule wants one more by now, is protected
-/// no longer.
+/// An instance that was launched for us and stays, because the schedule wants one more by now, loses its
+/// protection.
 fn unprotect(
     cx: &Context<'_>,
     group: &GroupSeen,
     instances: &BTreeMap<InstanceId, InstanceSeen>,
 ) -> Result<(), Decision> {
-    let shielded = cx.job.tries.iter().find_map(|(key, t)| {
-        let id = key.strip_prefix("protect ")?.strip_suffix(" true")?;
-        let member = group.members.get(id)?;
-        (t.done_at.is_some() && member.protected && !member.leaving()).then(|| InstanceId::from(id))
-    });
-    let tagged = group.members.iter().find_map(|(id, member)| {
-        let run = instances.get(id)?.run.as_ref();
-        let ours = run == Some(&cx.record().run_id);
-        (ours && member.protected && !member.leaving()).then(|| id.clone())
-    });
-    match shielded.or(tagged) {
+    let is_protected = |id: &InstanceId| {
+        let member = group.members.get(id);
+        member.is_some_and(|m| m.protected && !m.leaving())
+    };
+    let by_us = cx
+        .job
+        .ledger
+        .of_kind(|k| matches!(k, Key::Protect(_, true)));
+    let by_us = by_us.filter(|(_, t)| t.done_at.is_some());
+    let protected_by_us = by_us
+        .filter_map(|(key, _)| match key {
+            Key::Protect(id, true) => Some(id),
+            _ => None,
+        })
+        .find(|id| is_protected(id));
+    let is_tagged = |id: &InstanceId| {
+        let instance = instances.get(id);
+        instance.is_some_and(|i| i.run.as_ref() == Some(&cx.record().run_id))
+    };
+    let tagged = || {
+        group
+            .members
+            .keys()
+            .find(|id| is_tagged(id) && is_protected(id))
+    };
+    match protected_by_us.or_else(tagged) {
         Some(instance) => Err(cx.act(
             Effect::Protect {
-                instance,
+                instance: instance.clone(),
                 on: false,
             },
-            2,
-            "lifting the protection of what stays",
+            limits::COMMAND_SHOWS_PAUSE,
+            "removing the protection of the instance that stays",
         )),
         None => Ok(()),
     }
 }
 
-/// While the desired capacity counts an instance of ours that cannot be told yet, lowering it would let
-/// AWS choose among the group's own.
-fn unseen(
+/// While the desired capacity counts an instance of ours that cannot be told from the group's own yet,
+/// lowering it would let AWS choose among those.
+fn wait_for_unseen(
     cx: &Context<'_>,
     group: &GroupSeen,
     instances: &BTreeMap<InstanceId, InstanceSeen>,
@@ -163,45 +179,42 @@ fn unseen(
     if cx.record().capacity.desired == 0 {
         return Ok(());
     }
-    let asked = cx
-        .job
-        .tries
-        .iter()
-        .filter(|(key, _)| key.starts_with("set-capacity ") || key.starts_with("terminate "))
-        .filter_map(|(_, t)| t.done_at)
-        .max();
-    let asked_lately = |limit| asked.is_some_and(|at| (cx.now - at).num_seconds() < limit);
+    let launches = |k: &Key| matches!(k, Key::SetCapacity(_) | Key::Terminate(_));
+    let asked_at = cx.job.ledger.last_done(launches);
+    let asked_within = |limit| asked_at.is_some_and(|at| cx.since(at) < limit);
     let unknown = group
         .members
         .iter()
         .find(|(id, m)| !m.leaving() && !instances.contains_key(*id));
     match unknown {
-        Some((id, _)) if asked_lately(limits::VISIBILITY_LIMIT_SECONDS) => {
-            Err(cx.wait(5, format!("waiting until EC2 shows {id}")))
-        }
-        None if asked_lately(limits::LAUNCH_SHOWS_SECONDS) => {
-            Err(cx.wait(5, "waiting until the instance that was asked for shows"))
-        }
+        Some((id, _)) if asked_within(limits::VISIBILITY_LIMIT) => Err(cx.wait(
+            limits::CHANGE_SHOWS_PAUSE,
+            format!("waiting until EC2 shows {id}"),
+        )),
+        None if asked_within(limits::LAUNCH_SHOWS_LIMIT) => Err(cx.wait(
+            limits::CHANGE_SHOWS_PAUSE,
+            "waiting until the instance that was asked for appears",
+        )),
         Some(_) | None => Ok(()),
     }
 }
 
-/// By id: the group's own instances are not for AWS to choose from.
+/// By id: AWS must not choose among the group's own instances.
 fn terminate(cx: &Context<'_>, group: &GroupSeen, ours: &[InstanceId]) -> Result<(), Decision> {
     let wake = cx.record().wake_capacity();
-    // While the desired capacity is ours it counts our instance; another's desire stands as it is.
+    // While the desired capacity is ours it counts our instance; another's stands as it is.
     let mut spare = group.capacity.desired == wake.desired;
+    let is_due = |effect: &Effect| {
+        let done_at = cx.job.done_at(effect);
+        done_at.is_none_or(|at| cx.since(at) > limits::TERMINATE_AGAIN_AFTER)
+    };
     let effects: Vec<Effect> = ours
         .iter()
         .map(|instance| Effect::Terminate {
             instance: instance.clone(),
             decrement: std::mem::take(&mut spare) && group.capacity.desired > group.capacity.min,
         })
-        .filter(|effect| {
-            cx.job
-                .done_at(effect)
-                .is_none_or(|at| (cx.now - at).num_seconds() > 60)
-        })
+        .filter(is_due)
         .collect();
     if effects.is_empty() {
         return Ok(());
@@ -209,12 +222,12 @@ fn terminate(cx: &Context<'_>, group: &GroupSeen, ours: &[InstanceId]) -> Result
     Err(Decision::Act {
         effects,
         reason: format!("terminating {}", names(ours)),
-        look_after_seconds: 5,
+        look_after: limits::CHANGE_SHOWS_PAUSE,
     })
 }
 
-/// The capacity that the group must have now: the recorded ones, overlaid by the scheduled actions that
-/// fell due while they were suspended.
+/// The capacity that the group must have now: the recorded one, overlaid by the scheduled actions that fell
+/// due while they were suspended.
 fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
     let record = cx.record();
     let present: &[ScheduledAction] = match &cx.seen.actions {
@@ -225,7 +238,7 @@ fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
         recorded: &record.actions,
         present,
     };
-    // What the owner had suspended would not have run without us either.
+    // Actions that the owner had suspended would not have run without us either.
     let course = if record.suspended.contains(SCHEDULE) {
         vec![record.capacity]
     } else {
@@ -233,8 +246,8 @@ fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
     };
     let target = course.last().copied().unwrap_or(record.capacity);
     let found = group.capacity;
-    // An earlier one of the course may be what was given back before the next action fell due.
-    let asked = cx.job.may_have_tried("set-capacity ");
+    // An earlier one of the course may have been restored before the next action fell due.
+    let asked = cx.job.may_have_tried(|k| matches!(k, Key::SetCapacity(_)));
     let woken = asked.then(|| record.wake_capacity());
     let ours: Vec<Capacity> = course.into_iter().chain(woken).collect();
     let keep = |of: fn(&Capacity) -> i32| {
@@ -254,29 +267,29 @@ fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
     })
 }
 
-fn resize(cx: &Context<'_>, group: &GroupSeen, target: Capacity) -> Result<(), Decision> {
+fn set_capacity(cx: &Context<'_>, group: &GroupSeen, target: Capacity) -> Result<(), Decision> {
     if group.capacity == target {
         return Ok(());
     }
     let effect = Effect::SetCapacity(target);
-    let just_now = cx
-        .job
-        .done_at(&effect)
-        .is_some_and(|at| (cx.now - at).num_seconds() < limits::LOOK_MIN_SECONDS);
-    if just_now {
-        return Err(cx.wait(5, "waiting until the group shows its capacity"));
+    let done_at = cx.job.done_at(&effect);
+    if done_at.is_some_and(|at| cx.since(at) < limits::LOOK_MIN) {
+        return Err(cx.wait(
+            limits::CHANGE_SHOWS_PAUSE,
+            "waiting until the group shows its capacity",
+        ));
     }
     let reason = if target == cx.record().capacity {
         format!("capacity back to {target}")
     } else {
-        format!("capacity to {target}, as the group's schedule or somebody else wants them now")
+        format!("capacity to {target}, as the group's schedule or someone else wants it now")
     };
-    Err(cx.act(effect, 0, reason))
+    Err(cx.act(effect, limits::NO_PAUSE, reason))
 }
 
-/// Only what we suspended, ScheduledActions last: what falls due then runs by itself again.
+/// Resumes only what we suspended, ScheduledActions last: actions that fall due then run by themselves again.
 fn resume(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
-    if !cx.job.may_have_tried("suspend") {
+    if !cx.job.may_have_tried(|k| *k == Key::Suspend) {
         return Ok(());
     }
     let ours: BTreeSet<&String> = cx
@@ -292,98 +305,95 @@ fn resume(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
         return Ok(());
     }
     let reason = format!("resuming {}", processes.join(", "));
-    Err(cx.act(Effect::Resume(processes), 0, reason))
+    Err(cx.act(Effect::Resume(processes), limits::NO_PAUSE, reason))
 }
 
-fn leaving(
+fn wait_until_gone(
     cx: &Context<'_>,
     instances: &BTreeMap<InstanceId, InstanceSeen>,
 ) -> Result<(), Decision> {
-    for id in cx.job.made.instances.values() {
-        if let Some(i) = instances.get(id)
-            && i.state != Ec2State::Gone
-        {
-            let since = cx
-                .job
-                .tries
-                .get(&format!("terminate {id}"))
-                .and_then(|t| t.done_at)
-                .unwrap_or(cx.job.entered_at());
-            return Err(cx.look(
-                since,
-                limits::TERMINATE_FIRST_LOOK_SECONDS,
-                format!("waiting until {id} is gone"),
-            ));
-        }
-    }
-    Ok(())
+    let is_there = |id: &&InstanceId| {
+        instances
+            .get(*id)
+            .is_some_and(|i| i.state != Ec2State::Gone)
+    };
+    let Some(id) = cx.job.made.instances.values().find(is_there) else {
+        return Ok(());
+    };
+    let terminated_at = cx.job.ledger.done_at(&Key::Terminate(id.clone()));
+    Err(cx.look(
+        terminated_at.unwrap_or(cx.job.entered_at()),
+        limits::TERMINATE_FIRST_LOOK,
+        format!("waiting until {id} is gone"),
+    ))
 }
 
 /// The record goes last; with it gone the job is done.
 fn close(cx: &Context<'_>) -> Decision {
-    if cx.job.recorded && cx.job.done_at(&Effect::DeleteRecord).is_none() {
+    if cx.job.is_recorded() && cx.job.ledger.done_at(&Key::DeleteRecord).is_none() {
         return Decision::Act {
             effects: measure(cx.job)
                 .into_iter()
                 .chain([Effect::DeleteRecord])
                 .collect(),
             reason: "restored; deleting the record".into(),
-            look_after_seconds: 0,
+            look_after: limits::NO_PAUSE,
         };
     }
     let (outcome, reason) = ending(cx.job);
     Decision::Finish { outcome, reason }
 }
 
-/// What the phases took goes to the image that they made and proved, for the next run's plan; tried once.
+/// Writes how long the phases took to the image that they made and proved, for the next run's plan; tried once.
 fn measure(job: &Job) -> Option<Effect> {
-    let made_it = job.forward.as_ref().is_some_and(|f| f.bakes) && job.promoted;
+    let made_it = job.forward.as_ref().is_some_and(|f| f.bakes) && job.was_promoted();
     let image = job.made.image.clone().filter(|_| made_it)?;
     let effect = Effect::TagImage {
         image,
         seconds: Measured::of(&job.history).to_text(),
     };
-    (!job.tries.contains_key(&effect.key())).then_some(effect)
+    job.ledger.get(&effect.key()).is_none().then_some(effect)
 }
 
 /// Whether anything but the record was written for the group.
 fn was_touched(job: &Job) -> bool {
-    let only_record = |k: &String| k == "store-record" || k == "delete-record";
-    job.resumed_at.is_some() || !job.tries.keys().all(only_record)
+    let more = |k: &Key| !matches!(k, Key::StoreRecord | Key::DeleteRecord);
+    job.resumed_at.is_some() || job.ledger.has_tried(more)
 }
 
 /// How a job ends once its group is restored.
 pub(in super::super) fn ending(job: &Job) -> (Outcome, String) {
-    let reason = |text: &str| text.to_owned();
-    match &job.failure {
-        Some(f) if f.code == Code::PatchesMissing || !was_touched(job) => {
-            (Outcome::Skipped, f.reason.clone())
-        }
-        Some(f) => (Outcome::RolledBack, f.reason.clone()),
-        None if job.forward.is_none() => (
+    if let Some(f) = &job.failure {
+        let untouched = f.code == Code::PatchesMissing || !was_touched(job);
+        let outcome = if untouched {
+            Outcome::Skipped
+        } else {
+            Outcome::RolledBack
+        };
+        return (outcome, f.reason.clone());
+    }
+    let Some(forward) = &job.forward else {
+        return (
             Outcome::RolledBack,
-            reason(Code::RestoredFromRecord.title()),
-        ),
-        None if job.displaced => (Outcome::RolledBack, reason(Code::Superseded.title())),
-        None if job.promoted => {
-            let proven = job.forward.as_ref().is_some_and(|f| f.options.canary);
-            let text = if proven {
+            Code::RestoredFromRecord.title().to_owned(),
+        );
+    };
+    match job.deployment {
+        Deployment::Displaced => (Outcome::RolledBack, Code::Superseded.title().to_owned()),
+        Deployment::Promoted => {
+            let reason = if forward.options.canary {
                 "a new instance proved the new version; restored"
             } else {
                 "restored; no new instance has proved the new version (canary off by tag)"
             };
-            (Outcome::Patched, reason(text))
+            (Outcome::Patched, reason.to_owned())
         }
-        None if job.evidence.missing > 0 => (
-            Outcome::AlreadyCurrent,
-            format!(
-                "nothing was installed; {} missing patches are tolerated by tag",
-                job.evidence.missing
-            ),
-        ),
-        None => (
-            Outcome::AlreadyCurrent,
-            reason("nothing was missing: the image is current"),
-        ),
+        Deployment::None | Deployment::AlreadyCurrent => {
+            let reason = match job.evidence.missing {
+                0 => "nothing was missing: the image is current".to_owned(),
+                n => format!("nothing was installed; {n} missing patches are tolerated by tag"),
+            };
+            (Outcome::AlreadyCurrent, reason)
+        }
     }
 }

@@ -1,34 +1,37 @@
-//! Rolling back: pins as recorded; our version and image removed, unless others of the bake use them.
-//! Each is undone only if it is still ours.
+//! Rolling back: done when the pins are as recorded, and our version and image are removed unless others of
+//! the bake use them. Each is undone only if it is still ours.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::super::decide::{Context, Decided, Decision, go};
+use super::super::bake::SharedImage;
+use super::super::decision::{Context, Decided, Decision, go};
 use super::super::effect::Effect;
 use super::super::fault::Read;
-use super::super::job::{Job, Try};
+use super::super::job::{Job, Lapse};
+use super::super::ledger::Key;
 use super::super::pin::{Pin, Style, Templates, resolve};
 use super::super::seen::{GroupSeen, Need, UserSeen};
-use super::super::unit::SharedImage;
 use super::super::{Phase, limits};
 use super::{restoring, versioning};
 use crate::ids::TemplateId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group]);
-    if is_held_up(job, job.wake_at) || job.tries.values().any(Try::is_stuck) {
+    if is_held_up(job, job.wake_at) || job.ledger.is_any_stuck() {
         needs.extend([Need::Instances, Need::Actions]);
     }
-    let tried = |prefix: &str| job.tries.keys().any(|k| k.starts_with(prefix));
-    if job.resumed_at.is_some() || tried("create-version ") || !job.made.versions.is_empty() {
+    let versions = |k: &Key| matches!(k, Key::CreateVersion(_));
+    let has_versions = job.ledger.has_tried(versions) || !job.made.versions.is_empty();
+    if job.resumed_at.is_some() || has_versions {
         needs.extend([Need::Templates, Need::Versions]);
     }
-    if job.resumed_at.is_some() || tried("create-image ") {
+    let images = |k: &Key| matches!(k, Key::CreateImage(_));
+    if job.resumed_at.is_some() || job.ledger.has_tried(images) {
         needs.insert(Need::Image);
     }
-    // Without memory, only the world tells whether others of the bake took the version.
+    // Without memory, only the world shows whether others of the bake took the version.
     if job.forward.is_none() {
         needs.insert(Need::Users);
     }
@@ -36,23 +39,23 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
 }
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
-    cx.settled("what the driver before made will show")?;
+    cx.settled("anything that the driver before made will show")?;
     let group = match &cx.seen.group {
-        Read::Absent if cx.absent_seconds() < limits::SETTLE_SECONDS => {
+        Read::Absent if cx.lasts(Lapse::GroupAbsent) < limits::SETTLE => {
             return Ok(restoring::look_again(cx));
         }
         Read::Absent => None,
-        // AWS takes no change of it any more.
+        // AWS accepts no change of it any more.
         Read::Present(group) if group.deleting => None,
         read => Some(cx.read(read, "the group")?),
     };
     let decided = undo(cx, group);
-    // What of ours cannot be removed for long does not keep the group from its owner: it is given back
-    // first, at its old version by number, and the rest is tried again after that.
+    // Something of ours that cannot be removed for long does not keep the group from its owner: it is
+    // restored first, at its old version by number, and the rest is tried again after that.
     let (Ok(decision) | Err(decision)) = &decided;
     if let (Some(group), true) = (group, holds_up(cx, decision)) {
         match off_the_version(cx, group, &versioning::versions(cx)) {
-            // Not even that can be done, for instance while an instance refresh of somebody's blocks it.
+            // Not even that can be done, for instance while another's instance refresh blocks it.
             Err(Decision::Act { effects, .. }) if effects.iter().any(|e| cx.job.is_stuck(e)) => {}
             other => other?,
         }
@@ -65,7 +68,9 @@ fn holds_up(cx: &Context<'_>, decision: &Decision) -> bool {
     match decision {
         Decision::Wait { .. } => is_held_up(cx.job, cx.now),
         Decision::Act { effects, .. } => effects.iter().any(|e| cx.job.is_stuck(e)),
-        Decision::Go { .. } | Decision::Fail(_) | Decision::Finish { .. } => false,
+        Decision::Go { .. } | Decision::Fail(_) | Decision::Finish { .. } | Decision::Yield(_) => {
+            false
+        }
     }
 }
 
@@ -75,7 +80,7 @@ fn undo(cx: &Context<'_>, group: Option<&GroupSeen>) -> Decided {
         let templates = cx.read(&cx.seen.templates, "the launch templates")?;
         cx.read(&cx.seen.versions, "the launch template versions")?;
         if cx.job.forward.is_none() && is_promoted(cx, group, templates, &versions) {
-            return Ok(go(Phase::Restoring, "its version was proven and deployed"));
+            return Ok(go(Phase::Restoring, "its version was proved and deployed"));
         }
         let used = use_by_others(cx, templates, &versions)?;
         if used != Use::Patched {
@@ -90,32 +95,32 @@ fn undo(cx: &Context<'_>, group: Option<&GroupSeen>) -> Decided {
     }
     let follows = cx.record().pins.iter().any(|p| p.style() != Style::Number);
     match used {
-        Use::Nobody => {
+        Use::None => {
             delete_versions(cx, &versions)?;
             delete_image(cx)?;
         }
         // Naming the version in the group's own style again would deploy it.
-        Use::Unproven(other) if follows || cx.unit.bound => {
+        Use::Unproved(other) if follows || cx.bake.all_or_nothing => {
             return Ok(cx.wait(
-                limits::LOOK_MIN_SECONDS,
-                format!("waiting for {other} to let go of the version that nobody has proved"),
+                limits::LOOK_MIN,
+                format!("waiting for {other} to leave the version, which is not proved"),
             ));
         }
-        Use::Unproven(_) | Use::Patched => {}
+        Use::Unproved(_) | Use::Patched => {}
     }
     if let Some(group) = group {
         restore_pins(cx, group)?;
     }
-    Ok(go(Phase::Restoring, "what was ours is undone"))
+    Ok(go(Phase::Restoring, "our own changes are undone"))
 }
 
-/// Whether the group has been held up for so long that it is given back before anything else.
+/// Whether the group has been held up for so long that it is restored before anything else.
 fn is_held_up(job: &Job, now: DateTime<Utc>) -> bool {
-    (now - job.entered_at()).num_seconds() > limits::DENIED_LIMIT_SECONDS
+    limits::whole_seconds(now - job.entered_at()) > limits::DENIED_LIMIT
 }
 
 /// Whether the group's own `$Latest` or `$Default` means our version: these are named again only after
-/// the canary has passed. A number says nothing: the canary is launched by number.
+/// the canary has passed. A number proves nothing: the canary is launched by number.
 fn is_promoted(
     cx: &Context<'_>,
     group: Option<&GroupSeen>,
@@ -131,32 +136,32 @@ fn is_promoted(
         })
 }
 
-/// Who else uses our version.
+/// Use of our version by others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Use {
-    /// Nobody.
-    Nobody,
+    /// None.
+    None,
     /// A group that has not proved it; it will be off it soon.
-    Unproven(String),
+    Unproved(String),
     /// A group that proved it and launches from it for good.
     Patched,
 }
 
-/// The jobs of the bake know of each other. Without memory, only the world tells: who names our version
-/// and has no open record has proved it.
+/// The jobs of the bake know of each other. Without memory, only the world shows it: a group that names our
+/// version and has no open record has proved it.
 fn use_by_others(
     cx: &Context<'_>,
     templates: &Templates,
     versions: &BTreeMap<TemplateId, u64>,
 ) -> Result<Use, Decision> {
-    if cx.unit.others_patched {
+    if cx.bake.others_patched {
         return Ok(Use::Patched);
     }
-    if cx.unit.others_at_work {
-        return Ok(Use::Unproven("the other groups of the template".into()));
+    if cx.bake.others_at_work {
+        return Ok(Use::Unproved("the other groups of the template".into()));
     }
     if cx.job.forward.is_some() {
-        return Ok(Use::Nobody);
+        return Ok(Use::None);
     }
     let users = cx.read(&cx.seen.users, "the other groups of the template")?;
     let means_ours = |u: &&UserSeen| {
@@ -169,7 +174,7 @@ fn use_by_others(
     } else {
         users
             .first()
-            .map_or(Use::Nobody, |u| Use::Unproven(String::from(&u.group)))
+            .map_or(Use::None, |u| Use::Unproved(String::from(&u.group)))
     })
 }
 
@@ -191,7 +196,7 @@ fn undo_default(
                 version: recorded.default,
             };
             let reason = format!("making version {} the default again", recorded.default);
-            return Err(cx.act(effect, 5, reason));
+            return Err(cx.act(effect, limits::CHANGE_SHOWS_PAUSE, reason));
         }
     }
     Ok(())
@@ -231,11 +236,11 @@ fn restore_pins(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     )
 }
 
-/// Replaces what is ours (the held number or our version) slot by slot; keeps what is theirs.
+/// Replaces our pins (the held number or our version) slot by slot; keeps those of others.
 fn merge(cx: &Context<'_>, group: &GroupSeen, to: impl Fn(&Pin, &Pin) -> Pin) -> Vec<Pin> {
     let versions = versioning::versions(cx);
     let held = versioning::held_pins(cx.record());
-    let may_be_held = cx.job.may_have_tried("set-pins ");
+    let may_be_held = cx.job.may_have_tried(versioning::is_set_pins);
     let ours = |now: &Pin, recorded: &Pin, held: &Pin| {
         let new = versions.get(&recorded.template).map(|n| recorded.at(n));
         may_be_held && now == held || Some(now) == new.as_ref() || now == recorded
@@ -267,7 +272,7 @@ fn point(
         expected: group.pins.clone(),
         pins,
     };
-    Err(cx.act(effect, 3, reason))
+    Err(cx.act(effect, limits::RECORD_SHOWS_PAUSE, reason))
 }
 
 fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<TemplateId, u64>) -> Result<(), Decision> {
@@ -278,13 +283,12 @@ fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<TemplateId, u64>) -> Re
             .and_then(|l| l.get(template))
             .is_some_and(|vs| vs.iter().any(|v| Some(v.number) == number));
         let deleted = number.is_some_and(|version| {
-            let template = template.clone();
-            let effect = Effect::DeleteVersion { template, version };
-            cx.job.done_at(&effect).is_some()
+            let key = Key::DeleteVersion(template.clone(), version);
+            cx.job.ledger.done_at(&key).is_some()
         });
-        if !shown && !deleted && cx.may_be_unseen(&format!("create-version {template}")) {
+        if !shown && !deleted && cx.may_be_unseen(&Key::CreateVersion(template.clone())) {
             return Err(cx.wait(
-                5,
+                limits::CHANGE_SHOWS_PAUSE,
                 format!("waiting until our version of {template} is shown"),
             ));
         }
@@ -302,7 +306,7 @@ fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<TemplateId, u64>) -> Re
             .is_some_and(|vs| vs.iter().any(|v| v.number == *number));
         if cx.job.done_at(&effect).is_none() && is_there && !is_recorded {
             let reason = format!("deleting our version {number} of {template}");
-            return Err(cx.act(effect, 0, reason));
+            return Err(cx.act(effect, limits::NO_PAUSE, reason));
         }
     }
     Ok(())
@@ -310,9 +314,11 @@ fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<TemplateId, u64>) -> Re
 
 /// Whether our image may be there without being shown yet.
 fn is_unseen(cx: &Context<'_>) -> bool {
-    let mut keys = cx.job.tries.keys();
-    let removed = keys.any(|k| k.starts_with("deregister "));
-    !removed && cx.may_be_unseen(&format!("create-image {}", cx.record().image_name))
+    let removed = cx
+        .job
+        .ledger
+        .has_tried(|k| matches!(k, Key::DeregisterImage(_)));
+    !removed && cx.may_be_unseen(&Key::CreateImage(cx.record().image_name.clone()))
 }
 
 fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
@@ -320,10 +326,15 @@ fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
     let listed = match &cx.seen.image {
         Read::Present(image) if image.run.as_ref() == Some(ours) => Some(image.id.clone()),
         Read::Failed(fault) => return Err(cx.blind(fault)),
-        Read::Absent if is_unseen(cx) => return Err(cx.wait(5, "waiting until our image is shown")),
+        Read::Absent if is_unseen(cx) => {
+            return Err(cx.wait(
+                limits::CHANGE_SHOWS_PAUSE,
+                "waiting until our image is shown",
+            ));
+        }
         Read::Present(_) | Read::Absent | Read::Unread => None,
     };
-    let shared = match &cx.unit.image {
+    let shared = match &cx.bake.image {
         SharedImage::Ready(id) if cx.seen.image == Read::Unread => Some(id.clone()),
         SharedImage::Ready(_) | SharedImage::NotYet => None,
     };
@@ -335,5 +346,5 @@ fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
         return Ok(());
     }
     let reason = format!("removing our image {id}");
-    Err(cx.act(effect, 0, reason))
+    Err(cx.act(effect, limits::NO_PAUSE, reason))
 }

@@ -1,16 +1,16 @@
-//! Scanning: a Scan newer than the install finds nothing missing, failed or pending a reboot.
+//! Scanning: done when a Scan newer than the install finds nothing missing, failed or pending a reboot.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::super::decide::{Context, Decided, Decision, failed, go};
+use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::{CommandStep, Role};
 use super::super::fault::Read;
 use super::super::job::Job;
 use super::super::seen::{Need, PatchSeen, Seen};
 use super::super::{Code, Phase, limits};
-use super::command::{self, Run};
+use super::command::{self, CommandSpec};
 use super::patching;
 use crate::request::Operation;
 
@@ -25,16 +25,16 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     needs
 }
 
-/// Keeps the evidence while the instance is there.
+/// Takes down the evidence while the instance is there.
 pub(super) fn learn(job: &mut Job, seen: &Seen) {
     if job.phase != Phase::Scanning {
         return;
     }
     let build = job.instance(Role::Build);
     let state = build.and_then(|id| seen.patches.present()?.get(id).cloned());
-    let asked_at = command::asked_at(job, seen, CommandStep::Scan);
-    if let (Some(state), Some(asked_at)) = (state, asked_at)
-        && is_fresh(&state, asked_at)
+    let requested_at = command::requested_at(job, seen, CommandStep::Scan);
+    if let (Some(state), Some(requested_at)) = (state, requested_at)
+        && is_fresh(&state, requested_at)
     {
         job.evidence.missing = state.missing;
         job.evidence.failed = state.failed;
@@ -85,7 +85,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         let installed = cx.job.evidence.installed.len();
         format!("{installed} patches installed, none missing")
     } else {
-        "none is missing; which were installed is not told".to_owned()
+        "no patch is missing; AWS did not report which were installed".to_owned()
     };
     Ok(if forward.options.seal {
         go(Phase::Sealing, found)
@@ -101,7 +101,7 @@ fn listed(cx: &Context<'_>) -> Result<bool, Decision> {
         cx.read(&cx.seen.packages, "the list of patches"),
         &cx.seen.packages,
     ) {
-        // Not every system tells when a package was installed.
+        // Not every system reports when a package was installed.
         (Ok(list), _) => Ok(list.is_empty() || list.iter().any(|(_, at)| at.is_some())),
         (Err(Decision::Fail(_)), Read::Failed(_)) => Ok(false),
         (Err(decision), _) => Err(decision),
@@ -109,14 +109,14 @@ fn listed(cx: &Context<'_>) -> Result<bool, Decision> {
 }
 
 /// A Scan of one of our instances.
-pub(super) fn scan_run(cx: &Context<'_>, step: CommandStep, role: Role, code: Code) -> Run {
-    Run {
+pub(super) fn scan_run(cx: &Context<'_>, step: CommandStep, role: Role, code: Code) -> CommandSpec {
+    CommandSpec {
         step,
         role,
         document: patching::PATCH_DOCUMENT.into(),
         parameters: patching::baseline_parameters(cx.record(), Operation::Scan),
-        expected_seconds: limits::SCAN_EXPECTED_SECONDS,
-        limit_seconds: limits::SCAN_LIMIT_SECONDS,
+        expected: limits::EXPECTED_SCAN,
+        limit: limits::SCAN_LIMIT,
         failed: code,
         timeout: code,
     }
@@ -129,35 +129,36 @@ pub(super) fn fresh_scan<'a>(
     role: Role,
 ) -> Result<&'a PatchSeen, Decision> {
     let patches = cx.read(&cx.seen.patches, "the patch state")?;
-    let asked_at = command::asked_at(cx.job, cx.seen, step);
+    let requested_at = command::requested_at(cx.job, cx.seen, step);
     let state = cx.job.instance(role).and_then(|id| patches.get(id));
-    match (state, asked_at) {
-        (Some(state), Some(asked_at)) if is_fresh(state, asked_at) => Ok(state),
+    match (state, requested_at) {
+        (Some(state), Some(requested_at)) if is_fresh(state, requested_at) => Ok(state),
         (state, _) => {
             let reason = match state {
                 None => "no patch state is reported yet".to_owned(),
                 Some(_) => "the reported patch state is older than the scan".to_owned(),
             };
-            let since = asked_at.unwrap_or(cx.job.entered_at());
-            if (cx.now - since).num_seconds() > limits::SCAN_LIMIT_SECONDS {
+            let since = requested_at.unwrap_or(cx.job.entered_at());
+            if cx.since(since) > limits::SCAN_LIMIT {
                 return Err(failed(Code::ScanFailed, reason));
             }
-            Err(cx.look(since, limits::SCAN_EXPECTED_SECONDS, reason))
+            Err(cx.look(since, limits::EXPECTED_SCAN, reason))
         }
     }
 }
 
-fn is_fresh(state: &PatchSeen, asked_at: DateTime<Utc>) -> bool {
-    state.is_scan && state.ended_at >= asked_at
+fn is_fresh(state: &PatchSeen, requested_at: DateTime<Utc>) -> bool {
+    state.is_scan && state.ended_at >= requested_at
 }
 
-/// What a scan found (missing, failed, pending a reboot) that the gate does not let pass.
+/// The sentence about missing, failed and pending patches that keep a group from going on; `None` if
+/// there are none beyond the tolerated ones.
 pub(super) fn open_patches(counts: (u32, u32, u32), tolerate_missing: u32) -> Option<String> {
     let (missing, failed, pending_reboot) = counts;
     let closed = missing <= tolerate_missing && failed == 0 && pending_reboot == 0;
     (!closed).then(|| {
         format!(
-            "{missing} patches are missing, {failed} failed, {pending_reboot} wait for a reboot"
+            "{missing} patches are missing, {failed} failed, {pending_reboot} are pending a reboot"
         )
     })
 }

@@ -1,17 +1,17 @@
-//! Sealing: the hygiene script ran to its final sync, as the last command before imaging.
+//! Sealing: done when the image hygiene script has run to its final sync, as the last command before imaging.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::decide::{Context, Decided, go};
+use super::super::decision::{Context, Decided, go};
 use super::super::effect::{CommandStep, Role};
 use super::super::job::Job;
 use super::super::seen::Need;
 use super::super::{Code, Phase, limits};
-use super::command::{self, Run};
+use super::command::{self, CommandSpec};
 
-/// What must not be copied into an image, for Linux.
+/// Removes what must not be copied into an image, on Linux.
 const LINUX_SCRIPT: &str = include_str!("../../../runbooks/seal-linux.sh");
-/// The same for Windows: no sysprep, which is the owner's decision.
+/// The same on Windows: no sysprep, which is the owner's decision.
 const WINDOWS_SCRIPT: &str = include_str!("../../../runbooks/seal-windows.ps1");
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
@@ -25,10 +25,10 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         ("AWS-RunShellScript", LINUX_SCRIPT)
     };
     let lines = script.lines().map(str::to_owned).collect();
-    let timeout = limits::SEAL_LIMIT_SECONDS.to_string();
+    let timeout = limits::SEAL_LIMIT.num_seconds().to_string();
     command::succeeded(
         cx,
-        &Run {
+        &CommandSpec {
             step: CommandStep::Seal,
             role: Role::Build,
             document: document.into(),
@@ -36,8 +36,8 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
                 ("commands".to_owned(), lines),
                 ("executionTimeout".to_owned(), vec![timeout]),
             ]),
-            expected_seconds: limits::SEAL_EXPECTED_SECONDS,
-            limit_seconds: limits::SEAL_LIMIT_SECONDS + limits::COMMAND_GRACE_SECONDS,
+            expected: limits::EXPECTED_SEAL,
+            limit: limits::SEAL_LIMIT + limits::COMMAND_GRACE,
             failed: Code::SealFailed,
             timeout: Code::SealFailed,
         },

@@ -1,39 +1,33 @@
-//! Versioning: a version with the new image exists for each of the group's templates.
+//! Versioning: done when a version with the new image exists for each of the group's templates.
 //!
-//! With a `$Latest` pin, creating a version *is* its deployment: such groups are held at the recorded
-//! number first, all of the unit.
+//! With a `$Latest` pin, creating a version *is* its deployment: all such groups of the bake are held at the
+//! recorded number first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::decide::{Context, Decided, Decision, failed, go};
+use super::super::bake::SharedImage;
+use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::Effect;
 use super::super::job::Job;
+use super::super::ledger::Key;
 use super::super::pin::{Pin, Style, TemplateMark, resolve};
 use super::super::record::Record;
 use super::super::seen::{GroupSeen, Need};
-use super::super::unit::SharedImage;
 use super::super::{Code, Phase, limits, names};
 use crate::ids::TemplateId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Templates]);
     // A version may have been made without our knowing its number.
-    if job.resumed_at.is_some()
-        || job
-            .tries
-            .iter()
-            .any(|(k, t)| is_unsure(k, t.done_at.is_none()))
-    {
+    let creations = |k: &Key| matches!(k, Key::CreateVersion(_));
+    let mut creations = job.ledger.of_kind(creations);
+    if job.resumed_at.is_some() || creations.any(|(_, t)| t.done_at.is_none()) {
         needs.insert(Need::Versions);
     }
     needs
 }
 
-fn is_unsure(key: &str, undone: bool) -> bool {
-    key.starts_with("create-version ") && undone
-}
-
-/// The recorded pins at the numbers that they meant.
+/// The recorded pins at the numbers that they resolved to.
 pub(super) fn held_pins(record: &Record) -> Vec<Pin> {
     record
         .pins
@@ -69,7 +63,7 @@ pub(super) fn final_pins(record: &Record, versions: &BTreeMap<TemplateId, u64>) 
 
 /// All versions known to have been made for this group's templates.
 pub(super) fn versions(cx: &Context<'_>) -> BTreeMap<TemplateId, u64> {
-    let mut versions = cx.unit.versions.clone();
+    let mut versions = cx.bake.versions.clone();
     versions.extend(cx.job.made.versions.clone());
     versions.retain(|template, _| cx.record().templates.contains_key(template));
     versions
@@ -93,13 +87,13 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let templates = cx.read(&cx.seen.templates, "the launch templates")?;
     let versions = versions(cx);
     drift(cx, templates, &versions)?;
-    if !cx.job.may_have_tried("set-pins ") && group.pins != cx.record().pins {
+    if !cx.job.may_have_tried(is_set_pins) && group.pins != cx.record().pins {
         return Ok(pointed_elsewhere(group));
     }
     hold(cx, group, &versions)?;
-    if let Some(sibling) = &cx.unit.unheld {
+    if let Some(sibling) = &cx.bake.unheld {
         return Ok(cx.wait(
-            limits::LOOK_MIN_SECONDS,
+            limits::LOOK_MIN,
             format!("waiting until {sibling} is held at its present version"),
         ));
     }
@@ -118,16 +112,16 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             go(Phase::Promoting, format!("{reason}; no canary by tag"))
         });
     }
-    if !cx.unit.makes_versions {
+    if !cx.bake.makes_versions {
         return Ok(cx.wait(
-            limits::LOOK_MIN_SECONDS,
+            limits::LOOK_MIN,
             "waiting for the version that another group of the bake makes",
         ));
     }
     create(cx, &missing)
 }
 
-/// Somebody else's deployment stands.
+/// Another's deployment stands.
 pub(super) fn drift(
     cx: &Context<'_>,
     templates: &BTreeMap<TemplateId, TemplateMark>,
@@ -140,7 +134,7 @@ pub(super) fn drift(
             Err(failed(
                 Code::Superseded,
                 format!(
-                    "{pin} meant version {} when the run began, {found}",
+                    "{pin} was version {} when the run began, {found}",
                     recorded.unwrap_or_default()
                 ),
             ))
@@ -155,17 +149,17 @@ pub(super) fn drift(
         };
         if Some(means) != recorded && Some(means) != ours && !is_unsure_of(cx, &pin.template) {
             cx.settled("whether the new version is ours will show")?;
-            return superseded(format!("now it means {means}"));
+            return superseded(format!("now it is {means}"));
         }
     }
     Ok(())
 }
 
 /// Whether a version of the template may be ours without our knowing its number.
-fn is_unsure_of(cx: &Context<'_>, template: &str) -> bool {
-    let key = format!("create-version {template}");
+fn is_unsure_of(cx: &Context<'_>, template: &TemplateId) -> bool {
+    let tried = cx.job.ledger.get(&Key::CreateVersion(template.clone()));
     let asked = cx.seen.versions.present().is_some();
-    !asked && cx.job.tries.get(&key).is_some_and(|t| t.done_at.is_none())
+    !asked && tried.is_some_and(|t| t.done_at.is_none())
 }
 
 /// Holds `$Latest` pins at their recorded numbers.
@@ -175,7 +169,7 @@ fn hold(
     versions: &BTreeMap<TemplateId, u64>,
 ) -> Result<(), Decision> {
     let held = hold_pins(cx.record());
-    // A driver before this one had come further.
+    // An earlier driver had come further.
     let is_made = |pin: &Pin| versions.contains_key(&pin.template);
     let is_further =
         cx.record().pins.iter().all(is_made) && group.pins == new_pins(cx.record(), versions);
@@ -191,8 +185,8 @@ fn hold(
     )
 }
 
-/// Points the group at `to`, provided that it names its versions as in one of `ours` now: what
-/// somebody else set stands.
+/// Points the group at `to`, provided that its pins are one of `ours` now: those that someone else set
+/// stand.
 pub(super) fn set_pins(
     cx: &Context<'_>,
     group: &GroupSeen,
@@ -208,26 +202,34 @@ pub(super) fn set_pins(
         pins: to,
     };
     if cx.is_fresh(&effect) {
-        return Err(cx.wait(5, "waiting until the group shows its launch template"));
+        return Err(cx.wait(
+            limits::CHANGE_SHOWS_PAUSE,
+            "waiting until the group shows its launch template",
+        ));
     }
     if !ours.iter().any(|o| **o == group.pins) {
-        cx.settled("whether it was us who pointed the group elsewhere will show")?;
+        cx.settled("whether we pointed the group elsewhere will show")?;
         return Err(pointed_elsewhere(group));
     }
-    Err(cx.act(effect, 0, reason))
+    Err(cx.act(effect, limits::NO_PAUSE, reason))
+}
+
+/// Whether an effect points the group at other versions.
+pub(super) fn is_set_pins(key: &Key) -> bool {
+    matches!(key, Key::SetPins(_))
 }
 
 fn pointed_elsewhere(group: &GroupSeen) -> Decision {
     let found: Vec<String> = group.pins.iter().map(ToString::to_string).collect();
     failed(
         Code::Superseded,
-        format!("somebody pointed the group at {}", found.join(", ")),
+        format!("someone pointed the group at {}", found.join(", ")),
     )
 }
 
 fn create(cx: &Context<'_>, missing: &[&TemplateId]) -> Decided {
-    let SharedImage::Ready(image) = &cx.unit.image else {
-        return Ok(failed(Code::BakeFailed, "the image is not there any more"));
+    let SharedImage::Ready(image) = &cx.bake.image else {
+        return Ok(failed(Code::BakeFailed, "the image is gone"));
     };
     let record = cx.record();
     let effects = missing
@@ -247,6 +249,6 @@ fn create(cx: &Context<'_>, missing: &[&TemplateId]) -> Decided {
     Ok(Decision::Act {
         effects,
         reason: format!("making a launch template version with {image}"),
-        look_after_seconds: 0,
+        look_after: limits::NO_PAUSE,
     })
 }

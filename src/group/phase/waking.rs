@@ -1,9 +1,9 @@
-//! Waking: a build instance of this run is in service, running, tagged, protected, and online since
-//! its launch.
+//! Waking: done when a build instance of this run is in service, running, tagged, protected, and has been
+//! online in Systems Manager since its launch.
 
 use std::collections::BTreeSet;
 
-use super::super::decide::{Context, Decided, go};
+use super::super::decision::{Context, Decided, failed, go};
 use super::super::effect::Role;
 use super::super::job::Job;
 use super::super::seen::Need;
@@ -19,16 +19,14 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
 }
 
 fn is_late(job: &Job, now: chrono::DateTime<chrono::Utc>) -> bool {
-    (now - job.entered_at()).num_seconds() >= limits::ACTIVITIES_AFTER_SECONDS
+    now - job.entered_at() >= limits::ACTIVITIES_AFTER
         && !job.made.instances.contains_key(&Role::Build)
 }
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let (group, instances) = (cx.group()?, cx.instances()?);
     let forward = cx.forward()?;
-    let limit = limits::WAKE_LIMIT_SECONDS
-        + forward.hook_seconds
-        + i64::from(forward.windows) * limits::WINDOWS_EXTRA_SECONDS;
+    let limit = limits::WAKE_LIMIT + launch::extra_time(forward);
     let candidates = launch::candidates(cx, group, instances);
     let Some(build) = launch::of_role(cx, &candidates, Role::Build, |_| true) else {
         if let Some(decision) = launch::wake(cx, group, "waking the group") {
@@ -47,7 +45,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         ));
     };
     if let Some(decision) = launch::settle(cx, build, Role::Build) {
-        if cx.in_phase_seconds() > limit {
+        if cx.in_phase() > limit {
             return Ok(launch::awaited(
                 cx,
                 cx.job.entered_at(),
@@ -64,8 +62,8 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             format!("{} is in service and online", build.id),
         ));
     }
-    if cx.in_phase_seconds() > limit {
-        return Ok(super::super::decide::failed(
+    if cx.in_phase() > limit {
+        return Ok(failed(
             Code::NeverOnline,
             format!(
                 "{} has not registered with Systems Manager {} min after its launch",
@@ -76,7 +74,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     }
     Ok(cx.look(
         build.instance.launched_at,
-        2 * limits::LAUNCH_FIRST_LOOK_SECONDS,
+        limits::LAUNCH_FIRST_LOOK * 2,
         format!("{} is in service; waiting for its SSM agent", build.id),
     ))
 }

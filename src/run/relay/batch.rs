@@ -6,7 +6,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::super::admit::Bounds;
 use super::super::advance::{Pass, advance as pass_of};
 use super::super::drive::{leave_open, next_pass};
 use super::super::patience::patiently;
@@ -14,7 +13,8 @@ use super::super::plan::plan_of;
 use super::super::{Env, RecordFilter, RunError, Stop, restore, summary};
 use super::{Next, Packed, VERSION, Work};
 use crate::aws::{Clients, describe_account};
-use crate::group::decide::Directive;
+use crate::group::admit::Bounds;
+use crate::group::decision::Directive;
 use crate::group::job::Job;
 use crate::group::{Code, Failure, Outcome, Record};
 use crate::ids::{GroupName, RunId};

@@ -2,13 +2,15 @@
 
 use chrono::{DateTime, Utc};
 
-use super::units::{self, Members};
-use crate::group::budget::Budget;
-use crate::group::job::Job;
-use crate::group::{Code, Failure, Outcome, Phase};
+use super::bake::Bakes;
+use super::budget::Budget;
+use super::job::{Deployment, Job};
+use super::outcome::Trait;
+use super::transition;
+use super::{Code, Failure, Outcome, Phase};
 use crate::schedule::Window;
 
-/// What bounds a run.
+/// The bounds of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// When groups may be started.
@@ -21,7 +23,7 @@ pub struct Bounds {
     pub stopping: bool,
 }
 
-/// What becomes of a queued job.
+/// The answer for a queued job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Admission {
     /// It starts.
@@ -39,15 +41,15 @@ pub enum Admission {
 
 /// Decides for all queued jobs, in order of wave and name, and carries the decisions out.
 pub fn admit(jobs: &mut [Job], bounds: &Bounds, now: DateTime<Utc>) {
-    let members = units::members(jobs);
+    let bakes = Bakes::of(jobs);
     let mut order: Vec<usize> = (0..jobs.len())
         .filter(|i| jobs[*i].phase == Phase::Queued)
         .collect();
     order.sort_by(|a, b| {
-        (wave(&jobs[*a]), jobs[*a].group()).cmp(&(wave(&jobs[*b]), jobs[*b].group()))
+        (jobs[*a].wave(), jobs[*a].group()).cmp(&(jobs[*b].wave(), jobs[*b].group()))
     });
     for index in order {
-        let admission = decide(jobs, &members, index, bounds, now);
+        let admission = decide(jobs, &bakes, index, bounds, now);
         let job = &mut jobs[index];
         match admission {
             Admission::Start { bakes } => {
@@ -57,19 +59,13 @@ pub fn admit(jobs: &mut [Job], bounds: &Bounds, now: DateTime<Utc>) {
                 job.enter(Phase::Recording, "admitted", now);
             }
             Admission::Wait(reason) => job.reason = reason,
-            Admission::Refuse(failure) => {
-                crate::group::decide::fail(job, failure, now);
-            }
+            Admission::Refuse(failure) => transition::fail(job, failure, now),
             Admission::Current(reason) => {
-                job.already_current = true;
+                job.deployment = Deployment::AlreadyCurrent;
                 job.finish(Outcome::AlreadyCurrent, reason, now);
             }
         }
     }
-}
-
-fn wave(job: &Job) -> i32 {
-    job.forward.as_ref().map_or(0, |f| f.options.wave)
 }
 
 fn planned_to_bake(job: &Job) -> bool {
@@ -91,7 +87,7 @@ fn has_failed(job: &Job) -> bool {
 
 fn decide(
     jobs: &[Job],
-    members: &Members,
+    bakes: &Bakes,
     index: usize,
     bounds: &Bounds,
     now: DateTime<Utc>,
@@ -115,21 +111,21 @@ fn decide(
             ),
         );
     }
-    let earlier = jobs.iter().find(|j| !j.finished() && wave(j) < wave(job));
+    let earlier = jobs.iter().find(|j| !j.finished() && j.wave() < job.wave());
     if let Some(earlier) = earlier {
         return Admission::Wait(format!(
             "wave {}: waiting for wave {} ({})",
-            wave(job),
-            wave(earlier),
+            job.wave(),
+            earlier.wave(),
             earlier.group()
         ));
     }
-    let bakes = match share(jobs, members, index) {
+    let bakes_itself = match share(jobs, bakes, index) {
         Share::Ready => false,
         Share::Make => true,
         Share::Answer(admission) => return admission,
     };
-    if let Some(failure) = misfit(bakes) {
+    if let Some(failure) = misfit(bakes_itself) {
         return Admission::Refuse(failure);
     }
     let building = jobs
@@ -137,14 +133,16 @@ fn decide(
         .filter(|j| j.in_flight() && j.forward.as_ref().is_some_and(|f| f.bakes))
         .count();
     match bounds.max_in_flight {
-        Some(most) if bakes && building >= most => {
-            Admission::Wait(format!("{building} groups are in flight, {most} may be"))
-        }
-        Some(_) | None => Admission::Start { bakes },
+        Some(most) if bakes_itself && building >= most => Admission::Wait(format!(
+            "{building} groups are in flight, the limit is {most}"
+        )),
+        Some(_) | None => Admission::Start {
+            bakes: bakes_itself,
+        },
     }
 }
 
-/// What the others of the bake mean for a queued job.
+/// The consequence of the others of the bake for a queued job.
 enum Share {
     /// The image is there.
     Ready,
@@ -154,10 +152,11 @@ enum Share {
     Answer(Admission),
 }
 
-fn share(jobs: &[Job], members: &Members, index: usize) -> Share {
+fn share(jobs: &[Job], bakes: &Bakes, index: usize) -> Share {
     let own = &jobs[index];
     let others = || {
-        units::of(members, own)
+        bakes
+            .members(own)
             .iter()
             .filter(|i| **i != index)
             .map(|i| &jobs[*i])
@@ -172,23 +171,25 @@ fn share(jobs: &[Job], members: &Members, index: usize) -> Share {
         let reason = format!("{}, which has the same image: {reason}", failed.group());
         return Share::Answer(Admission::Refuse(Failure::new(code, reason)));
     }
-    // Both take a version that reaches both, or neither: there is no use in starting.
-    let unit = units::view(jobs, members, index);
-    if let (true, Some((sibling, failure))) = (unit.bound, &unit.failed) {
+    // A version that reaches both is taken by both or by neither: it would be no use to start.
+    let bake = bakes.view(jobs, index);
+    if let (true, Some((sibling, failure))) = (bake.all_or_nothing, &bake.failed) {
         let reason = format!(
             "{sibling} follows the same template and was not patched: {}",
             failure.reason
         );
         return Share::Answer(Admission::Refuse(Failure::new(Code::SiblingFailed, reason)));
     }
-    if let Some(current) = others().find(|j| j.finished() && j.already_current) {
+    if let Some(current) =
+        others().find(|j| j.finished() && j.deployment == Deployment::AlreadyCurrent)
+    {
         let reason = format!("{} has the same image, and it is current", current.group());
         return Share::Answer(Admission::Current(reason));
     }
     if has_image {
         return Share::Ready;
     }
-    // Whoever is at it makes it; if that failed for its own reasons, the next one does.
+    // The one at work makes it; if that failed for its own reasons, the next one does.
     match others().find(|j| j.in_flight()) {
         Some(maker) => Share::Answer(Admission::Wait(format!(
             "waiting for the image that {} makes",
@@ -198,23 +199,12 @@ fn share(jobs: &[Job], members: &Members, index: usize) -> Share {
     }
 }
 
-/// Whether a member's failure tells that the others of its bake would fail too.
+/// Whether a group's failure means that the others of its bake would fail too.
 fn spoils_bake(job: &Job, has_image: bool) -> bool {
     let Some(failure) = &job.failure else {
         return false;
     };
-    // A failure after the image was made tells of the image or of its version.
+    // A failure after the image was made comes from the image or from its version.
     let touched = job.outcome != Some(Outcome::Skipped);
-    has_image && touched
-        || matches!(
-            failure.code,
-            Code::PatchFailed
-                | Code::PatchTimeout
-                | Code::StillMissing
-                | Code::ScanFailed
-                | Code::SealFailed
-                | Code::ImageFailed
-                | Code::ImageTimeout
-                | Code::PatchesMissing
-        )
+    has_image && touched || failure.code.has(Trait::SpoilsBake)
 }

@@ -1,0 +1,129 @@
+//! A bake: the jobs that share one image and its versions, and each one's view of the others. Pure.
+
+use std::collections::BTreeMap;
+
+use super::job::Job;
+use super::ledger::Key;
+use super::pin::Style;
+use super::{Code, Failure, Phase};
+use crate::ids::{BakeKey, GroupName, ImageId, RunId, TemplateId};
+
+/// The bake's image, as far as its jobs have brought it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum SharedImage {
+    /// No job has made it yet.
+    #[default]
+    NotYet,
+    /// It is available.
+    Ready(ImageId),
+}
+
+/// One job's view of its bake.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bake {
+    /// The image.
+    pub image: SharedImage,
+    /// The versions made from it, by template.
+    pub versions: BTreeMap<TemplateId, u64>,
+    /// Other jobs use the image and its versions: they are between Versioning and Promoting, or have failed
+    /// since and are not off them yet.
+    pub others_at_work: bool,
+    /// Other groups launch from the new image for good.
+    pub others_patched: bool,
+    /// Some group follows a template by `$Latest` or `$Default`, so that the version is taken by all groups
+    /// or by none.
+    pub all_or_nothing: bool,
+    /// Another group that follows `$Latest` and is not held at its recorded number yet.
+    pub unheld: Option<GroupName>,
+    /// Another group that has not proved the version yet.
+    pub unproved: Option<GroupName>,
+    /// Another group that failed after it was started, and why.
+    pub failed: Option<(GroupName, Failure)>,
+    /// Whether it is this job that makes the versions: exactly one of those at work.
+    pub makes_versions: bool,
+}
+
+/// The jobs of each bake, by their place in the list of jobs.
+#[derive(Clone, Debug, Default)]
+pub struct Bakes(BTreeMap<(RunId, BakeKey), Vec<usize>>);
+
+impl Bakes {
+    /// Collects the jobs of each bake.
+    pub fn of(jobs: &[Job]) -> Self {
+        let mut bakes = Self::default();
+        for (index, job) in jobs.iter().enumerate() {
+            bakes.0.entry(key(job)).or_default().push(index);
+        }
+        bakes
+    }
+
+    /// The places of the jobs of a job's bake, itself included.
+    pub fn members(&self, job: &Job) -> &[usize] {
+        self.0.get(&key(job)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The view of the job at `index`.
+    pub fn view(&self, jobs: &[Job], index: usize) -> Bake {
+        let Some(own) = jobs.get(index) else {
+            return Bake::default();
+        };
+        let all = || self.members(own).iter().filter_map(|i| jobs.get(*i));
+        let others = || all().filter(|j| j.group() != own.group());
+        let name = |j: &Job| j.group().clone();
+        let image = all()
+            .find_map(|j| j.made.image.clone())
+            .filter(|image| !all().any(|j| has_removed(j, image)));
+        Bake {
+            image: image.map_or(SharedImage::NotYet, SharedImage::Ready),
+            versions: all().flat_map(|j| j.made.versions.clone()).collect(),
+            others_at_work: others().any(|j| j.phase.uses_version() || is_on_its_way_off(j)),
+            others_patched: others().any(Job::was_promoted),
+            all_or_nothing: is_all_or_nothing(all()),
+            unheld: others()
+                .find(|j| follows_latest(j) && j.failure.is_none() && !is_held(j))
+                .map(name),
+            unproved: others()
+                .find(|j| !j.finished() && j.failure.is_none() && j.phase < Phase::Promoting)
+                .map(name),
+            failed: others()
+                .find_map(|j| Some((name(j), j.failure.clone()?)))
+                .filter(|(_, f)| f.code != Code::SiblingFailed),
+            makes_versions: all()
+                .find(|j| j.phase == Phase::Versioning && j.failure.is_none())
+                .is_none_or(|first| first.group() == own.group()),
+        }
+    }
+}
+
+fn key(job: &Job) -> (RunId, BakeKey) {
+    (job.record.run_id.clone(), job.record.bake_key.clone())
+}
+
+fn has_removed(job: &Job, image: &ImageId) -> bool {
+    let removal = Key::DeregisterImage(image.clone());
+    job.ledger.done_at(&removal).is_some()
+}
+
+/// There is more than one job, and a group follows a template: the version reaches that group by being made
+/// (`$Latest`) or made the default (`$Default`).
+fn is_all_or_nothing<'a>(all: impl Iterator<Item = &'a Job> + Clone) -> bool {
+    all.clone().count() > 1
+        && all
+            .flat_map(|j| &j.record.pins)
+            .any(|p| p.style() != Style::Number)
+}
+
+fn follows_latest(job: &Job) -> bool {
+    job.record.pins.iter().any(|p| p.style() == Style::Latest)
+}
+
+/// Whether a group that follows `$Latest` names a number now: its job has come to Versioning and held it.
+fn is_held(job: &Job) -> bool {
+    let set_pins = |key: &Key| matches!(key, Key::SetPins(_));
+    job.phase >= Phase::Proving || job.finished() || job.ledger.last_done(set_pins).is_some()
+}
+
+/// Whether a group that failed still names a version of ours.
+fn is_on_its_way_off(job: &Job) -> bool {
+    job.names_ours && job.failure.is_some()
+}

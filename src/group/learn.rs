@@ -1,0 +1,304 @@
+//! Learning: a look, the other jobs of the bake, and performed effects go into the job's memory. Pure.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::bake::{Bake, SharedImage};
+use super::effect::{Done, Effect, Performed, Role};
+use super::fault::{Fault, FaultClass, Read};
+use super::job::{Deployment, Job, Lapse, Ownership};
+use super::ledger::{Key, Try};
+use super::outcome::Trait;
+use super::phase::LOAD_BALANCER;
+use super::pin::{Pin, Style};
+use super::seen::{Ec2State, GroupSeen, RecordSeen, Seen};
+use super::{Code, Failure, Phase, limits, names, phase};
+use crate::ids::InstanceId;
+
+/// Takes a look into the job's memory.
+pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
+    job.seen(Lapse::ReadFailed, seen.is_blind(), now);
+    match &seen.group {
+        Read::Present(_) => job.seen(Lapse::GroupAbsent, false, now),
+        Read::Absent => job.seen(Lapse::GroupAbsent, true, now),
+        Read::Failed(_) | Read::Unread => {}
+    }
+    match &seen.image {
+        Read::Present(_) => job.seen(Lapse::ImageAbsent, false, now),
+        Read::Absent => job.seen(Lapse::ImageAbsent, true, now),
+        Read::Failed(_) | Read::Unread => {}
+    }
+    learn_instances(job, seen, now);
+    learn_commands(job, seen);
+    learn_versions(job, seen);
+    learn_pins(job, &seen.group);
+    if let Read::Present(group) = &seen.group {
+        learn_suspension(job, group);
+        learn_deployment(job, group);
+    }
+    learn_record(job, &seen.record);
+    learn_end(job, &seen.group);
+    phase::learn(job, seen);
+}
+
+fn learn_instances(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
+    let Some(instances) = seen.instances.present() else {
+        return;
+    };
+    for (id, instance) in instances {
+        let ours = instance.run.as_ref() == Some(&job.record.run_id);
+        match instance.role.as_deref() {
+            Some("build") if ours => _ = job.made.instances.insert(Role::Build, id.clone()),
+            Some("canary") if ours => _ = job.made.instances.insert(Role::Canary, id.clone()),
+            _ if instance.launched_at < job.record.written_at => {
+                job.made.foreign.insert(id.clone());
+            }
+            _ => {}
+        }
+    }
+    let ours: Vec<InstanceId> = job.made.instances.values().cloned().collect();
+    for id in ours {
+        let instance = instances.get(&id);
+        let is_gone = instance.is_none_or(|i| i.state == Ec2State::Gone);
+        if let Some(launched_at) = instance.map(|i| i.launched_at) {
+            let lifetime = (launched_at, None);
+            job.made.lifetimes.entry(id.clone()).or_insert(lifetime);
+        }
+        if let Some((_, end @ None)) = job.made.lifetimes.get_mut(&id)
+            && is_gone
+        {
+            *end = Some(now);
+        }
+    }
+}
+
+/// Commands of ours whose ids are not known are recognised by their comment.
+fn learn_commands(job: &mut Job, seen: &Seen) {
+    let Some(commands) = seen.commands.present() else {
+        return;
+    };
+    for step in phase::COMMAND_STEPS {
+        let comment = names::command_comment(&job.record.run_id, step.as_str());
+        let instances: BTreeSet<&InstanceId> = job.made.instances.values().collect();
+        let mut ours = commands
+            .iter()
+            .filter(|c| c.comment == comment && instances.contains(&c.instance));
+        if let Some(found) = ours.next_back() {
+            let id = found.id.clone();
+            job.made.commands.entry(step).or_insert(id);
+        }
+    }
+}
+
+/// Versions of ours whose numbers are not known are recognised by their description.
+fn learn_versions(job: &mut Job, seen: &Seen) {
+    let ours = names::version_description(&job.record.run_id, &job.record.bake_key);
+    for (template, versions) in seen.versions.present().into_iter().flatten() {
+        if let Some(v) = versions.iter().find(|v| v.description == ours) {
+            job.made.versions.insert(template.clone(), v.number);
+        }
+    }
+}
+
+/// Whether the group names a version of ours by its number.
+fn learn_pins(job: &mut Job, group: &Read<GroupSeen>) {
+    match group {
+        Read::Present(group) => {
+            let is_ours = |p: &Pin| {
+                let ours = job.made.versions.get(&p.template);
+                ours.is_some_and(|n| p.version == n.to_string())
+            };
+            job.names_ours = !group.deleting && group.pins.iter().any(is_ours);
+        }
+        // A group that is gone keeps nobody waiting.
+        Read::Absent => job.names_ours = false,
+        Read::Failed(_) | Read::Unread => {}
+    }
+}
+
+/// Processes that the job suspended are resumed, and not by itself: a restore by another looks like this.
+fn learn_suspension(job: &mut Job, group: &GroupSeen) {
+    if !job.is_recorded() {
+        return;
+    }
+    let suspended = job.ledger.done_at(&Key::Suspend).is_some();
+    let holds = suspended && job.resumed_processes_at().is_none();
+    let mut guarded = job.record.guarded.iter();
+    let is_missing = |p: &String| p != LOAD_BALANCER && !group.suspended.contains(p);
+    job.ownership = if holds && guarded.any(is_missing) {
+        Ownership::SuspensionLost
+    } else {
+        Ownership::Held
+    };
+}
+
+/// The pins that were promoted name something else: someone restored or deployed before the group was
+/// restored. Only a number shows it; a deployed `$Latest` or `$Default` is left alone by `restore`.
+fn learn_deployment(job: &mut Job, group: &GroupSeen) {
+    if !job.was_promoted() {
+        return;
+    }
+    let is_ours = |pin: &Pin| {
+        let ours = job.made.versions.get(&pin.template);
+        pin.style() != Style::Number || ours.is_none_or(|n| pin.version == n.to_string())
+    };
+    job.deployment = if group.pins.iter().all(is_ours) {
+        Deployment::Promoted
+    } else {
+        Deployment::Displaced
+    };
+}
+
+fn learn_record(job: &mut Job, record: &Read<RecordSeen>) {
+    match record {
+        Read::Present(RecordSeen::Readable(stored)) if stored.is_same_record(&job.record) => {
+            if !job.is_recorded() {
+                job.ownership = Ownership::Held;
+            }
+            // The stored one is the truth: it was written before the first change.
+            job.record.written_at = stored.written_at;
+        }
+        Read::Present(_) => job.ownership = Ownership::None,
+        // The one who deleted it had restored the group.
+        Read::Absent if job.resumed_at.is_some() && job.must_restore() => {
+            job.ownership = Ownership::None;
+        }
+        // What the other took back looks like a failure of its own.
+        Read::Absent if job.ownership == Ownership::SuspensionLost => {
+            explain(job, Trait::AfterRestore, Code::RestoredMeanwhile);
+        }
+        Read::Absent | Read::Failed(_) | Read::Unread => {}
+    }
+}
+
+/// The group's end, and its capacity until then.
+fn learn_end(job: &mut Job, group: &Read<GroupSeen>) {
+    match group {
+        Read::Absent => {
+            job.capacity_after = None;
+            explain(job, Trait::AfterDeletion, Code::Vanished);
+        }
+        Read::Present(group) if group.deleting => {
+            job.capacity_after = None;
+            explain(job, Trait::AfterDeletion, Code::DeletionBegan);
+        }
+        Read::Present(group) => job.capacity_after = Some(group.capacity),
+        Read::Failed(_) | Read::Unread => {}
+    }
+}
+
+/// A failure that is the consequence of something else has that as its better reason.
+fn explain(job: &mut Job, consequence: Trait, cause: Code) {
+    if let Some(failure) = job.failure.as_mut().filter(|f| f.code.has(consequence)) {
+        *failure = Failure::plain(cause);
+    }
+}
+
+/// Takes over the image and the versions that the bake has made. A job on its way back must know of the
+/// versions too: a group that names `$Latest` again while one is there has deployed it.
+pub fn learn_bake(job: &mut Job, bake: &Bake) {
+    if job.phase < Phase::Versioning || job.phase > Phase::RollingBack {
+        return;
+    }
+    if let (SharedImage::Ready(image), false) = (&bake.image, job.must_restore()) {
+        job.made.image.get_or_insert_with(|| image.clone());
+    }
+    for (template, version) in &bake.versions {
+        if job.record.templates.contains_key(template) {
+            job.made.versions.insert(template.clone(), *version);
+        }
+    }
+}
+
+/// Takes down how an effect ended. Returns the failure that it means for the job, if it means one; a fault
+/// that time helps against puts the next look off instead.
+pub fn learn_performed(
+    job: &mut Job,
+    effect: &Effect,
+    performed: &Performed,
+    now: DateTime<Utc>,
+) -> Option<Failure> {
+    // Until the next look shows which version is named.
+    job.names_ours |= matches!(effect, Effect::SetPins { .. });
+    let fault = performed.as_ref().err();
+    let entry = job.ledger.record(effect.key(), fault, now).clone();
+    match performed {
+        Ok(done) => {
+            remember(job, effect, done, entry.count);
+            None
+        }
+        Err(fault) => learn_fault(job, effect, fault, &entry, now),
+    }
+}
+
+fn remember(job: &mut Job, effect: &Effect, done: &Done, count: u32) {
+    match (effect, done) {
+        (Effect::SendCommand(command), Done::Command(id)) => {
+            job.made.commands.insert(command.step, id.clone());
+        }
+        (Effect::CreateVersion { template, .. }, Done::Version(number)) => {
+            job.made.versions.insert(template.clone(), *number);
+        }
+        (Effect::TagInstance { instance, role }, _) => {
+            job.made.instances.insert(*role, instance.clone());
+        }
+        (Effect::StoreRecord(_), _) if !job.is_recorded() => job.ownership = Ownership::Held,
+        // Its absence cannot come from an earlier try.
+        (Effect::DeleteRecord, Done::WasGone) if count <= 1 && job.resumed_at.is_none() => {
+            let code = Code::RecordLost;
+            job.note(format!("{code}: {}", code.title()));
+        }
+        _ => {}
+    }
+}
+
+fn learn_fault(
+    job: &mut Job,
+    effect: &Effect,
+    fault: &Fault,
+    entry: &Try,
+    now: DateTime<Utc>,
+) -> Option<Failure> {
+    if let Effect::TagImage { image, .. } = effect {
+        // Only the next run's plan is the poorer.
+        job.note(format!(
+            "how long its phases took could not be written to {image} ({}): the next run plans with defaults",
+            fault.code
+        ));
+        return None;
+    }
+    let doublings = entry.count.saturating_sub(1).min(4);
+    let pause = (limits::FAULT_PAUSE * (1 << doublings)).min(limits::FAULT_PAUSE_MAX);
+    job.wake_at = job.wake_at.max(now + pause);
+    if job.must_restore() {
+        job.reason = fault.to_failure().reason;
+        return None;
+    }
+    is_lasting(fault, entry).then(|| failure_of(effect, fault))
+}
+
+fn is_lasting(fault: &Fault, entry: &Try) -> bool {
+    match fault.class {
+        // The next look shows what is there.
+        FaultClass::Exists => false,
+        FaultClass::Gone | FaultClass::Refused => true,
+        FaultClass::Throttled
+        | FaultClass::Unreachable
+        | FaultClass::Contention
+        | FaultClass::NotYet
+        | FaultClass::Expired
+        | FaultClass::Denied => limits::whole_seconds(entry.tried_for()) > fault.class.patience(),
+    }
+}
+
+/// Refusals of two effects have codes of their own.
+fn failure_of(effect: &Effect, fault: &Fault) -> Failure {
+    let failure = fault.to_failure();
+    let code = match effect {
+        Effect::CreateVersion { .. } if failure.code == Code::AwsError => Code::VersionRefused,
+        Effect::SetPins { .. } if failure.code == Code::AwsError => Code::PinsRefused,
+        _ => failure.code,
+    };
+    Failure { code, ..failure }
+}

@@ -1,0 +1,57 @@
+//! Whether the group is still the job's own: its driver may have changed while this one was away.
+
+use super::decision::{Context, Decision};
+use super::fault::Read;
+use super::job::{Job, Ownership};
+use super::ledger::Key;
+use super::seen::RecordSeen;
+use super::{Code, Failure, Phase, phase};
+
+/// Whether the job's record must be read before anything is decided.
+pub(super) fn needs_record(job: &Job) -> bool {
+    // A driver that takes a job over must know that the group is still its own; so must one that finds its
+    // processes resumed. A driver that restores a group must not undo the work of the next run.
+    let restores = job.is_recorded() && job.must_restore();
+    let is_in_doubt = job.ownership == Ownership::SuspensionLost && job.in_flight();
+    job.resumed_at.is_some() || is_in_doubt || restores
+}
+
+/// A job goes on only while the group's record is its own.
+pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
+    let job = cx.job;
+    // The last look may have shown that there is no record of ours to read any more.
+    let may_be_anothers = matches!(cx.seen.record, Read::Present(_));
+    let is_asked = needs_record(job) || may_be_anothers;
+    if !job.in_flight() || job.phase == Phase::Recording || !is_asked {
+        return Ok(());
+    }
+    let is_taken_over = job.resumed_at.is_some();
+    match &cx.seen.record {
+        Read::Unread if is_taken_over => Ok(()),
+        Read::Unread => Err(cx.wait(super::limits::NO_PAUSE, "the record must be read first")),
+        Read::Present(RecordSeen::Readable(r)) if r.is_same_record(&job.record) => Ok(()),
+        Read::Present(_) => Err(Decision::Yield(Failure::new(
+            Code::TakenOver,
+            "another run has taken the group over since",
+        ))),
+        // Deleted by this job itself.
+        Read::Absent if job.ledger.done_at(&Key::DeleteRecord).is_some() => Ok(()),
+        Read::Absent if is_taken_over && job.must_restore() => {
+            cx.settled("the record is not shown; looking once more")?;
+            Err(Decision::Finish {
+                outcome: phase::ending(job).0,
+                reason: "its record is gone: it was restored".into(),
+            })
+        }
+        Read::Absent if is_taken_over => Err(Decision::Fail(Failure::new(
+            Code::RecordLost,
+            "the group's record was deleted while the group was ours",
+        ))),
+        // It remembers what it made last, which the other may not have found.
+        Read::Absent if job.must_restore() => Ok(()),
+        Read::Absent => Err(Decision::Fail(Failure::plain(Code::RestoredMeanwhile))),
+        // Nothing but memory is left, and it says that the group is to be restored.
+        Read::Failed(_) if !is_taken_over && job.must_restore() => Ok(()),
+        Read::Failed(fault) => Err(cx.blind(fault)),
+    }
+}
