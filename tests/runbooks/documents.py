@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-RUNBOOKS = Path(__file__).resolve().parents[2] / "runbooks"
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ROOT / "runbooks" / "documents"
 AUTOMATIONS = ("AsgPatch-Run", "AsgPatch-Plan", "AsgPatch-Restore")
 COMMANDS = ("AsgPatch-SealLinux", "AsgPatch-SealWindows")
 
@@ -33,7 +34,7 @@ class Strict(yaml.SafeLoader):
 
 def text(name):
     """The document's text as it is in the repository."""
-    return (RUNBOOKS / f"{name}.yaml").read_text(encoding="utf-8")
+    return (DOCUMENTS / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def document(name):

@@ -21,7 +21,8 @@ import yaml
 from documents import (
     AUTOMATIONS,
     COMMANDS,
-    RUNBOOKS,
+    DOCUMENTS,
+    ROOT,
     SYSTEM,
     document,
     equal,
@@ -62,7 +63,7 @@ def limit(shape, which):
 
 
 def the_documents_are_all_there():
-    found = {path.stem for path in RUNBOOKS.glob("*.yaml")}
+    found = {path.stem for path in DOCUMENTS.iterdir()}
     equal(found, {*AUTOMATIONS, *COMMANDS}, "documents")
     for name in found:
         holds(re.fullmatch(limit("DocumentName", "pattern"), name), f"{name} is no document's name")
@@ -92,16 +93,18 @@ Template.add_multi_constructor("!", bare)
 
 
 def the_template_has_what_they_find_by_name():
-    path = RUNBOOKS.parent / "infra" / "template.yaml"
+    path = ROOT / "infra" / "template.yaml"
     resources = yaml.load(path.read_text(encoding="utf-8"), Template)["Resources"].values()
 
     def properties(kind):
         return [r["Properties"] for r in resources if r["Type"] == kind]
 
     deployed = {d["Name"]: d["Content"] for d in properties("AWS::SSM::Document")}
-    for name in AUTOMATIONS:
+    equal(set(deployed), {*AUTOMATIONS, *COMMANDS}, "documents of the template")
+    for name in deployed:
         included = deployed[name]["Fn::Transform"]["Parameters"]["Location"]
-        equal((path.parent / included).resolve(), RUNBOOKS / f"{name}.yaml", f"content of {name}")
+        equal((path.parent / included).resolve(), DOCUMENTS / f"{name}.yaml", f"content of {name}")
+    for name in AUTOMATIONS:
         content = document(name)
         (machine,) = properties("AWS::StepFunctions::StateMachine")
         (start,) = [s for s in content["mainSteps"] if s["name"] == "Start"]
@@ -219,7 +222,7 @@ def calls_are_as_their_services_take_them():
 
 
 def a_run_is_waited_for_to_its_end():
-    path = RUNBOOKS.parent / "infra" / "state-machine.asl.json"
+    path = ROOT / "infra" / "state-machine.asl.json"
     longest = json.loads(path.read_text(encoding="utf-8"))["TimeoutSeconds"]
     (wait,) = [s for s in document("AsgPatch-Run")["mainSteps"] if s["name"] == "Wait"]
     holds(wait["timeoutSeconds"] > longest, f"a run may take {longest} s")

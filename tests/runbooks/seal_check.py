@@ -20,11 +20,12 @@ from pathlib import Path
 import tree_sitter
 import tree_sitter_powershell
 
-from documents import RUNBOOKS, document, equal, holds, run
+from documents import ROOT, document, equal, holds, run
 
-LINUX = RUNBOOKS / "seal-linux.sh"
-WINDOWS = RUNBOOKS / "seal-windows.ps1"
-LIMITS = RUNBOOKS.parent / "src" / "group" / "limits.rs"
+GUEST_SCRIPTS = ROOT / "runbooks" / "guest"
+LINUX = GUEST_SCRIPTS / "seal-linux.sh"
+WINDOWS = GUEST_SCRIPTS / "seal-windows.ps1"
+LIMITS = ROOT / "src" / "group" / "limits.rs"
 SHELLS = ("dash", "bash", "busybox", "ksh", "mksh", "zsh")
 DONE = "asg-patch seal: done\n"
 
@@ -345,9 +346,16 @@ def powershell_can_be_parsed():
     return "parsed only"
 
 
+def seal_limit_seconds():
+    """The program's limit, written as `10 * 60` seconds or as `TimeDelta::minutes(10)`."""
+    limits = LIMITS.read_text(encoding="utf-8")
+    found = re.search(r"const SEAL_LIMIT(?:_SECONDS)?: \w+ = (?:(\d+) \* 60|TimeDelta::minutes\((\d+)\));", limits)
+    holds(found, f"{LIMITS} has no SEAL_LIMIT that can be read")
+    return 60 * int(found[1] or found[2])
+
+
 def the_documents_hold_the_scripts():
-    limit = re.search(r"SEAL_LIMIT_SECONDS: i64 = (\d+) \* (\d+);", LIMITS.read_text(encoding="utf-8"))
-    seconds = int(limit[1]) * int(limit[2])
+    seconds = seal_limit_seconds()
     for name, script in (("AsgPatch-SealLinux", LINUX), ("AsgPatch-SealWindows", WINDOWS)):
         (step,) = document(name)["mainSteps"]
         text = script.read_text(encoding="utf-8")

@@ -10,9 +10,9 @@ use super::super::{Code, Phase, limits};
 use super::command::{self, CommandSpec};
 
 /// Removes what must not be copied into an image, on Linux.
-const LINUX_SCRIPT: &str = include_str!("../../../runbooks/seal-linux.sh");
+const LINUX_SCRIPT: &str = include_str!("../../../runbooks/guest/seal-linux.sh");
 /// The same on Windows: no sysprep, which is the owner's decision.
-const WINDOWS_SCRIPT: &str = include_str!("../../../runbooks/seal-windows.ps1");
+const WINDOWS_SCRIPT: &str = include_str!("../../../runbooks/guest/seal-windows.ps1");
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     command::needs(job, CommandStep::Seal)
