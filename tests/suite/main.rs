@@ -15,6 +15,7 @@ mod deployed;
 mod faults;
 mod hostile;
 mod invariants;
+mod links;
 mod random;
 mod rivals;
 mod runbooks;

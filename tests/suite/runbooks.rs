@@ -68,33 +68,6 @@ fn the_index_lists_every_code_with_its_title() {
     assert_eq!(rows, Code::ALL.iter().map(row).collect::<Vec<_>>());
 }
 
-/// Links between the pages and to the README lead somewhere.
-#[test]
-fn links_lead_somewhere() {
-    let mut readers: Vec<PathBuf> = pages().into_iter().collect();
-    readers.push(root().join("README.md"));
-    for path in readers {
-        let text = read(&path);
-        let targets = text.split("](").skip(1).filter_map(|t| t.split(')').next());
-        for target in targets.filter(|t| !t.contains("://")) {
-            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
-            let file = match file {
-                "" => path.clone(),
-                file => path.parent().expect("it is in a directory").join(file),
-            };
-            assert!(file.exists(), "{} links to {target}", path.display());
-            if !anchor.is_empty() {
-                let heading = |l: &&str| {
-                    let slug = l.trim_start_matches('#').trim().to_lowercase();
-                    l.starts_with('#') && slug.replace([':', ','], "").replace(' ', "-") == anchor
-                };
-                let found = read(&file).lines().any(|l| heading(&l));
-                assert!(found, "{} links to {target}", path.display());
-            }
-        }
-    }
-}
-
 /// Where a page lets its reader see the failure on the simulated account, that is what is seen.
 #[test]
 fn rehearsals_show_the_code_of_their_page() {
