@@ -30,7 +30,7 @@ rm -f /var/lib/dhclient/*.lease* /var/lib/dhcp/*.lease*
 # A stale state file keeps a clone from joining its cluster.
 rm -f /var/lib/ecs/data/agent.db /var/lib/ecs/data/ecs_agent_data.json
 
-# What would let somebody into every instance of the image must be gone, whatever the tools above said.
+# A secret that opens every instance of the image must be gone, whatever the tools above reported.
 for secret in /etc/ssh/ssh_host_* /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys /etc/sudoers.d/90-cloud-init-users; do
   if [ -e "$secret" ]; then
     echo "asg-patch seal: expected $secret to be removed, found it" >&2

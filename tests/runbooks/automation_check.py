@@ -24,7 +24,7 @@ STEP_RETURNS_BYTES = 100 * 1024
 EXECUTION_ID = SYSTEM["automation:EXECUTION_ID"]
 EXECUTION = MACHINE.replace(":stateMachine:", ":execution:") + ":automation-" + EXECUTION_ID
 
-# What the state machine takes from the console.
+# Fields that the state machine takes from the console.
 TAKEN = {
     "AsgPatch-Run": {
         "groups",
@@ -39,7 +39,7 @@ TAKEN = {
     "AsgPatch-Plan": {"mode", "groups", "duration_hours", "cutoff_hours"},
     "AsgPatch-Restore": {"mode", "groups"},
 }
-# What is asked for, and what the state machine must be given.
+# Parameters of a document, and the input that the state machine must get.
 INPUTS = [
     ("AsgPatch-Run", {}, {}),
     ("AsgPatch-Run", {"Groups": ["web-nightly"]}, {"groups": ["web-nightly"]}),
@@ -83,7 +83,7 @@ INPUTS = [
     ("AsgPatch-Restore", {}, {"mode": "restore"}),
     ("AsgPatch-Restore", {"Groups": ["a", "b"]}, {"mode": "restore", "groups": ["a", "b"]}),
 ]
-# What the documents refuse before anything is started.
+# Values that the documents refuse before anything is started.
 NOT_ALLOWED = {
     "Operation": ["scan", "Install ", ""],
     "DurationHours": ["0", "25", "-1", "1h", "1.5", "03", ""],
@@ -175,7 +175,7 @@ class Automation:
                 continue
             try:
                 self.perform(step)
-            except Exception as error:  # whatever a step raises fails it
+            except Exception as error:  # any exception fails the step
                 if step.get("isCritical", True):
                     self.failure = str(error)
                 way = step.get("onFailure", "Abort")
@@ -218,7 +218,7 @@ def allowed(parameter, value):
 def execute_script(inputs):
     scope = {"__name__": "script"}
     exec(compile(inputs["Script"], "script", "exec"), scope)
-    # Through JSON, as AWS hands it over.
+    # Through JSON, as AWS passes it.
     events = json.loads(json.dumps(inputs["InputPayload"]))
     with contextlib.redirect_stdout(io.StringIO()) as said:
         answer = json.dumps(scope[inputs["Handler"]](events, {}))
@@ -371,7 +371,7 @@ def a_plan_shows_what_would_be_done():
     )
 
 
-def whatever_ends_well_is_no_failure():
+def a_run_that_ends_well_is_no_failure():
     for name, output in (
         ("AsgPatch-Run", {"status": "Duplicate", "run_id": "r", "summary": "run r is at it already"}),
         ("AsgPatch-Run", {"status": "NothingToDo", "summary": "no group opted in"}),
@@ -401,8 +401,8 @@ def what_fails_fails_with_its_sentence():
         for described, status, sentence in (
             ({"status": "FAILED", "error": "Refused", "cause": refused}, "Refused", refused),
             ({"status": "FAILED", "error": "LeftOpen", "cause": "AP-0601 web is open"}, "LeftOpen", "AP-0601 web is open"),
-            ({"status": "FAILED"}, "FAILED", "the execution failed without a word"),
-            ({"status": "ABORTED"}, "ABORTED", "somebody stopped the execution"),
+            ({"status": "FAILED"}, "FAILED", "the execution failed and gave no reason"),
+            ({"status": "ABORTED"}, "ABORTED", "the execution was stopped"),
             ({"status": "TIMED_OUT"}, "TIMED_OUT", "the execution took too long"),
             ({"status": "FAILED", "error": "E", "cause": "x" * 32768}, "E", "x" * 4000),
         ):
@@ -415,7 +415,7 @@ def what_fails_fails_with_its_sentence():
             holds(failure.endswith(automation.outputs[3]), f"{name}: the failure has no link")
 
 
-def who_waited_too_long_says_that_it_goes_on():
+def a_wait_that_is_too_short_says_that_the_run_goes_on():
     automation, stub = replay("AsgPatch-Run", {"status": "RUNNING"})
     equal(automation.passed, ["Start", "Wait", "Report", "Verdict"], "steps")
     holds("still running" in automation.failure, automation.failure)
@@ -452,10 +452,10 @@ if __name__ == "__main__":
                 a_run_shows_its_report,
                 other_partitions_have_their_own_console,
                 a_plan_shows_what_would_be_done,
-                whatever_ends_well_is_no_failure,
+                a_run_that_ends_well_is_no_failure,
                 a_report_of_500_groups_is_shortened,
                 what_fails_fails_with_its_sentence,
-                who_waited_too_long_says_that_it_goes_on,
+                a_wait_that_is_too_short_says_that_the_run_goes_on,
                 only_how_it_ended_counts,
                 cancelling_stops_the_execution,
             ]

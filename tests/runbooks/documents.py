@@ -1,4 +1,4 @@
-"""What the checks of the SSM documents share."""
+"""Helpers of the checks of the SSM documents."""
 
 import re
 import traceback
@@ -11,7 +11,7 @@ DOCUMENTS = ROOT / "runbooks" / "documents"
 AUTOMATIONS = ("AsgPatch-Run", "AsgPatch-Plan", "AsgPatch-Restore")
 COMMANDS = ("AsgPatch-SealLinux", "AsgPatch-SealWindows")
 
-# What AWS fills in.
+# Values that AWS fills in.
 SYSTEM = {
     "automation:EXECUTION_ID": "6b1f0c0e-5a43-4d1c-9f0e-1f2e3d4c5b6a",
     "global:ACCOUNT_ID": "111122223333",
@@ -22,13 +22,13 @@ REFERENCE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
 
 class Strict(yaml.SafeLoader):
-    """Refuses a key that is there twice: the last one would win in silence."""
+    """Refuses a duplicate key: the last one would win silently."""
 
     def construct_mapping(self, node, deep=False):
         keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.YAMLError(f"the key {key!r} is there twice{node.start_mark}")
+                raise yaml.YAMLError(f"the key {key!r} is a duplicate{node.start_mark}")
         return super().construct_mapping(node, deep)
 
 
@@ -43,7 +43,7 @@ def document(name):
 
 
 def strings(value):
-    """All strings in it, keys left out."""
+    """All strings in the value, without keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -55,7 +55,7 @@ def strings(value):
 
 
 def references(value):
-    """What is named between double braces."""
+    """Names between double braces."""
     for found in strings(value):
         yield from REFERENCE.findall(found)
 

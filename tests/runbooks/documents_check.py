@@ -1,7 +1,7 @@
-"""The SSM documents are what AWS takes: `documents_check.py [SCHEMA]`.
+"""AWS accepts the SSM documents: `documents_check.py [SCHEMA]`.
 
 SCHEMA is the file `dist/schema.json` of the npm package aws-ssm-document-language-service, which is the one
-published schema of Automation documents. Without it, npm brings it.
+published schema of Automation documents. Without it, npm fetches it.
 """
 
 import copy
@@ -33,7 +33,7 @@ from documents import (
 )
 
 SCHEMA_PACKAGE = "aws-ssm-document-language-service@1.0.0"
-# The published schema is of 2020. What came later, and what it is called there.
+# The published schema is of 2020. Names that came later, and what stands for them there.
 YOUNGER_RUNTIMES = {"python3.11": "python3.7"}
 YOUNGER_PROPERTIES = ("onCancel",)
 
@@ -51,7 +51,7 @@ NO_WAY_TO_CANCEL_TO = (
 )
 EXECUTE_SCRIPT_LIMIT_SECONDS = 600
 DOCUMENT_LIMIT_BYTES = 64 * 1024
-# What steps and scripts call.
+# Calls of the steps and scripts.
 CALLED = {"states:StartExecution", "states:DescribeExecution", "states:StopExecution"}
 
 SESSION = botocore.session.get_session()
@@ -158,7 +158,7 @@ def every_parameter_is_used():
     for name in AUTOMATIONS:
         content = document(name)
         used = set(references(content["mainSteps"]))
-        equal(set(content["parameters"]) - used, set(), f"{name}: parameters that nobody uses")
+        equal(set(content["parameters"]) - used, set(), f"{name}: unused parameters")
         equal(set(references(content["assumeRole"])) - set(SYSTEM), set(), f"{name}: assumeRole")
 
 
@@ -171,7 +171,7 @@ def every_reference_is_resolved_by_then():
         for step, before in ways(name, steps).items():
             outputs = {f"{b}.{o['Name']}" for b in before for o in steps[b].get("outputs", [])}
             unknown = set(references(steps[step])) - known - outputs
-            equal(unknown, set(), f"{name}: {step} refers to what is not there by then")
+            equal(unknown, set(), f"{name}: {step} refers to outputs that do not exist by then")
         for output in content["outputs"]:
             step, _, value = output.partition(".")
             given = [o["Name"] for o in steps[step].get("outputs", [])]
@@ -179,7 +179,7 @@ def every_reference_is_resolved_by_then():
 
 
 def ways(name, steps):
-    """Each step, with the steps that have come to their end before it on every way to it."""
+    """Each step, with the steps that have ended before it on every way to it."""
     before = {next(iter(steps)): frozenset()}
     waiting = list(before)
     while waiting:
@@ -240,7 +240,7 @@ def check_call(where, step):
         holds(step["timeoutSeconds"] >= 3600, f"{where} does not wait for long")
     shape = operation.input_shape
     equal(set(inputs) - set(shape.members), set(), f"{where}: unknown inputs")
-    equal(set(shape.required_members) - set(inputs), set(), f"{where}: inputs that lack")
+    equal(set(shape.required_members) - set(inputs), set(), f"{where}: missing inputs")
 
 
 def scripts_are_fit_to_be_run():
@@ -253,7 +253,7 @@ def scripts_are_fit_to_be_run():
             equal(inputs["Runtime"], "python3.11", f"{where}: runtime")
             holds(step["timeoutSeconds"] <= EXECUTE_SCRIPT_LIMIT_SECONDS, f"{where} may take too long")
             for mark in ("{{", "}}", "${"):
-                holds(mark not in inputs["Script"], f"{where}: {mark} means something else there")
+                holds(mark not in inputs["Script"], f"{where}: {mark} has another meaning there")
             compile(inputs["Script"], where, "exec")
             home = seen.setdefault(step["name"], inputs["Script"])
             equal(inputs["Script"], home, f"{where}: the same script in every document")
@@ -282,7 +282,7 @@ def the_published_schema_takes_them():
     for name in AUTOMATIONS:
         problems = [f"{list(e.absolute_path)}: {e.message}" for e in validator.iter_errors(older(name))]
         equal(problems, [], f"{name}: what the schema says")
-    # It is a witness only if it sees something.
+    # A check that never fails shows nothing: it must see these.
     for what, break_it in (
         ("no steps", lambda d: d.pop("mainSteps")),
         ("an unknown action", lambda d: d["mainSteps"][0].update(action="aws:executeScripts")),
@@ -297,7 +297,7 @@ def the_published_schema_takes_them():
 
 
 def older(name):
-    """The document in the words of the schema's year."""
+    """The document as the schema of 2020 would have it."""
     content = copy.deepcopy(document(name))
     for step in content["mainSteps"]:
         for key in YOUNGER_PROPERTIES:

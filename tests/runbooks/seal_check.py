@@ -2,8 +2,8 @@
 
 The Linux script runs here for real, in a directory that stands for a guest's root:
 * in every shell that is found, as a copy in which each path has that directory before it; the commands
-  that it finds are ours, and `rm` refuses whatever lies outside;
-* where this machine lets us (`unshare`, or root's `chroot`), unchanged, with the real commands.
+  that it finds are ours, and `rm` refuses any path outside;
+* where this machine allows it (`unshare`, or root's `chroot`), unchanged, with the real commands.
 
 PowerShell does not run here: its script is only parsed.
 """
@@ -29,7 +29,7 @@ LIMITS = ROOT / "src" / "group" / "limits.rs"
 SHELLS = ("dash", "bash", "busybox", "ksh", "mksh", "zsh")
 DONE = "asg-patch seal: done\n"
 
-# A guest: what a path holds before, and what becomes of it.
+# A guest: its paths, and what becomes of each.
 GONE, EMPTY, KEPT = "gone", "empty", "kept"
 GUEST = {
     "etc/machine-id": EMPTY,
@@ -88,7 +88,7 @@ GUEST = {
     "var/log/sa/sa17": GONE,
     "var/log/sa/sar17": GONE,
 }
-# Directories that go with what is in them.
+# Directories that are removed with all that is in them.
 GONE_TOO = (
     "var/tmp/installer",
     "var/lib/cloud/instance",
@@ -172,7 +172,7 @@ class Bench:
 
     def cloud_init(self, knows_machine_id, works=True):
         refuse = "" if knows_machine_id else 'case "$*" in *--machine-id*) exit 2 ;; esac\n'
-        # The young one leaves this word in the file, which the script then empties.
+        # A newer cloud-init leaves this word in the file, which the script then empties.
         leave = f"case \"$*\" in *--machine-id*) echo uninitialized >'{self.root}/etc/machine-id' ;; esac\n"
         self.command("cloud-init", refuse + leave + ("" if works else "exit 1"))
 
@@ -240,7 +240,7 @@ def the_machine_id_stays_one_file():
         equal((bench.root / "etc/machine-id").read_text(), "", "the machine id")
 
 
-def cloud_init_cleans_up_whatever_its_age():
+def cloud_init_of_any_age_cleans_up():
     young, old = ["cloud-init clean --logs --machine-id"], ["cloud-init clean --logs"]
     for knows, works, expected_calls in (
         (True, True, young),
@@ -259,14 +259,14 @@ def cloud_init_cleans_up_whatever_its_age():
             equal(differences(seen(bench.root), expected(before)), [], "guest")
 
 
-def what_lets_somebody_in_and_stays_is_a_failure():
+def a_secret_that_stays_is_a_failure():
     for name, shell in shells().items():
         with tempfile.TemporaryDirectory() as home:
             bench = Bench(home)
             guest(bench.root)
             bench.command("rm", "")
             ended, _ = bench.seal(shell)
-            holds(ended.returncode == 1 and DONE not in ended.stdout, f"{name} says that all is well")
+            holds(ended.returncode == 1 and DONE not in ended.stdout, f"{name} reports success")
             holds("ssh_host_" in ended.stderr, f"{name} does not say what stays: {ended.stderr}")
 
 
@@ -278,7 +278,7 @@ def a_machine_id_that_cannot_be_emptied_is_a_failure():
             bench = Bench(home)
             (bench.root / "etc/machine-id").mkdir(parents=True)
             ended, _ = bench.seal(shell)
-            holds(ended.returncode != 0 and DONE not in ended.stdout, f"{name} says that all is well")
+            holds(ended.returncode != 0 and DONE not in ended.stdout, f"{name} reports success")
 
 
 def unchanged_in_a_root_of_its_own():
@@ -339,7 +339,7 @@ def powershell_can_be_parsed():
     script = WINDOWS.read_bytes()
     tree = parser.parse(script)
     holds(not tree.root_node.has_error, f"it cannot be parsed: {tree.root_node}")
-    # It is a witness only if it sees something.
+    # A check that never fails shows nothing: it must see these.
     for found, broken in ((b"{ $_.DriveLetter", b"( $_.DriveLetter"), (b"'Fixed'", b"'Fixed"), (b" | ", b" | | ")):
         holds(found in script, f"nothing to break at {found}")
         holds(parser.parse(script.replace(found, broken, 1)).root_node.has_error, f"{broken} is parsed")
@@ -373,8 +373,8 @@ if __name__ == "__main__":
                 it_removes_what_it_should_and_nothing_else,
                 an_empty_guest_is_no_failure,
                 the_machine_id_stays_one_file,
-                cloud_init_cleans_up_whatever_its_age,
-                what_lets_somebody_in_and_stays_is_a_failure,
+                cloud_init_of_any_age_cleans_up,
+                a_secret_that_stays_is_a_failure,
                 a_machine_id_that_cannot_be_emptied_is_a_failure,
                 unchanged_in_a_root_of_its_own,
                 shellcheck_has_nothing_to_say,
