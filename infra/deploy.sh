@@ -3,8 +3,8 @@
 #
 #   infra/deploy.sh [--stack NAME] [--bucket NAME] [--no-build] [Parameter=Value ...]
 #
-# A parameter that is not given keeps the value that the stack has; a new stack has the template's defaults.
-# The bucket for the uploads is made if it is not there: asg-patch-ACCOUNT-REGION.
+# A parameter that is not given keeps the stack's value; a new stack gets the template's defaults.
+# The bucket for the uploads, asg-patch-ACCOUNT-REGION by default, is created if it does not exist.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,7 +27,7 @@ region="${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}
 : "${region:?set AWS_REGION, or a region in the AWS CLI\'s configuration}"
 export AWS_REGION="$region" AWS_DEFAULT_REGION="$region"
 
-# The binary must be of the stack's architecture: as asked for now, else as the stack has it, else as by default.
+# The binary must have the stack's architecture: the one given now, else the stack's, else the default.
 architecture="$(aws cloudformation describe-stacks --stack-name "$stack" --output text \
     --query "Stacks[0].Parameters[?ParameterKey=='Architecture'].ParameterValue" 2>/dev/null || true)"
 for parameter in ${parameters[@]+"${parameters[@]}"}; do
@@ -42,7 +42,7 @@ if [[ "$build" == yes ]]; then
     cargo lambda build --release --locked --bin bootstrap "$flag" --output-format zip --lambda-dir target/lambda
 fi
 
-# The owner is checked: bucket names are everybody's, and what is in this one becomes the function.
+# The owner is checked: anyone can take a bucket's name, and what is in this one becomes the function.
 bucket="${bucket:-asg-patch-$account-$region}"
 if ! aws s3api head-bucket --bucket "$bucket" --expected-bucket-owner "$account" >/dev/null 2>&1; then
     aws s3 mb "s3://$bucket"
