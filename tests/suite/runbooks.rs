@@ -1,5 +1,5 @@
-//! Every code has its page in `runbooks/`, every page its code, and what the pages let their readers
-//! run does what they say.
+//! Every code has its page in `runbooks/`, every page its code, and the rehearsals that pages offer show
+//! what they say.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -39,8 +39,31 @@ fn every_code_has_its_page_and_every_page_its_code() {
     assert_eq!(pages(), expected);
 }
 
+/// People's pages at the top, everything else in a folder that says what it is.
 #[test]
-fn a_page_says_what_it_is_about_and_answers_four_questions() {
+fn each_kind_has_its_folder() {
+    let names = |folder: &str, kind: &str| -> BTreeSet<String> {
+        let entries = fs::read_dir(root().join(folder)).expect("the folder is there");
+        let paths = entries.map(|e| e.expect("it can be listed").path());
+        let others = paths.filter(|p| p.extension().is_none_or(|e| e != kind));
+        others
+            .map(|p| {
+                p.file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect()
+    };
+    let folders = ["documents", "guest"].map(str::to_owned);
+    assert_eq!(names("runbooks", "md"), BTreeSet::from(folders));
+    assert_eq!(names("runbooks/documents", "yaml"), BTreeSet::new());
+    let scripts = ["seal-linux.sh", "seal-windows.ps1"].map(str::to_owned);
+    assert_eq!(names("runbooks/guest", ""), BTreeSet::from(scripts));
+}
+
+#[test]
+fn a_page_says_what_it_is_about_and_answers_three_questions() {
     for code in Code::ALL {
         let text = page(*code);
         let title = format!("# {code}: {}", code.title());
@@ -68,7 +91,7 @@ fn the_index_lists_every_code_with_its_title() {
     assert_eq!(rows, Code::ALL.iter().map(row).collect::<Vec<_>>());
 }
 
-/// Where a page lets its reader see the failure on the simulated account, that is what is seen.
+/// Where a page offers a rehearsal of its failure, the rehearsal shows the page's code.
 #[test]
 fn rehearsals_show_the_code_of_their_page() {
     let mut shown = 0;
@@ -100,6 +123,6 @@ fn rehearsals_show_the_code_of_their_page() {
     }
     assert!(
         shown >= 30,
-        "only {shown} pages let their readers see it happen"
+        "only {shown} pages offer a rehearsal of their failure"
     );
 }
