@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::bake::Bakes;
 use super::budget::Budget;
 use super::job::{Deployment, Job};
-use super::outcome::Trait;
+use super::outcome::Implication;
 use super::transition;
 use super::{Code, Failure, Outcome, Phase};
 use crate::schedule::Window;
@@ -206,5 +206,5 @@ fn spoils_bake(job: &Job, has_image: bool) -> bool {
     };
     // A failure after the image was made comes from the image or from its version.
     let touched = job.outcome != Some(Outcome::Skipped);
-    has_image && touched || failure.code.has(Trait::SpoilsBake)
+    has_image && touched || failure.code.has(Implication::SpoilsBake)
 }

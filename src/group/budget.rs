@@ -4,15 +4,16 @@
 //! plans. The tag can be edited by anyone who may tag images: lengths that no run of ours can have measured are
 //! ignored, with a note.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::job::{Entered, Forward};
-use super::names::SECONDS_TAG;
-use super::{Code, Failure, Phase, limits};
+use super::job::Forward;
+use super::limits;
+use super::measured::{MEASURED_PHASES, Measured};
+use super::outcome::{Code, Failure};
+use super::phase::Phase;
 use crate::request::Operation;
 use crate::schedule::Window;
 
@@ -20,74 +21,6 @@ use crate::schedule::Window;
 /// seconds on minutes, the patches with the month. More would keep groups out of windows that they fit
 /// into; less would start groups that end as AP-0391.
 const SAFETY_PERCENT: i64 = 125;
-
-/// The phases that take long enough to be measured, in order.
-const MEASURED_PHASES: [Phase; 6] = [
-    Phase::Waking,
-    Phase::Patching,
-    Phase::Scanning,
-    Phase::Sealing,
-    Phase::Baking,
-    Phase::Proving,
-];
-
-/// Lengths of phases, seconds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Measured(BTreeMap<Phase, i64>);
-
-impl Measured {
-    /// The lengths of a job's phases.
-    pub fn of(history: &[Entered]) -> Self {
-        let ends = history.iter().skip(1).map(|e| e.at);
-        let lengths = history
-            .iter()
-            .zip(ends)
-            .filter(|(entered, _)| MEASURED_PHASES.contains(&entered.phase))
-            .map(|(entered, end)| (entered.phase, (end - entered.at).num_seconds()));
-        Self(lengths.collect())
-    }
-
-    /// The tag's value: `waking=84 patching=239`.
-    pub fn to_text(&self) -> String {
-        let pairs: Vec<String> = self.0.iter().map(|(p, s)| format!("{p}={s}")).collect();
-        pairs.join(" ")
-    }
-
-    /// Reads a tag's value, as far as it can be read; the note names the parts that are ignored.
-    ///
-    /// `limit` is the longest that a phase can have taken.
-    pub fn from_text(text: &str, limit: impl Fn(Phase) -> TimeDelta) -> (Self, Option<String>) {
-        let (mut measured, mut ignored) = (Self::default(), Vec::new());
-        for entry in text.split_whitespace() {
-            let Some((name, seconds)) = entry.split_once('=') else {
-                ignored.push(format!("'{entry}' (expected PHASE=SECONDS)"));
-                continue;
-            };
-            // Another version of the program may measure more.
-            let Some(phase) = MEASURED_PHASES.into_iter().find(|p| p.to_string() == name) else {
-                continue;
-            };
-            let limit = limit(phase).num_seconds();
-            match seconds.parse::<i64>() {
-                Ok(seconds) if (0..=limit).contains(&seconds) => {
-                    measured.0.insert(phase, seconds);
-                }
-                Ok(_) | Err(_) => {
-                    ignored.push(format!("'{entry}' (expected 0 to {limit} seconds)"));
-                }
-            }
-        }
-        if measured.0.is_empty() && ignored.is_empty() {
-            ignored.push(format!("'{text}' (expected PHASE=SECONDS)"));
-        }
-        let note = (!ignored.is_empty()).then(|| {
-            let ignored = ignored.join(", ");
-            format!("ignored in its image's tag {SECONDS_TAG}: {ignored}")
-        });
-        (measured, note)
-    }
-}
 
 /// The source of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +61,7 @@ impl Budget {
         };
         let part = |phase| {
             let times = times(forward, phase);
-            match forward.measured.0.get(&phase) {
+            match forward.measured.get(phase) {
                 None => Part {
                     phase,
                     seconds: times.default.num_seconds(),
@@ -308,23 +241,6 @@ mod tests {
             (read.measured.to_text().as_str(), note),
             ("patching=400", None)
         );
-    }
-
-    #[test]
-    fn the_measured_is_that_of_the_history() {
-        let start: DateTime<Utc> = "2026-10-14T04:00:00Z".parse().unwrap();
-        let phases = [
-            (Phase::Queued, 0),
-            (Phase::Waking, 600),
-            (Phase::Patching, 684),
-            (Phase::Versioning, 1_000),
-            (Phase::Proving, 1_500),
-        ];
-        let history = phases.map(|(phase, at)| Entered {
-            phase,
-            at: start + TimeDelta::seconds(at),
-        });
-        assert_eq!(Measured::of(&history).to_text(), "waking=84 patching=316");
     }
 
     #[test]

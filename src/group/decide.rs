@@ -6,11 +6,11 @@ use super::decision::{Context, Decision};
 use super::fault::Read;
 use super::job::Job;
 use super::seen::Need;
-use super::{Code, Failure, Phase, limits, ownership, phase};
+use super::{Code, Failure, Phase, limits, ownership, phases};
 
 /// The reads without which [`decide`] cannot decide. Empty where memory is enough.
 pub fn needs(job: &Job) -> BTreeSet<Need> {
-    let mut needs = phase::needs(job);
+    let mut needs = phases::needs(job);
     if ownership::needs_record(job) && !needs.is_empty() {
         needs.insert(Need::Record);
     }
@@ -20,7 +20,7 @@ pub fn needs(job: &Job) -> BTreeSet<Need> {
 /// The next step. A job that is finished decides nothing more.
 pub fn decide(cx: &Context<'_>) -> Decision {
     before_phase(cx)
-        .and_then(|()| phase::decide(cx))
+        .and_then(|()| phases::decide(cx))
         .unwrap_or_else(|decision| decision)
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
-use super::ledger::Key;
 use super::pin::Pin;
 use super::record::Record;
 use crate::ids::{ImageId, InstanceId, TemplateId};
@@ -181,32 +180,3 @@ pub enum Done {
 
 /// How an effect ended.
 pub type Performed = Result<Done, Fault>;
-
-impl Effect {
-    /// Its key in the job's ledger: the same for a repetition.
-    pub fn key(&self) -> Key {
-        match self {
-            Self::StoreRecord(_) => Key::StoreRecord,
-            Self::Suspend(_) => Key::Suspend,
-            Self::Resume(processes) => Key::Resume(processes.clone()),
-            Self::SetCapacity(capacity) => Key::SetCapacity(*capacity),
-            Self::SetPins { pins, expected: _ } => Key::SetPins(pins.clone()),
-            Self::TagInstance { instance, role: _ } => Key::TagInstance(instance.clone()),
-            Self::TagImage { image, seconds: _ } => Key::TagImage(image.clone()),
-            Self::Protect { instance, on } => Key::Protect(instance.clone(), *on),
-            Self::SendCommand(c) => Key::Command(c.step, c.instance.clone()),
-            Self::CreateImage { name, .. } => Key::CreateImage(name.clone()),
-            Self::CreateVersion { template, .. } => Key::CreateVersion(template.clone()),
-            Self::SetDefault { template, version } => Key::SetDefault(template.clone(), *version),
-            Self::Terminate {
-                instance,
-                decrement: _,
-            } => Key::Terminate(instance.clone()),
-            Self::DeleteVersion { template, version } => {
-                Key::DeleteVersion(template.clone(), *version)
-            }
-            Self::DeregisterImage(image) => Key::DeregisterImage(image.clone()),
-            Self::DeleteRecord => Key::DeleteRecord,
-        }
-    }
-}

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::budget::Measured;
 use super::effect::{CommandStep, Effect, Role};
 use super::ledger::{Key, Ledger};
 use super::limits;
+use super::measured::Measured;
 use super::options::Options;
-use super::phase::LOAD_BALANCER;
+use super::outcome::{Failure, Outcome};
+use super::phase::{Entered, Phase};
+use super::processes::LOAD_BALANCER;
 use super::record::Record;
-use super::transition;
-use super::{Failure, Outcome, Phase};
 use crate::ids::{GroupName, ImageId, InstanceId, TemplateId};
 use crate::request::Operation;
 use crate::schedule::Capacity;
@@ -109,15 +109,6 @@ pub enum Lapse {
     GroupAbsent,
     /// The run's image was not listed.
     ImageAbsent,
-}
-
-/// A phase that the job went through.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entered {
-    /// The phase.
-    pub phase: Phase,
-    /// When.
-    pub at: DateTime<Utc>,
 }
 
 /// The run's memory of one group.
@@ -273,7 +264,7 @@ impl Job {
     /// Enters a phase, by a declared transition.
     pub fn enter(&mut self, phase: Phase, reason: impl Into<String>, now: DateTime<Utc>) {
         debug_assert!(
-            transition::is_declared(self.phase, phase),
+            self.phase.leads_to(phase),
             "undeclared transition from {} to {phase}",
             self.phase
         );

@@ -9,11 +9,11 @@ use super::effect::{Done, Effect, Performed, Role};
 use super::fault::{Fault, FaultClass, Read};
 use super::job::{Deployment, Job, Lapse, Ownership};
 use super::ledger::{Key, Try};
-use super::outcome::Trait;
-use super::phase::LOAD_BALANCER;
+use super::outcome::Implication;
 use super::pin::{Pin, Style};
+use super::processes::LOAD_BALANCER;
 use super::seen::{Ec2State, GroupSeen, RecordSeen, Seen};
-use super::{Code, Failure, Phase, limits, names, phase};
+use super::{Code, Failure, Phase, limits, names, phases};
 use crate::ids::InstanceId;
 
 /// Takes a look into the job's memory.
@@ -39,7 +39,7 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
     }
     learn_record(job, &seen.record);
     learn_end(job, &seen.group);
-    phase::learn(job, seen);
+    phases::learn(job, seen);
 }
 
 fn learn_instances(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
@@ -78,7 +78,7 @@ fn learn_commands(job: &mut Job, seen: &Seen) {
     let Some(commands) = seen.commands.present() else {
         return;
     };
-    for step in phase::COMMAND_STEPS {
+    for step in phases::COMMAND_STEPS {
         let comment = names::command_comment(&job.record.run_id, step.as_str());
         let instances: BTreeSet<&InstanceId> = job.made.instances.values().collect();
         let mut ours = commands
@@ -166,7 +166,7 @@ fn learn_record(job: &mut Job, record: &Read<RecordSeen>) {
         }
         // What the other took back looks like a failure of its own.
         Read::Absent if job.ownership == Ownership::SuspensionLost => {
-            explain(job, Trait::AfterRestore, Code::RestoredMeanwhile);
+            explain(job, Implication::AfterRestore, Code::RestoredMeanwhile);
         }
         Read::Absent | Read::Failed(_) | Read::Unread => {}
     }
@@ -177,11 +177,11 @@ fn learn_end(job: &mut Job, group: &Read<GroupSeen>) {
     match group {
         Read::Absent => {
             job.capacity_after = None;
-            explain(job, Trait::AfterDeletion, Code::Vanished);
+            explain(job, Implication::AfterDeletion, Code::Vanished);
         }
         Read::Present(group) if group.deleting => {
             job.capacity_after = None;
-            explain(job, Trait::AfterDeletion, Code::DeletionBegan);
+            explain(job, Implication::AfterDeletion, Code::DeletionBegan);
         }
         Read::Present(group) => job.capacity_after = Some(group.capacity),
         Read::Failed(_) | Read::Unread => {}
@@ -189,7 +189,7 @@ fn learn_end(job: &mut Job, group: &Read<GroupSeen>) {
 }
 
 /// A failure that is the consequence of something else has that as its better reason.
-fn explain(job: &mut Job, consequence: Trait, cause: Code) {
+fn explain(job: &mut Job, consequence: Implication, cause: Code) {
     if let Some(failure) = job.failure.as_mut().filter(|f| f.code.has(consequence)) {
         *failure = Failure::plain(cause);
     }

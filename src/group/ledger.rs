@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::effect::CommandStep;
+use super::effect::{CommandStep, Effect};
 use super::fault::{Fault, FaultClass};
 use super::limits;
 use super::pin::Pin;
@@ -49,6 +49,35 @@ pub enum Key {
     DeregisterImage(ImageId),
     /// The record is deleted.
     DeleteRecord,
+}
+
+impl Effect {
+    /// Its key in the job's ledger: the same for a repetition.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::StoreRecord(_) => Key::StoreRecord,
+            Self::Suspend(_) => Key::Suspend,
+            Self::Resume(processes) => Key::Resume(processes.clone()),
+            Self::SetCapacity(capacity) => Key::SetCapacity(*capacity),
+            Self::SetPins { pins, expected: _ } => Key::SetPins(pins.clone()),
+            Self::TagInstance { instance, role: _ } => Key::TagInstance(instance.clone()),
+            Self::TagImage { image, seconds: _ } => Key::TagImage(image.clone()),
+            Self::Protect { instance, on } => Key::Protect(instance.clone(), *on),
+            Self::SendCommand(c) => Key::Command(c.step, c.instance.clone()),
+            Self::CreateImage { name, .. } => Key::CreateImage(name.clone()),
+            Self::CreateVersion { template, .. } => Key::CreateVersion(template.clone()),
+            Self::SetDefault { template, version } => Key::SetDefault(template.clone(), *version),
+            Self::Terminate {
+                instance,
+                decrement: _,
+            } => Key::Terminate(instance.clone()),
+            Self::DeleteVersion { template, version } => {
+                Key::DeleteVersion(template.clone(), *version)
+            }
+            Self::DeregisterImage(image) => Key::DeregisterImage(image.clone()),
+            Self::DeleteRecord => Key::DeleteRecord,
+        }
+    }
 }
 
 /// As logs and progress name an effect.

@@ -1,8 +1,8 @@
 //! The decisions about one group. Pure: no SDK, no clock, no async, no logging, no environment.
 //!
 //! Reading order: [`record`] and [`job`] (memory), [`seen`] (a look), [`effect`] and [`ledger`] (changes, and
-//! those tried), [`decision`] (the vocabulary), [`learn`], [`decide`] and [`transition`] (one step), [`phase`]
-//! (one file per phase), [`bake`] and [`admit`] (groups among each other), [`preflight`] and [`budget`] (the
+//! those tried), [`decision`] (the vocabulary), [`learn`], [`decide`] and [`transition`] (one step), `phases` (one file per
+//! phase), [`bake`] and [`admit`] (groups among each other), [`preflight`] and [`budget`] (the
 //! plan).
 
 pub mod admit;
@@ -17,18 +17,22 @@ pub mod job;
 pub mod learn;
 pub mod ledger;
 pub mod limits;
+pub mod measured;
 pub mod names;
 pub mod options;
 mod outcome;
 mod ownership;
 pub mod phase;
+mod phases;
 pub mod pin;
 pub mod preflight;
+pub mod processes;
 pub mod record;
 pub mod seen;
 pub mod transition;
 
 pub use job::Job;
-pub use outcome::{Code, Failure, Outcome, Trait};
+pub use outcome::{Code, Failure, Implication, Outcome};
 pub use phase::Phase;
+pub use phases::is_hopeless_launch;
 pub use record::Record;

@@ -37,7 +37,7 @@ impl fmt::Display for Outcome {
 /// A failure can be the mere consequence of something else that is seen only later; the later cause then
 /// takes its place in the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trait {
+pub enum Implication {
     /// It may follow from a restore of the group by another, which took back what the run had changed.
     AfterRestore,
     /// It may follow from the deletion of the group.
@@ -81,8 +81,8 @@ macro_rules! codes {
             }
 
             /// Whether the code has this trait.
-            pub fn has(self, wanted: Trait) -> bool {
-                let traits: &[Trait] = match self { $(Self::$name => &[$(Trait::$trait),*],)* };
+            pub fn has(self, wanted: Implication) -> bool {
+                let traits: &[Implication] = match self { $(Self::$name => &[$(Implication::$trait),*],)* };
                 traits.contains(&wanted)
             }
         }

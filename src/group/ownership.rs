@@ -5,7 +5,7 @@ use super::fault::Read;
 use super::job::{Job, Ownership};
 use super::ledger::Key;
 use super::seen::RecordSeen;
-use super::{Code, Failure, Phase, phase};
+use super::{Code, Failure, Phase, phases};
 
 /// Whether the job's record must be read before anything is decided.
 pub(super) fn needs_record(job: &Job) -> bool {
@@ -39,7 +39,7 @@ pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
         Read::Absent if is_taken_over && job.must_restore() => {
             cx.settled("the record is not shown; looking once more")?;
             Err(Decision::Finish {
-                outcome: phase::ending(job).0,
+                outcome: phases::ending(job).0,
                 reason: "its record is gone: it was restored".into(),
             })
         }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::budget::{self, Measured};
+use super::budget;
 use super::facts::{AccountFacts, GroupDetails, GroupFacts, VersionFacts};
 use super::job::Forward;
+use super::measured::Measured;
 use super::options::{self, Options};
 use super::pin::{Pin, Style, Templates, resolve};
 use super::record::{RECORD_LIMIT_BYTES, Record, SCHEMA};
@@ -131,10 +132,14 @@ fn ready(
 
 /// What we suspend: what is not suspended already.
 fn guarded(group: &GroupFacts) -> BTreeSet<String> {
-    super::phase::GUARDED_PROCESSES
+    super::processes::GUARDED_PROCESSES
         .iter()
         .copied()
-        .chain(group.load_balanced.then_some(super::phase::LOAD_BALANCER))
+        .chain(
+            group
+                .load_balanced
+                .then_some(super::processes::LOAD_BALANCER),
+        )
         .filter(|p| !group.suspended.contains(*p))
         .map(str::to_owned)
         .collect()

@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 
 use asg_patch::group::Code;
 use asg_patch::group::bake::{Bake, SharedImage};
-use asg_patch::group::budget::Measured;
 use asg_patch::group::decide::{decide, needs};
 use asg_patch::group::decision::{Context, Decision, Directive};
 use asg_patch::group::effect::{CommandStep, Role};
@@ -15,10 +14,12 @@ use asg_patch::group::fault::{Fault, FaultClass, Read};
 use asg_patch::group::job::{Forward, Job, Lapse, Ownership};
 use asg_patch::group::learn::learn;
 use asg_patch::group::ledger::{Key, Try};
+use asg_patch::group::measured::Measured;
 use asg_patch::group::names;
 use asg_patch::group::options::Options;
-use asg_patch::group::phase::{GUARDED_PROCESSES, Phase};
+use asg_patch::group::phase::Phase;
 use asg_patch::group::pin::{Pin, Slot, TemplateMark};
+use asg_patch::group::processes::GUARDED_PROCESSES;
 use asg_patch::group::record::{Record, SCHEMA};
 use asg_patch::group::seen::{
     AgentSeen, Checks, CommandSeen, CommandStatus, Ec2State, GroupSeen, ImageSeen, ImageState,
@@ -533,19 +534,19 @@ fn the_table_takes_declared_ways() {
     for phase in Phase::ALL {
         for situation in SITUATIONS {
             if let (text, Some(next)) = decided(phase, situation) {
-                let declared = transition::is_declared(phase, next);
+                let declared = phase.leads_to(next);
                 assert!(declared, "{phase}, {situation}: {text}");
             }
         }
     }
-    assert!(!transition::is_declared(Phase::Waking, Phase::Promoting));
-    assert!(!transition::is_declared(Phase::Finished, Phase::Finished));
+    assert!(!Phase::Waking.leads_to(Phase::Promoting));
+    assert!(!Phase::Finished.leads_to(Phase::Finished));
 }
 
 /// The diagram in ARCHITECTURE.md is drawn from the declared transitions.
 #[test]
 fn the_diagram_is_drawn_from_the_declaration() {
-    let ways: BTreeSet<(Phase, Phase)> = transition::diagram().into_iter().collect();
+    let ways: BTreeSet<(Phase, Phase)> = Phase::ways().into_iter().collect();
     let mut diagram = String::from("```mermaid\nstateDiagram-v2\n");
     for (from, to) in ways {
         let _ = writeln!(diagram, "    {from} --> {to}");

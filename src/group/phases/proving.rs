@@ -7,9 +7,9 @@ use chrono::TimeDelta;
 use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::{CommandStep, Effect, Role};
 use super::super::job::Job;
+use super::super::processes::LOAD_BALANCER;
 use super::super::seen::{Checks, GroupSeen, Need};
 use super::super::{Code, Phase, limits};
-use super::guarding::LOAD_BALANCER;
 use super::launch::{self, Candidate};
 use super::{command, scanning, versioning};
 

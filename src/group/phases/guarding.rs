@@ -6,20 +6,6 @@ use super::super::ledger::Key;
 use super::super::seen::GroupSeen;
 use super::super::{Code, Phase, limits};
 
-/// The processes that are suspended while a group is ours. Never Launch, which is needed, nor Terminate,
-/// which would block the restore.
-pub const GUARDED_PROCESSES: [&str; 6] = [
-    "AZRebalance",
-    "AlarmNotification",
-    "HealthCheck",
-    "InstanceRefresh",
-    "ReplaceUnhealthy",
-    "ScheduledActions",
-];
-
-/// Guarded only where there is a load balancer, and let go again when the canary is to register.
-pub const LOAD_BALANCER: &str = "AddToLoadBalancer";
-
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let group = cx.group()?;
     let missing: Vec<String> = cx

@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::budget::Measured;
 use super::super::decision::{Context, Decided, Decision};
 use super::super::effect::{Effect, Role};
 use super::super::fault::Read;
 use super::super::job::{Deployment, Job, Lapse};
 use super::super::ledger::Key;
+use super::super::measured::Measured;
 use super::super::seen::{Ec2State, GroupSeen, InstanceSeen};
 use super::super::{Code, Outcome, limits};
 use super::launch;

@@ -1,0 +1,77 @@
+//! A group's phases, in order: one file each, with the condition for being done, the effects that bring it
+//! on, the time of the next look, and the limit.
+
+mod baking;
+mod command;
+mod guarding;
+mod launch;
+mod patching;
+mod promoting;
+mod proving;
+mod recording;
+mod restoring;
+mod rolling_back;
+mod scanning;
+mod sealing;
+mod versioning;
+mod waking;
+
+use std::collections::BTreeSet;
+
+use super::decision::{Context, Decided, Decision};
+use super::job::Job;
+use super::phase::Phase;
+use super::seen::{Need, Seen};
+
+pub(super) use command::COMMAND_STEPS;
+pub use launch::is_hopeless_launch;
+pub(super) use restoring::ending;
+
+/// The reads that the present phase needs.
+pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
+    let needs: &[Need] = match job.phase {
+        Phase::Queued | Phase::Finished => &[],
+        Phase::Recording => &[Need::Record, Need::Group, Need::Templates],
+        Phase::Guarding => &[Need::Group],
+        Phase::Waking => return waking::needs(job),
+        Phase::Patching => return patching::needs(job),
+        Phase::Scanning => return scanning::needs(job),
+        Phase::Sealing => return sealing::needs(job),
+        Phase::Baking => &[Need::Image, Need::Group],
+        Phase::Versioning => return versioning::needs(job),
+        Phase::Proving => return proving::needs(job),
+        Phase::Promoting => &[Need::Group, Need::Templates, Need::Image],
+        Phase::RollingBack => return rolling_back::needs(job),
+        Phase::Restoring => &[Need::Group, Need::Instances, Need::Actions],
+    };
+    needs.iter().copied().collect()
+}
+
+/// The next step of the present phase.
+pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    match cx.job.phase {
+        Phase::Queued => Ok(cx.wait(super::limits::LOOK_MAX, cx.job.reason.clone())),
+        Phase::Finished => Ok(Decision::Wait {
+            until: chrono::DateTime::<chrono::Utc>::MAX_UTC,
+            reason: cx.job.reason.clone(),
+        }),
+        Phase::Recording => recording::decide(cx),
+        Phase::Guarding => guarding::decide(cx),
+        Phase::Waking => waking::decide(cx),
+        Phase::Patching => patching::decide(cx),
+        Phase::Scanning => scanning::decide(cx),
+        Phase::Sealing => sealing::decide(cx),
+        Phase::Baking => baking::decide(cx),
+        Phase::Versioning => versioning::decide(cx),
+        Phase::Proving => proving::decide(cx),
+        Phase::Promoting => promoting::decide(cx),
+        Phase::RollingBack => rolling_back::decide(cx),
+        Phase::Restoring => restoring::decide(cx),
+    }
+}
+
+/// Takes from a look what single phases remember.
+pub(super) fn learn(job: &mut Job, seen: &Seen) {
+    scanning::learn(job, seen);
+    baking::learn(job, seen);
+}
