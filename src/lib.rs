@@ -1,8 +1,9 @@
 //! asg-patch: patches EC2 Auto Scaling groups that sleep through their own maintenance window.
 //!
-//! Reading order: [`trigger`] (what was asked for), [`group`] and [`schedule`] (what is decided, pure),
-//! [`aws`] (reads and effects), [`run`] (from the request to the report), [`lambda`] (where Step Functions drives it), [`report`], [`sim`] (the
-//! simulated account).
+//! Reading order: [`request`] (a run as it is asked for) and [`trigger`] (everything that asks), [`group`] and
+//! [`schedule`] (decisions, pure), [`aws`] (reads and effects), [`run`] (from the request to the report),
+//! [`lambda`] (the same, driven by Step Functions), [`report`] and [`notify`], [`sim`] (the simulated account).
+//! On the ground floor: [`ids`], [`text`], [`clock`].
 
 pub mod aws;
 pub mod clock;

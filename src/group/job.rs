@@ -114,7 +114,7 @@ pub enum Lapse {
 /// The run's memory of one group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// What the group looked like; stored in the first phase.
+    /// How the group looked; stored in the first phase.
     pub record: Record,
     /// The way forward; `None` for a job that only restores.
     pub forward: Option<Forward>,

@@ -13,7 +13,7 @@ use super::pin::Pin;
 use crate::ids::{ImageId, InstanceId, TemplateId};
 use crate::schedule::Capacity;
 
-/// What makes an effect the same as an earlier one of its job: a repetition has the same key.
+/// The identity of an effect within its job: a repetition has the same key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Key {

@@ -31,7 +31,7 @@ pub const fn expected_install(windows: bool) -> TimeDelta {
 }
 /// The document's own limit per step (`StepTimeoutSeconds`): 2 h, the longest Windows installs seen.
 pub const INSTALL_STEP_LIMIT: TimeDelta = TimeDelta::hours(2);
-/// What a command may take beyond its step's limit for delivery and reboots.
+/// The time that a command may take beyond its step's limit, for delivery and reboots.
 pub const COMMAND_GRACE: TimeDelta = TimeDelta::minutes(15);
 /// Delivery limit of a command (`TimeoutSeconds`): an agent that was Online minutes ago answers in
 /// seconds; 10 min cover a reboot.

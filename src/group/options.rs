@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Code, Failure};
 
-/// What a group asks for by tag.
+/// The options that a group sets by tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// `wave`: lower waves are finished before higher ones start.
@@ -39,7 +39,7 @@ impl Default for Options {
     }
 }
 
-/// What was read: the options, notes for the owner, and the first value that cannot be read.
+/// The outcome of reading: the options, notes for the owner, and the first value that cannot be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
     /// The options; the default where a value cannot be read.
@@ -117,7 +117,7 @@ fn parameters(value: &str) -> Result<BTreeMap<String, String>, String> {
 }
 
 impl Options {
-    /// What of it shapes the image: groups share a bake only if this is the same.
+    /// The options that shape the image, as text: groups share a bake only if it is the same.
     pub fn bake_text(&self) -> String {
         let Self {
             wave: _,

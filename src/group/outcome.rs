@@ -32,10 +32,10 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What a code implies for other groups, and for the group's own story.
+/// An implication of a code, for other groups or for how the failure is explained.
 ///
-/// A failure can be the mere consequence of something else that is seen only later; the later cause then
-/// takes its place in the report.
+/// A failure can be the mere consequence of something that is seen only later: that cause then takes its
+/// place in the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Implication {
     /// It may follow from a restore of the group by another, which took back what the run had changed.
@@ -306,7 +306,7 @@ impl fmt::Display for Code {
 pub struct Failure {
     /// The stable code.
     pub code: Code,
-    /// What happened here, in a sentence that reads alone.
+    /// The event, in a sentence that reads alone.
     pub reason: String,
 }
 

@@ -1,9 +1,9 @@
-//! Preflight: what a group must satisfy before it is touched, and what is remembered of it.
+//! Preflight: the conditions that a group must meet before it is touched, and its record.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::budget;
-use super::facts::{AccountFacts, GroupDetails, GroupFacts, VersionFacts};
+use super::facts::{AccountFacts, GroupDetails, GroupFacts, ImageFacts, VersionFacts};
 use super::job::Forward;
 use super::measured::Measured;
 use super::options::{self, Options};
@@ -23,7 +23,7 @@ pub struct Checked {
     pub options: Options,
     /// Notes for its owner.
     pub notes: Vec<String>,
-    /// What is to be remembered and the way forward, or why not.
+    /// Its record and the way forward, or why it is refused.
     pub plan: Result<(Record, Forward), Failure>,
 }
 
@@ -72,18 +72,43 @@ fn ready(
     refuse_by_group(group, &details)?;
     let templates = templates(group, account)?;
     let image = image(group, account, &templates)?;
-    let facts = account.images.get(&image).ok_or_else(|| {
-        Failure::new(
-            Code::ImageUnusable,
-            format!("image {image} does not exist or is not shared with this account"),
-        )
-    })?;
-    if !facts.available {
-        return Err(Failure::new(
-            Code::ImageUnusable,
-            format!("image {image} is not available"),
-        ));
+    let forward = Forward {
+        operation: request.operation,
+        options: options.clone(),
+        windows: usable(&image, account)?.windows,
+        image,
+        hook_seconds: details.hook_seconds,
+        bakes: true,
+        measured: Measured::default(),
+    };
+    Ok((
+        record(group, account, request, options, templates)?,
+        forward,
+    ))
+}
+
+fn usable<'a>(image: &ImageId, account: &'a AccountFacts) -> Result<&'a ImageFacts, Failure> {
+    let unusable = |problem| {
+        let reason = format!("image {image} {problem}");
+        Failure::new(Code::ImageUnusable, reason)
+    };
+    let facts = account.images.get(image);
+    let facts =
+        facts.ok_or_else(|| unusable("does not exist or is not shared with this account"))?;
+    if facts.available {
+        Ok(facts)
+    } else {
+        Err(unusable("is not available"))
     }
+}
+
+fn record(
+    group: &GroupFacts,
+    account: &AccountFacts,
+    request: &RunRequest,
+    options: &Options,
+    templates: Templates,
+) -> Result<Record, Failure> {
     let specs: BTreeSet<(TemplateId, u64)> = group
         .pins
         .iter()
@@ -91,7 +116,7 @@ fn ready(
         .collect();
     let specs: Vec<(TemplateId, u64)> = specs.into_iter().collect();
     let bake_key = names::bake_key(&specs, &options.bake_text());
-    // Of what the bake key is made of, so that all members of the bake name one image.
+    // From the parts of the bake key, so that all groups of the bake name one image.
     let label = specs
         .first()
         .map_or(group.name.as_str(), |(template, _)| name(template, account));
@@ -113,24 +138,14 @@ fn ready(
     };
     let size = record.to_text().len();
     if size > RECORD_LIMIT_BYTES {
-        return Err(Failure::new(
-            Code::RecordTooLarge,
-            format!("expected at most {RECORD_LIMIT_BYTES} bytes to remember, found {size}"),
-        ));
+        let reason =
+            format!("expected a record of at most {RECORD_LIMIT_BYTES} bytes, found {size}");
+        return Err(Failure::new(Code::RecordTooLarge, reason));
     }
-    let forward = Forward {
-        operation: request.operation,
-        options: options.clone(),
-        windows: facts.windows,
-        image,
-        hook_seconds: details.hook_seconds,
-        bakes: true,
-        measured: Measured::default(),
-    };
-    Ok((record, forward))
+    Ok(record)
 }
 
-/// What we suspend: what is not suspended already.
+/// The processes that the run suspends: those that are not suspended already.
 fn guarded(group: &GroupFacts) -> BTreeSet<String> {
     super::processes::GUARDED_PROCESSES
         .iter()
@@ -145,16 +160,18 @@ fn guarded(group: &GroupFacts) -> BTreeSet<String> {
         .collect()
 }
 
-/// Auto Scaling may run what we cannot read: the restore does not know of it.
+/// Auto Scaling may run an action that we cannot read: the restore does not know of it.
 fn actions_not_understood(all: Option<&Vec<ScheduledAction>>) -> Vec<String> {
     let wrong = all.into_iter().flatten().filter_map(|a| a.check().err());
     wrong
-        .map(|error| format!("{error}; if it falls due during the run, it is not made up for"))
+        .map(|error| {
+            format!("{error}; if it falls due during the run, the run will not catch up on it")
+        })
         .collect()
 }
 
 /// Only actions that can fall due while the group may be ours: until a day after the deadline, which
-/// is far beyond what a restore has ever to catch up with.
+/// is far longer than a restore ever has to catch up on.
 fn actions(all: Option<&Vec<ScheduledAction>>, request: &RunRequest) -> Vec<ScheduledAction> {
     let until = request.restore_by() + chrono::TimeDelta::days(1);
     all.into_iter()
@@ -300,9 +317,9 @@ fn image(
 
 /// Refuses groups whose new version would reach others that are not of their bake.
 ///
-/// Making a version of a template deploys it to whoever follows `$Latest`; making it the default, to
-/// whoever follows `$Default`. All those must be in the same bake, or nobody is touched. A refusal can
-/// take a member out of another group's bake, so this repeats until nothing changes.
+/// Making a version of a template deploys it to the groups that follow `$Latest`; making it the default, to
+/// those that follow `$Default`. All of them must be in the same bake, or none is touched. A refusal can take
+/// a group out of another's bake, so this repeats until nothing changes.
 pub fn check_sharing(checked: &mut [Checked], account: &AccountFacts) {
     loop {
         let keys: BTreeMap<GroupName, BakeKey> = checked

@@ -1,11 +1,96 @@
-//! Holds the direction of the arrows: who may know whom (see ARCHITECTURE.md).
+//! Holds the arrows between rooms (see ARCHITECTURE.md): which folder or file of `src` may know which.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn sources(dir: &Path) -> Vec<PathBuf> {
+/// The rooms, from the ground floor up, each with the rooms that it may know. An arrow that is not here is
+/// not allowed, nor is a room.
+const ROOMS: [(&str, &[&str]); 14] = [
+    ("ids", &[]),
+    ("text", &[]),
+    ("clock", &[]),
+    ("schedule", &["ids", "text"]),
+    ("request", &["ids", "schedule"]),
+    ("group", &["ids", "request", "schedule", "text"]),
+    ("report", &["group", "ids", "schedule", "text"]),
+    ("notify", &["group", "ids", "report", "request", "text"]),
+    ("trigger", &["ids", "request", "schedule", "text"]),
+    (
+        "aws",
+        &["clock", "group", "ids", "request", "schedule", "text"],
+    ),
+    (
+        "run",
+        &[
+            "aws", "clock", "group", "ids", "notify", "report", "request", "schedule", "text",
+        ],
+    ),
+    (
+        "lambda",
+        &[
+            "aws", "clock", "group", "ids", "notify", "report", "request", "run", "schedule",
+            "text", "trigger",
+        ],
+    ),
+    ("sim", &["clock"]),
+    (
+        "cli",
+        &[
+            "aws", "clock", "group", "ids", "report", "request", "run", "schedule", "sim", "text",
+        ],
+    ),
+];
+
+/// The entries of the programs: they join rooms and are known by none.
+const ENTRIES: [(&str, &[&str]); 2] = [
+    ("main", &["cli"]),
+    ("bin", &["aws", "clock", "lambda", "run"]),
+];
+
+/// Rooms and single files that know no SDK, clock, async, log or environment.
+const PURE: [&str; 10] = [
+    "ids",
+    "text",
+    "schedule",
+    "request",
+    "group",
+    "report",
+    "notify",
+    "trigger",
+    "run/summary",
+    "run/relay/split",
+];
+
+/// Words that no pure room may use.
+const IMPURE: [&str; 14] = [
+    "aws_sdk",
+    "aws_smithy",
+    "aws_config",
+    "aws_types",
+    "tokio",
+    "tracing",
+    "std::env",
+    "std::fs",
+    "std::time",
+    "Utc::now",
+    ".await",
+    "async fn",
+    "crate::clock",
+    "println!",
+];
+
+fn src() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn sources(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
     let mut found = Vec::new();
-    for entry in fs::read_dir(dir).expect("a folder of the crate") {
+    for entry in fs::read_dir(path).expect("a folder of the crate") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             found.extend(sources(&path));
@@ -16,28 +101,73 @@ fn sources(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Lines of code (comments left out) in `folder` that contain one of `words`.
-fn offenders(folder: &str, words: &[&str]) -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let target = root.join(folder);
-    let files = if target.is_dir() {
-        sources(&target)
-    } else {
-        vec![target.with_extension("rs")]
-    };
-    assert!(!files.is_empty(), "{folder} has no sources: has it moved?");
+/// The files of a room, or of one of its parts.
+fn files(room: &str) -> Vec<PathBuf> {
+    let folder = src().join(room);
+    let file = folder.with_extension("rs");
     let mut found = Vec::new();
-    for file in files {
-        let text = fs::read_to_string(&file).expect("a source file");
-        for (number, line) in text.lines().enumerate() {
-            let code = line.split("//").next().unwrap_or_default();
-            if words.iter().any(|w| code.contains(w)) {
-                found.push(format!(
-                    "{}:{}: {}",
-                    file.display(),
-                    number + 1,
-                    line.trim()
-                ));
+    for path in [folder, file] {
+        if path.exists() {
+            found.extend(sources(&path));
+        }
+    }
+    assert!(!found.is_empty(), "{room} has no sources: has it moved?");
+    found
+}
+
+/// The lines of code of a file, numbered from 1, without comments and without its unit tests, which may join
+/// rooms as they like.
+fn code(file: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(file).expect("a source file");
+    let end = text.find("\n#[cfg(test)]\nmod tests").unwrap_or(text.len());
+    text[..end]
+        .lines()
+        .enumerate()
+        .map(|(n, line)| {
+            (
+                n + 1,
+                line.split("//").next().unwrap_or_default().to_owned(),
+            )
+        })
+        .collect()
+}
+
+/// Rooms that a line of code names.
+fn named_rooms(line: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for root in ["crate::", "asg_patch::"] {
+        for (at, _) in line.match_indices(root) {
+            let rest = &line[at + root.len()..];
+            let word = |text: &str| -> String {
+                text.chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect()
+            };
+            match rest.strip_prefix('{') {
+                Some(list) => found.extend(list.split(',').map(|part| word(part.trim()))),
+                None => found.push(word(rest)),
+            }
+        }
+    }
+    found.retain(|name| !name.is_empty());
+    found
+}
+
+/// Arrows from the files of a room that its list does not allow, each with its place.
+fn forbidden(room: &str, allowed: &[&str]) -> Vec<String> {
+    let known: BTreeSet<&str> = ROOMS.iter().map(|(name, _)| *name).collect();
+    let mut found = Vec::new();
+    for file in files(room) {
+        // The program's own crate is the command line.
+        let is_cli = room == "cli" || room == "main";
+        for (number, line) in code(&file) {
+            for target in named_rooms(&line) {
+                let is_own = target == room || (is_cli && target == "cli");
+                let is_room = known.contains(target.as_str());
+                let is_item = !is_room && target.starts_with(char::is_uppercase);
+                if !is_own && !is_item && !allowed.contains(&target.as_str()) {
+                    found.push(format!("{}:{number}: {}", file.display(), line.trim()));
+                }
             }
         }
     }
@@ -45,111 +175,221 @@ fn offenders(folder: &str, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn arrows_point_one_way() {
-    let impure = [
-        "aws_sdk",
-        "aws_smithy",
-        "aws_config",
-        "aws_types",
-        "tokio",
-        "tracing",
-        "std::env",
-        "std::fs",
-        "std::time",
-        "Utc::now",
-        ".await",
-        "async fn",
-        "crate::clock",
-        "println!",
-    ];
-    let rules: [(&str, Vec<&str>); 14] = [
-        (
-            "group",
-            [
-                &impure[..],
-                &[
-                    "crate::aws",
-                    "crate::run",
-                    "crate::sim",
-                    "crate::report",
-                    "crate::notify",
-                ],
-            ]
-            .concat(),
-        ),
-        (
-            "schedule",
-            [
-                &impure[..],
-                &[
-                    "crate::aws",
-                    "crate::run",
-                    "crate::sim",
-                    "crate::group",
-                    "crate::report",
-                ],
-            ]
-            .concat(),
-        ),
-        (
-            "report",
-            [&impure[..], &["crate::aws", "crate::sim"]].concat(),
-        ),
-        (
-            "notify",
-            [&impure[..], &["crate::aws", "crate::sim", "crate::run"]].concat(),
-        ),
-        ("run/admit", impure.to_vec()),
-        ("run/units", impure.to_vec()),
-        ("run/summary", impure.to_vec()),
-        ("run/relay/split", impure.to_vec()),
-        ("trigger", impure.to_vec()),
-        ("lambda", vec!["crate::sim", "aws_sdk", "println!"]),
-        ("run", vec!["crate::sim", "crate::lambda"]),
-        ("bin", vec!["asg_patch::sim", "asg_patch::cli"]),
-        (
-            "aws",
-            vec!["crate::sim", "crate::run", "crate::report", "crate::notify"],
-        ),
-        (
-            "sim",
-            vec![
-                "crate::group",
-                "crate::run",
-                "crate::aws",
-                "crate::report",
-                "crate::notify",
-            ],
-        ),
-    ];
-    let found: Vec<String> = rules
-        .iter()
-        .flat_map(|(folder, words)| offenders(folder, words))
+fn arrows_are_those_of_the_list() {
+    let rooms = ROOMS.iter().chain(&ENTRIES);
+    let found: Vec<String> = rooms
+        .flat_map(|(room, allowed)| forbidden(room, allowed))
         .collect();
     assert!(
         found.is_empty(),
-        "these lines know what they must not:\n{}",
+        "these lines know a room that tests/suite/architecture.rs does not let them know:\n{}",
         found.join("\n")
     );
 }
 
 #[test]
-fn only_the_command_line_writes_to_stdout() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let folders: Vec<String> = fs::read_dir(&root)
-        .expect("src")
-        .map(|e| {
-            e.expect("an entry")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
-        .filter(|name| name != "cli" && name != "main.rs" && name != "bin")
-        .collect();
-    let found: Vec<String> = folders
+fn every_folder_and_file_of_src_is_a_room() {
+    let known: BTreeSet<&str> = ROOMS
         .iter()
-        .map(|f| f.trim_end_matches(".rs").to_owned())
-        .flat_map(|f| offenders(&f, &["println!", "print!(", "io::stdout"]))
+        .chain(&ENTRIES)
+        .map(|(name, _)| *name)
         .collect();
+    let mut unknown = Vec::new();
+    for entry in fs::read_dir(src()).expect("src") {
+        let path = entry.expect("an entry").path();
+        let name = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        if name != "lib" && !known.contains(name.as_str()) {
+            unknown.push(name);
+        }
+    }
+    assert!(unknown.is_empty(), "rooms without arrows: {unknown:?}");
+}
+
+/// A list in which every room knows only earlier ones has no circle.
+#[test]
+fn no_arrow_points_both_ways() {
+    let mut earlier = BTreeSet::new();
+    for (room, allowed) in ROOMS {
+        let later: Vec<&&str> = allowed.iter().filter(|a| !earlier.contains(*a)).collect();
+        assert!(later.is_empty(), "{room} knows {later:?}, which come later");
+        earlier.insert(room);
+    }
+}
+
+#[test]
+fn pure_rooms_are_pure() {
+    let mut found = Vec::new();
+    for room in PURE {
+        for file in files(room) {
+            for (number, line) in code(&file) {
+                if IMPURE.iter().any(|word| line.contains(word)) {
+                    found.push(format!("{}:{number}: {}", file.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "impure lines:\n{}", found.join("\n"));
+}
+
+/// Within the core, no file knows one that knows it: a phase is understood without the others.
+#[test]
+fn the_files_of_the_core_form_no_circle() {
+    let circles = circles_in("group");
+    assert!(
+        circles.is_empty(),
+        "files that know each other: {circles:?}"
+    );
+}
+
+/// Modules of a room that can reach each other, by the modules that their code names.
+fn circles_in(room: &str) -> Vec<BTreeSet<String>> {
+    let root = src().join(room);
+    let module = |file: &Path| {
+        let path = file.strip_prefix(&root).expect("inside").with_extension("");
+        let parts: Vec<String> = path
+            .iter()
+            .map(|p| p.to_string_lossy().into_owned())
+            .filter(|p| p != "mod")
+            .collect();
+        parts.join("::")
+    };
+    let modules: BTreeMap<String, PathBuf> = sources(&root)
+        .into_iter()
+        .map(|f| (module(&f), f))
+        .collect();
+    let arrows: BTreeMap<&String, BTreeSet<String>> = modules
+        .iter()
+        .map(|(name, file)| (name, named_modules(name, file, &modules)))
+        .collect();
+    let reach = |from: &String| {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&String> = arrows[from].iter().collect();
+        while let Some(next) = open.pop() {
+            if seen.insert(next.clone()) {
+                open.extend(arrows.get(next).into_iter().flatten());
+            }
+        }
+        seen
+    };
+    let reached: BTreeMap<&String, BTreeSet<String>> =
+        modules.keys().map(|m| (m, reach(m))).collect();
+    let mut circles: Vec<BTreeSet<String>> = Vec::new();
+    for (name, reaches) in &reached {
+        let back = |other: &&String| reached.get(*other).is_some_and(|r| r.contains(*name));
+        let circle: BTreeSet<String> = reaches.iter().filter(back).cloned().collect();
+        if circle.len() > 1 && !circles.contains(&circle) {
+            circles.push(circle);
+        }
+    }
+    circles
+}
+
+/// The modules of its room that a file names after `super::`; a `mod.rs` that only declares and re-exports its
+/// children is left out by its empty name.
+fn named_modules(name: &str, file: &Path, modules: &BTreeMap<String, PathBuf>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let text: Vec<String> = code(file).into_iter().map(|(_, line)| line).collect();
+    let text = text.join(" ");
+    let parents: Vec<&str> = name.split("::").filter(|p| !p.is_empty()).collect();
+    for (at, _) in text.match_indices("super::") {
+        if text[..at].ends_with("super::") {
+            continue;
+        }
+        let mut rest = &text[at..];
+        let mut up = 0;
+        while let Some(tail) = rest.strip_prefix("super::") {
+            rest = tail;
+            up += 1;
+        }
+        let Some(kept) = parents.len().checked_sub(up) else {
+            continue;
+        };
+        let base = &parents[..kept];
+        let list = rest.strip_prefix('{').map_or_else(
+            || vec![rest],
+            |list| {
+                list.split('}')
+                    .next()
+                    .unwrap_or_default()
+                    .split(',')
+                    .collect()
+            },
+        );
+        for item in list {
+            let word: String = item
+                .trim()
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            let target: Vec<&str> = base.iter().copied().chain([word.as_str()]).collect();
+            let target = target.join("::");
+            if modules.contains_key(&target) && target != name {
+                found.insert(target);
+            }
+        }
+    }
+    // A `mod.rs` calls its children by their names alone.
+    let children = modules.keys().filter_map(|m| {
+        let child = m.strip_prefix(name)?.strip_prefix("::")?;
+        text.contains(&format!("{child}::")).then(|| m.clone())
+    });
+    if !name.is_empty() {
+        found.extend(children);
+    }
+    found
+}
+
+/// The sentence about the arrows in ARCHITECTURE.md is the list above.
+#[test]
+fn the_page_shows_the_list() {
+    let mut table = String::from("| room | may know |\n|---|---|\n");
+    for (room, allowed) in ROOMS {
+        let allowed: Vec<String> = allowed.iter().map(|a| format!("`{a}`")).collect();
+        let allowed = if allowed.is_empty() {
+            "nobody".to_owned()
+        } else {
+            allowed.join(", ")
+        };
+        let _ = writeln!(table, "| `{room}` | {allowed} |");
+    }
+    let page = include_str!("../../ARCHITECTURE.md");
+    assert!(
+        page.contains(&table),
+        "ARCHITECTURE.md must hold this table:\n{table}"
+    );
+}
+
+#[test]
+fn only_the_command_line_and_the_entries_write_to_stdout() {
+    let mut found = Vec::new();
+    for (room, _) in ROOMS.iter().filter(|(room, _)| *room != "cli") {
+        for file in files(room) {
+            for (number, line) in code(&file) {
+                if ["println!", "print!(", "io::stdout"]
+                    .iter()
+                    .any(|w| line.contains(w))
+                {
+                    found.push(format!("{}:{number}: {}", file.display(), line.trim()));
+                }
+            }
+        }
+    }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The tests above can fail.
+#[test]
+fn lines_are_read_as_they_are_meant() {
+    assert_eq!(named_rooms("use crate::group::{Code, Failure};"), ["group"]);
+    assert_eq!(named_rooms("use asg_patch::{aws, run};"), ["aws", "run"]);
+    assert_eq!(
+        named_rooms("x(crate::sim::y, crate::aws::z)"),
+        ["sim", "aws"]
+    );
+    assert!(!forbidden("group", &["ids"]).is_empty());
+    assert!(forbidden("group", &["ids", "request", "schedule", "text"]).is_empty());
 }

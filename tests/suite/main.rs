@@ -24,3 +24,4 @@ mod schedule;
 mod sweep;
 mod transitions;
 mod window;
+mod words;
