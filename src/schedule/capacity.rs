@@ -1,10 +1,10 @@
-//! A group's three capacity.
+//! A group's capacity: minimum, maximum and desired.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::missed::ScheduledAction;
+use super::action::ScheduledAction;
 
 /// A group's capacity, in the group's own units (instances, or weights).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -19,9 +19,9 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// The capacity after this action has run: what it omits keeps its value, and a desired capacity
-    /// outside the new bounds is pulled to the nearer one. Bounds that contradict each other are
-    /// refused by AWS, so that such an action changes nothing.
+    /// The capacity after this action has run. A value that the action omits stays; a desired capacity
+    /// outside the new bounds moves to the nearer bound. AWS refuses an action whose minimum would lie
+    /// above the maximum: it changes nothing.
     #[must_use]
     pub fn apply(self, action: &ScheduledAction) -> Self {
         let min = action.min.unwrap_or(self.min);
@@ -62,7 +62,7 @@ mod tests {
     };
 
     #[test]
-    fn omitted_sizes_stay_and_desired_is_pulled_into_the_bounds() {
+    fn omitted_values_stay_and_desired_moves_into_the_bounds() {
         let rows = [
             (action(None, None, Some(3)), "1-4-3"),
             (action(Some(3), None, None), "3-4-3"),
@@ -70,7 +70,7 @@ mod tests {
             (action(Some(0), Some(0), Some(0)), "0-0-0"),
             (action(None, None, Some(9)), "1-4-4"),
             (action(None, None, Some(0)), "1-4-1"),
-            // Above the maximum in force: AWS refuses, nothing changes.
+            // The minimum is above the present maximum: AWS refuses, nothing changes.
             (action(Some(5), None, Some(5)), "1-4-2"),
         ];
         for (action, expected) in rows {

@@ -1,9 +1,9 @@
-//! What can be wrong with a schedule.
+//! Errors of schedules and windows.
 
 use chrono::TimeDelta;
 use thiserror::Error;
 
-/// A schedule that cannot be understood: where, what was expected, what was found.
+/// An invalid schedule or window: the place, what was expected and what was found.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ScheduleError {
     /// The expression has the wrong number of fields.
@@ -13,7 +13,7 @@ pub enum ScheduleError {
         expression: String,
         /// How many fields the dialect has.
         expected: &'static str,
-        /// How many there are.
+        /// How many it has.
         found: usize,
     },
     /// One field is wrong.
@@ -23,65 +23,57 @@ pub enum ScheduleError {
         expression: String,
         /// The field's name.
         field: &'static str,
-        /// What could have stood there.
+        /// The allowed values or forms.
         expected: String,
-        /// What stands there.
+        /// The invalid text.
         found: String,
     },
-    /// What stands around or instead of a cron expression's fields is wrong.
+    /// Something outside the fields of a cron expression is wrong.
     #[error("schedule `{expression}`: expected {expected}, found `{found}`")]
     Expression {
         /// The whole expression.
         expression: String,
-        /// What could have stood there.
+        /// The allowed values or forms.
         expected: String,
-        /// What stands there.
+        /// The invalid text.
         found: String,
     },
-    /// The expression was understood here, but the calendar engine refused it.
-    #[error("cron expression `{expression}`: {reason}")]
-    Calendar {
-        /// The whole expression.
-        expression: String,
-        /// The engine's words.
-        reason: String,
-    },
-    /// A time zone that nobody knows.
+    /// The time zone is not an IANA zone.
     #[error("expected an IANA time zone such as `Europe/Berlin`, found `{found}`")]
     TimeZone {
-        /// What was given.
+        /// The given value.
         found: String,
     },
-    /// A window without length.
+    /// The window has no length.
     #[error("window: expected a duration above zero, found {} s", found.num_seconds())]
     Duration {
-        /// What was given.
+        /// The given value.
         found: TimeDelta,
     },
-    /// A cutoff as long as its window, or longer, or negative: nothing could ever start.
+    /// The cutoff is negative or not shorter than the window: nothing could ever start.
     #[error(
         "window: expected a cutoff of at least 0 s and shorter than the duration of {} s, found {} s",
         duration.num_seconds(),
         found.num_seconds()
     )]
     Cutoff {
-        /// The window's duration.
+        /// The window's whole duration.
         duration: TimeDelta,
-        /// What was given.
+        /// The given value.
         found: TimeDelta,
     },
-    /// A window that would end beyond the calendar.
-    #[error("window: expected an end that the calendar knows, found a duration of {} s", found.num_seconds())]
+    /// The window would end beyond the last date of the calendar.
+    #[error("window: expected an end within the calendar, found a duration of {} s", found.num_seconds())]
     OutOfRange {
-        /// What was given.
+        /// The given value.
         found: TimeDelta,
     },
-    /// A scheduled action with one of the faults above.
+    /// A scheduled action is invalid.
     #[error("scheduled action `{action}`: {source}")]
     Action {
         /// The action's name.
         action: String,
-        /// What is wrong with it.
+        /// The error.
         source: Box<ScheduleError>,
     },
 }

@@ -1,27 +1,28 @@
-//! One field of a cron expression: lists, ranges, steps and names, as sets of numbers.
+//! One field of a cron expression: lists, ranges, steps and names become sets of numbers.
 
 use std::collections::BTreeSet;
 
 use super::error::ScheduleError;
 
-/// What may stand in a field.
+/// The values and forms that a field allows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FieldKind {
-    pub name: &'static str,
-    pub min: u32,
-    pub max: u32,
+    pub(super) name: &'static str,
+    pub(super) min: u32,
+    pub(super) max: u32,
     /// Names of the values from `min` on, upper case; empty where the dialect has none.
-    pub names: &'static [&'static str],
-    pub descending: Descending,
+    pub(super) names: &'static [&'static str],
+    pub(super) descending: Descending,
 }
 
-/// What a range means whose end lies below its beginning.
+/// The meaning of a range whose end lies below its beginning.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Descending {
+    /// It is an error.
     Refused,
-    /// Such an end can only be `min`, which counts as this: Sunday is 7 in `FRI-SUN`.
+    /// An end of `min` counts as this value: Sunday is 7 in `FRI-SUN`. Others are errors.
     MinAgain(u32),
-    /// It runs over the field's end: `20-2` is 20 to 23 and 0 to 2.
+    /// It wraps around: `20-2` is 20 to 23 and 0 to 2.
     Wraps,
 }
 
@@ -63,16 +64,19 @@ pub(super) const MONTH: FieldKind = FieldKind {
     descending: Descending::Refused,
 };
 
-/// A field's text within its expression: both are wanted for the error.
+/// A field's text and its whole expression; errors show both.
 #[derive(Clone, Copy)]
 pub(super) struct FieldText<'a> {
-    pub expression: &'a str,
-    pub text: &'a str,
+    pub(super) expression: &'a str,
+    pub(super) text: &'a str,
 }
 
 impl FieldKind {
-    /// The values that the text allows, within `min..=max`.
-    pub fn parse(&self, field: FieldText<'_>) -> Result<BTreeSet<u32>, ScheduleError> {
+    /// The values that the text names, within `min..=max`.
+    ///
+    /// # Errors
+    /// The first item that is wrong, with what was expected and found.
+    pub(super) fn parse(&self, field: FieldText<'_>) -> Result<BTreeSet<u32>, ScheduleError> {
         let mut values = BTreeSet::new();
         for item in field.text.split(',') {
             let (range, step) = match item.split_once('/') {
@@ -107,16 +111,19 @@ impl FieldKind {
         Ok(values)
     }
 
-    /// The same field where ranges may run over its end.
-    pub const fn wrapping(self) -> Self {
+    /// The same field in dialects whose ranges may wrap around.
+    pub(super) const fn wrapping(self) -> Self {
         Self {
             descending: Descending::Wraps,
             ..self
         }
     }
 
-    /// One value, as a number or a name.
-    pub fn value(&self, field: FieldText<'_>, text: &str) -> Result<u32, ScheduleError> {
+    /// Reads one value, a number or a name.
+    ///
+    /// # Errors
+    /// The text is neither, or the value is outside `min..=max`.
+    pub(super) fn value(&self, field: FieldText<'_>, text: &str) -> Result<u32, ScheduleError> {
         let named = self
             .names
             .iter()
@@ -144,7 +151,8 @@ impl FieldKind {
         }
     }
 
-    pub fn error(&self, field: FieldText<'_>, expected: &str, found: &str) -> ScheduleError {
+    /// The error that the field's text is not as `expected`.
+    pub(super) fn error(&self, field: FieldText<'_>, expected: &str, found: &str) -> ScheduleError {
         ScheduleError::Field {
             expression: field.expression.into(),
             field: self.name,
@@ -154,7 +162,7 @@ impl FieldKind {
     }
 }
 
-/// Digits only: `u32::from_str` would take `+5` too.
+/// A number of digits only: `u32::from_str` would also accept `+5`.
 pub(super) fn number(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()

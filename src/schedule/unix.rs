@@ -1,19 +1,19 @@
 //! Auto Scaling's cron dialect: Unix crontab's five fields, without its macros.
 //!
 //! `minute hour day-of-month month day-of-week`; Sunday is 0 or 7. As in crontab, an action runs
-//! when *either* day field matches, if neither begins with `*`; otherwise both must match. (AWS
-//! does not say; its text calls this Unix cron format.)
+//! when *either* day field matches, if neither begins with `*`; otherwise both must match. AWS does
+//! not say so, but its documentation calls this the Unix cron format.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use super::calendar::{Calendar, FIRST_YEAR, LAST_YEAR};
+use super::days::Days;
 use super::error::ScheduleError;
 use super::field::{DAY_OF_MONTH, Descending, FieldKind, FieldText, HOUR, MINUTE, MONTH, WEEKDAYS};
-use super::wall::{Fields, Span, WallSchedule};
+use super::wall::Span;
 
 const DAY_OF_WEEK: FieldKind = FieldKind {
     name: "day of week",
@@ -25,11 +25,7 @@ const DAY_OF_WEEK: FieldKind = FieldKind {
 
 /// A recurrence such as `30 6 * * 2` (Tuesdays at 06:30).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnixCron {
-    expression: String,
-    /// One, or two of which either may fire.
-    alternatives: Vec<WallSchedule>,
-}
+pub struct UnixCron(Calendar);
 
 impl UnixCron {
     /// Reads an expression.
@@ -46,39 +42,24 @@ impl UnixCron {
             });
         };
         let parse = |kind: FieldKind, text| kind.parse(FieldText { expression, text });
-        let both = Fields {
-            minutes: parse(MINUTE, minute)?,
-            hours: parse(HOUR, hour)?,
-            days: parse(DAY_OF_MONTH, day)?,
-            months: parse(MONTH, month)?,
-            weekdays: weekdays(FieldText {
-                expression,
-                text: weekday,
-            })?,
-        };
-        let alternatives = if day.starts_with('*') || weekday.starts_with('*') {
-            vec![both]
+        let (minutes, hours) = (parse(MINUTE, minute)?, parse(HOUR, hour)?);
+        let (days, months) = (parse(DAY_OF_MONTH, day)?, parse(MONTH, month)?);
+        let weekdays = parse(DAY_OF_WEEK, weekday)?;
+        let weekdays = weekdays.into_iter().map(from_sunday).collect();
+        let days = if day.starts_with('*') || weekday.starts_with('*') {
+            Days::Both { days, weekdays }
         } else {
-            let any_day = parse(DAY_OF_MONTH, "*")?;
-            let any_weekday = parse(DAY_OF_WEEK, "0-6")?;
-            vec![
-                Fields {
-                    weekdays: any_weekday,
-                    ..both.clone()
-                },
-                Fields {
-                    days: any_day,
-                    ..both
-                },
-            ]
+            Days::Either { days, weekdays }
         };
-        Ok(Self {
-            expression: expression.into(),
-            alternatives: alternatives
-                .iter()
-                .map(|fields| WallSchedule::new(fields, expression))
-                .collect::<Result<_, _>>()?,
-        })
+        Ok(Self(Calendar {
+            seconds: BTreeSet::from([0]),
+            minutes,
+            hours,
+            days,
+            months,
+            years: (FIRST_YEAR..=LAST_YEAR).collect(),
+            offset: TimeDelta::zero(),
+        }))
     }
 
     /// When it fires in `zone`, after `after` and up to and including `until`, in order.
@@ -88,45 +69,23 @@ impl UnixCron {
         after: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Vec<DateTime<Utc>> {
-        let fires: BTreeSet<_> = self
-            .alternatives
-            .iter()
-            .flat_map(|schedule| schedule.within(Span { after, until }, zone))
-            .collect();
-        fires.into_iter().collect()
+        self.0.fires(Span { after, until }, zone).collect()
     }
 
     /// The first time that it fires after `after`; `None` for a date that never comes.
     pub fn next_after(&self, zone: Tz, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.alternatives
-            .iter()
-            .filter_map(|schedule| schedule.within(Span::after(after), zone).next())
-            .min()
+        self.0.fires(Span::after(after), zone).next()
     }
 }
 
-fn weekdays(field: FieldText<'_>) -> Result<BTreeSet<u32>, ScheduleError> {
-    let values = DAY_OF_WEEK.parse(field)?;
-    Ok(values.into_iter().map(|day| day % 7).collect())
-}
-
-impl FromStr for UnixCron {
-    type Err = ScheduleError;
-
-    fn from_str(expression: &str) -> Result<Self, ScheduleError> {
-        Self::parse(expression)
-    }
-}
-
-impl fmt::Display for UnixCron {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.expression)
-    }
+/// Crontab's weekday (Sunday is 0 or 7) as the calendar counts it (Sunday is 1).
+fn from_sunday(weekday: u32) -> u32 {
+    weekday % 7 + 1
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::{Datelike, NaiveDate, TimeDelta, Timelike};
+    use chrono::{Datelike, NaiveDate, Timelike};
 
     use super::*;
 
@@ -134,7 +93,7 @@ mod tests {
         text.parse().expect("a test's time")
     }
 
-    /// The next fires after a time, by the interface that looks ahead.
+    /// The next fires after a time, one call of `next_after` each.
     fn next(expression: &str, zone: Tz, after: &str, count: usize) -> Vec<String> {
         let cron = UnixCron::parse(expression).expect(expression);
         let mut at = at(after);
@@ -151,7 +110,7 @@ mod tests {
 
     #[test]
     fn truth_table() {
-        // From Monday 2026-10-05T12:00:00Z, strictly later.
+        // A Monday; the fires come strictly later.
         const NOON: &str = "2026-10-05T12:00:00Z";
         let london = Tz::Europe__London;
         let rows: &[(&str, Tz, &str, &[&str])] = &[
@@ -170,7 +129,7 @@ mod tests {
                 &["Mon 10-26 07:00"],
             ),
             ("0 12 * * MON", Tz::UTC, NOON, &["Mon 10-12 12:00"]),
-            // Sunday by each of its names; a range that ends with it.
+            // Sunday in each notation, and at the end of a range.
             (
                 "0 2 * * 0",
                 Tz::UTC,
@@ -219,7 +178,7 @@ mod tests {
                     "Mon 10-05 12:59",
                 ],
             ),
-            // Either day field, as neither begins with a star; else both.
+            // Either day field, because neither begins with a star; otherwise both.
             (
                 "0 0 13 * 5",
                 Tz::UTC,
@@ -259,7 +218,7 @@ mod tests {
             next("30 1 * * *", london, "2026-10-24T12:00:00Z", 2),
             ["Sun 10-25 00:30", "Mon 10-26 01:30"]
         );
-        // Asked between the two, the second does not count either.
+        // Between the two occurrences, the second does not count either.
         assert_eq!(
             next("30 1 25 10 *", london, "2026-10-25T00:45:00Z", 1),
             ["Mon 10-25 00:30"]
@@ -285,7 +244,7 @@ mod tests {
         assert_eq!(fires("2026-10-07T07:00:00Z", "2026-10-06T07:00:00Z"), 0);
     }
 
-    /// Hour by hour over two years, by the definition and by the calendar walk.
+    /// Two years hour by hour: the definition and the calendar walk agree.
     #[test]
     fn agrees_with_trying_every_hour() {
         let cron = UnixCron::parse("0 */5 28-31,1 2,3,12 1").expect("valid");

@@ -9,21 +9,21 @@ use super::error::ScheduleError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
-    /// Groups may be touched from here on.
+    /// Groups may be touched from then on.
     pub start: DateTime<Utc>,
-    /// Everything must have been restored by now.
+    /// Every group is restored by then.
     pub deadline: DateTime<Utc>,
-    /// From here on no group is started; not after `deadline`.
+    /// No group is started from then on; not after `deadline`.
     pub cutoff: DateTime<Utc>,
 }
 
 impl Window {
-    /// A window of `duration` that starts nothing in its last `cutoff` (as a maintenance window's
-    /// Duration and Cutoff).
+    /// A window of `duration` that starts nothing in its last `cutoff`, like a maintenance window with
+    /// Duration and Cutoff.
     ///
     /// # Errors
-    /// The duration is not above zero, the cutoff is negative or not shorter than the duration, or
-    /// the end lies beyond the calendar.
+    /// The duration is not above zero, the cutoff is negative or not shorter than the duration, or the
+    /// end lies beyond the calendar.
     pub fn lasting(
         start: DateTime<Utc>,
         duration: TimeDelta,
@@ -41,7 +41,7 @@ impl Window {
     /// A window that ends at `deadline` and starts nothing in its last `cutoff`.
     ///
     /// # Errors
-    /// As [`Window::lasting`].
+    /// The deadline is not after the start, or the cutoff is negative or not shorter than the window.
     pub fn until(
         start: DateTime<Utc>,
         deadline: DateTime<Utc>,
@@ -64,27 +64,12 @@ impl Window {
         })
     }
 
-    /// Whether `now` lies within it; the deadline itself does not.
-    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
-        self.start <= now && now < self.deadline
-    }
-
     /// Whether the deadline has come.
     pub fn is_over(&self, now: DateTime<Utc>) -> bool {
         self.deadline <= now
     }
 
-    /// Whether something new may begin at `now`.
-    pub fn admits(&self, now: DateTime<Utc>) -> bool {
-        self.start <= now && now < self.cutoff
-    }
-
-    /// Whether something that takes `needed` may begin at `now` and be done by the deadline.
-    pub fn fits(&self, now: DateTime<Utc>, needed: TimeDelta) -> bool {
-        self.admits(now) && needed <= self.left(now)
-    }
-
-    /// What is left until the deadline; zero from then on.
+    /// The time left until the deadline; zero from then on.
     pub fn left(&self, now: DateTime<Utc>) -> TimeDelta {
         (self.deadline - now).max(TimeDelta::zero())
     }
@@ -101,29 +86,12 @@ mod tests {
     }
 
     #[test]
-    fn each_bound_belongs_to_one_side() {
+    fn the_deadline_itself_is_over() {
         let window = Window::lasting(at(2, 0), TimeDelta::hours(3), TimeDelta::hours(1));
         let window = window.expect("valid");
         assert_eq!((window.cutoff, window.deadline), (at(4, 0), at(5, 0)));
-        // (now, is open, admits, is over)
-        let rows = [
-            (at(1, 59), false, false, false),
-            (at(2, 0), true, true, false),
-            (at(3, 59), true, true, false),
-            (at(4, 0), true, false, false),
-            (at(4, 59), true, false, false),
-            (at(5, 0), false, false, true),
-        ];
-        for (now, open, admits, over) in rows {
-            assert_eq!(
-                (window.is_open(now), window.admits(now), window.is_over(now)),
-                (open, admits, over),
-                "{now}"
-            );
-        }
-        assert!(window.fits(at(3, 0), TimeDelta::hours(2)));
-        assert!(!window.fits(at(3, 1), TimeDelta::hours(2)));
-        assert!(!window.fits(at(4, 0), TimeDelta::zero()));
+        assert!(!window.is_over(at(4, 59)) && window.is_over(at(5, 0)));
+        assert_eq!(window.left(at(4, 0)), TimeDelta::hours(1));
         assert_eq!(window.left(at(6, 0)), TimeDelta::zero());
     }
 

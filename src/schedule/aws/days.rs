@@ -1,12 +1,9 @@
-//! The day fields of AWS's cron dialects: lists and ranges, and the days that differ by the month.
+//! Reads the day fields of AWS's cron dialects: lists and ranges, and days that depend on the month.
 //!
-//! What AWS leaves open is as in Quartz, whose cron AWS's is: bare `L` as day of week is Saturday,
-//! `LW` the month's last working day. A month without the day of `31W` has none, as with plain `31`.
+//! Where AWS's documentation says nothing, Quartz decides, whose cron this is: a bare `L` as day of
+//! the week is Saturday, `LW` is the month's last working day.
 
-use std::collections::BTreeSet;
-
-use chrono::{Datelike, NaiveDate, Weekday};
-
+use crate::schedule::days::Days;
 use crate::schedule::error::ScheduleError;
 use crate::schedule::field::{DAY_OF_MONTH, Descending, FieldKind, FieldText, WEEKDAYS, number};
 
@@ -20,113 +17,63 @@ const DAY_OF_WEEK: FieldKind = FieldKind {
 /// No month has more of any weekday.
 const MOST_WEEKS: u32 = 5;
 
-/// The days on which a schedule fires, as far as its day fields go. Weekdays count from Sunday = 1.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Days {
-    Any,
-    /// `1,15`, `1-7`, `1/2`.
-    OfMonth(BTreeSet<u32>),
-    /// `L`.
-    Last,
-    /// `LW`.
-    LastWorkingDay,
-    /// `15W`: that day, or the working day of the same month that is nearest to it.
-    WorkingDayNear(u32),
-    /// `2-6`, `MON-FRI`, `L`.
-    OfWeek(BTreeSet<u32>),
-    /// `6L`.
-    LastOfWeek(u32),
-    /// `3#2`: the second Tuesday.
-    NthOfWeek {
-        weekday: u32,
-        nth: u32,
-    },
+/// Reads a day-of-month field.
+///
+/// # Errors
+/// The field is invalid: what was expected and what was found.
+pub(super) fn of_month(field: FieldText<'_>) -> Result<Days, ScheduleError> {
+    let (kind, text) = (DAY_OF_MONTH.wrapping(), field.text);
+    if text.eq_ignore_ascii_case("L") {
+        return Ok(Days::Last);
+    }
+    if text.eq_ignore_ascii_case("LW") {
+        return Ok(Days::LastWorkingDay);
+    }
+    let near = text.strip_suffix(['W', 'w']);
+    if let Some(day) = near.filter(|day| number(day).is_some()) {
+        return kind.value(field, day).map(Days::WorkingDayNear);
+    }
+    if text.contains(['L', 'l', 'W', 'w']) {
+        let expected = "L, LW or a day with W such as 15W, alone in the field";
+        return Err(kind.error(field, expected, text));
+    }
+    kind.parse(field).map(Days::OfMonth)
 }
 
-impl Days {
-    /// Reads a day-of-month field.
-    pub fn of_month(field: FieldText<'_>) -> Result<Self, ScheduleError> {
-        let (kind, text) = (DAY_OF_MONTH.wrapping(), field.text);
-        if text.eq_ignore_ascii_case("L") {
-            return Ok(Self::Last);
-        }
-        if text.eq_ignore_ascii_case("LW") {
-            return Ok(Self::LastWorkingDay);
-        }
-        let near = text.strip_suffix(['W', 'w']);
-        if let Some(day) = near.filter(|day| number(day).is_some()) {
-            return kind.value(field, day).map(Self::WorkingDayNear);
-        }
-        if text.contains(['L', 'l', 'W', 'w']) {
-            let expected = "L, LW or a day with W such as 15W, alone in the field";
-            return Err(kind.error(field, expected, text));
-        }
-        kind.parse(field).map(Self::OfMonth)
+/// Reads a day-of-week field; `steps` says whether the dialect allows steps such as `2/2` in it.
+///
+/// # Errors
+/// The field is invalid: what was expected and what was found.
+pub(super) fn of_week(field: FieldText<'_>, steps: bool) -> Result<Days, ScheduleError> {
+    let (kind, text) = (DAY_OF_WEEK, field.text);
+    let refuse = |expected| Err(kind.error(field, expected, text));
+    if text.contains(',') && text.contains(['#', 'L', 'l']) {
+        return refuse("a day with # or L alone in the field");
     }
-
-    /// Reads a day-of-week field.
-    pub fn of_week(field: FieldText<'_>, steps: bool) -> Result<Self, ScheduleError> {
-        let (kind, text) = (DAY_OF_WEEK, field.text);
-        let refuse = |expected| Err(kind.error(field, expected, text));
-        if text.contains(',') && text.contains(['#', 'L', 'l']) {
-            return refuse("a day with # or L alone in the field");
-        }
-        if text.contains('/') && !steps {
-            return refuse("no steps, which this field does not have");
-        }
-        if text.eq_ignore_ascii_case("L") {
-            return Ok(Self::OfWeek([kind.max].into()));
-        }
-        if let Some(weekday) = text.strip_suffix(['L', 'l']) {
-            return kind.value(field, weekday).map(Self::LastOfWeek);
-        }
-        if let Some((weekday, nth)) = text.split_once('#') {
-            let weekday = kind.value(field, weekday)?;
-            let nth = number(nth).filter(|nth| (1..=MOST_WEEKS).contains(nth));
-            return match nth {
-                Some(nth) => Ok(Self::NthOfWeek { weekday, nth }),
-                None => refuse("1-5 after #"),
-            };
-        }
-        kind.parse(field).map(Self::OfWeek)
+    if text.contains('/') && !steps {
+        return refuse("no steps, which this field does not have");
     }
-
-    /// Whether the day is one of them.
-    pub fn contain(&self, date: NaiveDate) -> bool {
-        let day = date.day();
-        let weekday = date.weekday().number_from_sunday();
-        let last = || u32::from(date.num_days_in_month());
-        match self {
-            Self::Any => true,
-            Self::OfMonth(days) => days.contains(&day),
-            Self::Last => day == last(),
-            Self::LastWorkingDay => is_working_day_near(last(), date),
-            Self::WorkingDayNear(target) => is_working_day_near(*target, date),
-            Self::OfWeek(weekdays) => weekdays.contains(&weekday),
-            Self::LastOfWeek(wanted) => weekday == *wanted && day + 7 > last(),
-            Self::NthOfWeek {
-                weekday: wanted,
-                nth,
-            } => weekday == *wanted && day.div_ceil(7) == *nth,
-        }
+    if text.eq_ignore_ascii_case("L") {
+        return Ok(Days::OfWeek([kind.max].into()));
     }
-}
-
-fn is_working_day_near(target: u32, date: NaiveDate) -> bool {
-    let last = u32::from(date.num_days_in_month());
-    let nearest = match date.with_day(target).map(|day| day.weekday()) {
-        Some(Weekday::Sat) if target == 1 => 3,
-        Some(Weekday::Sat) => target - 1,
-        Some(Weekday::Sun) if target == last => target - 2,
-        Some(Weekday::Sun) => target + 1,
-        Some(_) => target,
-        None => return false,
-    };
-    date.day() == nearest
+    if let Some(weekday) = text.strip_suffix(['L', 'l']) {
+        return kind.value(field, weekday).map(Days::LastOfWeek);
+    }
+    if let Some((weekday, nth)) = text.split_once('#') {
+        let weekday = kind.value(field, weekday)?;
+        let nth = number(nth).filter(|nth| (1..=MOST_WEEKS).contains(nth));
+        return match nth {
+            Some(nth) => Ok(Days::NthOfWeek { weekday, nth }),
+            None => refuse("1-5 after #"),
+        };
+    }
+    kind.parse(field).map(Days::OfWeek)
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::{Datelike, NaiveDate};
+
     use super::*;
 
     /// The days of a month that a field allows.
@@ -169,7 +116,7 @@ mod tests {
                 expression: text,
                 text,
             };
-            let days = Days::of_month(field).expect(text);
+            let days = of_month(field).expect(text);
             assert_eq!(of(year, month, &days), expected, "{text} {year}-{month}");
         }
     }
@@ -202,9 +149,9 @@ mod tests {
                 expression: text,
                 text,
             };
-            let days = Days::of_week(field, true).expect(text);
+            let days = of_week(field, true).expect(text);
             assert_eq!(of(2026, 10, &days), expected, "{text}");
-            let steps = Days::of_week(field, false);
+            let steps = of_week(field, false);
             assert_eq!(steps.is_err(), text.contains('/'), "{text}");
         }
     }
