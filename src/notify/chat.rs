@@ -62,7 +62,7 @@ mod tests {
               "content": {
                 "textType": "client-markdown",
                 "title": "asg-patch eu-west-1: 1 group: 1 patched",
-                "description": "asg-patch run cli-20261014T040000Z-ab12 in eu-west-1\n14 October 2026 04:00 UTC to 14 October 2026 05:12 UTC (1h 12m)\n\n1 group: 1 patched.\n\nPATCHED - new instances start from the new image\n  * web-nightly-frankfurt: 12 patches, ami-0a1b2c3d4e5f60718 -> ami-0f9e8d7c6b5a40312, version $Latest (3) -> $Latest (4), 12m 05s\n    Note: the unknown option tag ep:asg:patch:wve was ignored: known are wave, image\n",
+                "description": "asg-patch run cli-20261014T040000Z-ab12 in eu-west-1\n14 October 2026 04:00 UTC to 14 October 2026 05:12 UTC (1h 12m)\n\n1 group: 1 patched.\n\nPATCHED - new instances launch from the new image\n  * web-nightly-frankfurt: 12 patches, ami-0a1b2c3d4e5f60718 -> ami-0f9e8d7c6b5a40312, version $Latest (3) -> $Latest (4), 12m 05s\n    Note: the unknown option tag ep:asg:patch:wve was ignored: known are wave, image\n",
                 "keywords": [
                   "asg-patch"
                 ]

@@ -1,9 +1,9 @@
-//! Small pieces that all renderings share.
+//! Pieces that all renderings share.
 
 use crate::group::{Outcome, Phase};
 use crate::report::GroupReport;
 
-/// The outcome for human eyes.
+/// The outcome in words.
 pub(super) fn outcome_words(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Patched => "patched",
@@ -14,8 +14,8 @@ pub(super) fn outcome_words(outcome: Outcome) -> &'static str {
     }
 }
 
-/// `before` and `after` as one cell; just the one if nothing changed. What both have around their
-/// numbers is said once: `$Latest (3 → 4)`.
+/// `before` and `after` as one cell; only one of them if nothing changed. The text that both have
+/// around their numbers appears once: `$Latest (3 → 4)`.
 pub(super) fn transition(before: Option<&str>, after: Option<&str>, stacked: bool) -> String {
     let (before, after) = match (before, after) {
         (Some(b), Some(a)) if a != b => (b, a),
@@ -35,7 +35,7 @@ pub(super) fn transition(before: Option<&str>, after: Option<&str>, stacked: boo
     }
 }
 
-/// An id of AWS's that is long enough to be recognised by its ends: `ami-0383…8859`.
+/// An id shortened to its ends: `ami-0383…8859`. Ids that are short already stay whole.
 pub(super) fn short_id(id: &str) -> String {
     const KEPT: usize = 4;
     match id.split_once('-') {
@@ -46,7 +46,7 @@ pub(super) fn short_id(id: &str) -> String {
     }
 }
 
-/// `before -> after`, or the one value there is if nothing changed.
+/// `before -> after`, or the only value if nothing changed.
 pub(super) fn change(before: Option<&str>, after: Option<&str>) -> Option<String> {
     match (before, after) {
         (Some(b), Some(a)) if a != b => Some(format!("{b} -> {a}")),
@@ -55,7 +55,7 @@ pub(super) fn change(before: Option<&str>, after: Option<&str>) -> Option<String
     }
 }
 
-/// Seconds that a group was worked on: the time in the queue does not count.
+/// Seconds of work on the group; the time in the queue does not count.
 pub(super) fn worked_seconds(group: &GroupReport) -> u64 {
     group
         .phases
@@ -70,7 +70,7 @@ mod tests {
     use super::{short_id, transition};
 
     #[test]
-    fn transitions_say_what_both_sides_share_once() {
+    fn transitions_show_common_text_once() {
         let of = |b, a| transition(Some(b), Some(a), false);
         assert_eq!(of("3", "4"), "3 → 4");
         assert_eq!(of("$Latest (3)", "$Latest (4)"), "$Latest (3 → 4)");
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_known_by_their_ends() {
+    fn long_ids_are_shortened_to_their_ends() {
         assert_eq!(short_id("ami-0a1b2c3d4e5f60718"), "ami-0a1b…0718");
         for whole in ["ami-1a2b3c4d", "resolve-me", "none"] {
             assert_eq!(short_id(whole), whole);

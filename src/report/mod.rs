@@ -1,9 +1,8 @@
-//! The report: its model, and its renderings (pure).
+//! Reports of runs, plans and the present state: their models and renderings. Pure.
 
 mod format;
-mod grid;
-mod model;
 mod plan;
+mod run;
 mod status;
 mod table;
 mod text;
@@ -11,8 +10,8 @@ mod text;
 #[cfg(test)]
 pub(crate) mod sample;
 
-pub use model::{GroupReport, PatchCounts, PhaseReport, RunKind, RunReport};
 pub use plan::{PlanReport, PlannedGroup};
+pub use run::{GroupReport, PatchCounts, PhaseReport, RunKind, RunReport};
 pub use status::{GroupStatus, OpenRecord, StatusReport};
 pub use table::{plan_table, run_table, status_table};
 pub use text::{by_urgency, email_text, short_text, tally};

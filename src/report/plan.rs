@@ -1,4 +1,4 @@
-//! What a run would do now, for people and programs.
+//! The report of a plan: what a run would do now.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -8,44 +8,44 @@ use crate::group::budget::Budget;
 use crate::ids::{BakeKey, GroupName, ImageId};
 use crate::schedule::Capacity;
 
-/// What a run would do now.
+/// The report of a plan: what a run would do now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanReport {
-    /// Region.
+    /// The region.
     pub region: String,
     /// When it was planned.
     pub planned_at: DateTime<Utc>,
-    /// By wave, then by name.
+    /// One entry per group, ordered by wave, then by name.
     pub groups: Vec<PlannedGroup>,
-    /// What else the reader must know.
+    /// Anything else the reader must know.
     pub warnings: Vec<String>,
 }
 
-/// What a run would do with one group.
+/// The plan for one group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedGroup {
     /// Its name.
     pub group: GroupName,
     /// Its capacity.
     pub capacity: Capacity,
-    /// How it names its template versions: `web:$Latest (3)`; several for overrides.
+    /// The template versions it names, e.g. `web:$Latest (3)`; several if it has overrides.
     pub pins: Vec<String>,
     /// The image it launches from.
     pub image: Option<ImageId>,
     /// Groups with the same key share one bake.
     pub bake_key: Option<BakeKey>,
-    /// Whether it makes the image or waits for another group's.
+    /// Whether it makes the image; otherwise it waits for the image of another group.
     pub bakes: bool,
-    /// Lower waves first.
+    /// Its wave; lower waves go first.
     pub wave: i32,
-    /// How long it is expected to take, seconds.
+    /// The time it is expected to take, seconds.
     pub estimate_seconds: u64,
-    /// The same by phase, and whether it is a default or was measured in an earlier run.
+    /// The expected time by phase, with its source: a default, or a measurement from an earlier run.
     pub budget: Budget,
-    /// Why it would be skipped though it started at once: it does not fit into the window.
+    /// Why it would be skipped even if it started at once: it does not fit into the window.
     pub misfit: Option<Failure>,
-    /// Why it would be skipped.
+    /// Why it would be skipped in any window.
     pub refusal: Option<Failure>,
-    /// Unknown option tags and the like.
+    /// Anything else the owner should know, e.g. unknown option tags.
     pub notes: Vec<String>,
 }

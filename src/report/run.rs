@@ -1,4 +1,4 @@
-//! What a run says it did: the one document behind the table, the JSON and the messages.
+//! The report of a run: the one document behind the table, the JSON and the messages.
 
 use std::collections::BTreeMap;
 
@@ -12,27 +12,27 @@ use crate::schedule::Capacity;
 /// The report of a run, a rehearsal or a restore.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
-    /// The run.
+    /// The run's id.
     pub run_id: RunId,
     /// `run`, `rehearse` or `restore`.
     pub kind: RunKind,
-    /// Account and region it worked on, as far as known, e.g. `eu-west-1`.
+    /// The region it worked in, e.g. `eu-west-1`.
     pub region: String,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// When it ended.
     pub finished_at: DateTime<Utc>,
-    /// The window's end by which everything had to be restored.
+    /// The end of the window, by which every group had to be restored.
     pub deadline: DateTime<Utc>,
-    /// One entry per group, by name.
+    /// One entry per group, ordered by name.
     pub groups: Vec<GroupReport>,
-    /// Calls per `service:Operation`, retries counted.
+    /// Number of API calls by `service:Operation`, retries included.
     pub api_calls: BTreeMap<String, u64>,
-    /// What else the reader must know (unknown option tags, a report that could not be sent).
+    /// Anything else the reader must know, e.g. unknown option tags or a report that could not be sent.
     pub warnings: Vec<String>,
 }
 
-/// What kind of pass it was.
+/// The kind of run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunKind {
@@ -44,26 +44,26 @@ pub enum RunKind {
     Restore,
 }
 
-/// What happened to one group.
+/// The report of one group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupReport {
     /// The group's name.
     pub group: GroupName,
     /// How it ended.
     pub outcome: Outcome,
-    /// The stable code, unless all went well.
+    /// The stable code of the failure or refusal, if there is one.
     pub code: Option<Code>,
-    /// Why, in a sentence.
+    /// The reason, in a sentence.
     pub reason: String,
-    /// Whether something is still left to restore.
+    /// Whether the group is not restored yet.
     pub left_open: bool,
     /// The image it launched from.
     pub image_before: Option<ImageId>,
-    /// The image it launches from now.
+    /// The image it launches from after the run.
     pub image_after: Option<ImageId>,
     /// The launch template version it launched from, e.g. `$Latest (3)`.
     pub version_before: Option<String>,
-    /// The version it launches from now.
+    /// The version it launches from after the run.
     pub version_after: Option<String>,
     /// Its capacity when the run began.
     pub capacity_before: Option<Capacity>,
@@ -71,20 +71,20 @@ pub struct GroupReport {
     pub capacity_after: Option<Capacity>,
     /// Patch counts of the last scan of the build instance.
     pub patches: PatchCounts,
-    /// Names of the patches installed, when it was the group that baked.
+    /// Names of the patches installed, if this group made the image.
     pub installed: Vec<String>,
     /// The phases it went through.
     pub phases: Vec<PhaseReport>,
-    /// Seconds of instance time that the run caused.
+    /// Instance time that the run caused, seconds.
     pub instance_seconds: u64,
-    /// What the owner should know besides (changes by others that were kept, unknown tags).
+    /// Anything else the owner should know, e.g. changes by others that were kept, or unknown tags.
     pub notes: Vec<String>,
 }
 
-/// Patch counts.
+/// Numbers of patches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatchCounts {
-    /// Installed by this run.
+    /// Installed during this run.
     pub installed: u32,
     /// Still missing.
     pub missing: u32,
@@ -106,12 +106,12 @@ pub struct PhaseReport {
 }
 
 impl RunReport {
-    /// How many groups ended so.
+    /// The number of groups with this outcome.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.groups.iter().filter(|g| g.outcome == outcome).count()
     }
 
-    /// Groups that are not restored.
+    /// The groups that are not restored yet.
     pub fn left_open(&self) -> impl Iterator<Item = &GroupReport> {
         self.groups.iter().filter(|g| g.left_open)
     }

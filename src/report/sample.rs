@@ -1,4 +1,4 @@
-//! Reports for the golden tests of all renderings.
+//! Sample reports for the golden tests of all renderings.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -6,12 +6,12 @@ use super::{GroupReport, PatchCounts, PhaseReport, RunKind, RunReport};
 use crate::group::{Code, Outcome, Phase};
 use crate::schedule::Capacity;
 
-/// A moment after the sample run's start.
+/// A time after the start of the sample run.
 pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     "2026-10-14T04:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::seconds(seconds)
 }
 
-/// Capacity.
+/// A capacity.
 pub(crate) fn capacity(min: i32, max: i32, desired: i32) -> Capacity {
     Capacity { min, max, desired }
 }
@@ -79,7 +79,7 @@ pub(crate) fn patched(name: &str) -> GroupReport {
     }
 }
 
-/// A run with each outcome in it.
+/// A run with every outcome.
 pub(crate) fn run() -> RunReport {
     RunReport {
         run_id: "cli-20261014T040000Z-ab12".into(),

@@ -1,4 +1,4 @@
-//! The opted-in groups as they are now, for people and programs.
+//! The report of the opted-in groups as they are now.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,53 +6,53 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{GroupName, ImageId, RunId};
 use crate::schedule::Capacity;
 
-/// The opted-in groups now.
+/// The report of the opted-in groups as they are now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StatusReport {
-    /// Region.
+    /// The region.
     pub region: String,
     /// When it was read.
     pub read_at: DateTime<Utc>,
-    /// By name.
+    /// One entry per group, ordered by name.
     pub groups: Vec<GroupStatus>,
-    /// Records whose group is gone or not opted in any more, or that cannot be read.
+    /// Records that cannot be read, or whose group is gone or no longer opted in.
     pub stray_records: Vec<OpenRecord>,
 }
 
-/// One group now.
+/// One group as it is now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupStatus {
     /// Its name.
     pub group: GroupName,
     /// Its capacity.
     pub capacity: Capacity,
-    /// As in [`PlannedGroup::pins`](super::PlannedGroup::pins).
+    /// The template versions it names, e.g. `web:$Latest (3)`; several if it has overrides.
     pub pins: Vec<String>,
     /// The image it launches from.
     pub image: Option<ImageId>,
-    /// The image's age, days.
+    /// The age of the image, days.
     pub image_age_days: Option<i64>,
     /// The run that made the image, if one did.
     pub patched_by_run: Option<RunId>,
-    /// When that image was made.
+    /// When that run made the image.
     pub patched_at: Option<DateTime<Utc>>,
-    /// Its open record.
+    /// Its open record, if a run has touched it and not restored it yet.
     pub record: Option<OpenRecord>,
 }
 
-/// A record that is still there.
+/// A record of a group that is not restored yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenRecord {
-    /// The parameter that holds it.
+    /// The name of the parameter that holds it.
     pub parameter: String,
     /// The group, if the record can be read.
     pub group: Option<GroupName>,
     /// The run that wrote it.
     pub run_id: Option<RunId>,
-    /// Its driver.
+    /// The driver that owns it.
     pub owner: Option<String>,
-    /// When the group is to be restored at the latest.
+    /// The latest time by which the group is to be restored.
     pub deadline: Option<DateTime<Utc>>,
-    /// The raw text, if it cannot be read.
+    /// The raw text, if the record cannot be read.
     pub raw: Option<String>,
 }

@@ -1,14 +1,15 @@
-//! The report as prose: the e-mail and the one-line text.
+//! The report of a run as prose: the e-mail and the one-line text.
 
 use super::format::{change, outcome_words, worked_seconds};
 use super::{GroupReport, RunKind, RunReport};
 use crate::group::Outcome;
 use crate::text::{counted, duration, plain_text, shell_word, shortened};
 
-/// Longer reasons (AWS's words can be long) are cut in messages; the JSON report has them whole.
+/// Longer reasons are cut in messages, because error texts of AWS can be long; the JSON report has
+/// them whole.
 const REASON_LIMIT: usize = 1_000;
 
-/// More warnings than this are only counted.
+/// Warnings beyond this number are only counted.
 const WARNING_LIMIT: usize = 20;
 
 /// The outcomes, worst first.
@@ -20,7 +21,8 @@ const WORST_FIRST: [Outcome; 5] = [
     Outcome::AlreadyCurrent,
 ];
 
-/// The groups that a human must look at first come first: left open, then by outcome, then by name.
+/// The groups by urgency: those not restored come first, then the order is by outcome (worst first)
+/// and name.
 pub fn by_urgency(report: &RunReport) -> Vec<&GroupReport> {
     let rank = |g: &GroupReport| WORST_FIRST.iter().position(|o| *o == g.outcome);
     let mut groups: Vec<&GroupReport> = report.groups.iter().collect();
@@ -28,7 +30,7 @@ pub fn by_urgency(report: &RunReport) -> Vec<&GroupReport> {
     groups
 }
 
-/// `5 groups: 1 not restored yet, 2 failed, 3 patched`: worst first, so that cutting costs least.
+/// `5 groups: 1 not restored yet, 2 failed, 3 patched`: worst first, because the end may be cut off.
 pub fn tally(report: &RunReport) -> String {
     let mut counts = Vec::new();
     match report.left_open().count() {
@@ -49,7 +51,7 @@ pub fn tally(report: &RunReport) -> String {
     }
 }
 
-/// One line that says how it went and names what needs a hand first, at most `limit` characters.
+/// One line of at most `limit` characters: the tally, then the groups that need attention.
 pub fn short_text(report: &RunReport, limit: usize) -> String {
     let mut text = format!(
         "asg-patch {} {}: {}",
@@ -57,7 +59,7 @@ pub fn short_text(report: &RunReport, limit: usize) -> String {
         report.region,
         tally(report)
     );
-    let worrying: Vec<String> = by_urgency(report)
+    let troubled: Vec<String> = by_urgency(report)
         .into_iter()
         .filter(|g| g.left_open || matches!(g.outcome, Outcome::Failed | Outcome::RolledBack))
         .map(|g| match g.code {
@@ -65,15 +67,15 @@ pub fn short_text(report: &RunReport, limit: usize) -> String {
             None => plain_text(&g.group),
         })
         .collect();
-    if !worrying.is_empty() {
+    if !troubled.is_empty() {
         text.push_str(". Look at: ");
-        text.push_str(&worrying.join(", "));
+        text.push_str(&troubled.join(", "));
     }
     shortened(&text, limit)
 }
 
-/// The e-mail: what happened, to which groups, what to do. Lists at most `most` groups, those that
-/// need a hand first, and says how many it left out.
+/// The e-mail: what happened to which groups and what to do about it. It lists at most `most` groups,
+/// the most urgent ones, and counts the rest.
 pub fn email_text(report: &RunReport, most: usize) -> String {
     let all = by_urgency(report);
     let shown = &all[..most.min(all.len())];
@@ -91,7 +93,7 @@ pub fn email_text(report: &RunReport, most: usize) -> String {
     if left_out > 0 {
         lines.push(String::new());
         lines.push(format!(
-            "{} left out here to keep the message short; the JSON report of run {} has all.",
+            "{} left out to keep the message short; the JSON report of run {} lists all groups.",
             counted(left_out, "more group"),
             report.run_id
         ));
@@ -145,10 +147,10 @@ fn section(lines: &mut Vec<String>, outcome: Outcome, groups: &[&GroupReport]) {
         return;
     }
     let meaning = match outcome {
-        Outcome::Failed => "FAILED - not, or not provably, as before",
-        Outcome::RolledBack => "ROLLED BACK - as before, not patched",
+        Outcome::Failed => "FAILED - not restored, or not verified",
+        Outcome::RolledBack => "ROLLED BACK - restored, not patched",
         Outcome::Skipped => "SKIPPED - not touched",
-        Outcome::Patched => "PATCHED - new instances start from the new image",
+        Outcome::Patched => "PATCHED - new instances launch from the new image",
         Outcome::AlreadyCurrent => "ALREADY CURRENT - nothing to patch, nothing changed",
     };
     lines.push(String::new());
@@ -241,12 +243,12 @@ mod tests {
             NOT RESTORED YET - please do this now
               asg-patch restore --region eu-west-1 --group stuck
 
-            FAILED - not, or not provably, as before
+            FAILED - not restored, or not verified
               * stuck (AP-0601): UpdateAutoScalingGroup answered AccessDenied
                 What to do: `asg-patch restore` restores it; its record stays until that is done
                 More: runbooks/AP-0601.md
 
-            ROLLED BACK - as before, not patched
+            ROLLED BACK - restored, not patched
               * batch (AP-0311): the patch command ended as Failed with exit code 4 yum: no space left on device
                 What to do: read the command's output in Run Command; mend the package or the baseline, then run again
                 More: runbooks/AP-0311.md
@@ -256,7 +258,7 @@ mod tests {
                 What to do: move the group to a launch template (AWS no longer lets launch configurations change), then run again
                 More: runbooks/AP-0101.md
 
-            PATCHED - new instances start from the new image
+            PATCHED - new instances launch from the new image
               * web-nightly-frankfurt: 12 patches, ami-0a1b2c3d4e5f60718 -> ami-0f9e8d7c6b5a40312, version $Latest (3) -> $Latest (4), 12m 05s
                 Note: the unknown option tag ep:asg:patch:wve was ignored: known are wave, image
 
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shortened_email_keeps_what_needs_a_hand() {
+    fn a_shortened_email_keeps_the_most_urgent_groups() {
         expect![[r#"
             asg-patch run cli-20261014T040000Z-ab12 in eu-west-1
             14 October 2026 04:00 UTC to 14 October 2026 05:12 UTC (1h 12m)
@@ -279,17 +281,17 @@ mod tests {
             NOT RESTORED YET - please do this now
               asg-patch restore --region eu-west-1 --group stuck
 
-            FAILED - not, or not provably, as before
+            FAILED - not restored, or not verified
               * stuck (AP-0601): UpdateAutoScalingGroup answered AccessDenied
                 What to do: `asg-patch restore` restores it; its record stays until that is done
                 More: runbooks/AP-0601.md
 
-            ROLLED BACK - as before, not patched
+            ROLLED BACK - restored, not patched
               * batch (AP-0311): the patch command ended as Failed with exit code 4 yum: no space left on device
                 What to do: read the command's output in Run Command; mend the package or the baseline, then run again
                 More: runbooks/AP-0311.md
 
-            3 more groups left out here to keep the message short; the JSON report of run cli-20261014T040000Z-ab12 has all.
+            3 more groups left out to keep the message short; the JSON report of run cli-20261014T040000Z-ab12 lists all groups.
 
             WARNINGS
               * two groups share the template web

@@ -1,0 +1,203 @@
+//! The table of a run.
+
+use std::collections::BTreeMap;
+
+use super::grid::{Grid, Row, wrapped};
+use super::{Style, best, fixed, flexible, joined, notes, remedies, restore_line, warnings};
+use crate::group::{Outcome, Phase};
+use crate::ids::ImageId;
+use crate::report::format::{outcome_words, transition, worked_seconds};
+use crate::report::{GroupReport, RunReport, tally};
+use crate::schedule::Capacity;
+use crate::text::{counted, duration, plain_text};
+
+/// The table of a run: what happened to each group, then what to do about it. `width` is in columns.
+pub fn run_table(report: &RunReport, width: u16) -> String {
+    let mut lines = Vec::new();
+    if !report.groups.is_empty() {
+        lines = best(width, |style| run_grid(report, style));
+        lines.push(String::new());
+    }
+    lines.extend(wrapped("", &run_summary(report), width));
+    for (outcome, reason, groups) in plain_endings(report) {
+        let whose = match groups.as_slice() {
+            [group] => (*group).to_owned(),
+            many => counted(many.len(), "group"),
+        };
+        let head = format!("  {}: ", outcome_words(outcome));
+        lines.extend(wrapped(&head, &format!("{reason} ({whose})"), width));
+    }
+    lines.extend(remedies(report.groups.iter().filter_map(|g| g.code), width));
+    lines.extend(warnings(&report.warnings, width));
+    lines.extend(report.left_open().map(|g| restore_line(&g.group)));
+    joined(lines)
+}
+
+fn run_summary(report: &RunReport) -> String {
+    let seconds = (report.finished_at - report.started_at).num_seconds();
+    let instances: u64 = report.groups.iter().map(|g| g.instance_seconds).sum();
+    format!(
+        "{}. {} in {}, {} from {} to {} UTC, {} of instance time.",
+        tally(report),
+        report.run_id,
+        report.region,
+        duration(seconds.unsigned_abs()),
+        report.started_at.format("%Y-%m-%d %H:%M"),
+        report.finished_at.format("%H:%M"),
+        duration(instances),
+    )
+}
+
+/// Outcomes without trouble: each reason once, with the groups that ended with it.
+fn plain_endings(report: &RunReport) -> Vec<(Outcome, &str, Vec<&str>)> {
+    let mut endings: BTreeMap<(Outcome, &str), Vec<&str>> = BTreeMap::new();
+    for group in report.groups.iter().filter(|g| !is_trouble(g)) {
+        let ending = (group.outcome, group.reason.as_str());
+        endings.entry(ending).or_default().push(&group.group);
+    }
+    endings
+        .into_iter()
+        .map(|((outcome, reason), groups)| (outcome, reason, groups))
+        .collect()
+}
+
+fn is_trouble(group: &GroupReport) -> bool {
+    group.code.is_some() || group.left_open
+}
+
+fn run_grid(report: &RunReport, style: Style) -> Grid {
+    let columns = [
+        flexible("group", style.least(10)),
+        flexible("outcome", 11),
+        fixed("image"),
+        flexible("version", style.least(11)),
+        fixed("patches"),
+        fixed("capacity"),
+        fixed("time"),
+    ];
+    let rows = report.groups.iter().map(|g| run_row(g, style));
+    Grid::new(&columns, rows.collect())
+}
+
+fn run_row(group: &GroupReport, style: Style) -> Row {
+    let change = |before: Option<String>, after: Option<String>| {
+        transition(before.as_deref(), after.as_deref(), style == Style::Narrow)
+    };
+    let id = |id: &Option<ImageId>| id.as_deref().map(|id| style.id(id));
+    let capacity = |c: Option<Capacity>| c.map(|c| c.to_string());
+    let cells = vec![
+        plain_text(&group.group),
+        outcome_words(group.outcome).to_owned(),
+        change(id(&group.image_before), id(&group.image_after)),
+        change(group.version_before.clone(), group.version_after.clone()),
+        patches_cell(group),
+        change(
+            capacity(group.capacity_before),
+            capacity(group.capacity_after),
+        ),
+        match worked_seconds(group) {
+            0 => "-".to_owned(),
+            seconds => duration(seconds),
+        },
+    ];
+    let mut below = Vec::new();
+    if is_trouble(group) {
+        let open = if group.left_open {
+            "NOT RESTORED: "
+        } else {
+            ""
+        };
+        let code = group.code.map(|c| format!("{c} ")).unwrap_or_default();
+        below.push(format!("{code}{open}{}", plain_text(&group.reason)));
+    }
+    below.extend(notes(&group.notes));
+    Row { cells, below }
+}
+
+/// The number of patches installed; `shared` for a group that took another group's image.
+fn patches_cell(group: &GroupReport) -> String {
+    let patched_itself = group.phases.iter().any(|p| p.phase == Phase::Patching);
+    if group.outcome == Outcome::Patched && !patched_itself {
+        "shared".to_owned()
+    } else if group.phases.is_empty() {
+        "-".to_owned()
+    } else {
+        group.patches.installed.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::tests::at_widths;
+    use super::run_table;
+    use crate::report::sample;
+
+    #[test]
+    fn a_run_as_a_table() {
+        let [text, narrow] = at_widths(|width| run_table(&sample::run(), width));
+        expect![[r#"
+            group                  outcome          image                          version          patches  capacity       time
+            ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+            web-nightly-frankfurt  patched          ami-0a1b…0718 → ami-0f9e…0312  $Latest (3 → 4)  12       0-4-0          12m 05s
+              note: the unknown option tag ep:asg:patch:wve was ignored: known are wave, image
+            api-current            already current  ami-0a1b…0718                  $Latest (3)      0        0-4-0          -
+            legacy                 skipped          ami-0a1b…0718                  $Latest (3)      0        0-4-0          -
+              AP-0101 the group uses the launch configuration legacy-2019
+            batch                  rolled back      ami-0a1b…0718                  $Latest (3)      0        0-4-0          4m 21s
+              AP-0311 the patch command ended as Failed with exit code 4 yum: no space left on device
+            stuck                  failed           ami-0a1b…0718                  $Latest (3)      0        0-4-0 → 1-4-1  -
+              AP-0601 NOT RESTORED: UpdateAutoScalingGroup answered AccessDenied
+
+            5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current.
+            cli-20261014T040000Z-ab12 in eu-west-1, 1h 12m from 2026-10-14 04:00 to 05:12 UTC, 11m 40s of instance time.
+              patched: the canary came up from the new version and its scan is clean (web-nightly-frankfurt)
+              already current: its image has nothing to patch (api-current)
+            AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (AWS no longer lets
+                    launch configurations change), then run again. More: runbooks/AP-0101.md
+            AP-0311 the patch command failed. What to do: read the command's output in Run Command; mend the package or the
+                    baseline, then run again. More: runbooks/AP-0311.md
+            AP-0601 the group is not restored yet. What to do: `asg-patch restore` restores it; its record stays until that is done.
+                    More: runbooks/AP-0601.md
+            warning: two groups share the template web
+            to restore stuck now: asg-patch restore --group stuck
+        "#]].assert_eq(&text);
+        expect![[r#"
+            group        outcome      image          version      patches  capacity  time
+            ────────────────────────────────────────────────────────────────────────────────
+            web-nightly  patched      ami-0a1b…0718  $Latest (3)  12       0-4-0     12m 05s
+            -frankfurt                ami-0f9e…0312  $Latest (4)
+              note: the unknown option tag ep:asg:patch:wve was ignored: known are wave,
+              image
+            api-current  already      ami-0a1b…0718  $Latest (3)  0        0-4-0     -
+                         current
+            legacy       skipped      ami-0a1b…0718  $Latest (3)  0        0-4-0     -
+              AP-0101 the group uses the launch configuration legacy-2019
+            batch        rolled back  ami-0a1b…0718  $Latest (3)  0        0-4-0     4m 21s
+              AP-0311 the patch command ended as Failed with exit code 4 yum: no space left
+              on device
+            stuck        failed       ami-0a1b…0718  $Latest (3)  0        0-4-0     -
+                                                                           1-4-1
+              AP-0601 NOT RESTORED: UpdateAutoScalingGroup answered AccessDenied
+
+            5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1
+            already current. cli-20261014T040000Z-ab12 in eu-west-1, 1h 12m from 2026-10-14
+            04:00 to 05:12 UTC, 11m 40s of instance time.
+              patched: the canary came up from the new version and its scan is clean
+                       (web-nightly-frankfurt)
+              already current: its image has nothing to patch (api-current)
+            AP-0101 the group uses a launch configuration. What to do: move the group to a
+                    launch template (AWS no longer lets launch configurations change), then
+                    run again. More: runbooks/AP-0101.md
+            AP-0311 the patch command failed. What to do: read the command's output in Run
+                    Command; mend the package or the baseline, then run again. More:
+                    runbooks/AP-0311.md
+            AP-0601 the group is not restored yet. What to do: `asg-patch restore` restores
+                    it; its record stays until that is done. More: runbooks/AP-0601.md
+            warning: two groups share the template web
+            to restore stuck now: asg-patch restore --group stuck
+        "#]]
+        .assert_eq(&narrow);
+    }
+}

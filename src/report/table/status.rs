@@ -1,0 +1,176 @@
+//! The table of the opted-in groups.
+
+use super::grid::{Grid, Row, wrapped};
+use super::{Style, best, fixed, flexible, joined, or_dash, restore_line};
+use crate::group::Code;
+use crate::report::{GroupStatus, OpenRecord, StatusReport};
+use crate::text::{counted, plain_text};
+
+/// The table of the opted-in groups as they are now. `width` is in columns.
+pub fn status_table(status: &StatusReport, width: u16) -> String {
+    let mut lines = Vec::new();
+    if !status.groups.is_empty() {
+        lines = best(width, |style| status_grid(status, style));
+        lines.push(String::new());
+    }
+    let open = status.groups.iter().filter(|g| g.record.is_some());
+    lines.push(format!(
+        "{} in {} at {}, {}.",
+        counted(status.groups.len(), "opted-in group"),
+        status.region,
+        status.read_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        counted(open.count(), "open record"),
+    ));
+    for stray in &status.stray_records {
+        let sentence = format!("{}: {}", stray.parameter, record_words(stray));
+        lines.extend(wrapped("stray record ", &sentence, width));
+    }
+    let open = status.groups.iter().filter(|g| g.record.is_some());
+    lines.extend(open.map(|g| restore_line(&g.group)));
+    joined(lines)
+}
+
+fn status_grid(status: &StatusReport, style: Style) -> Grid {
+    let mut columns = vec![
+        flexible("group", style.least(12)),
+        fixed("capacity"),
+        flexible("version", style.least(12)),
+        fixed("image"),
+        fixed("age"),
+        fixed("last patched"),
+    ];
+    if style != Style::Narrow {
+        columns.push(fixed("by run"));
+    }
+    let rows = status.groups.iter().map(|g| status_row(g, style));
+    Grid::new(&columns, rows.collect())
+}
+
+fn status_row(group: &GroupStatus, style: Style) -> Row {
+    let age = match group.image_age_days {
+        Some(1) => "1 day".to_owned(),
+        Some(days) => format!("{days} days"),
+        None => "-".to_owned(),
+    };
+    let at = group.patched_at.filter(|_| group.patched_by_run.is_some());
+    let mut cells = vec![
+        plain_text(&group.group),
+        group.capacity.to_string(),
+        or_dash(&group.pins.join("\n")).to_owned(),
+        group
+            .image
+            .as_deref()
+            .map_or("-".to_owned(), |i| style.id(i)),
+        age,
+        at.map_or("-".to_owned(), |t| t.format("%Y-%m-%d %H:%M").to_string()),
+    ];
+    if style != Style::Narrow {
+        cells.push(group.patched_by_run.as_deref().unwrap_or("-").to_owned());
+    }
+    let record = group.record.as_ref();
+    Row {
+        cells,
+        below: record
+            .map(|r| format!("open record: {}", record_words(r)))
+            .into_iter()
+            .collect(),
+    }
+}
+
+fn record_words(record: &OpenRecord) -> String {
+    let mut words = Vec::new();
+    if let Some(run) = &record.run_id {
+        words.push(format!("run {run}"));
+    }
+    if let Some(owner) = &record.owner {
+        words.push(format!("by {owner}"));
+    }
+    if let Some(deadline) = record.deadline {
+        words.push(format!("until {}", deadline.format("%Y-%m-%d %H:%M UTC")));
+    }
+    if let Some(raw) = &record.raw {
+        words.push(format!(
+            "cannot be read ({}): {}",
+            Code::RecordUnreadable,
+            plain_text(raw)
+        ));
+    }
+    if words.is_empty() {
+        words.push(record.parameter.clone());
+    }
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::tests::at_widths;
+    use super::status_table;
+    use crate::report::{GroupStatus, OpenRecord, StatusReport, sample};
+
+    #[test]
+    fn the_status_as_a_table() {
+        let record = OpenRecord {
+            parameter: "/asg-patch/records/stuck".into(),
+            group: Some("stuck".into()),
+            run_id: Some("cli-20261014T040000Z-ab12".into()),
+            owner: Some("cli:host:77".into()),
+            deadline: Some(sample::at(10_800)),
+            raw: None,
+        };
+        let stray = OpenRecord {
+            parameter: "/asg-patch/records/gone".into(),
+            group: None,
+            run_id: None,
+            owner: None,
+            deadline: None,
+            raw: Some("{\"version\":9}".into()),
+        };
+        let group = |name: &str, record| GroupStatus {
+            group: name.into(),
+            capacity: sample::capacity(0, 4, 0),
+            pins: vec!["web:$Latest (3)".into(), "arm:7".into()],
+            image: Some("ami-0a1b2c3d4e5f60718".into()),
+            image_age_days: Some(12),
+            patched_by_run: Some("cli-20261002T040000Z-77aa".into()),
+            patched_at: Some(sample::at(-1_000_000)),
+            record,
+        };
+        let status = StatusReport {
+            region: "eu-west-1".into(),
+            read_at: sample::at(0),
+            groups: vec![group("web", None), group("stuck", Some(record))],
+            stray_records: vec![stray],
+        };
+        let [text, narrow] = at_widths(|width| status_table(&status, width));
+        expect![[r#"
+            group  capacity  version          image                  age      last patched      by run
+            ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+            web    0-4-0     web:$Latest (3)  ami-0a1b2c3d4e5f60718  12 days  2026-10-02 14:13  cli-20261002T040000Z-77aa
+                             arm:7
+            stuck  0-4-0     web:$Latest (3)  ami-0a1b2c3d4e5f60718  12 days  2026-10-02 14:13  cli-20261002T040000Z-77aa
+                             arm:7
+              open record: run cli-20261014T040000Z-ab12, by cli:host:77, until 2026-10-14 07:00 UTC
+
+            2 opted-in groups in eu-west-1 at 2026-10-14 04:00:00 UTC, 1 open record.
+            stray record /asg-patch/records/gone: cannot be read (AP-0603): {"version":9}
+            to restore stuck now: asg-patch restore --group stuck
+        "#]].assert_eq(&text);
+        expect![[r#"
+            group  capacity  version          image          age      last patched
+            ──────────────────────────────────────────────────────────────────────────
+            web    0-4-0     web:$Latest (3)  ami-0a1b…0718  12 days  2026-10-02 14:13
+                             arm:7
+            stuck  0-4-0     web:$Latest (3)  ami-0a1b…0718  12 days  2026-10-02 14:13
+                             arm:7
+              open record: run cli-20261014T040000Z-ab12, by cli:host:77, until 2026-10-14
+              07:00 UTC
+
+            2 opted-in groups in eu-west-1 at 2026-10-14 04:00:00 UTC, 1 open record.
+            stray record /asg-patch/records/gone: cannot be read (AP-0603): {"version":9}
+            to restore stuck now: asg-patch restore --group stuck
+        "#]]
+        .assert_eq(&narrow);
+    }
+}
