@@ -1,4 +1,4 @@
-//! Small texts that every room may need: lengths, quoting, counting, hashes. Pure.
+//! Text helpers for all rooms: durations, shortening, quoting, counting, hashes. Pure.
 
 use sha2::{Digest, Sha256};
 
@@ -28,7 +28,7 @@ pub fn shortened(text: &str, limit: usize) -> String {
     format!("{}{MARK}", kept.trim_end())
 }
 
-/// `text` on one line and without control characters: error texts of AWS can hold any.
+/// `text` on one line and without control characters, which error texts of AWS may contain.
 pub fn plain_text(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
@@ -52,7 +52,7 @@ pub fn counted(n: usize, noun: &str) -> String {
     }
 }
 
-/// `word` as a POSIX shell reads it back: group names can hold nearly any character.
+/// `word` quoted for a POSIX shell: group names may contain nearly any character.
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -62,7 +62,7 @@ pub fn shell_word(word: &str) -> String {
     }
 }
 
-/// A text with what names may not hold replaced by `-`.
+/// `text` with every character but ASCII letters, digits, `.`, `-` and `_` replaced by `-`.
 pub fn legal_name(text: &str) -> String {
     let legal = |c: char| match c {
         '.' | '-' | '_' => c,
@@ -72,8 +72,8 @@ pub fn legal_name(text: &str) -> String {
     text.chars().map(legal).collect()
 }
 
-/// The first `bytes` bytes of the parts' SHA-256, in hexadecimal. Where a part ends counts: `ab, c` and
-/// `a, bc` differ.
+/// The first `bytes` bytes of the SHA-256 of `parts`, in hexadecimal. The ends of the parts count:
+/// `ab, c` and `a, bc` differ.
 pub fn hash_hex(parts: &[&str], bytes: usize) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
@@ -88,7 +88,7 @@ pub fn hash_hex(parts: &[&str], bytes: usize) -> String {
         .collect()
 }
 
-/// Eight characters that differ where texts differ.
+/// The first eight hexadecimal digits of the SHA-256 of `text`.
 pub fn short_hash(text: &str) -> String {
     Sha256::digest(text.as_bytes())
         .iter()
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn names_survive_the_shell() {
+    fn names_are_quoted_for_the_shell() {
         assert_eq!(shell_word("web-1/a"), "web-1/a");
         assert_eq!(shell_word("it's $5"), r"'it'\''s $5'");
     }

@@ -7,20 +7,23 @@ use clap::Args;
 
 use super::error::CliError;
 
-/// Which simulated account.
+/// The simulated account.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "The simulated account")]
 pub(crate) struct FleetOptions {
-    /// Its groups and how they behave [default: the built-in sample fleet]
+    /// File with its groups and how they behave [default: the built-in sample fleet]
     #[arg(long, value_name = "FILE.toml")]
     fleet: Option<PathBuf>,
-    /// Seed of everything random [default: the fleet's]
+    /// Seed of all random values [default: the one in the fleet file]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }
 
 impl FleetOptions {
     /// Reads and checks the fleet.
+    ///
+    /// # Errors
+    /// The file cannot be read, or it is not a valid fleet.
     pub(crate) fn load(&self) -> Result<Fleet, CliError> {
         let (place, text) = match &self.fleet {
             None => ("the built-in fleet".to_owned(), fleet::SAMPLE.to_owned()),

@@ -1,4 +1,4 @@
-//! The command line: one file per subcommand. The only part that writes to stdout.
+//! The command line: one file per subcommand. Only this room writes to stdout.
 
 mod completions;
 mod connect;
@@ -22,8 +22,8 @@ use self::output::Output;
 
 /// Patches EC2 Auto Scaling groups that sleep through their own maintenance window.
 ///
-/// Groups opt in by the tag ep:asg:patch=true. A run wakes each by one instance, installs the
-/// patches, bakes an image, proves it with a new instance and restores the group as it was.
+/// Groups opt in by the tag ep:asg:patch=true. A run launches one instance in each group, installs
+/// the patches on it, bakes an image, proves the image with a second instance and restores the group.
 #[derive(Debug, Parser)]
 #[command(name = "asg-patch", version, propagate_version = true, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -34,18 +34,18 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 all well, 1 some group failed or was rolled back, 2 wrong usage or configuration,
-3 AWS could not be reached or refused, 4 something is left to restore.";
+Exit codes: 0 all well, 1 a group failed or was rolled back, 2 wrong usage or configuration,
+3 AWS could not be reached or refused, 4 a group is not restored yet.";
 
 #[derive(Args, Debug)]
 pub(crate) struct GlobalOptions {
-    /// Print one JSON document on stdout, and nothing else there
+    /// Print the result as one JSON document on stdout
     #[arg(long, global = true)]
     json: bool,
-    /// Log more to stderr; repeat for still more (RUST_LOG overrides it)
+    /// Log more to stderr; repeat it for even more (RUST_LOG overrides it)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// No progress lines on stderr
+    /// Show no progress on stderr
     #[arg(short, long, global = true)]
     quiet: bool,
 }
@@ -60,15 +60,15 @@ enum Command {
     Status(status::StatusArgs),
     /// Restore groups whose run died, from their records
     Restore(restore::RestoreArgs),
-    /// Do the same run on the simulated account, in virtual time
+    /// Rehearse a run on the simulated account, in virtual time
     Rehearse(rehearse::RehearseArgs),
-    /// Serve the simulated account on loopback for the AWS CLI, SDKs and `asg-patch run`
+    /// Serve the simulated account on a loopback address for the AWS CLI, SDKs and `asg-patch run`
     Simulate(simulate::SimulateArgs),
     /// Print a shell completion script
     Completions(completions::CompletionsArgs),
 }
 
-/// The program: everything but the process's exit.
+/// Runs the program and returns its exit code.
 pub(crate) fn main() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -90,7 +90,7 @@ pub(crate) fn main() -> Exit {
     result.unwrap_or_else(|error| output::error(&error, cli.global.json))
 }
 
-/// Runs a command on a runtime of its own. One thread is enough: a run waits nearly all the time.
+/// Runs a command on a runtime of its own. One thread is enough: a run waits most of the time.
 fn block_on(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

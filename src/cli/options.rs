@@ -1,4 +1,4 @@
-//! Options that several subcommands share, and the requests that they become.
+//! Options that several subcommands share, and the requests made from them.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -11,32 +11,32 @@ use clap::Args;
 
 use super::error::CliError;
 
-/// How the AWS account and region are found.
+/// The AWS account and region.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "AWS options")]
 pub(crate) struct AwsOptions {
-    /// Profile of ~/.aws/config and ~/.aws/credentials [default: as the AWS CLI finds it]
+    /// Profile in ~/.aws/config and ~/.aws/credentials [default: the one that the AWS CLI uses]
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// Region [default: as the AWS CLI finds it]
+    /// Region [default: the one that the AWS CLI uses]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
-    /// Endpoint of all services, e.g. that of `asg-patch simulate`
+    /// Endpoint for all services, e.g. the one that `asg-patch simulate` prints
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
-    /// The clock of a sped-up simulated account, as `asg-patch simulate` prints it
+    /// Clock of a simulated account that runs faster than real time, as `asg-patch simulate` prints it
     #[arg(long, value_name = "SPEED@REAL@SIMULATED", env = asg_patch::clock::CLOCK_VARIABLE, hide_env_values = true)]
     pub(crate) simulated_clock: Option<asg_patch::clock::SimulatedClock>,
 }
 
-/// Which groups.
+/// The groups to work on.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Which groups")]
 pub(crate) struct SelectionOptions {
-    /// The tag by which groups opt in; their option tags begin with its key
+    /// Tag by which groups opt in; the keys of their option tags begin with its key
     #[arg(long, value_name = "KEY=VALUE", default_value_t = OptInTag::default())]
     tag: OptInTag,
-    /// Only this one of the opted-in groups (repeatable)
+    /// Only this opted-in group (repeatable)
     #[arg(long = "group", value_name = "NAME", value_parser = group_name)]
     groups: Vec<GroupName>,
 }
@@ -50,7 +50,7 @@ impl SelectionOptions {
     }
 }
 
-/// How a run goes.
+/// The options of a run.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "The run")]
 pub(crate) struct RunOptions {
@@ -59,7 +59,7 @@ pub(crate) struct RunOptions {
     /// Work on at most N groups at once [default: no limit]
     #[arg(long, value_name = "N", help_heading = "The run")]
     max_in_flight: Option<NonZeroUsize>,
-    /// Start nothing more once more groups than this have failed: a number, or a percentage of all
+    /// Start no more groups once more than this have failed: a number, or a percentage of all groups
     #[arg(
         long,
         value_name = "N|N%",
@@ -67,14 +67,14 @@ pub(crate) struct RunOptions {
         help_heading = "The run"
     )]
     max_failures: FailureLimit,
-    /// Everything is restored this long after the start
+    /// Length of the window: all groups are restored this long after the start
     #[arg(long, value_name = "TIME", default_value = "3h", value_parser = time_span, help_heading = "The run")]
     duration: Duration,
-    /// Nothing new is started this long before the end
+    /// Start no more groups this long before the end of the window
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time_span, help_heading = "The run")]
     cutoff: Duration,
-    /// What becomes of a group that is not done when only the time for its restore is left: roll-back, or
-    /// finish to let it go on past the end, by 2h at most
+    /// Policy for a group that is not done when only the time for its restore is left: roll-back, or
+    /// finish to let it continue past the end of the window, by 2h at most
     #[arg(
         long,
         value_name = "POLICY",
@@ -82,7 +82,7 @@ pub(crate) struct RunOptions {
         help_heading = "The run"
     )]
     at_deadline: AtDeadline,
-    /// Install, or Scan to say only what is missing (any letter case)
+    /// Install patches, or Scan to report only what is missing (in any letter case)
     #[arg(
         long,
         value_name = "OPERATION",
@@ -96,12 +96,18 @@ pub(crate) struct RunOptions {
 }
 
 impl RunOptions {
-    /// Whether the options agree with each other, whatever the time.
+    /// Checks that the options agree with each other.
+    ///
+    /// # Errors
+    /// The cutoff is not shorter than the duration, or the duration is out of range.
     pub(crate) fn check(&self) -> Result<(), CliError> {
         window(DateTime::UNIX_EPOCH, self.duration, self.cutoff).map(drop)
     }
 
     /// The request of a run that starts at `now`.
+    ///
+    /// # Errors
+    /// The cutoff is not shorter than the duration, or the window ends beyond the calendar.
     pub(crate) fn request(
         &self,
         now: DateTime<Utc>,
@@ -121,7 +127,10 @@ impl RunOptions {
     }
 }
 
-/// `start` plus the time that a flag gave.
+/// `start` plus the time given by a flag.
+///
+/// # Errors
+/// The sum lies beyond the calendar; the error names the flag.
 pub(crate) fn after(
     start: DateTime<Utc>,
     duration: Duration,
@@ -132,11 +141,11 @@ pub(crate) fn after(
         .and_then(|d| start.checked_add_signed(d))
         .ok_or_else(|| {
             let found = humantime::format_duration(duration).to_string();
-            CliError::input(flag, "a time that the calendar can hold", found)
+            CliError::input(flag, "a time within the calendar", found)
         })
 }
 
-/// Who drives a run from this command line: `cli:HOST:PID`.
+/// The owner of a run that this process drives: `cli:HOST:PID`.
 pub(crate) fn owner() -> String {
     let from_file = || std::fs::read_to_string("/etc/hostname").ok();
     let host = std::env::var("HOSTNAME")
@@ -148,7 +157,8 @@ pub(crate) fn owner() -> String {
     format!("cli:{host}:{}", std::process::id())
 }
 
-/// A run's id from the command line: each start is a cause of its own.
+/// The id of a run from the command line: time and a random part, because each start is a run of its
+/// own.
 fn run_id(now: DateTime<Utc>) -> RunId {
     format!(
         "cli-{}-{:04x}",
@@ -179,7 +189,10 @@ fn window(start: DateTime<Utc>, duration: Duration, cutoff: Duration) -> Result<
     })
 }
 
-/// Names of groups have 1 to 255 characters. Source: Auto Scaling, CreateAutoScalingGroup.
+/// Reads a group's name, of 1 to 255 characters. Source: Auto Scaling, CreateAutoScalingGroup.
+///
+/// # Errors
+/// The name is empty or longer.
 pub(crate) fn group_name(text: &str) -> Result<GroupName, String> {
     match text.chars().count() {
         1..=255 => Ok(text.into()),
@@ -187,7 +200,10 @@ pub(crate) fn group_name(text: &str) -> Result<GroupName, String> {
     }
 }
 
-/// A length of time as people write it.
+/// Reads a length of time such as `3h` or `1h 30m`.
+///
+/// # Errors
+/// The text is no such length.
 pub(crate) fn time_span(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| format!("expected a time such as 3h, 45m or 1h 30m, found '{text}'"))
@@ -243,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn run_ids_name_their_start() {
+    fn run_ids_contain_their_start() {
         let id = run_id("2026-10-14T04:00:00Z".parse().unwrap());
         let (head, tail) = id.rsplit_once('-').unwrap();
         assert_eq!(head, "cli-20261014T040000Z");

@@ -1,4 +1,4 @@
-//! Where words go: data to stdout, everything else to stderr.
+//! Output: data goes to stdout, everything else to stderr.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,23 +13,26 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::GlobalOptions;
 use super::error::{CliError, Exit};
 
-/// Tables are this wide where nobody says otherwise: it fits most logs and mails.
+/// The width of tables where stdout is no terminal, columns: it fits most logs and mails.
 const DEFAULT_WIDTH: u16 = 120;
-/// Below this, the tables' columns would fall apart; the terminal wraps them instead.
+/// Tables are not made narrower than this, columns; on a narrower terminal their lines wrap.
 const LEAST_WIDTH: u16 = 80;
 
-/// The program's two mouths.
+/// The program's two output streams.
 #[derive(Debug)]
 pub(crate) struct Output {
     json: bool,
     quiet: bool,
     live: MultiProgress,
     /// Whether a line was written to a terminal on stderr.
-    told: AtomicBool,
+    written: AtomicBool,
 }
 
 impl Output {
-    /// Decides what goes where, and starts the log.
+    /// Reads the options, finds out whether stderr is a terminal, and starts the log.
+    ///
+    /// # Errors
+    /// `RUST_LOG` is invalid.
     pub(super) fn new(options: &GlobalOptions) -> Result<Self, CliError> {
         let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
         let terminal = std::io::stderr().is_terminal() && !dumb && !options.quiet;
@@ -43,42 +46,43 @@ impl Output {
             json: options.json,
             quiet: options.quiet,
             live,
-            told: AtomicBool::new(false),
+            written: AtomicBool::new(false),
         })
     }
 
-    /// The result: as JSON or as text.
+    /// Writes the result to stdout, as JSON or as text.
     pub(crate) fn result(&self, document: &impl Serialize, text: impl FnOnce(u16) -> String) {
         if self.json {
             print_json(document);
         } else {
-            if self.told.load(Ordering::Relaxed) {
-                // Where both go to one terminal, the result stands apart from what came before.
+            if self.written.load(Ordering::Relaxed) {
+                // On a terminal, an empty line sets the result apart from the progress lines.
                 to_stderr("");
             }
             to_stdout(&text(width()));
         }
     }
 
-    /// A line on stderr that is no error: it must be read even with `--quiet`.
+    /// Writes a line to stderr that is no error but must be read, even with `--quiet`.
     pub(crate) fn notice(&self, line: &str) {
-        self.told.store(!self.live.is_hidden(), Ordering::Relaxed);
+        self.written
+            .store(!self.live.is_hidden(), Ordering::Relaxed);
         self.live.suspend(|| to_stderr(line));
     }
 
-    /// A line on stderr that `--quiet` silences.
+    /// Writes a line to stderr, unless `--quiet` is given.
     pub(crate) fn remark(&self, line: &str) {
         if !self.quiet {
             self.notice(line);
         }
     }
 
-    /// Whether progress is wanted at all.
+    /// Whether `--quiet` is given.
     pub(super) fn quiet(&self) -> bool {
         self.quiet
     }
 
-    /// The place for live lines; hidden when stderr is no terminal.
+    /// The live lines; hidden if stderr is no terminal.
     pub(super) fn live(&self) -> &MultiProgress {
         &self.live
     }
@@ -94,7 +98,7 @@ pub(super) fn error(error: &CliError, json: bool) -> Exit {
     error.exit()
 }
 
-/// Reports what clap has to say: help and version are results, the rest is wrong usage.
+/// Reports an answer of clap: help and version are results, anything else is wrong usage.
 pub(super) fn parse_error(error: &clap::Error) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -103,7 +107,7 @@ pub(super) fn parse_error(error: &clap::Error) -> Exit {
         }
         _ => {}
     }
-    // What could not be parsed cannot say whether it wanted JSON: look for the flag itself.
+    // The arguments could not be parsed, so `--json` is looked for among them directly.
     let mut words = std::env::args_os().skip(1).take_while(|a| a != "--");
     if words.any(|a| a == "--json") {
         let message = error.render().to_string();
@@ -129,7 +133,7 @@ fn print_json(document: &impl Serialize) {
     }
 }
 
-/// Writes a text and ends its last line. A reader that went away (`| head`) is no error.
+/// Writes a text and ends its last line. A reader that has gone away (`| head`) is no error.
 fn to_stdout(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
@@ -140,7 +144,10 @@ fn to_stderr(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// Starts the log on stderr: warnings, with `-v` what we do, with `-vv` and `-vvv` more.
+/// Starts the log on stderr: warnings; with `-v` also the steps of a run, with `-vv` and `-vvv` more.
+///
+/// # Errors
+/// `RUST_LOG` is invalid.
 fn start_log(verbose: u8, live: MultiProgress) -> Result<(), CliError> {
     let directives = match std::env::var("RUST_LOG") {
         Ok(text) if !text.trim().is_empty() => text,
@@ -165,12 +172,12 @@ fn start_log(verbose: u8, live: MultiProgress) -> Result<(), CliError> {
         .with_ansi(colour)
         .with_writer(LogWriter(live))
         .finish();
-    // Only a second start can fail, and there is only one.
+    // Only a second start could fail, and there is only one.
     let _ = tracing::subscriber::set_global_default(subscriber);
     Ok(())
 }
 
-/// Writes log lines above the live lines instead of into them.
+/// Writes log lines above the live lines.
 #[derive(Clone, Debug)]
 struct LogWriter(MultiProgress);
 

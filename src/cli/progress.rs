@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::Output;
 
-/// Shows each group's phase and reason as they change.
+/// The phase and the reason of each group, shown as they change.
 pub(crate) struct Display<'a> {
     output: &'a Output,
     shown: BTreeMap<GroupName, Shown>,
@@ -22,7 +22,7 @@ struct Shown {
 }
 
 impl<'a> Display<'a> {
-    /// A display that has nothing to show yet.
+    /// An empty display.
     pub(crate) fn new(output: &'a Output) -> Self {
         Self {
             output,
@@ -30,7 +30,7 @@ impl<'a> Display<'a> {
         }
     }
 
-    /// Shows where a group stands; says nothing twice.
+    /// Shows the progress of a group, unless the same line was shown last.
     pub(crate) fn show(&mut self, progress: &Progress) {
         if self.output.quiet() {
             return;
@@ -51,7 +51,7 @@ impl<'a> Display<'a> {
         let aligned = format!("{time} {}", aligned(progress, names.max().unwrap_or(0)));
         let shown = self.shown.entry(progress.group.clone()).or_default();
         if progress.outcome.is_some() {
-            // What is finished moves up out of the live lines, so that these stay few.
+            // Finished groups leave the live lines, so that these stay few.
             if let Some(bar) = shown.bar.take() {
                 bar.finish_and_clear();
                 live.remove(&bar);
@@ -79,11 +79,11 @@ fn line(progress: &Progress) -> String {
     }
 }
 
-/// The same in columns, for many lines below each other.
+/// The same in aligned columns, for a terminal.
 fn aligned(progress: &Progress, widest_name: usize) -> String {
-    /// Longer names than this push their line to the right, but not everybody's.
+    /// Names longer than this shift their own line only.
     const NAME_LIMIT: usize = 28;
-    /// `restoring`, the longest of phases and outcomes but for `already_current`.
+    /// The longest phase is `rolling_back`; only the outcome `already_current` is longer.
     const STATE_WIDTH: usize = 12;
     let group = asg_patch::text::plain_text(&progress.group);
     let reason = asg_patch::text::plain_text(&progress.reason);

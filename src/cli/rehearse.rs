@@ -28,7 +28,7 @@ pub(crate) struct RehearseArgs {
 pub(crate) fn execute(args: &RehearseArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
     let fleet = args.fleet.load()?;
-    // The SDK's jitter and the run id come from this thread's generator: same seed, same run.
+    // The SDK's jitter and the run id are drawn from this thread's generator: same seed, same run.
     fastrand::seed(fleet.seed());
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -56,7 +56,7 @@ async fn rehearse(args: &RehearseArgs, fleet: &Fleet, output: &Output) -> Result
     Ok(Exit::from(&report))
 }
 
-/// What the simulated account saw of it.
+/// The time and the calls that it took, and the groups that have not opted in.
 fn summary(report: &RunReport, account: &Account, took: Duration) -> String {
     let calls = account.calls();
     let simulated = (report.finished_at - report.started_at).num_seconds();

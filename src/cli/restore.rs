@@ -17,10 +17,10 @@ use super::stop;
 /// Options of `restore`.
 #[derive(Args, Debug)]
 pub(crate) struct RestoreArgs {
-    /// Restore this group, whatever its deadline (repeatable) [default: all past their deadline]
+    /// Restore this group, even before its deadline (repeatable) [default: all groups past theirs]
     #[arg(long = "group", value_name = "NAME", value_parser = options::group_name)]
     groups: Vec<GroupName>,
-    /// Give up after this long; the records stay
+    /// Give up after this long; the records of groups that are not restored stay
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = options::time_span)]
     duration: Duration,
     #[command(flatten)]

@@ -30,7 +30,7 @@ pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, Cli
     Ok(Exit::from(&report))
 }
 
-/// Carries out a run, showing its progress and heeding Ctrl-C.
+/// Executes a run; shows its progress and listens for Ctrl-C.
 pub(super) async fn run_and_show(
     env: &Env,
     request: &RunRequest,

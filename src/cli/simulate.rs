@@ -16,7 +16,7 @@ use super::stop::interrupted;
 /// Options of `simulate`.
 #[derive(Args, Debug)]
 pub(crate) struct SimulateArgs {
-    /// Loopback address to listen on; port 0 picks a free one
+    /// Loopback address to listen on; port 0 chooses a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// Simulated seconds per real second
@@ -27,7 +27,7 @@ pub(crate) struct SimulateArgs {
 }
 
 pub(crate) async fn execute(args: &SimulateArgs, output: &Output) -> Result<Exit, CliError> {
-    // Whoever reaches the account may change it: it knows no credentials.
+    // The account checks no credentials: every client that reaches it may change it.
     if !args.listen.ip().is_loopback() {
         return Err(CliError::input(
             "--listen",
@@ -45,7 +45,7 @@ pub(crate) async fn execute(args: &SimulateArgs, output: &Output) -> Result<Exit
     let account = fleet.account(args.speed);
     let environment = environment(&account, args.speed, address);
     output.remark(&format!(
-        "Simulated account on http://{address}, {} as real time. Ctrl-C ends it.",
+        "Simulated account on http://{address}, {} as real time. Press Ctrl-C to end it.",
         match args.speed {
             1 => "as fast".to_owned(),
             speed => format!("{speed} times as fast"),
@@ -67,7 +67,7 @@ pub(crate) async fn execute(args: &SimulateArgs, output: &Output) -> Result<Exit
     }
 }
 
-/// What points AWS clients, and our own clock, at the account.
+/// The environment variables that make AWS clients, and our own clock, use the account.
 fn environment(account: &Account, speed: u32, address: SocketAddr) -> Map<String, Value> {
     let region = account.with_world(|world| world.region.clone());
     let clock = SimulatedClock {
@@ -88,7 +88,7 @@ fn environment(account: &Account, speed: u32, address: SocketAddr) -> Map<String
     .collect()
 }
 
-/// One line to paste into a shell; no value in it needs quotes.
+/// One line to paste into a shell; none of the values needs quotes.
 fn export_line(environment: &Map<String, Value>) -> String {
     let pairs: Vec<String> = environment
         .iter()

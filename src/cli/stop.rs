@@ -1,11 +1,11 @@
-//! Ctrl-C: once restores, twice stops.
+//! Ctrl-C: the first one restores, the second one stops.
 
 use asg_patch::run::Stop;
 use tokio::sync::watch;
 
 use super::output::Output;
 
-/// Runs `work` while Ctrl-C is heard: the first one asks it to restore, the second to stop now.
+/// Runs `work` and listens for Ctrl-C: the first one asks it to restore, the second one to stop now.
 pub(crate) async fn heeding<T>(
     output: &Output,
     work: impl AsyncFnOnce(watch::Receiver<Stop>) -> T,
@@ -21,20 +21,20 @@ pub(crate) async fn heeding<T>(
 async fn listen(output: &Output, asked: &watch::Sender<Stop>) -> std::convert::Infallible {
     interrupted().await;
     output.notice(
-        "Stopping: nothing new is started, what is in flight is restored. \
-         Ctrl-C again stops at once and leaves the records.",
+        "Stopping: no more groups are started, those in flight are restored. \
+         Ctrl-C again stops at once and leaves their records.",
     );
     asked.send_replace(Stop::Restore);
     interrupted().await;
-    output.notice("Stopping now: records remain.");
+    output.notice("Stopping now; the records remain.");
     asked.send_replace(Stop::Now);
     std::future::pending().await
 }
 
-/// Ends at the next Ctrl-C or, where there is such a thing, SIGTERM.
+/// Waits for the next Ctrl-C or, on Unix, SIGTERM.
 pub(crate) async fn interrupted() {
     let ctrl_c = async {
-        // Without a handler the system ends the process itself: there is nothing to wait for.
+        // Without a handler the system ends the process itself.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
