@@ -11,11 +11,12 @@ use super::output::Output;
 /// Options of `completions`.
 #[derive(Args, Debug)]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell to print the script for
     #[arg(value_enum)]
     shell: Shell,
 }
 
+/// Prints the completion script of a shell. It cannot fail; all subcommands return a `Result`.
 pub(crate) fn execute(args: &CompletionsArgs, output: &Output) -> Result<Exit, CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "asg-patch", &mut script);

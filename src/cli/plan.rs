@@ -17,6 +17,10 @@ pub(crate) struct PlanArgs {
     aws: AwsOptions,
 }
 
+/// Prints what a run would do now.
+///
+/// # Errors
+/// The options are invalid, or AWS could not be reached or refused a call.
 pub(crate) async fn execute(args: &PlanArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
     let env = connect(&args.aws).await?;

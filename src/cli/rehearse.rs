@@ -25,6 +25,11 @@ pub(crate) struct RehearseArgs {
     fleet: FleetOptions,
 }
 
+/// Executes a run on the simulated account and prints its report.
+///
+/// # Errors
+/// The options or the fleet are invalid, the simulated account refused a call, or Ctrl-C stopped the
+/// run at once.
 pub(crate) fn execute(args: &RehearseArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
     let fleet = args.fleet.load()?;

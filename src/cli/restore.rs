@@ -27,6 +27,11 @@ pub(crate) struct RestoreArgs {
     aws: AwsOptions,
 }
 
+/// Restores groups from their records and prints a report.
+///
+/// # Errors
+/// The options are invalid, AWS could not be reached or refused a call, or Ctrl-C stopped the command
+/// at once.
 pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit, CliError> {
     let env = connect(&args.aws).await?;
     let request = RestoreRequest {

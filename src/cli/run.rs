@@ -21,6 +21,11 @@ pub(crate) struct RunArgs {
     aws: AwsOptions,
 }
 
+/// Executes a run and prints its report.
+///
+/// # Errors
+/// The options are invalid, AWS could not be reached or refused a call, or Ctrl-C stopped the command
+/// at once.
 pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
     let env = connect(&args.aws).await?;
@@ -31,6 +36,10 @@ pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, Cli
 }
 
 /// Executes a run; shows its progress and listens for Ctrl-C.
+///
+/// # Errors
+/// The request is invalid, AWS could not be reached or refused a call, or Ctrl-C stopped the run at
+/// once.
 pub(super) async fn run_and_show(
     env: &Env,
     request: &RunRequest,

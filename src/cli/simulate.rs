@@ -26,6 +26,10 @@ pub(crate) struct SimulateArgs {
     fleet: FleetOptions,
 }
 
+/// Serves the simulated account until Ctrl-C.
+///
+/// # Errors
+/// The address is not a loopback address or not free, or the fleet is invalid.
 pub(crate) async fn execute(args: &SimulateArgs, output: &Output) -> Result<Exit, CliError> {
     // The account checks no credentials: every client that reaches it may change it.
     if !args.listen.ip().is_loopback() {

@@ -17,6 +17,10 @@ pub(crate) struct StatusArgs {
     aws: AwsOptions,
 }
 
+/// Prints the opted-in groups as they are now.
+///
+/// # Errors
+/// The options are invalid, or AWS could not be reached or refused a call.
 pub(crate) async fn execute(args: &StatusArgs, output: &Output) -> Result<Exit, CliError> {
     let env = connect(&args.aws).await?;
     let status = asg_patch::run::status(&env, &args.selection.selection()).await?;
