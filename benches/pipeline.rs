@@ -14,7 +14,6 @@ use asg_patch::group::decide::{decide, needs};
 use asg_patch::group::decision::{Context, Directive};
 use asg_patch::group::job::Job;
 use asg_patch::group::job::Ownership;
-use asg_patch::group::seen::Seen;
 use asg_patch::request::{FailureLimit, Operation, RunRequest, Selection};
 use asg_patch::run::{self, Env, Stop, planned};
 use asg_patch::schedule::Window;
@@ -81,7 +80,7 @@ fn decide_one(c: &mut Criterion) {
         let job = jobs.into_iter().next().unwrap();
         let questions: Vec<Question<'_>> = vec![(&job, needs(&job))];
         let seen = observe(&clients, &request.selection.tag, &questions).await;
-        let seen = seen.into_values().next().unwrap();
+        let seen = seen.into_iter().next().unwrap();
         let now = env.clock.now();
         (job, seen, now)
     });
@@ -114,8 +113,8 @@ fn one_pass(c: &mut Criterion) {
                     let now = request.window.start;
                     let decisions: Vec<_> = jobs
                         .iter()
-                        .map(|job| {
-                            let seen: &Seen = &seen[job.group()];
+                        .zip(&seen)
+                        .map(|(job, seen)| {
                             decide(&Context {
                                 job,
                                 seen,

@@ -1,4 +1,4 @@
-//! Claims of runs in Parameter Store: whoever creates the parameter has the run.
+//! Claims of runs in Parameter Store: the execution that creates the parameter has the run.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use crate::group::names::CLAIM_PREFIX;
 use crate::ids::RunId;
 use crate::text::legal_name;
 
-/// Claims that begin so are never forgotten: they tell since when runs are watched.
+/// Claims whose run id begins so are never forgotten: they record since when runs are watched.
 pub const KEPT_CLAIM: &str = "since-";
 
-/// What a claim says.
+/// A claim of a run, as its parameter holds it (JSON).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// The run.
@@ -32,7 +32,10 @@ fn parameter(run_id: &RunId) -> String {
     format!("{CLAIM_PREFIX}{}", legal_name(run_id))
 }
 
-/// Claims a run. Answers who has it: the one that asked, or somebody who was earlier.
+/// Claims a run. Answers the claim that holds: the one asked for, or an earlier one.
+///
+/// # Errors
+/// A call that failed; a contention where the claim exists but cannot be read yet.
 pub async fn claim_run(clients: &Clients, claim: &Claim) -> Result<Claim, Fault> {
     let name = parameter(&claim.run_id);
     clients.pace(Pace::Parameter).await;
@@ -52,7 +55,7 @@ pub async fn claim_run(clients: &Clients, claim: &Claim) -> Result<Claim, Fault>
     }
 }
 
-/// Who holds a claim that exists. One that is not shown yet may be our own, whose answer was lost.
+/// The claim that exists already. One that is not shown yet may be our own, whose answer was lost.
 async fn held(
     clients: &Clients,
     name: &str,
@@ -68,20 +71,26 @@ async fn held(
             ..exists
         });
     };
-    // Of another make: somebody has it all the same.
+    // Written by a program that we do not know: the run is claimed all the same.
     let unknown = Claim {
-        owner: "somebody".into(),
+        owner: "another program".into(),
         ..wanted.clone()
     };
     Ok(serde_json::from_str(value).unwrap_or(unknown))
 }
 
 /// All claims that can be read.
+///
+/// # Errors
+/// A call that failed.
 pub async fn list_claims(clients: &Clients) -> Result<Vec<Claim>, Fault> {
     Ok(list(clients).await?.into_values().flatten().collect())
 }
 
-/// Deletes claims that are older than `until`; what cannot be read stays.
+/// Deletes the claims that are older than `until`; those that cannot be read stay.
+///
+/// # Errors
+/// The first call that failed; the claims after it stay.
 pub async fn forget_claims(clients: &Clients, until: DateTime<Utc>) -> Result<(), Fault> {
     for (name, claim) in list(clients).await? {
         if claim.is_none_or(|c| c.at >= until || c.run_id.starts_with(KEPT_CLAIM)) {

@@ -1,6 +1,6 @@
 //! Whether an answer is whole. Where AWS documents a field as required and an answer lacks it, the SDK
-//! puts in a zero or an empty text, and nobody could tell a group of size 0 from one whose size was not
-//! reported, or a scan that found nothing missing from one that did not say. So the answer itself is looked
+//! puts in a zero or an empty text, and a group of size 0 would look like one whose size was not
+//! reported, a scan that found nothing missing like one that did not say. So the answer itself is looked
 //! at, where such a zero would be acted upon.
 
 use aws_sdk_autoscaling::operation::describe_auto_scaling_groups::DescribeAutoScalingGroupsOutput;
@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value;
 
-/// Counts that a scan always tells.
+/// Counts that a scan always reports.
 const PATCH_COUNTS: [&str; 2] = ["MissingCount", "FailedCount"];
 
 /// A required field is missing.
@@ -24,7 +24,7 @@ struct Incomplete {
     found: usize,
 }
 
-/// Refuses answers that are not whole.
+/// Refuses incomplete answers.
 #[derive(Debug)]
 pub(super) struct Completeness;
 

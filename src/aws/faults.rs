@@ -8,7 +8,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::group::fault::{Fault, FaultClass};
 
-/// What a failed call means. `operation` is `service:Operation`.
+/// A failed call as a fault: AWS's code and message with their class. `operation` is `service:Operation`.
 pub fn fault<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Fault
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -89,7 +89,7 @@ pub(super) fn text<'a>(
     required(value.filter(|v| !v.is_empty()), operation, field)
 }
 
-/// A state that AWS documents as present: the SDK's own word where a required one is missing is none.
+/// A state that AWS documents as present: where it is missing, the SDK puts in a placeholder of its own.
 pub(super) fn reported<'a>(
     value: Option<&'a str>,
     operation: &str,
@@ -98,17 +98,17 @@ pub(super) fn reported<'a>(
     required(value.filter(|v| *v != "no value was set"), operation, field)
 }
 
-/// An answer holds a value that nobody can make sense of.
+/// An answer holds a value that is not possible.
 pub(super) fn invalid(operation: &str, field: &str, found: impl std::fmt::Display) -> Fault {
     Fault {
         operation: operation.to_owned(),
         code: "InvalidField".into(),
-        message: format!("expected {field} that makes sense, found '{found}'"),
+        message: format!("expected a valid {field}, found '{found}'"),
         class: FaultClass::Unreachable,
     }
 }
 
-/// A number of something: present, and not below zero.
+/// A number that AWS documents as present: not below zero.
 pub(super) fn number(value: Option<i64>, operation: &str, field: &str) -> Result<u64, Fault> {
     let value = required(value, operation, field)?;
     u64::try_from(value).map_err(|_| invalid(operation, field, value))
@@ -149,7 +149,7 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "InvalidAMIID.Unavailable" => FaultClass::Contention,
         "ParameterAlreadyExists" | "InvalidAMIName.Duplicate" => FaultClass::Exists,
         "ParameterNotFound" | "InvalidLaunchTemplateId.NotFound" => FaultClass::Gone,
-        // The simulated account's own word for "nobody modelled that": it must be loud.
+        // The simulated account's own code for a call that it does not model: it must be loud.
         "SimulatorUnsupported" => FaultClass::Refused,
         _ if status >= 500 => FaultClass::Unreachable,
         _ => FaultClass::Refused,

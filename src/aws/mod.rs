@@ -1,6 +1,6 @@
-//! AWS, as the pipeline meets it: reads without choices, effects without choices, codes to classes.
+//! AWS as the pipeline sees it: reads and effects without choices, error codes to classes.
 //!
-//! The same code runs against AWS, the simulated account and third-party fakes.
+//! The same code runs against AWS, the simulated account and third-party emulators.
 
 mod claims;
 mod clients;
@@ -18,11 +18,12 @@ mod records;
 
 pub use claims::{Claim, KEPT_CLAIM, claim_run, forget_claims, list_claims};
 pub use clients::Clients;
-pub use convert::{group_facts, group_seen};
-pub use discover::{describe_account, find_groups, images, template_facts};
-pub use faults::{fault, missing, with_causes};
+pub use discover::{describe_account, find_groups, template_facts};
+pub use faults::with_causes;
+use faults::{fault, missing};
 pub use observe::{Question, observe};
 pub use perform::perform;
 pub use permissions::check_permissions;
 pub use publish::{Post, publish};
-pub use records::{get_records, list_records};
+use records::get_records;
+pub use records::list_records;

@@ -1,4 +1,4 @@
-//! Pacing: many jobs at once must not ask faster than AWS refills its token buckets. A call refused for
+//! Pacing: many jobs at once must not call faster than AWS refills its token buckets. A call refused for
 //! its rate costs a retry and, for hundreds of groups, the SDK's whole retry budget.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use crate::clock::Clock;
 /// Kinds of calls that share a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pace {
-    /// `PutParameter` and its like: 3 a second by default (General Reference, ssm).
+    /// Parameter Store's changing calls: 3 a second by default (General Reference, ssm).
     Parameter,
     /// Run Command: limits unpublished.
     Command,
@@ -28,7 +28,7 @@ pub(super) enum Pace {
 }
 
 impl Pace {
-    /// Burst and calls per second: four fifths of what is allowed, since others call too.
+    /// Burst, and calls per second: four fifths of what AWS allows, since others call too.
     fn limits(self) -> (f64, f64) {
         match self {
             Self::Parameter => (8.0, 2.4),
@@ -40,6 +40,7 @@ impl Pace {
     }
 }
 
+/// Token buckets, one for each [`Pace`].
 #[derive(Clone, Debug)]
 pub(super) struct Pacer {
     clock: Clock,
@@ -54,7 +55,7 @@ struct Bucket {
 }
 
 impl Pacer {
-    /// For one of so many processes that ask at the same time.
+    /// For one of `concurrent_batches` processes that call at the same time: each takes its share.
     pub(super) fn new(clock: Clock, concurrent_batches: f64) -> Self {
         Self {
             clock,
@@ -63,7 +64,7 @@ impl Pacer {
         }
     }
 
-    /// Takes a token, waiting for it if there is none: tokens may be owed, in order of asking.
+    /// Takes a token, waiting for it if there is none. Tokens are promised in the order of the requests.
     pub(super) async fn take(&self, kind: Pace) {
         let at = self.reserve(kind, self.clock.now());
         self.clock.wait_until(at).await;
@@ -103,8 +104,9 @@ mod tests {
         assert_eq!(turns[8], 416);
         assert_eq!(turns[12], 2083);
     }
+
     #[test]
-    fn processes_share_what_is_allowed() {
+    fn processes_share_the_rates() {
         let now = DateTime::UNIX_EPOCH;
         let pacer = Pacer::new(Clock::system(), 4.0);
         let turns: Vec<i64> = (0..4)

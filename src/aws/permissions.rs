@@ -1,6 +1,6 @@
-//! Whether EC2 would allow what a run needs, asked with `DryRun` before anything is touched.
+//! Whether EC2 would allow the calls that a run needs, asked with `DryRun` before anything is touched.
 //!
-//! Auto Scaling and Systems Manager offer no dry run: what they refuse shows at the first use.
+//! Auto Scaling and Systems Manager offer no dry run: their refusals show at the first use.
 
 use std::error::Error;
 
@@ -17,15 +17,15 @@ use crate::group::names::RUN_TAG;
 use crate::group::pin::{Pin, Style, resolve};
 use crate::request::Operation;
 
-/// Stands for an instance that the run will launch. It does not exist: nothing can happen to it.
+/// In place of an instance that the run will launch. It does not exist: nothing can happen to it.
 const SOME_INSTANCE: &str = "i-00000000000000000";
-/// Stands for the image that the run will make.
+/// In place of the image that the run will make.
 const SOME_IMAGE: &str = "ami-00000000000000000";
 
 /// Asks for each EC2 action that the jobs will need, once for the run.
 ///
 /// # Errors
-/// The first action that is not allowed. An answer that does not tell is no refusal.
+/// The first action that is not allowed. An answer that leaves it open is no refusal.
 pub async fn check_permissions(clients: &Clients, jobs: &[Job]) -> Result<(), Fault> {
     if jobs.is_empty() {
         return Ok(());
@@ -71,7 +71,7 @@ async fn create_tags(clients: &Clients) -> Result<(), Fault> {
     verdict("ec2:CreateTags", answer)
 }
 
-/// With the tags of the real one: a policy may allow it only with them.
+/// With the tags of the real call: a policy may allow it only with them.
 async fn create_image(clients: &Clients, example: Option<&Job>) -> Result<(), Fault> {
     let Some(job) = example else {
         return Ok(());
@@ -91,7 +91,7 @@ async fn create_image(clients: &Clients, example: Option<&Job>) -> Result<(), Fa
     verdict("ec2:CreateImage", answer)
 }
 
-/// As the real one, with the image that the template names already.
+/// Like the real call, with the image that the template names already.
 async fn create_version(clients: &Clients, example: Option<(&Job, &Pin)>) -> Result<(), Fault> {
     let Some((job, pin)) = example else {
         return Ok(());
@@ -111,7 +111,7 @@ async fn create_version(clients: &Clients, example: Option<(&Job, &Pin)>) -> Res
     verdict("ec2:CreateLaunchTemplateVersion", answer)
 }
 
-/// The default version becomes what it is.
+/// Sets the default version to what it is.
 async fn set_default(clients: &Clients, example: Option<(&Job, &Pin)>) -> Result<(), Fault> {
     let Some((job, pin)) = example else {
         return Ok(());
@@ -128,7 +128,7 @@ async fn set_default(clients: &Clients, example: Option<(&Job, &Pin)>) -> Result
     verdict("ec2:ModifyLaunchTemplate", answer)
 }
 
-/// Only what is ours is ever deleted: here, a version that does not exist.
+/// Only versions of ours are ever deleted: here, one that does not exist.
 async fn delete_version(clients: &Clients, example: Option<(&Job, &Pin)>) -> Result<(), Fault> {
     let Some((job, pin)) = example else {
         return Ok(());
@@ -161,8 +161,8 @@ async fn deregister_image(clients: &Clients, needed: bool) -> Result<(), Fault> 
     verdict("ec2:DeregisterImage", answer)
 }
 
-/// `DryRunOperation` is leave. Only `UnauthorizedOperation` is a refusal: that there is no such
-/// instance, or no answer, says nothing of permissions.
+/// `DryRunOperation` means that the call is allowed. Only `UnauthorizedOperation` is a refusal: an unknown
+/// instance, or no answer, says nothing about permissions.
 fn verdict<T, E>(operation: &str, answer: Result<T, SdkError<E, HttpResponse>>) -> Result<(), Fault>
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -175,7 +175,7 @@ where
         return Ok(());
     }
     fault.message = format!(
-        "{} Asked before anything was touched: allow {operation} to the role that runs asg-patch",
+        "{} Checked before anything was touched: allow {operation} to the role that runs asg-patch",
         fault.message
     );
     Err(fault)

@@ -7,23 +7,26 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use super::{Clients, fault};
 use crate::group::fault::Fault;
 
-/// What SNS is to be given.
+/// A message for SNS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Post {
     /// A text for each protocol (`MessageStructure=json`), with attributes for filter policies.
     Structured {
         /// Subject of e-mails.
         subject: String,
-        /// One JSON object, a text by protocol.
+        /// One JSON object: texts by protocol.
         body: String,
-        /// Names and values.
+        /// Message attributes: values by name.
         attributes: BTreeMap<&'static str, String>,
     },
-    /// A text as it is, the same for all.
+    /// One text for all protocols.
     Plain(String),
 }
 
 /// Publishes a message.
+///
+/// # Errors
+/// The call failed, or the topic does not take the message.
 pub async fn publish(clients: &Clients, topic_arn: &str, post: &Post) -> Result<(), Fault> {
     let mut request = clients.sns.publish().topic_arn(topic_arn);
     match post {
@@ -41,7 +44,7 @@ pub async fn publish(clients: &Clients, topic_arn: &str, post: &Post) -> Result<
                 let value = MessageAttributeValue::builder()
                     .data_type("String")
                     .string_value(value);
-                // The type, the only field that must be there, is.
+                // It cannot fail: the only required field, the type, is set.
                 if let Ok(value) = value.build() {
                     request = request.message_attributes(*name, value);
                 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_ssm::types::Parameter;
+
 use super::faults::{missing, required};
 use super::{Clients, fault};
 use crate::group::Record;
@@ -13,6 +15,9 @@ use crate::group::seen::RecordSeen;
 const NAMES_PER_CALL: usize = 10;
 
 /// Reads records by parameter name; those that do not exist are left out.
+///
+/// # Errors
+/// A call that failed, or an answer that is silent on one of the names.
 pub async fn get_records(
     clients: &Clients,
     names: &[String],
@@ -31,18 +36,21 @@ pub async fn get_records(
             let (name, seen) = record(parameter, OPERATION)?;
             records.insert(name, seen);
         }
-        // Only what AWS says to be unknown is absent.
+        // Only a name that AWS reports as unknown is absent.
         let reported = |name: &&String| {
             records.contains_key(*name) || answer.invalid_parameters().contains(*name)
         };
         if let Some(name) = chunk.iter().find(|n| !reported(n)) {
-            return Err(missing(OPERATION, &format!("a word on {name}")));
+            return Err(missing(OPERATION, name));
         }
     }
     Ok(records)
 }
 
 /// All open records of the account and region, by parameter name.
+///
+/// # Errors
+/// A call that failed. A record that cannot be read is [`RecordSeen::Unreadable`].
 pub async fn list_records(clients: &Clients) -> Result<BTreeMap<String, RecordSeen>, Fault> {
     let pages = clients
         .ssm
@@ -60,10 +68,7 @@ pub async fn list_records(clients: &Clients) -> Result<BTreeMap<String, RecordSe
         .collect()
 }
 
-fn record(
-    parameter: &aws_sdk_ssm::types::Parameter,
-    operation: &str,
-) -> Result<(String, RecordSeen), Fault> {
+fn record(parameter: &Parameter, operation: &str) -> Result<(String, RecordSeen), Fault> {
     let raw = required(parameter.value(), operation, "Value")?;
     let name = required(parameter.name(), operation, "Name")?;
     let unreadable = |problem: String| RecordSeen::Unreadable {
@@ -71,7 +76,7 @@ fn record(
         problem,
     };
     let seen = match Record::from_text(raw) {
-        // A copy under another name locks nothing: it must not restore what is not its own.
+        // A copy under another name locks nothing: it must not restore a group that is not its own.
         Ok(record) if record_parameter(&record.group) != name => unreadable(format!(
             "expected the record of the group that the parameter is named after, found that of '{}'",
             record.group

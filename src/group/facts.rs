@@ -1,4 +1,4 @@
-//! What planning finds out about groups, templates and images. Plain data.
+//! The facts about groups, templates and images that planning works with. Plain data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::pin::{Pin, TemplateMark};
 use crate::ids::{GroupName, ImageId, RunId, TemplateId};
 use crate::schedule::{Capacity, ScheduledAction};
 
-/// A group as it is found.
+/// A group as planning finds it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupFacts {
     /// Name.
@@ -27,7 +27,7 @@ pub struct GroupFacts {
     pub weighted: bool,
     /// Suspended processes.
     pub suspended: BTreeSet<String>,
-    /// The service that operates it, if one does.
+    /// The AWS service that operates it, if one does.
     pub operator: Option<String>,
     /// Whether it is being deleted.
     pub deleting: bool,
@@ -37,7 +37,7 @@ pub struct GroupFacts {
     pub load_balanced: bool,
 }
 
-/// What is asked per group, because AWS has no bulk call for it.
+/// Facts that are read group by group, because AWS has no bulk call for them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupDetails {
     /// Sum of the launch hooks' timeouts, seconds.
@@ -69,15 +69,15 @@ pub struct VersionFacts {
 /// An image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageFacts {
-    /// When it was made.
+    /// When it was created.
     pub created_at: Option<DateTime<Utc>>,
-    /// Windows.
+    /// Whether its platform is Windows.
     pub windows: bool,
-    /// Usable.
+    /// Whether it is available.
     pub available: bool,
-    /// The run that made it.
+    /// The run that created it.
     pub run: Option<RunId>,
-    /// What the phases took that made it, as its tag says.
+    /// Durations of the phases that made it, as written in its tag.
     pub seconds: Option<String>,
 }
 

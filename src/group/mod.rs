@@ -34,5 +34,4 @@ pub mod transition;
 pub use job::Job;
 pub use outcome::{Code, Failure, Implication, Outcome};
 pub use phase::Phase;
-pub use phases::is_hopeless_launch;
 pub use record::Record;

@@ -1,4 +1,4 @@
-//! What was observed of one group and of what the run made for it.
+//! One job's view of the world: its group, and the resources that the run made for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,74 +8,69 @@ use super::fault::Read;
 use super::pin::{Pin, TemplateMark};
 use super::record::Record;
 use crate::ids::{GroupName, ImageId, InstanceId, RunId, TemplateId};
-use crate::schedule::Capacity;
+use crate::schedule::{Capacity, ScheduledAction};
 
-/// What a decision may ask to be read. Reads are made in bulk for all jobs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Need {
-    /// The group itself, with its instances.
-    Group,
-    /// EC2's view of the instances that may be ours.
-    Instances,
-    /// SSM's view of our instances.
-    Agents,
-    /// EC2 status checks of our instances.
-    Checks,
-    /// Our commands' invocations.
-    Commands,
-    /// The patch states of our instances.
-    Patches,
-    /// The names of the patches on the build instance.
-    Packages,
-    /// The run's image.
-    Image,
-    /// Default and latest numbers of the group's templates.
-    Templates,
-    /// Versions of the group's templates that are newer than the record.
-    Versions,
-    /// The group's scaling activities since the record.
-    Activities,
-    /// The group's record.
-    Record,
-    /// The group's scheduled actions as they are now.
-    Actions,
-    /// Which other groups name the group's templates.
-    Users,
+/// Declares the reads: for each one its [`Need`], its field of [`Seen`] and the type that it brings.
+macro_rules! reads {
+    ($($(#[doc = $doc:literal])+ $need:ident => $field:ident: $brings:ty;)+) => {
+        /// A read that a decision may ask for. Reads are made in bulk for all jobs.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Need {
+            $($(#[doc = $doc])+ $need,)+
+        }
+
+        impl Need {
+            /// All reads there are.
+            pub const ALL: &[Self] = &[$(Self::$need),+];
+        }
+
+        /// Everything that was read for one job in one pass.
+        #[derive(Clone, Debug, Default)]
+        pub struct Seen {
+            /// The reads that were asked for; the others are [`Read::Unread`].
+            pub asked: BTreeSet<Need>,
+            $($(#[doc = $doc])+ pub $field: Read<$brings>,)+
+        }
+
+        impl Seen {
+            /// Whether any read failed.
+            pub fn is_blind(&self) -> bool {
+                let Self { asked: _, $($field),+ } = self;
+                $(matches!($field, Read::Failed(_)))||+
+            }
+        }
+    };
 }
 
-/// Everything read for one job in one pass.
-#[derive(Clone, Debug, Default)]
-pub struct Seen {
-    /// What was asked for.
-    pub asked: BTreeSet<Need>,
-    /// The group.
-    pub group: Read<GroupSeen>,
-    /// The group's record.
-    pub record: Read<RecordSeen>,
-    /// EC2's view, by instance id.
-    pub instances: Read<BTreeMap<InstanceId, InstanceSeen>>,
-    /// SSM's view, by instance id.
-    pub agents: Read<BTreeMap<InstanceId, AgentSeen>>,
-    /// Status checks, by instance id.
-    pub checks: Read<BTreeMap<InstanceId, Checks>>,
+reads! {
+    /// The group itself, with its instances.
+    Group => group: GroupSeen;
+    /// EC2's view of the group's instances and of ours, by id.
+    Instances => instances: BTreeMap<InstanceId, InstanceSeen>;
+    /// SSM's view of the group's instances and of ours, by id.
+    Agents => agents: BTreeMap<InstanceId, AgentSeen>;
+    /// EC2 status checks of the canary, by id.
+    Checks => checks: BTreeMap<InstanceId, Checks>;
     /// Invocations of our commands, oldest first.
-    pub commands: Read<Vec<CommandSeen>>,
-    /// Patch states, by instance id.
-    pub patches: Read<BTreeMap<InstanceId, PatchSeen>>,
-    /// Patches on the build instance: name and when it was installed.
-    pub packages: Read<Vec<(String, Option<DateTime<Utc>>)>>,
+    Commands => commands: Vec<CommandSeen>;
+    /// Patch states of our instances, by id.
+    Patches => patches: BTreeMap<InstanceId, PatchSeen>;
+    /// The patches on the build instance: name, and when it was installed.
+    Packages => packages: Vec<(String, Option<DateTime<Utc>>)>;
     /// The run's image.
-    pub image: Read<ImageSeen>,
-    /// Templates by id; one that does not exist is left out.
-    pub templates: Read<BTreeMap<TemplateId, TemplateMark>>,
-    /// Newer versions by template id.
-    pub versions: Read<BTreeMap<TemplateId, Vec<VersionSeen>>>,
-    /// Activities, newest first.
-    pub activities: Read<Vec<ActivitySeen>>,
-    /// Scheduled actions.
-    pub actions: Read<Vec<crate::schedule::ScheduledAction>>,
+    Image => image: ImageSeen;
+    /// Default and latest numbers of the group's templates, by id; one that does not exist is left out.
+    Templates => templates: BTreeMap<TemplateId, TemplateMark>;
+    /// Versions of the group's templates that are newer than the record, by template id.
+    Versions => versions: BTreeMap<TemplateId, Vec<VersionSeen>>;
+    /// The group's latest scaling activities, newest first.
+    Activities => activities: Vec<ActivitySeen>;
+    /// The group's record.
+    Record => record: RecordSeen;
+    /// The group's scheduled actions as they are now.
+    Actions => actions: Vec<ScheduledAction>;
     /// Pins of other groups that name one of the group's templates.
-    pub users: Read<Vec<UserSeen>>,
+    Users => users: Vec<UserSeen>;
 }
 
 impl Seen {
@@ -125,7 +120,7 @@ pub struct GroupSeen {
     /// Suspended processes.
     pub suspended: BTreeSet<String>,
     /// Its instances.
-    pub members: BTreeMap<InstanceId, Member>,
+    pub members: BTreeMap<InstanceId, MemberSeen>,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// Whether it still carries the opt-in tag.
@@ -134,7 +129,7 @@ pub struct GroupSeen {
 
 /// An instance as its group shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
+pub struct MemberSeen {
     /// `Pending`, `InService`, `Terminating:Wait`, ...
     pub lifecycle: String,
     /// `HealthStatus` is `Healthy`.
@@ -145,7 +140,7 @@ pub struct Member {
     pub version: Option<(TemplateId, u64)>,
 }
 
-impl Member {
+impl MemberSeen {
     /// Whether it is in service.
     pub fn in_service(&self) -> bool {
         self.lifecycle == "InService"
@@ -162,7 +157,7 @@ impl Member {
 pub enum RecordSeen {
     /// Readable.
     Readable(Box<Record>),
-    /// Written by somebody else or another version: its raw text and what is wrong.
+    /// Written by another program or another version of this one: its raw text and the problem with it.
     Unreadable {
         /// As stored.
         raw: String,
@@ -228,13 +223,13 @@ pub struct CommandSeen {
     pub comment: String,
     /// When it was asked for.
     pub requested_at: DateTime<Utc>,
-    /// How it stands.
+    /// Its status.
     pub status: CommandStatus,
     /// AWS's words for it, without spaces.
     pub detail: String,
 }
 
-/// How an invocation stands.
+/// The status of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandStatus {
     /// Not ended.
@@ -243,7 +238,7 @@ pub enum CommandStatus {
     Success,
     /// A plugin failed.
     Failed,
-    /// It reached nobody, or nobody answered.
+    /// It did not reach an agent, or no agent answered.
     Undelivered,
     /// It ran too long.
     TimedOut,
@@ -315,10 +310,19 @@ pub struct VersionSeen {
 pub struct ActivitySeen {
     /// When it began.
     pub started_at: DateTime<Utc>,
-    /// Failed or cancelled.
-    pub failed: bool,
-    /// Whether it is (or was to be) a launch.
-    pub launch: bool,
+    /// The kind of failure, if it was to launch an instance and failed or was cancelled.
+    pub failed_launch: Option<LaunchFailure>,
     /// AWS's words.
     pub message: String,
+}
+
+/// Why a launch failed, as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaunchFailure {
+    /// A cause that no wait helps against.
+    Hopeless,
+    /// EC2 has no capacity of this kind at the moment.
+    Capacity,
+    /// Any other cause: the next try may succeed.
+    Other,
 }

@@ -85,17 +85,12 @@ async fn round(pass: &Pass<'_>, jobs: &mut [Job], due: &[usize]) {
     let questions: Vec<Question<'_>> = due.iter().map(|i| (&jobs[*i], needs(&jobs[*i]))).collect();
     let seen = observe(pass.clients, pass.tag, &questions).await;
     let now = pass.clock.now();
-    for index in due {
-        if let Some(seen) = seen.get(jobs[*index].group()) {
-            learn(&mut jobs[*index], seen, now);
-        }
+    for (index, seen) in due.iter().zip(&seen) {
+        learn(&mut jobs[*index], seen, now);
     }
     let bakes = Bakes::of(jobs);
     let mut chosen: Vec<(usize, Effect)> = Vec::new();
-    for index in due {
-        let Some(seen) = seen.get(jobs[*index].group()) else {
-            continue;
-        };
+    for (index, seen) in due.iter().zip(&seen) {
         let effects = decide_job(pass, jobs, &bakes, *index, seen, now);
         chosen.extend(effects.into_iter().map(|e| (*index, e)));
     }

@@ -23,7 +23,7 @@ use asg_patch::group::processes::GUARDED_PROCESSES;
 use asg_patch::group::record::{Record, SCHEMA};
 use asg_patch::group::seen::{
     AgentSeen, Checks, CommandSeen, CommandStatus, Ec2State, GroupSeen, ImageSeen, ImageState,
-    InstanceSeen, Member, Need, PatchSeen, RecordSeen, Seen, VersionSeen,
+    InstanceSeen, MemberSeen, Need, PatchSeen, RecordSeen, Seen, VersionSeen,
 };
 use asg_patch::group::transition;
 use asg_patch::ids::InstanceId;
@@ -252,7 +252,7 @@ fn as_wished(job: &Job) -> Seen {
         Phase::Proving => "4",
         _ => "$Latest",
     };
-    let member = |number: u64| Member {
+    let member = |number: u64| MemberSeen {
         lifecycle: "InService".into(),
         healthy: true,
         protected: true,

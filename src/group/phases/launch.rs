@@ -8,7 +8,7 @@ use super::super::decision::{Context, Decision, failed};
 use super::super::effect::{Effect, Role};
 use super::super::job::Forward;
 use super::super::ledger::Key;
-use super::super::seen::{Ec2State, GroupSeen, InstanceSeen, Member};
+use super::super::seen::{Ec2State, GroupSeen, InstanceSeen, LaunchFailure, MemberSeen};
 use super::super::{Code, limits};
 use crate::ids::InstanceId;
 use crate::schedule::Capacity;
@@ -27,7 +27,7 @@ pub(super) fn extra_time(forward: &Forward) -> TimeDelta {
 #[derive(Clone, Copy)]
 pub(super) struct Candidate<'a> {
     pub id: &'a InstanceId,
-    pub member: &'a Member,
+    pub member: &'a MemberSeen,
     pub instance: &'a InstanceSeen,
 }
 
@@ -174,32 +174,6 @@ pub(super) fn online_since_launch(
         .is_some_and(|a| a.online && a.last_ping.is_some_and(|p| p > launched_at)))
 }
 
-/// Launch errors that no wait helps against, by what AWS's activity texts contain.
-const HOPELESS: [&str; 9] = [
-    "does not exist",
-    "Client.InternalError",
-    "is pending, and cannot be run",
-    "does not match",
-    "is currently not supported",
-    "Invalid device name",
-    "not authorized",
-    "InvalidAMIID",
-    "deregistered",
-];
-
-/// Launch errors for want of capacity.
-const CAPACITY: [&str; 4] = [
-    "do not have sufficient",
-    "no Spot capacity",
-    "InsufficientInstanceCapacity",
-    "Insufficient capacity",
-];
-
-/// Whether a launch activity's text tells of a cause that no wait helps against.
-pub fn is_hopeless_launch(message: &str) -> bool {
-    HOPELESS.iter().any(|h| message.contains(h))
-}
-
 /// No instance yet: wait, and fail early if AWS says that none will come.
 pub(super) fn awaited(
     cx: &Context<'_>,
@@ -212,19 +186,20 @@ pub(super) fn awaited(
     let failed_launch = cx.seen.activities.present().and_then(|activities| {
         activities
             .iter()
-            .find(|a| a.failed && a.launch && a.started_at >= since)
+            .filter(|a| a.started_at >= since)
+            .find_map(|a| Some((a.failed_launch?, a.message.as_str())))
     });
-    if let Some(launch) = failed_launch
-        && is_hopeless_launch(&launch.message)
-    {
-        return failed(refused, format!("launch failed: {}", launch.message));
+    if let Some((LaunchFailure::Hopeless, message)) = failed_launch {
+        return failed(refused, format!("launch failed: {message}"));
     }
     if waited > limit {
         return match failed_launch {
-            Some(a) if CAPACITY.iter().any(|c| a.message.contains(c)) => {
-                failed(Code::NoCapacity, format!("launch failed: {}", a.message))
+            Some((LaunchFailure::Capacity, message)) => {
+                failed(Code::NoCapacity, format!("launch failed: {message}"))
             }
-            Some(a) => failed(refused, format!("launch failed: {}", a.message)),
+            Some((LaunchFailure::Hopeless | LaunchFailure::Other, message)) => {
+                failed(refused, format!("launch failed: {message}"))
+            }
             None => failed(
                 late,
                 format!("no usable instance after {} min", waited.num_minutes()),
@@ -232,7 +207,7 @@ pub(super) fn awaited(
         };
     }
     let reason = match failed_launch {
-        Some(a) => format!("the group tries again after: {}", a.message),
+        Some((_, message)) => format!("the group tries again after: {message}"),
         None => "waiting for the instance".into(),
     };
     cx.look(since, limits::LAUNCH_FIRST_LOOK, reason)

@@ -24,7 +24,6 @@ use super::phase::Phase;
 use super::seen::{Need, Seen};
 
 pub(super) use command::COMMAND_STEPS;
-pub use launch::is_hopeless_launch;
 pub(super) use restoring::ending;
 
 /// The reads that the present phase needs.

@@ -35,23 +35,6 @@ const SCENARIOS: [&str; 4] = [
     "morning-scheduled-action",
 ];
 
-const NEEDS: [Need; 14] = [
-    Need::Group,
-    Need::Instances,
-    Need::Agents,
-    Need::Checks,
-    Need::Commands,
-    Need::Patches,
-    Need::Packages,
-    Need::Image,
-    Need::Templates,
-    Need::Versions,
-    Need::Activities,
-    Need::Record,
-    Need::Actions,
-    Need::Users,
-];
-
 /// Fields that AWS may leave out, by operation: what is seen without them may differ.
 const OPTIONAL: [(&str, &[&str]); 9] = [
     // A specification without a version means the default one.
@@ -305,25 +288,27 @@ fn stages(name: &str) -> (Scenario, Vec<Stage>) {
 
 async fn look(account: &Account, env: &Env, stage: &Stage) -> Vec<(GroupName, Seen)> {
     let clients = Clients::new(&env.sdk, env.clock.clone());
-    let needs = BTreeSet::from(NEEDS);
+    let needs: BTreeSet<Need> = Need::ALL.iter().copied().collect();
     let questions: Vec<Question<'_>> = stage.jobs.iter().map(|j| (j, needs.clone())).collect();
     let tag = OptInTag::default();
     let seen = tokio::select! {
         seen = observe(&clients, &tag, &questions) => seen,
         () = account.clock().wait(Duration::from_secs(3600)) => panic!("a look takes an hour"),
     };
-    seen.into_iter().collect()
+    let groups = stage.jobs.iter().map(|j| j.group().clone());
+    groups.zip(seen).collect()
 }
 
 /// What was seen, read by read; `None` where the read failed.
 fn reads(seen: &Seen) -> Vec<(&'static str, Option<String>)> {
     macro_rules! reads {
-        ($($field:ident)*) => {
-            vec![$((stringify!($field), match &seen.$field {
+        ($($field:ident)*) => {{
+            let Seen { asked: _, $($field),* } = seen;
+            vec![$((stringify!($field), match $field {
                 asg_patch::group::fault::Read::Failed(_) => None,
                 read => Some(format!("{read:?}")),
             })),*]
-        };
+        }};
     }
     reads!(group record instances agents checks commands patches packages image templates versions
         activities actions users)

@@ -1,0 +1,81 @@
+//! Groups, with or without the opt-in tag.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter};
+
+use super::GROUPS_PER_PAGE;
+use crate::aws::Clients;
+use crate::aws::convert::{capacity, pins, suspended, tags};
+use crate::aws::faults::text;
+use crate::aws::paging::every;
+use crate::group::facts::GroupFacts;
+use crate::group::fault::Fault;
+use crate::ids::GroupName;
+use crate::request::OptInTag;
+
+const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
+
+/// The groups that opted in by `tag`; all groups of the account and region without one.
+///
+/// # Errors
+/// A call that failed, or a group that makes no sense.
+pub async fn find_groups(
+    clients: &Clients,
+    tag: Option<&OptInTag>,
+) -> Result<BTreeMap<GroupName, GroupFacts>, Fault> {
+    let filter = tag.map(|tag| {
+        Filter::builder()
+            .name(format!("tag:{}", tag.key))
+            .values(&tag.value)
+            .build()
+    });
+    let pages = clients
+        .autoscaling
+        .describe_auto_scaling_groups()
+        .set_filters(filter.map(|f| vec![f]))
+        .include_instances(false)
+        .max_records(GROUPS_PER_PAGE)
+        .into_paginator()
+        .items()
+        .send();
+    let groups: Vec<AutoScalingGroup> = every(OPERATION, pages).await?;
+    groups
+        .iter()
+        .map(|g| group_facts(g).map(|f| (f.name.clone(), f)))
+        // AWS splits the filter's name at a colon, and the tag's key contains some: check again.
+        .filter(|f| match (f, tag) {
+            (Ok((_, f)), Some(tag)) => tag.is_on(&f.tags),
+            (Ok(_), None) | (Err(_), _) => true,
+        })
+        .collect()
+}
+
+fn group_facts(group: &AutoScalingGroup) -> Result<GroupFacts, Fault> {
+    let name = group.auto_scaling_group_name();
+    let name = text(name, OPERATION, "AutoScalingGroupName")?;
+    let overrides = group
+        .mixed_instances_policy()
+        .and_then(|p| p.launch_template())
+        .map(|t| t.overrides())
+        .unwrap_or_default();
+    Ok(GroupFacts {
+        name: name.into(),
+        capacity: capacity(group)?,
+        tags: tags(group)?,
+        pins: pins(group)?,
+        launch_configuration: group.launch_configuration_name().map(str::to_owned),
+        image_override: overrides.iter().any(|o| o.image_id().is_some()),
+        weighted: overrides.iter().any(|o| o.weighted_capacity().is_some()),
+        suspended: suspended(group)?,
+        operator: group
+            .operator()
+            .and_then(|o| o.principal())
+            .map(str::to_owned),
+        deleting: group.status().is_some(),
+        warm_pool: group.warm_pool_configuration().is_some(),
+        load_balanced: !group.target_group_arns().is_empty()
+            || !group.load_balancer_names().is_empty()
+            || !group.traffic_sources().is_empty(),
+    })
+}

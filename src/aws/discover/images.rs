@@ -1,0 +1,62 @@
+//! Images that launch templates name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::types::{Filter, Image};
+use chrono::DateTime;
+
+use crate::aws::Clients;
+use crate::aws::convert::tag;
+use crate::aws::faults::{required, text};
+use crate::aws::paging::{IDS_PER_CALL, chunks, every};
+use crate::group::facts::ImageFacts;
+use crate::group::fault::Fault;
+use crate::group::names::{RUN_TAG, SECONDS_TAG};
+use crate::ids::{ImageId, RunId};
+
+const OPERATION: &str = "ec2:DescribeImages";
+
+/// Images by id; unknown ones are left out.
+pub(super) async fn images(
+    clients: &Clients,
+    ids: BTreeSet<ImageId>,
+) -> Result<BTreeMap<ImageId, ImageFacts>, Fault> {
+    let mut images = BTreeMap::new();
+    for chunk in chunks(ids, IDS_PER_CALL) {
+        let filter = Filter::builder()
+            .name("image-id")
+            .set_values(Some(chunk))
+            .build();
+        let pages = clients
+            .ec2
+            .describe_images()
+            .filters(filter)
+            .include_deprecated(true)
+            .into_paginator()
+            .items()
+            .send();
+        for image in &every(OPERATION, pages).await? {
+            let (id, facts) = image_facts(image)?;
+            images.insert(id, facts);
+        }
+    }
+    Ok(images)
+}
+
+fn image_facts(image: &Image) -> Result<(ImageId, ImageFacts), Fault> {
+    let id = text(image.image_id(), OPERATION, "ImageId")?;
+    let state = required(image.state(), OPERATION, "State")?;
+    let facts = ImageFacts {
+        created_at: image
+            .creation_date()
+            .and_then(|d| DateTime::parse_from_rfc3339(d).ok())
+            .map(|d| d.to_utc()),
+        windows: image
+            .platform()
+            .is_some_and(|p| p.as_str().eq_ignore_ascii_case("windows")),
+        available: state.as_str() == "available",
+        run: tag(image.tags(), RUN_TAG, OPERATION)?.map(RunId::from),
+        seconds: tag(image.tags(), SECONDS_TAG, OPERATION)?,
+    };
+    Ok((id.into(), facts))
+}

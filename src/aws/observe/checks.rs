@@ -1,0 +1,82 @@
+//! EC2 status checks of canaries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::types::InstanceStatus;
+
+use super::asked::{Answers, Asked, asking, divide, of_its_instances};
+use crate::aws::faults::text;
+use crate::aws::paging::{IDS_PER_CALL, chunks};
+use crate::aws::{Clients, fault};
+use crate::group::effect::Role;
+use crate::group::fault::{Fault, FaultClass};
+use crate::group::seen::{Checks, Need};
+use crate::ids::InstanceId;
+
+const OPERATION: &str = "ec2:DescribeInstanceStatus";
+
+pub(super) async fn read(
+    clients: &Clients,
+    asked: &[Asked<'_>],
+) -> Answers<BTreeMap<InstanceId, Checks>> {
+    let canaries = asking(asked, Need::Checks).filter_map(|a| a.job.instance(Role::Canary));
+    let found = describe(clients, canaries.cloned().collect()).await;
+    divide(asked, Need::Checks, found, of_its_instances)
+}
+
+async fn describe(
+    clients: &Clients,
+    ids: BTreeSet<InstanceId>,
+) -> Result<BTreeMap<InstanceId, Checks>, Fault> {
+    let mut found = BTreeMap::new();
+    for chunk in chunks(ids, IDS_PER_CALL) {
+        match statuses(clients, &chunk).await {
+            Ok(checks) => found.extend(checks),
+            // One unknown id fails the whole call: ask for each.
+            Err(fault) if fault.class == FaultClass::NotYet => {
+                for id in &chunk {
+                    match statuses(clients, std::slice::from_ref(id)).await {
+                        Ok(checks) => found.extend(checks),
+                        Err(fault) if fault.class == FaultClass::NotYet => {}
+                        Err(fault) => return Err(fault),
+                    }
+                }
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(found)
+}
+
+async fn statuses(clients: &Clients, ids: &[String]) -> Result<Vec<(InstanceId, Checks)>, Fault> {
+    let answer = clients
+        .ec2
+        .describe_instance_status()
+        .set_instance_ids(Some(ids.to_vec()))
+        .include_all_instances(true)
+        .send()
+        .await
+        .map_err(|e| fault(OPERATION, &e))?;
+    answer.instance_statuses().iter().map(checks).collect()
+}
+
+/// The worse of both checks.
+fn checks(status: &InstanceStatus) -> Result<(InstanceId, Checks), Fault> {
+    let check = |status: Option<&str>| match status {
+        Some("ok" | "not-applicable") => Checks::Ok,
+        Some("impaired") => Checks::Impaired,
+        _ => Checks::Initializing,
+    };
+    let system = status.system_status().and_then(|c| c.status());
+    let instance = status.instance_status().and_then(|c| c.status());
+    let both = match (
+        check(system.map(|s| s.as_str())),
+        check(instance.map(|s| s.as_str())),
+    ) {
+        (Checks::Impaired, _) | (_, Checks::Impaired) => Checks::Impaired,
+        (Checks::Ok, Checks::Ok) => Checks::Ok,
+        (Checks::Initializing, _) | (_, Checks::Initializing) => Checks::Initializing,
+    };
+    let id = text(status.instance_id(), OPERATION, "InstanceId")?;
+    Ok((id.into(), both))
+}

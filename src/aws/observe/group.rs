@@ -1,0 +1,107 @@
+//! The groups themselves, with their instances.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
+
+use super::Question;
+use super::asked::Answers;
+use crate::aws::Clients;
+use crate::aws::convert::{capacity, pins, suspended, tags};
+use crate::aws::faults::{invalid, reported, required, text};
+use crate::aws::paging::every;
+use crate::group::fault::{Fault, Read};
+use crate::group::seen::{GroupSeen, MemberSeen, Need};
+use crate::ids::{GroupName, InstanceId, TemplateId};
+use crate::request::OptInTag;
+
+const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
+/// The call takes as many names as its page holds.
+const GROUPS_PER_CALL: usize = 100;
+
+/// A group that makes no sense fails its own job only.
+type Groups = BTreeMap<GroupName, Result<GroupSeen, Fault>>;
+
+pub(super) async fn read(
+    clients: &Clients,
+    tag: &OptInTag,
+    questions: &[Question<'_>],
+) -> Answers<GroupSeen> {
+    let asking = questions.iter().filter(|(_, n)| n.contains(&Need::Group));
+    let names: Vec<String> = asking.map(|(job, _)| job.group().into()).collect();
+    let found = describe(clients, tag, &names).await;
+    let answer = |(job, needs): &Question<'_>| {
+        if !needs.contains(&Need::Group) {
+            return Read::Unread;
+        }
+        match &found {
+            Ok(groups) => match groups.get(job.group()) {
+                Some(Ok(group)) => Read::Present(group.clone()),
+                Some(Err(fault)) => Read::Failed(fault.clone()),
+                None => Read::Absent,
+            },
+            Err(fault) => Read::Failed(fault.clone()),
+        }
+    };
+    questions.iter().map(answer).collect()
+}
+
+async fn describe(clients: &Clients, tag: &OptInTag, names: &[String]) -> Result<Groups, Fault> {
+    let mut found = BTreeMap::new();
+    for chunk in names.chunks(GROUPS_PER_CALL) {
+        let pages = clients
+            .autoscaling
+            .describe_auto_scaling_groups()
+            .set_auto_scaling_group_names(Some(chunk.to_vec()))
+            .max_records(GROUPS_PER_CALL as i32)
+            .into_paginator()
+            .items()
+            .send();
+        for group in every(OPERATION, pages).await? {
+            let name = group.auto_scaling_group_name();
+            let name = text(name, OPERATION, "AutoScalingGroupName")?;
+            found.insert(name.into(), group_seen(&group, tag));
+        }
+    }
+    Ok(found)
+}
+
+/// The template that an instance was launched from, and the version's number.
+fn launched_from(spec: &LaunchTemplateSpecification) -> Result<(TemplateId, u64), Fault> {
+    let template = spec.launch_template_id();
+    let template = text(template, OPERATION, "LaunchTemplateId of an instance")?;
+    let version = text(spec.version(), OPERATION, "Version of an instance")?;
+    let number = version
+        .parse()
+        .map_err(|_| invalid(OPERATION, "Version of an instance", version))?;
+    Ok((template.into(), number))
+}
+
+fn group_seen(group: &AutoScalingGroup, tag: &OptInTag) -> Result<GroupSeen, Fault> {
+    let mut members = BTreeMap::new();
+    for instance in group.instances() {
+        let id = text(instance.instance_id(), OPERATION, "InstanceId")?;
+        let lifecycle = instance.lifecycle_state().map(|s| s.as_str());
+        let lifecycle = reported(lifecycle, OPERATION, "LifecycleState")?;
+        let health = text(instance.health_status(), OPERATION, "HealthStatus")?;
+        let protected = instance.protected_from_scale_in();
+        let version = instance.launch_template().map(launched_from).transpose()?;
+        members.insert(
+            InstanceId::from(id),
+            MemberSeen {
+                lifecycle: lifecycle.to_owned(),
+                healthy: health.eq_ignore_ascii_case("healthy"),
+                protected: required(protected, OPERATION, "ProtectedFromScaleIn")?,
+                version,
+            },
+        );
+    }
+    Ok(GroupSeen {
+        capacity: capacity(group)?,
+        pins: pins(group)?,
+        suspended: suspended(group)?,
+        members,
+        deleting: group.status().is_some(),
+        opted_in: tag.is_on(&tags(group)?),
+    })
+}

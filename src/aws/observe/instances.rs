@@ -1,0 +1,76 @@
+//! EC2's view of the jobs' instances.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
+
+use super::asked::{Answers, Asked, divide, of_its_instances, possibly_ours};
+use crate::aws::Clients;
+use crate::aws::convert::{tag, time};
+use crate::aws::faults::{required, text};
+use crate::aws::paging::{IDS_PER_CALL, chunks, every};
+use crate::group::fault::Fault;
+use crate::group::names::{ROLE_TAG, RUN_TAG};
+use crate::group::seen::{Ec2State, InstanceSeen, Need};
+use crate::ids::{InstanceId, RunId};
+
+const OPERATION: &str = "ec2:DescribeInstances";
+
+pub(super) async fn read(
+    clients: &Clients,
+    asked: &[Asked<'_>],
+) -> Answers<BTreeMap<InstanceId, InstanceSeen>> {
+    let found = describe(clients, possibly_ours(asked, Need::Instances)).await;
+    divide(asked, Need::Instances, found, of_its_instances)
+}
+
+/// By filter, not by id: an id that is not known (yet) is then left out instead of failing the call.
+async fn describe(
+    clients: &Clients,
+    ids: BTreeSet<InstanceId>,
+) -> Result<BTreeMap<InstanceId, InstanceSeen>, Fault> {
+    let mut found = BTreeMap::new();
+    for chunk in chunks(ids, IDS_PER_CALL) {
+        let filter = Filter::builder()
+            .name("instance-id")
+            .set_values(Some(chunk))
+            .build();
+        let pages = clients
+            .ec2
+            .describe_instances()
+            .filters(filter)
+            .into_paginator()
+            .items()
+            .send();
+        for reservation in every(OPERATION, pages).await? {
+            for instance in reservation.instances() {
+                let (id, seen) = instance_seen(instance)?;
+                found.insert(id, seen);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn instance_seen(instance: &Instance) -> Result<(InstanceId, InstanceSeen), Fault> {
+    let state = instance.state().and_then(|s| s.name());
+    let state = match required(state, OPERATION, "State")? {
+        InstanceStateName::Pending => Ec2State::Pending,
+        InstanceStateName::Running => Ec2State::Running,
+        InstanceStateName::Stopping | InstanceStateName::Stopped => Ec2State::Stopped,
+        InstanceStateName::ShuttingDown | InstanceStateName::Terminated => Ec2State::Gone,
+        // A state unknown to this program: neither up nor known to be gone.
+        _ => Ec2State::Stopped,
+    };
+    let id = text(instance.instance_id(), OPERATION, "InstanceId")?;
+    let launched_at = instance.launch_time().and_then(time);
+    Ok((
+        id.into(),
+        InstanceSeen {
+            state,
+            launched_at: required(launched_at, OPERATION, "LaunchTime")?,
+            run: tag(instance.tags(), RUN_TAG, OPERATION)?.map(RunId::from),
+            role: tag(instance.tags(), ROLE_TAG, OPERATION)?,
+        },
+    ))
+}

@@ -1,0 +1,68 @@
+//! Patch states of the instances that the run launched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ssm::types::InstancePatchState;
+use chrono::DateTime;
+
+use super::asked::{Answers, Asked, asking, divide, of_its_instances};
+use crate::aws::Clients;
+use crate::aws::convert::time;
+use crate::aws::faults::{invalid, reported, required, text};
+use crate::aws::paging::{NODES_PER_PAGE, chunks, every};
+use crate::group::fault::Fault;
+use crate::group::seen::{Need, PatchSeen};
+use crate::ids::InstanceId;
+
+const OPERATION: &str = "ssm:DescribeInstancePatchStates";
+/// Largest page of the call; it takes only [`NODES_PER_PAGE`] ids.
+const STATES_PER_PAGE: i32 = 100;
+
+pub(super) async fn read(
+    clients: &Clients,
+    asked: &[Asked<'_>],
+) -> Answers<BTreeMap<InstanceId, PatchSeen>> {
+    let ids = asking(asked, Need::Patches).flat_map(|a| a.job.made.instances.values());
+    let found = describe(clients, ids.cloned().collect()).await;
+    divide(asked, Need::Patches, found, of_its_instances)
+}
+
+async fn describe(
+    clients: &Clients,
+    ids: BTreeSet<InstanceId>,
+) -> Result<BTreeMap<InstanceId, PatchSeen>, Fault> {
+    let mut found = BTreeMap::new();
+    for chunk in chunks(ids, NODES_PER_PAGE) {
+        let pages = clients
+            .ssm
+            .describe_instance_patch_states()
+            .set_instance_ids(Some(chunk))
+            .max_results(STATES_PER_PAGE)
+            .into_paginator()
+            .items()
+            .send();
+        for state in &every(OPERATION, pages).await? {
+            let (id, seen) = patch_seen(state)?;
+            found.insert(id, seen);
+        }
+    }
+    Ok(found)
+}
+
+/// The SDK puts empty values where required fields are missing.
+fn patch_seen(state: &InstancePatchState) -> Result<(InstanceId, PatchSeen), Fault> {
+    let count =
+        |count: i32, name| u32::try_from(count).map_err(|_| invalid(OPERATION, name, count));
+    let operation = reported(Some(state.operation().as_str()), OPERATION, "Operation")?;
+    let ended_at = time(state.operation_end_time()).filter(|at| *at > DateTime::UNIX_EPOCH);
+    let pending = state.installed_pending_reboot_count().unwrap_or_default();
+    let seen = PatchSeen {
+        is_scan: operation == "Scan",
+        ended_at: required(ended_at, OPERATION, "OperationEndTime")?,
+        missing: count(state.missing_count(), "MissingCount")?,
+        failed: count(state.failed_count(), "FailedCount")?,
+        pending_reboot: count(pending, "InstalledPendingRebootCount")?,
+    };
+    let id = text(Some(state.instance_id()), OPERATION, "InstanceId")?;
+    Ok((id.into(), seen))
+}

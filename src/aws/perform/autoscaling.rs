@@ -1,0 +1,198 @@
+//! Changing calls of Auto Scaling.
+
+use aws_sdk_autoscaling::types::{
+    LaunchTemplateOverrides, LaunchTemplateSpecification, MixedInstancesPolicy,
+};
+
+use super::done;
+use crate::aws::clients::no_retry;
+use crate::aws::{Clients, convert, fault, missing};
+use crate::group::effect::Performed;
+use crate::group::fault::{Fault, FaultClass};
+use crate::group::pin::{Pin, Slot};
+use crate::ids::{GroupName, InstanceId, TemplateId};
+use crate::schedule::Capacity;
+
+const SUSPEND: &str = "autoscaling:SuspendProcesses";
+const RESUME: &str = "autoscaling:ResumeProcesses";
+const UPDATE: &str = "autoscaling:UpdateAutoScalingGroup";
+const DESCRIBE: &str = "autoscaling:DescribeAutoScalingGroups";
+
+pub(super) async fn suspend(
+    clients: &Clients,
+    group: &GroupName,
+    processes: &[String],
+) -> Performed {
+    let processes = never_empty(SUSPEND, processes)?;
+    let call = clients
+        .autoscaling
+        .suspend_processes()
+        .auto_scaling_group_name(group.as_str())
+        .set_scaling_processes(Some(processes));
+    done(SUSPEND, call.send().await)
+}
+
+pub(super) async fn resume(
+    clients: &Clients,
+    group: &GroupName,
+    processes: &[String],
+) -> Performed {
+    let processes = never_empty(RESUME, processes)?;
+    let call = clients
+        .autoscaling
+        .resume_processes()
+        .auto_scaling_group_name(group.as_str())
+        .set_scaling_processes(Some(processes));
+    done(RESUME, call.send().await)
+}
+
+/// An empty list would mean all processes.
+fn never_empty(operation: &str, processes: &[String]) -> Result<Vec<String>, Fault> {
+    if processes.is_empty() {
+        return Err(Fault {
+            operation: operation.to_owned(),
+            code: "EmptyList".into(),
+            message: "expected at least one process, found none (AWS would take it for all)".into(),
+            class: FaultClass::Refused,
+        });
+    }
+    Ok(processes.to_vec())
+}
+
+pub(super) async fn set_capacity(
+    clients: &Clients,
+    group: &GroupName,
+    capacity: Capacity,
+) -> Performed {
+    let Capacity { min, max, desired } = capacity;
+    let call = clients
+        .autoscaling
+        .update_auto_scaling_group()
+        .auto_scaling_group_name(group.as_str())
+        .min_size(min)
+        .max_size(max)
+        .desired_capacity(desired);
+    done(UPDATE, call.send().await)
+}
+
+pub(super) async fn set_pins(
+    clients: &Clients,
+    group: &GroupName,
+    expected: &[Pin],
+    pins: &[Pin],
+) -> Performed {
+    let update = clients
+        .autoscaling
+        .update_auto_scaling_group()
+        .auto_scaling_group_name(group.as_str());
+    let call = match pins {
+        [
+            Pin {
+                slot: Slot::Template,
+                template,
+                version,
+            },
+        ] => update.launch_template(specification(template, version)),
+        _ => update.mixed_instances_policy(policy(clients, group, expected, pins).await?),
+    };
+    done(UPDATE, call.send().await)
+}
+
+/// By id only: AWS answers with both id and name, and refuses a request with both.
+fn specification(template: &TemplateId, version: &str) -> LaunchTemplateSpecification {
+    LaunchTemplateSpecification::builder()
+        .launch_template_id(template.as_str())
+        .version(version)
+        .build()
+}
+
+/// The group's whole policy with other versions: how AWS merges a partial one is not documented.
+async fn policy(
+    clients: &Clients,
+    group: &GroupName,
+    expected: &[Pin],
+    pins: &[Pin],
+) -> Result<MixedInstancesPolicy, Fault> {
+    let answer = clients
+        .autoscaling
+        .describe_auto_scaling_groups()
+        .auto_scaling_group_names(group.as_str())
+        .include_instances(false)
+        .send()
+        .await
+        .map_err(|e| fault(DESCRIBE, &e))?;
+    let found = answer
+        .auto_scaling_groups()
+        .first()
+        .ok_or_else(|| missing(DESCRIBE, "the group"))?;
+    if convert::pins(found)? != expected {
+        return Err(Fault {
+            operation: UPDATE.into(),
+            code: "ChangedMeanwhile".into(),
+            message: "the mixed instances policy changed since it was looked at".into(),
+            class: FaultClass::Contention,
+        });
+    }
+    let policy = found.mixed_instances_policy().cloned();
+    let mut policy = policy.ok_or_else(|| missing(DESCRIBE, "MixedInstancesPolicy"))?;
+    put_pins(&mut policy, pins)?;
+    Ok(policy)
+}
+
+fn put_pins(policy: &mut MixedInstancesPolicy, pins: &[Pin]) -> Result<(), Fault> {
+    let template = policy.launch_template.as_mut();
+    let template = template.ok_or_else(|| missing(DESCRIBE, "LaunchTemplate"))?;
+    // A policy is written back whole: each override names the instances that it launches in one of two ways.
+    let is_whole = |o: &LaunchTemplateOverrides| {
+        o.instance_type().is_some() || o.instance_requirements().is_some()
+    };
+    if !template.overrides.iter().flatten().all(is_whole) {
+        return Err(missing(DESCRIBE, "InstanceType or InstanceRequirements"));
+    }
+    for pin in pins {
+        let new = Some(specification(&pin.template, &pin.version));
+        match pin.slot {
+            Slot::Template | Slot::Base => template.launch_template_specification = new,
+            Slot::Override(index) => {
+                let overrides = template.overrides.as_mut();
+                if let Some(o) = overrides.and_then(|o| o.get_mut(index)) {
+                    o.launch_template_specification = new;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn protect(
+    clients: &Clients,
+    group: &GroupName,
+    instance: &InstanceId,
+    on: bool,
+) -> Performed {
+    let call = clients
+        .autoscaling
+        .set_instance_protection()
+        .auto_scaling_group_name(group.as_str())
+        .instance_ids(instance.as_str())
+        .protected_from_scale_in(on);
+    done("autoscaling:SetInstanceProtection", call.send().await)
+}
+
+pub(super) async fn terminate(
+    clients: &Clients,
+    instance: &InstanceId,
+    decrement: bool,
+) -> Performed {
+    let call = clients
+        .autoscaling
+        .terminate_instance_in_auto_scaling_group()
+        .instance_id(instance.as_str())
+        .should_decrement_desired_capacity(decrement)
+        .customize()
+        .config_override(aws_sdk_autoscaling::Config::builder().retry_config(no_retry()));
+    done(
+        "autoscaling:TerminateInstanceInAutoScalingGroup",
+        call.send().await,
+    )
+}

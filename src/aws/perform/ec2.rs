@@ -1,0 +1,214 @@
+//! Changing calls of EC2: tags, images, launch template versions.
+
+use aws_sdk_ec2::types::{
+    RequestLaunchTemplateData, ResourceType, Tag, TagSpecification, ValidationError,
+    ValidationWarning,
+};
+
+use super::done;
+use crate::aws::clients::no_retry;
+use crate::aws::{Clients, fault, missing};
+use crate::group::effect::{Done, Performed};
+use crate::group::fault::{Fault, FaultClass};
+use crate::group::names::{BAKE_TAG, RUN_TAG};
+use crate::group::record::Record;
+use crate::ids::{ImageId, InstanceId, TemplateId};
+
+const CREATE_IMAGE: &str = "ec2:CreateImage";
+const CREATE_VERSION: &str = "ec2:CreateLaunchTemplateVersion";
+const DELETE_VERSIONS: &str = "ec2:DeleteLaunchTemplateVersions";
+
+/// An image to be made from an instance.
+pub(super) struct NewImage<'a> {
+    pub instance: &'a InstanceId,
+    pub name: &'a str,
+    /// Let AWS reboot the guest first.
+    pub reboot: bool,
+    /// The image that the instance was launched from.
+    pub source_image: &'a ImageId,
+}
+
+/// A launch template version to be made from another one.
+pub(super) struct NewVersion<'a> {
+    pub template: &'a TemplateId,
+    /// The version that it inherits from.
+    pub source: u64,
+    pub image: &'a ImageId,
+    pub description: &'a str,
+    /// Idempotency token.
+    pub token: &'a str,
+}
+
+pub(super) async fn tag_instance(
+    clients: &Clients,
+    instance: &InstanceId,
+    tags: [(&str, &str); 2],
+) -> Performed {
+    create_tags(clients, instance, &tags).await
+}
+
+pub(super) async fn tag_image(
+    clients: &Clients,
+    image: &ImageId,
+    tags: [(&str, &str); 1],
+) -> Performed {
+    create_tags(clients, image, &tags).await
+}
+
+async fn create_tags(clients: &Clients, resource: &str, tags: &[(&str, &str)]) -> Performed {
+    let tags = tags.iter().map(|(key, value)| tag(key, value)).collect();
+    let call = clients
+        .ec2
+        .create_tags()
+        .resources(resource)
+        .set_tags(Some(tags));
+    done("ec2:CreateTags", call.send().await)
+}
+
+fn tag(key: &str, value: &str) -> Tag {
+    Tag::builder().key(key).value(value).build()
+}
+
+pub(super) async fn create_image(
+    clients: &Clients,
+    record: &Record,
+    image: NewImage<'_>,
+) -> Performed {
+    let [image_tags, snapshot_tags] = image_tags(record, image.name, image.source_image);
+    let answer = clients
+        .ec2
+        .create_image()
+        .instance_id(image.instance.as_str())
+        .name(image.name)
+        .description(format!("Patched by asg-patch {}", record.run_id))
+        .no_reboot(!image.reboot)
+        .tag_specifications(image_tags)
+        .tag_specifications(snapshot_tags)
+        .customize()
+        .config_override(aws_sdk_ec2::Config::builder().retry_config(no_retry()))
+        .send()
+        .await
+        .map_err(|e| fault(CREATE_IMAGE, &e))?;
+    let id = answer.image_id();
+    id.map(|_| Done::Ok)
+        .ok_or_else(|| missing(CREATE_IMAGE, "ImageId"))
+}
+
+/// The tags that an image and its snapshots carry from the beginning.
+pub(in crate::aws) fn image_tags(
+    record: &Record,
+    name: &str,
+    source_image: &ImageId,
+) -> [TagSpecification; 2] {
+    [ResourceType::Image, ResourceType::Snapshot].map(|kind| {
+        TagSpecification::builder()
+            .resource_type(kind)
+            .tags(tag("Name", name))
+            .tags(tag(RUN_TAG, &record.run_id))
+            .tags(tag(BAKE_TAG, &record.bake_key))
+            .tags(tag("asg-patch:source-image", source_image))
+            .build()
+    })
+}
+
+pub(super) async fn create_version(clients: &Clients, version: NewVersion<'_>) -> Performed {
+    let data = RequestLaunchTemplateData::builder().image_id(version.image.as_str());
+    let answer = clients
+        .ec2
+        .create_launch_template_version()
+        .launch_template_id(version.template.as_str())
+        .source_version(version.source.to_string())
+        .version_description(version.description)
+        .client_token(version.token)
+        .launch_template_data(data.build())
+        .send()
+        .await
+        .map_err(|e| fault(CREATE_VERSION, &e))?;
+    if let Some(warning) = answer.warning() {
+        return Err(warned(warning));
+    }
+    let number = answer
+        .launch_template_version()
+        .and_then(|v| v.version_number())
+        .ok_or_else(|| missing(CREATE_VERSION, "VersionNumber"))?;
+    Ok(Done::Version(number.unsigned_abs()))
+}
+
+/// EC2 makes versions that cannot be launched, with a warning only.
+fn warned(warning: &ValidationWarning) -> Fault {
+    let text = |error: &ValidationError| {
+        let code = error.code().unwrap_or_default();
+        format!("{code}: {}", error.message().unwrap_or_default())
+    };
+    let errors: Vec<String> = warning.errors().iter().map(text).collect();
+    Fault {
+        operation: CREATE_VERSION.into(),
+        code: "Warning".into(),
+        message: errors.join("; "),
+        class: FaultClass::Refused,
+    }
+}
+
+pub(super) async fn set_default(
+    clients: &Clients,
+    template: &TemplateId,
+    version: u64,
+) -> Performed {
+    let call = clients
+        .ec2
+        .modify_launch_template()
+        .launch_template_id(template.as_str())
+        .default_version(version.to_string());
+    done("ec2:ModifyLaunchTemplate", call.send().await)
+}
+
+pub(super) async fn delete_version(
+    clients: &Clients,
+    template: &TemplateId,
+    version: u64,
+) -> Performed {
+    let answer = clients
+        .ec2
+        .delete_launch_template_versions()
+        .launch_template_id(template.as_str())
+        .versions(version.to_string())
+        .send()
+        .await;
+    let answer = match answer.map_err(|e| fault(DELETE_VERSIONS, &e)) {
+        Ok(answer) => answer,
+        // With its template.
+        Err(fault) if fault.class == FaultClass::Gone => return Ok(Done::Ok),
+        Err(fault) => return Err(fault),
+    };
+    let refused = answer
+        .unsuccessfully_deleted_launch_template_versions()
+        .first()
+        .and_then(|v| v.response_error());
+    let Some(error) = refused else {
+        return Ok(Done::Ok);
+    };
+    match error.code().map(|c| c.as_str()).unwrap_or_default() {
+        "launchTemplateVersionDoesNotExist" | "launchTemplateIdDoesNotExist" => Ok(Done::Ok),
+        code => Err(Fault {
+            operation: DELETE_VERSIONS.into(),
+            code: code.to_owned(),
+            message: error.message().unwrap_or_default().to_owned(),
+            class: FaultClass::Refused,
+        }),
+    }
+}
+
+pub(super) async fn deregister(clients: &Clients, image: &ImageId) -> Performed {
+    let call = clients
+        .ec2
+        .deregister_image()
+        .image_id(image.as_str())
+        .delete_associated_snapshots(true);
+    match done("ec2:DeregisterImage", call.send().await) {
+        // Gone already, by a repetition of ours or by another actor.
+        Err(f) if f.code == "InvalidAMIID.NotFound" || f.code == "InvalidAMIID.Unavailable" => {
+            Ok(Done::Ok)
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,62 @@
+//! Changing calls of Systems Manager: records in Parameter Store, commands.
+
+use aws_sdk_ssm::types::ParameterType;
+
+use super::done;
+use crate::aws::clients::no_retry;
+use crate::aws::{Clients, fault, missing};
+use crate::group::effect::{Command, Done, Performed};
+use crate::group::fault::FaultClass;
+use crate::group::limits::DELIVERY_LIMIT_SECONDS;
+use crate::group::names::record_parameter;
+use crate::group::record::Record;
+use crate::ids::GroupName;
+
+const SEND_COMMAND: &str = "ssm:SendCommand";
+
+pub(super) async fn store_record(clients: &Clients, record: &Record) -> Performed {
+    let call = clients
+        .ssm
+        .put_parameter()
+        .name(record_parameter(&record.group))
+        .r#type(ParameterType::String)
+        .value(record.to_text())
+        .overwrite(false)
+        .description(
+            "What asg-patch must restore. Do not delete: asg-patch does, after the restore.",
+        );
+    done("ssm:PutParameter", call.send().await)
+}
+
+pub(super) async fn delete_record(clients: &Clients, group: &GroupName) -> Performed {
+    let call = clients
+        .ssm
+        .delete_parameter()
+        .name(record_parameter(group))
+        .customize()
+        // A repetition after a lost reply would not find it, as if another actor had deleted it.
+        .config_override(aws_sdk_ssm::Config::builder().retry_config(no_retry()));
+    match done("ssm:DeleteParameter", call.send().await) {
+        Err(fault) if fault.class == FaultClass::Gone => Ok(Done::WasGone),
+        other => other,
+    }
+}
+
+pub(super) async fn send_command(clients: &Clients, command: &Command) -> Performed {
+    let answer = clients
+        .ssm
+        .send_command()
+        .instance_ids(command.instance.as_str())
+        .document_name(&command.document)
+        .set_parameters(Some(command.parameters.clone().into_iter().collect()))
+        .comment(&command.comment)
+        .timeout_seconds(DELIVERY_LIMIT_SECONDS as i32)
+        .customize()
+        .config_override(aws_sdk_ssm::Config::builder().retry_config(no_retry()))
+        .send()
+        .await
+        .map_err(|e| fault(SEND_COMMAND, &e))?;
+    let id = answer.command().and_then(|c| c.command_id());
+    id.map(|id| Done::Command(id.to_owned()))
+        .ok_or_else(|| missing(SEND_COMMAND, "CommandId"))
+}
