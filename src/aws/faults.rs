@@ -9,7 +9,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::group::fault::{Fault, FaultClass};
 
 /// A failed call as a fault: AWS's code and message with their class. `operation` is `service:Operation`.
-pub fn fault<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Fault
+pub(super) fn fault<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Fault
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -66,7 +66,7 @@ pub fn with_causes(error: &dyn Error) -> String {
 }
 
 /// An answer lacks a field that AWS documents as present.
-pub fn missing(operation: &str, field: &str) -> Fault {
+pub(super) fn missing(operation: &str, field: &str) -> Fault {
     Fault {
         operation: operation.to_owned(),
         code: "MissingField".into(),

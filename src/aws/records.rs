@@ -18,7 +18,7 @@ const NAMES_PER_CALL: usize = 10;
 ///
 /// # Errors
 /// A call that failed, or an answer that is silent on one of the names.
-pub async fn get_records(
+pub(super) async fn get_records(
     clients: &Clients,
     names: &[String],
 ) -> Result<BTreeMap<String, RecordSeen>, Fault> {
