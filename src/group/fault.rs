@@ -96,14 +96,6 @@ pub enum Read<T> {
 }
 
 impl<T> Read<T> {
-    /// Whether AWS did not answer it.
-    pub fn failed(&self) -> bool {
-        match self {
-            Self::Failed(_) => true,
-            Self::Unread | Self::Absent | Self::Present(_) => false,
-        }
-    }
-
     /// The value, if it is there.
     pub fn present(&self) -> Option<&T> {
         match self {

@@ -73,43 +73,6 @@ reads! {
     Users => users: Vec<UserSeen>;
 }
 
-impl Seen {
-    /// Whether any read failed.
-    pub fn is_blind(&self) -> bool {
-        let Self {
-            asked: _,
-            group,
-            record,
-            instances,
-            agents,
-            checks,
-            commands,
-            patches,
-            packages,
-            image,
-            templates,
-            versions,
-            activities,
-            actions,
-            users,
-        } = self;
-        group.failed()
-            || record.failed()
-            || instances.failed()
-            || agents.failed()
-            || checks.failed()
-            || commands.failed()
-            || patches.failed()
-            || packages.failed()
-            || image.failed()
-            || templates.failed()
-            || versions.failed()
-            || activities.failed()
-            || actions.failed()
-            || users.failed()
-    }
-}
-
 /// A group as Auto Scaling shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupSeen {

@@ -12,6 +12,7 @@ use crate::aws::paging::{NODES_PER_PAGE, every};
 use crate::aws::{Clients, missing};
 use crate::group::Job;
 use crate::group::fault::{Fault, Read};
+use crate::group::ledger::Key;
 use crate::group::seen::{CommandSeen, CommandStatus, Need};
 
 const OPERATION: &str = "ssm:ListCommandInvocations";
@@ -68,7 +69,7 @@ fn awaited_since(job: &Job) -> DateTime<Utc> {
     if job.resumed_at.is_some() {
         job.record.written_at
     } else {
-        let sent = job.tries.iter().filter(|(k, _)| k.starts_with("command "));
+        let sent = job.ledger.of_kind(|k| matches!(k, Key::Command(..)));
         let last = sent.map(|(_, t)| t.first_at).max();
         last.unwrap_or(job.record.written_at)
     }

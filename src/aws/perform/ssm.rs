@@ -7,7 +7,7 @@ use crate::aws::clients::no_retry;
 use crate::aws::{Clients, fault, missing};
 use crate::group::effect::{Command, Done, Performed};
 use crate::group::fault::FaultClass;
-use crate::group::limits::DELIVERY_LIMIT_SECONDS;
+use crate::group::limits::DELIVERY_LIMIT;
 use crate::group::names::record_parameter;
 use crate::group::record::Record;
 use crate::ids::GroupName;
@@ -50,7 +50,7 @@ pub(super) async fn send_command(clients: &Clients, command: &Command) -> Perfor
         .document_name(&command.document)
         .set_parameters(Some(command.parameters.clone().into_iter().collect()))
         .comment(&command.comment)
-        .timeout_seconds(DELIVERY_LIMIT_SECONDS as i32)
+        .timeout_seconds(DELIVERY_LIMIT.num_seconds() as i32)
         .customize()
         .config_override(aws_sdk_ssm::Config::builder().retry_config(no_retry()))
         .send()
