@@ -46,7 +46,7 @@ impl Node {
         })
     }
 
-    /// What asl-validator says of a definition.
+    /// The judgement of asl-validator on a definition.
     fn validate(&self, definition: &Path) -> Result<String, String> {
         let validator = self.modules.join(".bin/asl-validator");
         let output = Command::new(&validator)

@@ -33,7 +33,7 @@ struct Account {
     python: Python,
     moto: Moto,
     clients: Clients,
-    /// What `moto_account.py` made.
+    /// The resources that `moto_account.py` made.
     seed: Value,
 }
 
@@ -42,7 +42,7 @@ impl Account {
         Self::with_groups(2).await
     }
 
-    /// With so many tagged groups asleep, and one awake.
+    /// With this many tagged groups asleep, and one awake.
     async fn with_groups(count: usize) -> Self {
         let python = Python::ready().unwrap_or_else(|why| panic!("{why}"));
         let moto = Moto::start(&python)
@@ -59,7 +59,7 @@ impl Account {
         account
     }
 
-    /// What boto3 does in the account, and what it tells.
+    /// The output of a boto3 command in the account.
     fn said(&self, command: &[&str]) -> Value {
         let mut arguments = vec![self.moto.endpoint.as_str()];
         arguments.extend(command);

@@ -29,7 +29,7 @@ enum Mode {
     System,
     Virtual {
         epoch: DateTime<Utc>,
-        /// What the machine's clock showed then, to whoever is outside.
+        /// The machine's time at the same moment, for processes outside the simulation.
         real_epoch: DateTime<Utc>,
         started: Instant,
         speed: u32,
@@ -43,14 +43,14 @@ impl Clock {
     }
 
     /// A clock that reads `epoch` now and runs `speed` times as fast as tokio's (0 counts as 1).
-    /// Must be made within a tokio runtime whose clock it shall follow.
+    /// Must be called within the tokio runtime whose clock it follows.
     ///
-    /// All that it knows lives by it: no other time comes into it.
+    /// Everything in the simulation follows it: no other time enters.
     pub fn simulated(epoch: DateTime<Utc>, speed: u32) -> Self {
         Self::virtual_since(epoch, epoch, speed)
     }
 
-    /// As [`Clock::simulated`], in a world that goes by the machine's clock.
+    /// Like [`Clock::simulated`], but in a world that follows the machine's clock.
     pub fn simulated_outside(epoch: DateTime<Utc>, speed: u32) -> Self {
         Self::virtual_since(epoch, Utc::now(), speed)
     }
@@ -103,7 +103,7 @@ impl Clock {
         }
     }
 
-    /// What the machine's clock will show when this one shows `at`: for whoever waits outside.
+    /// The machine's time when this clock shows `at`: for anyone who waits outside.
     pub fn to_real(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         match &self.mode {
             Mode::System => at,
@@ -119,7 +119,7 @@ impl Clock {
         }
     }
 
-    /// What this clock will show when the machine's shows `real`: for limits that others set.
+    /// This clock's time when the machine's shows `real`: for limits that others set.
     pub fn from_real(&self, real: DateTime<Utc>) -> DateTime<Utc> {
         match &self.mode {
             Mode::System => real,

@@ -13,9 +13,9 @@ pub const CLOCK_VARIABLE: &str = "ASG_PATCH_SIMULATED_CLOCK";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{CLOCK_VARIABLE}: expected {expected}, found {found}")]
 pub struct ClockError {
-    /// What it should be.
+    /// The expected form.
     pub expected: &'static str,
-    /// What it is.
+    /// The text found.
     pub found: String,
 }
 
@@ -33,7 +33,7 @@ pub struct SimulatedClock {
 
 impl SimulatedClock {
     /// The clock, if the endpoint is on this machine: a real account must never be driven by a
-    /// variable that somebody forgot to unset.
+    /// variable that was left set by mistake.
     ///
     /// # Errors
     /// The endpoint is somewhere else, or the time is beyond the calendar.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::calls::Calls;
-use super::faults::{Fault, Faults};
+use super::faults::{Faults, InjectedFault};
 use super::services;
 use super::throttle::Throttle;
 use super::wire::{self, ApiError, Call, Response};
@@ -46,7 +46,7 @@ pub struct Frozen {
 }
 
 impl Frozen {
-    /// An account that goes on from that moment, apart from all others.
+    /// An independent account that continues from that moment.
     /// Must be called within a tokio runtime.
     pub fn thaw(&self) -> Account {
         Account {
@@ -57,9 +57,9 @@ impl Frozen {
     }
 }
 
-/// What a caller on the wire sees.
+/// The caller's view of one call on the wire.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum Reply {
     /// An answer.
     Response(Response),
     /// The connection could not be made.
@@ -87,12 +87,12 @@ impl Account {
         }
     }
 
-    /// The clock that this account lives by.
+    /// The clock that this account follows.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// Looks at the world as it is now, and may change it, as somebody else in the account would.
+    /// Gives access to the world as it is now, also to change it as another actor would.
     pub fn with_world<T>(&self, f: impl FnOnce(&mut World) -> T) -> T {
         let mut inner = self.lock();
         let now = self.clock.now();
@@ -125,17 +125,17 @@ impl Account {
     }
 
     /// Serves one request: its `X-Amz-Target` header, if any, and its body.
-    pub async fn serve(&self, target: Option<&str>, body: &[u8]) -> Outcome {
+    pub async fn serve(&self, target: Option<&str>, body: &[u8]) -> Reply {
         self.clock.wait(CALL_LATENCY / 2).await;
-        let (outcome, delay) = self.answer(target, body);
-        if matches!(outcome, Outcome::Silence) {
+        let (reply, delay) = self.answer(target, body);
+        if matches!(reply, Reply::Silence) {
             self.silenced.notify_one();
         }
         self.clock.wait(CALL_LATENCY / 2 + delay).await;
-        outcome
+        reply
     }
 
-    fn answer(&self, target: Option<&str>, body: &[u8]) -> (Outcome, Duration) {
+    fn answer(&self, target: Option<&str>, body: &[u8]) -> (Reply, Duration) {
         let mut inner = self.lock();
         let now = self.clock.now();
         inner.world.advance_to(now);
@@ -144,7 +144,7 @@ impl Account {
             Ok(call) => call,
             Err(error) => {
                 return (
-                    Outcome::Response(undecodable(error, request_id)),
+                    Reply::Response(undecodable(error, request_id)),
                     Duration::ZERO,
                 );
             }
@@ -163,37 +163,45 @@ impl Inner {
         format!("00000000-0000-4000-a000-{:012x}", self.requests)
     }
 
-    fn answer_call(&mut self, call: &Call, request_id: String) -> (Outcome, Duration) {
+    fn answer_call(&mut self, call: &Call, request_id: String) -> (Reply, Duration) {
         let now = self.world.now;
         let fault = self.faults.pick(call, now, &mut self.world.rng);
-        if let Some(fault @ (Fault::NeverArrived | Fault::Hang)) = &fault {
+        if let Some(fault @ (InjectedFault::NeverArrived | InjectedFault::Hang)) = &fault {
             self.calls.note(now, call, None, true);
-            let outcome = if *fault == Fault::Hang {
-                Outcome::Silence
+            let reply = if *fault == InjectedFault::Hang {
+                Reply::Silence
             } else {
-                Outcome::NeverConnected
+                Reply::NeverConnected
             };
-            return (outcome, Duration::ZERO);
+            return (reply, Duration::ZERO);
         }
         let result = match &fault {
-            Some(Fault::Error(error)) => Err(error.clone()),
-            other => self.apply(call, other == &Some(Fault::StaleRead)),
+            Some(InjectedFault::Error(error)) => Err(error.clone()),
+            other => self.apply(call, other == &Some(InjectedFault::StaleRead)),
         };
         let reply_lost = matches!(
             fault,
-            Some(Fault::ReplyLost | Fault::EffectThenError(_) | Fault::EffectThenHang)
+            Some(
+                InjectedFault::ReplyLost
+                    | InjectedFault::EffectThenError(_)
+                    | InjectedFault::EffectThenHang
+            )
         );
         self.calls.note(now, call, Some(&result), reply_lost);
         let respond =
-            |r: &Result<Value, ApiError>| Outcome::Response(wire::encode(call, r, request_id));
+            |r: &Result<Value, ApiError>| Reply::Response(wire::encode(call, r, request_id));
         match fault {
-            Some(Fault::ReplyLost) => (Outcome::Broken, Duration::ZERO),
-            Some(Fault::EffectThenHang) => (Outcome::Silence, Duration::ZERO),
-            Some(Fault::EffectThenError(error)) => (respond(&Err(error)), Duration::ZERO),
-            Some(Fault::Slow(delay)) => (respond(&result), delay),
-            Some(Fault::Error(_) | Fault::StaleRead | Fault::NeverArrived | Fault::Hang) | None => {
-                (respond(&result), Duration::ZERO)
-            }
+            Some(InjectedFault::ReplyLost) => (Reply::Broken, Duration::ZERO),
+            Some(InjectedFault::EffectThenHang) => (Reply::Silence, Duration::ZERO),
+            Some(InjectedFault::EffectThenError(error)) => (respond(&Err(error)), Duration::ZERO),
+            Some(InjectedFault::Slow(delay)) => (respond(&result), delay),
+            Some(
+                InjectedFault::Error(_)
+                | InjectedFault::StaleRead
+                | InjectedFault::NeverArrived
+                | InjectedFault::Hang,
+            )
+            | None => (respond(&result), Duration::ZERO),
         }
     }
 

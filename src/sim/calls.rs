@@ -1,4 +1,4 @@
-//! What the simulated account was asked: a log of calls and their count per operation.
+//! The simulated account's log of calls, and their count per operation.
 
 use std::collections::BTreeMap;
 

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::shared::IntoShared;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
-use super::account::{Account, Outcome};
+use super::account::{Account, Reply};
 use super::wire::Response;
 
 /// Hands the SDK's requests to a simulated account.
@@ -46,14 +46,14 @@ impl HttpConnector for SimConnector {
                 .map_err(|e| ConnectorError::io(e.into()))?
                 .into_bytes();
             match account.serve(target.as_deref(), &body).await {
-                Outcome::Response(response) => to_http(response),
-                Outcome::NeverConnected => {
+                Reply::Response(response) => to_http(response),
+                Reply::NeverConnected => {
                     Err(ConnectorError::io("the connection was refused".into()).never_connected())
                 }
-                Outcome::Broken => Err(ConnectorError::io(
+                Reply::Broken => Err(ConnectorError::io(
                     "the connection broke before the answer".into(),
                 )),
-                Outcome::Silence => std::future::pending().await,
+                Reply::Silence => std::future::pending().await,
             }
         })
     }

@@ -1,4 +1,4 @@
-//! Faults on the wire: which calls fail, how, and how often.
+//! Injected faults on the wire: which calls fail, how, and how often.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::wire::{ApiError, Call};
 
-/// What happens to a call that a rule picks.
+/// The fault of a call that a rule picks.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Fault {
+pub enum InjectedFault {
     /// Answered with an error; no effect.
     Error(ApiError),
     /// The connection breaks before the service saw the call; no effect.
@@ -42,13 +42,13 @@ pub struct FaultRule {
     pub until: Option<DateTime<Utc>>,
     /// Of those, each with this probability (0 to 1).
     pub probability: f64,
-    /// What happens to them.
-    pub fault: Fault,
+    /// The kind of fault.
+    pub fault: InjectedFault,
 }
 
 impl FaultRule {
     /// Picks the next `times` calls of `operation` after the first `skip`.
-    pub fn at(operation: &str, skip: u64, times: u64, fault: Fault) -> Self {
+    pub fn at(operation: &str, skip: u64, times: u64, fault: InjectedFault) -> Self {
         Self {
             operation: Some(operation.to_owned()),
             skip,
@@ -65,7 +65,7 @@ impl FaultRule {
         operation: &str,
         from: DateTime<Utc>,
         until: Option<DateTime<Utc>>,
-        fault: Fault,
+        fault: InjectedFault,
     ) -> Self {
         Self {
             from: Some(from),
@@ -105,7 +105,9 @@ impl Faults {
 
     /// Whether any rule could ask for a stale read.
     pub fn want_history(&self) -> bool {
-        self.rules.iter().any(|r| r.fault == Fault::StaleRead)
+        self.rules
+            .iter()
+            .any(|r| r.fault == InjectedFault::StaleRead)
     }
 
     /// The fault for this call, if a rule picks it.
@@ -114,7 +116,7 @@ impl Faults {
         call: &Call,
         now: DateTime<Utc>,
         rng: &mut fastrand::Rng,
-    ) -> Option<Fault> {
+    ) -> Option<InjectedFault> {
         let name = format!("{}:{}", call.service.name(), call.operation);
         for rule in &mut self.rules {
             if !rule.is_in_force(now) || rule.operation.as_ref().is_some_and(|o| *o != name) {

@@ -10,7 +10,7 @@ use aws_types::sdk_config::SdkConfig;
 use super::account::Account;
 use super::connector::SimConnector;
 
-/// A configuration whose clients talk to `account` and live in its time.
+/// A configuration whose clients talk to `account` and follow its clock.
 ///
 /// `name` tells simulations apart in the user agent (left out if it is no legal application name).
 /// The SDK's retry budget is shared by the process unless each client's own configuration is given a

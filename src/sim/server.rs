@@ -10,7 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::account::{Account, Outcome};
+use super::account::{Account, Reply};
 
 /// Why a connection ended without an answer. The caller sees no more than that it broke.
 #[derive(Debug, thiserror::Error)]
@@ -62,14 +62,14 @@ async fn answer(
         .map(ToOwned::to_owned);
     let body = request.into_body().collect().await?.to_bytes();
     match account.serve(target.as_deref(), &body).await {
-        Outcome::Response(response) => Ok(Response::builder()
+        Reply::Response(response) => Ok(Response::builder()
             .status(response.status)
             .header("content-type", response.content_type)
             .header("x-amzn-requestid", response.request_id)
             .body(Full::new(Bytes::from(response.body)))?),
         // An error from the service makes hyper drop the connection.
-        Outcome::Broken | Outcome::NeverConnected => Err(Dropped::Fault),
-        Outcome::Silence => std::future::pending().await,
+        Reply::Broken | Reply::NeverConnected => Err(Dropped::Fault),
+        Reply::Silence => std::future::pending().await,
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
     use aws_types::region::Region;
 
     use super::*;
-    use crate::sim::faults::{Fault, FaultRule};
+    use crate::sim::faults::{FaultRule, InjectedFault};
     use crate::sim::fleet;
 
     /// Over a socket, in real time: a lost reply is a broken connection, and the SDK asks again.
@@ -88,7 +88,12 @@ mod tests {
     async fn an_sdk_client_over_loopback() {
         let account = fleet::parse(fleet::SAMPLE).unwrap().account(1000);
         account.with_faults(|faults| {
-            faults.add(FaultRule::at("ssm:PutParameter", 0, 1, Fault::ReplyLost));
+            faults.add(FaultRule::at(
+                "ssm:PutParameter",
+                0,
+                1,
+                InjectedFault::ReplyLost,
+            ));
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());

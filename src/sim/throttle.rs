@@ -15,7 +15,7 @@ struct Bucket {
 
 /// The buckets of one account and region.
 #[derive(Clone, Debug, Default)]
-pub struct Throttle {
+pub(super) struct Throttle {
     buckets: BTreeMap<String, Bucket>,
 }
 
@@ -76,7 +76,7 @@ fn ec2_bucket(call: &Call) -> (String, f64, f64) {
 
 impl Throttle {
     /// Takes a token for the call, or says how AWS refuses it.
-    pub fn admit(&mut self, call: &Call, now: DateTime<Utc>) -> Result<(), ApiError> {
+    pub(super) fn admit(&mut self, call: &Call, now: DateTime<Utc>) -> Result<(), ApiError> {
         let (name, size, refill_per_second) = bucket_of(call);
         let bucket = self.buckets.entry(name).or_insert(Bucket {
             tokens: size,

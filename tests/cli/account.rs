@@ -79,9 +79,9 @@ fn a_run_on_an_account_in_another_process() {
     let after = simulation.groups();
     for name in BOTH {
         let (then, now) = (entry(&before, name), entry(&after, name));
-        let told = entry(&run.json["groups"], name);
+        let reported = entry(&run.json["groups"], name);
         assert_eq!(now["capacity"], then["capacity"], "{name}");
-        assert_eq!(now["image"], told["image_after"], "{name}");
+        assert_eq!(now["image"], reported["image_after"], "{name}");
         assert_ne!(now["image"], then["image"], "{name}");
         assert_eq!(now["patched_by_run"], run.json["run_id"], "{name}");
         assert!(now["record"].is_null(), "{now}");

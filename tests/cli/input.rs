@@ -1,4 +1,4 @@
-//! What bad input gets: one error that names the place, what was expected and what was found.
+//! Bad input gets one error that names the place, the expected and the found value.
 
 use serde_json::Value;
 

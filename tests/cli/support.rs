@@ -108,7 +108,7 @@ impl Simulation {
             .into()
     }
 
-    /// What `status` says of the groups.
+    /// The groups as `status` shows them.
     pub(crate) fn groups(&self) -> Value {
         let status = self.json(&["status"]);
         assert_eq!(status.code, Some(0), "{}", status.stderr);
@@ -127,7 +127,7 @@ impl Simulation {
         Running {
             process,
             progress,
-            told: String::new(),
+            progress_text: String::new(),
         }
     }
 
@@ -149,7 +149,7 @@ impl Drop for Simulation {
 pub(crate) struct Running {
     process: Child,
     progress: BufReader<ChildStderr>,
-    told: String,
+    progress_text: String,
 }
 
 impl Running {
@@ -162,9 +162,9 @@ impl Running {
                 read.expect("progress is text"),
                 0,
                 "no '{words}' in:\n{}",
-                self.told
+                self.progress_text
             );
-            self.told.push_str(&line);
+            self.progress_text.push_str(&line);
             if line.contains(words) {
                 return;
             }
@@ -180,16 +180,21 @@ impl Running {
     pub(crate) fn kill(mut self) {
         self.process.kill().expect("it is still running");
         let status = self.process.wait().expect("it ends");
-        assert_eq!(status.code(), None, "it was killed:\n{}", self.told);
+        assert_eq!(
+            status.code(),
+            None,
+            "it was killed:\n{}",
+            self.progress_text
+        );
     }
 
     /// Waits for its end.
     pub(crate) fn ended(mut self) -> Ended {
         // What it prints on stdout comes at its end, and fits into the pipe.
-        let rest = self.progress.read_to_string(&mut self.told);
+        let rest = self.progress.read_to_string(&mut self.progress_text);
         rest.expect("progress is text");
         let output = self.process.wait_with_output().expect("it ends");
-        let stderr = self.told.into_bytes();
+        let stderr = self.progress_text.into_bytes();
         Output { stderr, ..output }.into()
     }
 }

@@ -1,4 +1,4 @@
-//! What a topic's subscribers get. Only the simulated account's inside tells what was published, so
+//! Messages to a topic's subscribers. Only the inside of the simulated account shows what was published, so
 //! this asks the library.
 
 use asg_patch::report::RunReport;

@@ -4,7 +4,7 @@
 
 ASG_PATCH and BOOTSTRAP are the two programs; DIRECTORY is made anew and keeps the logs. The template is deployed as it
 is into the emulator ministack, but for what it does not know: AWS::SSM::* (without_ssm.py) are left out. How it all
-hangs together: emulator.py. What is told and reported is compared with deployed-*.expected (UPDATE_EXPECT=1).
+hangs together: emulator.py. What is published and reported is compared with deployed-*.expected (UPDATE_EXPECT=1).
 
 Two stacks at the same time, each in an emulator of its own:
 1. By schedule, six groups: a plan; a run from the console; what is refused; a run that is stopped, and the sweep that
@@ -59,7 +59,7 @@ def say(text):
 
 
 class World:
-    """A deployed stack with its account, and the stories that are told of it."""
+    """A deployed stack with its account, and the stories run on it."""
 
     def __init__(self, name, address, account, directory):
         self.name = name
@@ -85,9 +85,9 @@ class World:
         found = {}
         for group in (g for page in pages for g in page["AutoScalingGroups"]):
             suspended = sorted(p["ProcessName"] for p in group["SuspendedProcesses"])
-            sizes = tuple(group[k] for k in ("MinSize", "DesiredCapacity", "MaxSize"))
+            capacity = tuple(group[k] for k in ("MinSize", "DesiredCapacity", "MaxSize"))
             in_hand = [i["InstanceId"] for i in group["Instances"] if i["ProtectedFromScaleIn"]]
-            found[group["AutoScalingGroupName"]] = (sizes, suspended, in_hand, len(group["Instances"]))
+            found[group["AutoScalingGroupName"]] = (capacity, suspended, in_hand, len(group["Instances"]))
         return found
 
     def records(self):
@@ -124,8 +124,8 @@ class World:
     def run(self, given):
         return self.execution(self.stack.start(given))
 
-    def told(self):
-        """What the topic told since the last story."""
+    def published(self):
+        """What the topic published since the last story."""
         lines = []
         for subject, body in self.stack.messages():
             # A pass under way when its execution is stopped may notice that the sweep is there already.
@@ -196,10 +196,10 @@ def kind(given):
 def by_schedule(world):
     """The stories of the first stack."""
     stack = world.stack
-    world.compare("plan", world.run({"mode": "plan"}), world.told())
+    world.compare("plan", world.run({"mode": "plan"}), world.published())
 
     console = world.run({"groups": ["web-nightly"], "reason": "CHG-17"})
-    world.compare("console", console, world.told(), [world.restored()])
+    world.compare("console", console, world.published(), [world.restored()])
 
     over = (world.now() - timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
     refused = []
@@ -214,7 +214,7 @@ def by_schedule(world):
         refused += world.execution(arn)
         # Refused executions have failed: the rule looks after them, too.
         refused += [f"then {line}" for line in world.execution(world.follower(arn))[1:]]
-        refused += world.told()
+        refused += world.published()
     world.compare("refused", refused, [world.restored()])
 
     stopped(world)
@@ -225,12 +225,12 @@ def by_schedule(world):
     world.say("stack updated")
     until("the schedule", lambda: len(stack.executions()) > runs, 20)
     scheduled = world.execution(stack.executions()[-1])
-    world.compare("schedule", scheduled, world.told(), [world.restored()])
+    world.compare("schedule", scheduled, world.published(), [world.restored()])
 
     at = world.now().strftime("%Y-%m-%dT%H:%M:%SZ")
     given = {"trigger": "schedule", "schedule": "arn:of:it", "scheduled_time": at, "groups": ["api-live"]}
     first, second = world.run(given), world.run(given)
-    world.compare("schedule-twice", first, second, world.told(), [world.restored()])
+    world.compare("schedule-twice", first, second, world.published(), [world.restored()])
 
     world.compare("all", world.run({"mode": "sweep"}), world.account_of_all())
 
@@ -250,7 +250,7 @@ def stopped(world):
     stack.states.stop_execution(executionArn=arn, error="Operator", cause="not tonight")
     first = world.execution(arn)
     sweep = world.execution(world.follower(arn))
-    world.compare("stopped", in_hand, first, sweep, world.told(), [world.restored()])
+    world.compare("stopped", in_hand, first, sweep, world.published(), [world.restored()])
 
 
 def by_window(world):
@@ -310,7 +310,7 @@ def large_fleet(directory):
 
 
 def tell(name, programs, directory, fleet, stories, parameters):
-    """Deploys a stack of its own and tells its stories. What was wrong."""
+    """Deploys a stack of its own and runs its stories. What was wrong."""
     asg_patch, tree = programs
     try:
         with (

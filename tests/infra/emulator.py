@@ -244,15 +244,15 @@ class Stack:
         client("sns", self.address).subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
     def messages(self):
-        """What the topic has told since the last look: subject and body."""
-        told = []
+        """What the topic has published since the last look: subject and body."""
+        published = []
         while True:
             batch = self.queues.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", [])
             if not batch:
-                return told
+                return published
             for message in batch:
                 envelope = json.loads(message["Body"])
-                told.append((envelope.get("Subject", ""), json.loads(envelope["Message"])))
+                published.append((envelope.get("Subject", ""), json.loads(envelope["Message"])))
                 self.queues.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
 
     def start(self, given):

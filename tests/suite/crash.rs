@@ -1,11 +1,11 @@
 //! Crash at every call: for every golden scenario and every call of its run, the driver dies before the
-//! call or after it took effect, and somebody goes on. However it goes on, every group ends as its owner
+//! call or after it took effect, and a successor continues. However it continues, every group ends as its owner
 //! wants it, and nothing of ours is left.
 //!
 //! The calls are not listed here: the run itself is recorded pass by pass, and each pass is repeated with
 //! the driver dying at each of its calls. So a new call is covered without anyone remembering it.
 //!
-//! Who has no memory of the broken pass finds the same account wherever between two changes it broke: of
+//! A successor without memory of the broken pass finds the same account wherever between two changes it broke: of
 //! such combinations one is tried. By default every [`STRIDE`]th is;
 //! `CRASH_STRIDE=1 cargo test --test suite crash -- --nocapture` tries all, `CRASH_SCENARIOS=name,name` picks
 //! scenarios.
@@ -23,7 +23,7 @@ use asg_patch::run::advance::{Pass, advance};
 use asg_patch::run::{Progress, Stop, planned};
 use asg_patch::schedule::Window;
 use asg_patch::sim::calls::is_change;
-use asg_patch::sim::faults::{Fault, FaultRule};
+use asg_patch::sim::faults::{FaultRule, InjectedFault};
 use asg_patch::sim::{Account, Frozen};
 use chrono::TimeDelta;
 
@@ -39,7 +39,7 @@ enum Death {
     After,
 }
 
-/// Who goes on.
+/// The successor of the driver that died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Successor {
     /// The same driver: only the connection broke.
@@ -67,8 +67,8 @@ pub struct Stage {
     calls: usize,
 }
 
-/// A pass loop as any driver has it; `saved` is told of every state between passes.
-async fn go_on(
+/// A pass loop as any driver has it; `saved` gets every state between passes.
+async fn continue_run(
     account: &Account,
     request: &RunRequest,
     jobs: &mut [Job],
@@ -83,7 +83,7 @@ async fn go_on(
         let Some(next) = next else { return Ok(()) };
         let now = env.clock.now();
         if now >= give_up_at {
-            return Err(format!("the jobs never finish: {}", courses(jobs)));
+            return Err(format!("the jobs never finish: {}", states_of(jobs)));
         }
         env.clock
             .wait_until(next.max(now + TimeDelta::seconds(2)))
@@ -126,7 +126,7 @@ pub async fn record(scenario: &Scenario) -> (Frozen, Vec<Stage>, Vec<String>) {
         "planning changes nothing"
     );
     let mut stages = Vec::new();
-    go_on(&account, request, &mut jobs, |account, jobs| {
+    continue_run(&account, request, &mut jobs, |account, jobs| {
         stages.push(Stage {
             account: account.freeze(),
             jobs: jobs.to_vec(),
@@ -151,10 +151,10 @@ async fn crash(
 ) -> Result<String, String> {
     let request = &scenario.request;
     let fault = match (successor, death) {
-        (Successor::Same, Death::Before) => Fault::NeverArrived,
-        (Successor::Same, Death::After) => Fault::ReplyLost,
-        (_, Death::Before) => Fault::Hang,
-        (_, Death::After) => Fault::EffectThenHang,
+        (Successor::Same, Death::Before) => InjectedFault::NeverArrived,
+        (Successor::Same, Death::After) => InjectedFault::ReplyLost,
+        (_, Death::Before) => InjectedFault::Hang,
+        (_, Death::After) => InjectedFault::EffectThenHang,
     };
     account.with_faults(|f| {
         f.add_first(FaultRule {
@@ -172,22 +172,22 @@ async fn crash(
         }
     }
     match successor {
-        Successor::Same => go_on(account, request, &mut jobs, |_, _| {}).await?,
+        Successor::Same => continue_run(account, request, &mut jobs, |_, _| {}).await?,
         Successor::Saved => {
             jobs = stage.jobs.clone();
             let now = account.clock().now();
             jobs.iter_mut().for_each(|j| j.resume(now));
-            go_on(account, request, &mut jobs, |_, _| {}).await?;
+            continue_run(account, request, &mut jobs, |_, _| {}).await?;
         }
         Successor::Restore => restore(account).await?,
         Successor::NextRun => next_run(account, request).await?,
     }
-    Ok(courses(&jobs))
+    Ok(states_of(&jobs))
 }
 
-/// What became of the jobs, for a failure's text.
-fn courses(jobs: &[Job]) -> String {
-    let course = |job: &Job| {
+/// The end of the jobs, for a failure's text.
+fn states_of(jobs: &[Job]) -> String {
+    let state = |job: &Job| {
         let phases: Vec<String> = job.history.iter().map(|e| e.phase.to_string()).collect();
         let failure = job.failure.as_ref().map(|f| f.reason.as_str());
         format!(
@@ -197,7 +197,7 @@ fn courses(jobs: &[Job]) -> String {
             job.reason
         )
     };
-    jobs.iter().map(course).collect::<Vec<_>>().join(" | ")
+    jobs.iter().map(state).collect::<Vec<_>>().join(" | ")
 }
 
 /// An operator restores all groups that have a record.
@@ -287,7 +287,7 @@ impl Story {
         all
     }
 
-    /// What is wrong at the end of a combination.
+    /// The problems at the end of a combination.
     fn problems(&self, combination: &Combination) -> Option<String> {
         let Combination {
             stage,
@@ -306,14 +306,14 @@ impl Story {
                 death,
                 successor,
             );
-            let (mut problems, courses) = match crashed.await {
-                Ok(courses) => (Vec::new(), courses),
+            let (mut problems, states) = match crashed.await {
+                Ok(states) => (Vec::new(), states),
                 Err(problem) => (vec![problem], String::new()),
             };
             problems.extend(end::problems(&account, &self.untouched).await);
             (!problems.is_empty()).then(|| {
                 format!(
-                    "{}: call {index} {} dies {death:?}, {successor:?} goes on: {} ({courses})",
+                    "{}: call {index} {} dies {death:?}, {successor:?} continues: {} ({states})",
                     self.name,
                     self.calls[index],
                     problems.join("; ")
@@ -335,7 +335,7 @@ struct Combination {
 }
 
 impl Combination {
-    /// Who has no memory of the broken pass finds the same account wherever between two changes it broke.
+    /// A successor without memory of the broken pass finds the same account wherever between two changes it broke.
     /// The same driver meets an error of another call each time.
     fn state(&self) -> (usize, usize, Successor, Option<(usize, Death)>) {
         let call = (self.successor == Successor::Same).then_some((self.index, self.death));
@@ -358,7 +358,7 @@ fn picked() -> Vec<String> {
 }
 
 #[test]
-fn whoever_dies_wherever_nothing_is_left_changed() {
+fn whichever_driver_dies_nothing_is_left_changed() {
     let stories = on_all_cores(picked(), Story::of);
     let mut tries = Vec::new();
     let mut counts: BTreeMap<String, [usize; 3]> = BTreeMap::new();
@@ -389,7 +389,7 @@ fn whoever_dies_wherever_nothing_is_left_changed() {
         println!("{name}: {all} combinations, {tried} tried, {wrong} wrong");
     }
     println!(
-        "{tried} of {met} combinations tried; the others are the same for whoever goes on, or skipped"
+        "{tried} of {met} combinations tried; the others are the same for every successor, or skipped"
     );
     assert!(
         wrong.is_empty(),

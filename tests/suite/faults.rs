@@ -19,7 +19,7 @@ use asg_patch::ids::GroupName;
 use asg_patch::report::{GroupReport, RunReport};
 use asg_patch::run::RunError;
 use asg_patch::sim::calls::{CallRecord, Ending};
-use asg_patch::sim::faults::{Fault, FaultRule};
+use asg_patch::sim::faults::{FaultRule, InjectedFault};
 use asg_patch::sim::wire::ApiError;
 use asg_patch::sim::{Account, Frozen};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -38,7 +38,7 @@ const SCENARIOS: [&str; 10] = [
     "patch-fails",
 ];
 
-/// What only the removal of our image and version needs: a group does not wait for it.
+/// Only the removal of our image and version needs these: a group does not wait for it.
 const REMOVAL: [&str; 6] = [
     "ec2:DescribeImages",
     "ec2:DescribeLaunchTemplates",
@@ -51,7 +51,7 @@ const REMOVAL: [&str; 6] = [
 /// Prime to the number of kinds and lengths: each operation meets some, and each of them some operation.
 const STRIDE: usize = 11;
 
-/// What is answered.
+/// The kind of answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Throttled,
@@ -93,10 +93,12 @@ impl Kind {
         }
     }
 
-    fn fault(self, operation: &str) -> Fault {
+    fn fault(self, operation: &str) -> InjectedFault {
         match (self, self.answer(operation)) {
-            (Self::Silence, _) => Fault::Hang,
-            (_, (status, code)) => Fault::Error(ApiError::with_status(status, code, "a fault")),
+            (Self::Silence, _) => InjectedFault::Hang,
+            (_, (status, code)) => {
+                InjectedFault::Error(ApiError::with_status(status, code, "a fault"))
+            }
         }
     }
 }
@@ -215,7 +217,7 @@ impl Try<'_> {
         )
     }
 
-    /// What is wrong with how it ends.
+    /// The problems at its end.
     fn problems(&self) -> Vec<String> {
         let scenario = &self.story.scenario;
         in_virtual_time(scenario.fleet.seed(), async {
@@ -290,7 +292,7 @@ impl Try<'_> {
         } else {
             problems.extend(self.names_the_fault(report));
             if !open.is_empty() {
-                problems.extend(self.given_back(account, untouched).await);
+                problems.extend(self.restored(account, untouched).await);
                 let restored = crate::common::restore_all(account).await;
                 if restored.left_open().count() > 0 {
                     problems.push(format!("not restored: {:?}", outcomes(&restored)));
@@ -301,8 +303,8 @@ impl Try<'_> {
         problems
     }
 
-    /// What of ours cannot be removed does not keep a group from its owner.
-    async fn given_back(&self, account: &Account, untouched: &Frozen) -> Vec<String> {
+    /// A leftover of ours that cannot be removed does not keep a group from its owner.
+    async fn restored(&self, account: &Account, untouched: &Frozen) -> Vec<String> {
         let is_for_removal = REMOVAL.contains(&self.moment.operation.as_str());
         if !is_for_removal {
             return Vec::new();
@@ -315,13 +317,13 @@ impl Try<'_> {
             .collect()
     }
 
-    /// Whoever ends otherwise than without the fault says which operation and code it was, or waits for one
+    /// A group that ends otherwise than without the fault names the operation and code, or waits for one
     /// that does. A group that its own schedule changed while the fault kept it queued says that.
     fn names_the_fault(&self, report: &RunReport) -> Vec<String> {
         let operation = &self.moment.operation;
         let code = self.kind.answer(operation).1;
         let names = |g: &GroupReport| g.reason.contains(operation) && g.reason.contains(code);
-        let told = |g: &GroupReport| {
+        let named = |g: &GroupReport| {
             let waits = g.reason.contains("to let go of the version");
             names(g)
                 || waits && report.groups.iter().any(names)
@@ -331,7 +333,7 @@ impl Try<'_> {
             .groups
             .iter()
             .zip(&self.story.calm)
-            .filter(|(g, (_, calm))| g.outcome.to_string() != *calm && !told(g))
+            .filter(|(g, (_, calm))| g.outcome.to_string() != *calm && !named(g))
             .map(|(g, _)| format!("{} {} does not name it: {}", g.group, g.outcome, g.reason))
             .collect()
     }
@@ -366,7 +368,7 @@ fn tries(stories: &[Story], everywhere: bool) -> Vec<Try<'_>> {
     all
 }
 
-/// The stories to be told.
+/// The stories to run.
 fn stories() -> Vec<Story> {
     let picked = std::env::var("FAULTS_SCENARIOS").ok();
     let matches_filter = |n: &&str| {
@@ -422,7 +424,7 @@ fn what_passes_costs_time_and_what_lasts_is_restored_and_named() {
     assert_none_is_wrong(&wrong, all.len());
 }
 
-/// What this suite has found, by the name that a failure prints.
+/// Problems that this suite has found, by the name that a failure prints.
 const FOUND: [(&str, &str); 3] = [
     // An agent that could not be read was taken for one that has not registered.
     (

@@ -1,5 +1,5 @@
 //! Invariants that take more than one run to see: finished jobs, repeated passes, two drivers, blind reads.
-//! What can be seen on a single run is checked on every scenario (`common/invariants.rs`).
+//! Those that can be seen on a single run are checked on every scenario (`common/invariants.rs`).
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use asg_patch::run::advance::{Pass, advance};
 use asg_patch::run::planned;
 use asg_patch::sim::Account;
 use asg_patch::sim::calls::CallRecord;
-use asg_patch::sim::faults::{Fault, FaultRule};
+use asg_patch::sim::faults::{FaultRule, InjectedFault};
 use asg_patch::sim::wire::ApiError;
 use chrono::TimeDelta;
 
@@ -24,7 +24,7 @@ fn changes(account: &Account) -> Vec<CallRecord> {
     account.calls().changes().cloned().collect()
 }
 
-/// Makes passes until all jobs are finished, each so many times over without waiting in between.
+/// Makes passes until all jobs are finished, each this many times over without waiting in between.
 async fn passes(account: &Account, request: &RunRequest, times: usize) -> Vec<Job> {
     let env = env(account, &request.run_id);
     let clients = Clients::new(&env.sdk, env.clock.clone());
@@ -248,7 +248,7 @@ fn invariant_10_a_long_failure_ends_in_a_roll_back() {
 
 fn fail(account: &Account, operation: &str, skip: u64, times: u64) {
     let error = ApiError::with_status(500, "InternalFailure", "an internal error has occurred");
-    let rule = FaultRule::at(operation, skip, times, Fault::Error(error));
+    let rule = FaultRule::at(operation, skip, times, InjectedFault::Error(error));
     account.with_faults(|f| f.add(rule));
 }
 

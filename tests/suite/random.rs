@@ -349,7 +349,7 @@ impl Story {
         all
     }
 
-    /// What is wrong at its end; a panic is wrong, too.
+    /// The problems at its end; a panic is a problem, too.
     fn problems(&self) -> Vec<String> {
         let text = self.text();
         let closed = self.events.is_empty();
@@ -371,7 +371,7 @@ impl Story {
                     .collect();
                 problems.extend(invariants::breaches(&ran));
                 let end = end::problems_of(&account, &untouched, closed).await;
-                // Who deploys over a patched group leaves its version behind; others are told of above.
+                // An owner who deploys over a patched group leaves its version behind; others are checked above.
                 let patched = ran.report.groups.iter().any(invariants::was_proved);
                 let is_passed_on = |p: &String| p.starts_with("left over: version");
                 let deployed_over = !closed && patched;

@@ -1,4 +1,4 @@
-//! Rivals: everything that somebody else may do to a group, its template, its instances, our image and our
+//! Rivals: everything that someone else may do to a group, its template, its instances, our image and our
 //! record, at every phase of a run. What others set stands, nobody's change is undone, nothing of ours is
 //! left, and each ends with an outcome and a code of its own: the table in `tests/rivals.expected`.
 //!
@@ -27,10 +27,10 @@ const SCENARIOS: [&str; 5] = [
     "running-behind-load-balancer",
 ];
 
-/// What a rival does: a name, and the deed to a group.
-type Deed = (&'static str, fn(&World, String) -> Action);
+/// A rival's action on a group, with its name.
+type RivalAction = (&'static str, fn(&World, String) -> Action);
 
-const DEEDS: [Deed; 20] = [
+const ACTIONS: [RivalAction; 20] = [
     ("creates a version", |w, g| {
         let image = image_of(w, &g);
         Action::NewTemplateVersion(g, image)
@@ -104,7 +104,7 @@ struct Story {
     name: &'static str,
     scenario: Scenario,
     /// The group that the rival meddles with, and the middle of its phases, but for those that pass at
-    /// once: what somebody does between a look and the change that follows it cannot be seen by anybody.
+    /// once: what someone does between a look and the change that follows it cannot be seen by anyone.
     group: String,
     moments: Vec<(String, DateTime<Utc>)>,
 }
@@ -131,15 +131,15 @@ impl Story {
     }
 }
 
-/// One deed at one moment.
+/// One action at one moment.
 struct Try<'a> {
     story: &'a Story,
-    deed: Deed,
+    action: RivalAction,
     phase: &'a str,
     at: DateTime<Utc>,
 }
 
-/// By scenario and deed: endings, each with the phases that lead to it.
+/// By scenario and action: endings, each with the phases that lead to it.
 type Table<'a> = BTreeMap<(&'a str, &'a str), Vec<(String, Vec<&'a str>)>>;
 
 /// How it ended.
@@ -150,7 +150,7 @@ struct Ended {
 
 impl Try<'_> {
     fn name(&self) -> String {
-        format!("{}: {} in {}", self.story.name, self.deed.0, self.phase)
+        format!("{}: {} in {}", self.story.name, self.action.0, self.phase)
     }
 
     fn run(&self) -> Ended {
@@ -158,8 +158,12 @@ impl Try<'_> {
         in_virtual_time(scenario.fleet.seed(), async {
             let account = scenario.fleet.account(1);
             account.with_world(|w| {
-                let action = (self.deed.1)(w, self.story.group.clone());
-                let every = self.deed.0.contains("every").then(|| TimeDelta::minutes(5));
+                let action = (self.action.1)(w, self.story.group.clone());
+                let every = self
+                    .action
+                    .0
+                    .contains("every")
+                    .then(|| TimeDelta::minutes(5));
                 plan_every(w, Trigger::At(self.at), action, every);
             });
             let untouched = account.freeze();
@@ -185,18 +189,19 @@ impl Try<'_> {
         })
     }
 
-    /// Where the world with the rival alone is no measure, because the deed met something of ours.
+    /// Where the world with the rival alone is no measure, because the action met something of ours.
     fn is_meant(&self, problem: &str, report: &RunReport) -> bool {
         // What both suspended is taken for ours.
-        let both_suspended = self.deed.0 == "suspends AZRebalance" && problem.contains("suspended");
+        let both_suspended =
+            self.action.0 == "suspends AZRebalance" && problem.contains("suspended");
         // The group was held there: both named it.
         let both_pointed = self.story.name == "shared-template-latest"
-            && self.deed.0 == "points the group at version 1"
+            && self.action.0 == "points the group at version 1"
             && problem.contains("pin styles");
         // A version that was proven belongs to the template's owner, also when the group leaves it.
         let proven = report.groups.iter().any(invariants::was_proved);
         let afterwards = ["restoring", "after"].contains(&self.phase);
-        let removed = self.deed.0 == "deregisters our image" && afterwards;
+        let removed = self.action.0 == "deregisters our image" && afterwards;
         both_suspended
             || (removed && problem.contains("launches from"))
             || both_pointed
@@ -234,12 +239,12 @@ fn what_others_do_stands_and_ends_with_a_code_of_its_own() {
     let stories = on_all_cores(SCENARIOS.to_vec(), Story::of);
     let mut tries = Vec::new();
     for story in &stories {
-        for deed in DEEDS {
+        for action in ACTIONS {
             for (phase, at) in &story.moments {
                 let at = *at;
                 tries.push(Try {
                     story,
-                    deed,
+                    action,
                     phase,
                     at,
                 });
@@ -249,7 +254,7 @@ fn what_others_do_stands_and_ends_with_a_code_of_its_own() {
     tries.retain(|t| t.name().contains(&only));
     let count = tries.len();
     let results = on_all_cores(tries, |one| (one.run(), one));
-    println!("{count} deeds of others in {} scenarios", stories.len());
+    println!("{count} actions of others in {} scenarios", stories.len());
     let mut table = Table::new();
     let mut wrong = Vec::new();
     for (ended, one) in &results {
@@ -261,7 +266,7 @@ fn what_others_do_stands_and_ends_with_a_code_of_its_own() {
                 ended.problems.join("; ")
             ));
         }
-        let row = table.entry((one.story.name, one.deed.0)).or_default();
+        let row = table.entry((one.story.name, one.action.0)).or_default();
         match row.last_mut() {
             Some((code, phases)) if *code == ended.code => phases.push(one.phase),
             _ => row.push((ended.code.clone(), vec![one.phase])),
@@ -285,15 +290,15 @@ fn what_others_do_stands_and_ends_with_a_code_of_its_own() {
 
 fn text(table: &Table<'_>) -> String {
     let mut text = String::from(
-        "# What somebody else does, in which phase of the run, and how the groups end.\n",
+        "# What someone else does, in which phase of the run, and how the groups end.\n",
     );
     let mut last = "";
-    for ((scenario, deed), row) in table {
+    for ((scenario, action), row) in table {
         if *scenario != last {
             let _ = writeln!(text, "\n{scenario}");
             last = scenario;
         }
-        let _ = writeln!(text, "  somebody {deed}");
+        let _ = writeln!(text, "  someone {action}");
         for (code, phases) in row {
             let span = match phases.as_slice() {
                 [one] => (*one).to_owned(),

@@ -3,7 +3,7 @@
 //! once. The measure is the same world with no run in it.
 //!
 //! A share is tried here; `SCHEDULE_STRIDE=1 cargo test --test suite schedule -- --nocapture` tries
-//! all. A test's calm run (without any action) tells when the group is guarded and given back; then the run
+//! all. A test's calm run (without any action) tells when the group is guarded and restored; then the run
 //! is made again with an action in that very second, and shortly before and after.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::common::{Scenario, drive, end, in_virtual_time, on_all_cores, restore
 
 /// Prime, so that every kind of action meets every length, group and moment sooner or later.
 const STRIDE: usize = 397;
-/// As above, for the nights on which clocks change.
+/// Prime, too; for the nights on which clocks change.
 const NIGHT_STRIDE: usize = 13;
 
 /// A group's capacity and the version that it names.
@@ -123,7 +123,7 @@ const FORMS: [Form; 10] = [
     Form::Often,
 ];
 
-const SIZES: [&str; 8] = [
+const CAPACITIES: [&str; 8] = [
     "min = 1",
     "max = 1",
     "max = 6",
@@ -177,7 +177,7 @@ const SEVERAL: [&[Planned]; 7] = [
 fn kinds() -> Vec<Vec<Planned>> {
     let single = FORMS
         .into_iter()
-        .flat_map(|form| SIZES.map(|capacity| vec![(0, form, capacity)]));
+        .flat_map(|form| CAPACITIES.map(|capacity| vec![(0, form, capacity)]));
     single
         .chain(SEVERAL.iter().map(|several| several.to_vec()))
         .collect()
@@ -324,7 +324,7 @@ struct Case {
 }
 
 impl Case {
-    /// What is wrong at its end.
+    /// The problems at its end.
     fn problems(&self) -> Vec<String> {
         let scenario = Scenario::parse(&self.text).unwrap_or_else(|e| panic!("{e}\n{}", self.text));
         in_virtual_time(scenario.fleet.seed(), async {
@@ -334,7 +334,7 @@ impl Case {
                 Ok(report) => report,
                 Err(problem) => return vec![problem],
             };
-            let mut problems = sizes_now(&account, &untouched);
+            let mut problems = capacity_now(&account, &untouched);
             problems.extend(end::problems(&account, &untouched).await);
             problems.extend(executed_after(&account, &untouched, report.finished_at));
             problems
@@ -343,7 +343,7 @@ impl Case {
 }
 
 /// The group's capacity, in the very moment in which the run ended.
-fn sizes_now(account: &Account, untouched: &Frozen) -> Vec<String> {
+fn capacity_now(account: &Account, untouched: &Frozen) -> Vec<String> {
     let now = account.clock().now();
     let control = untouched.thaw();
     let capacity = |account: &Account| {
@@ -361,7 +361,7 @@ fn sizes_now(account: &Account, untouched: &Frozen) -> Vec<String> {
         .collect()
 }
 
-/// What AWS has executed by itself since the run's end must be what it would have executed anyway.
+/// The actions that AWS has executed by itself since the run's end must be those that it would have executed anyway.
 fn executed_after(account: &Account, untouched: &Frozen, end: DateTime<Utc>) -> Vec<String> {
     let now = account.clock().now();
     let control = untouched.thaw();
@@ -394,8 +394,8 @@ fn check(what: &str, all: Vec<Case>, stride: usize) {
     let tried = chosen.len();
     let results = on_all_cores(chosen, |case| {
         let problems = case.problems();
-        let told = format!("{}: {}", case.name, problems.join("; "));
-        (!problems.is_empty()).then_some((told, case.text))
+        let failure = format!("{}: {}", case.name, problems.join("; "));
+        (!problems.is_empty()).then_some((failure, case.text))
     });
     let wrong: Vec<(String, String)> = results.into_iter().flatten().collect();
     println!(
@@ -405,7 +405,7 @@ fn check(what: &str, all: Vec<Case>, stride: usize) {
     let first: Vec<&str> = wrong
         .iter()
         .take(20)
-        .map(|(told, _)| told.as_str())
+        .map(|(failure, _)| failure.as_str())
         .collect();
     let fleet = wrong.first().map_or("", |(_, text)| text);
     assert!(

@@ -12,7 +12,7 @@ use asg_patch::report::{GroupReport, RunReport};
 use asg_patch::request::RunRequest;
 use asg_patch::run::{RecordFilter, RestoreRequest, RunError, Stop};
 use asg_patch::sim::calls::is_change;
-use asg_patch::sim::faults::{Fault, FaultRule};
+use asg_patch::sim::faults::{FaultRule, InjectedFault};
 use asg_patch::sim::{Account, Frozen};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -23,7 +23,7 @@ use crate::crash::record;
 const STRIDE: usize = 7;
 /// Of the stages at which a record is made unreadable, and that in many ways.
 const STRANGE_STRIDE: usize = 29;
-/// Of the moments in which somebody comes beside a living run.
+/// Of the moments at which another run starts beside a living one.
 const MOMENT_STRIDE: usize = 13;
 
 /// As in the crash suite: zero-sized by `$Latest`, two groups of one template, a morning schedule.
@@ -280,7 +280,7 @@ fn beside_a_run_that_is_alive() {
     });
 }
 
-/// What a run reports wrongly of groups that were restored beside it. They were restored, or it saw something
+/// Wrong statements of a run about groups that were restored beside it. They were restored, or it saw something
 /// of that first, or it had failed before; they are patched only if that is true.
 fn untrue(account: &Account, run: &RunReport, restored: Option<&RunReport>) -> Vec<String> {
     let is_restored = |g: &GroupReport| {
@@ -288,7 +288,7 @@ fn untrue(account: &Account, run: &RunReport, restored: Option<&RunReport>) -> V
         let mut restored = reports.filter(|r| r.reason == Code::RestoredFromRecord.title());
         restored.any(|r| r.group == g.group)
     };
-    let is_told = |g: &GroupReport| match g.code {
+    let is_reported = |g: &GroupReport| match g.code {
         None => g.outcome == Outcome::Patched,
         Some(code) => matches!(
             code,
@@ -310,10 +310,10 @@ fn untrue(account: &Account, run: &RunReport, restored: Option<&RunReport>) -> V
         })
     };
     let is_wrong = |g: &&GroupReport| {
-        let is_untold = is_restored(g) && !is_told(g);
+        let is_unreported = is_restored(g) && !is_reported(g);
         let other_image =
             g.image_after.is_some() && launches(g).map(ImageId::from) != g.image_after;
-        is_untold || other_image || g.left_open
+        is_unreported || other_image || g.left_open
     };
     brief(
         &run.groups
@@ -324,9 +324,9 @@ fn untrue(account: &Account, run: &RunReport, restored: Option<&RunReport>) -> V
     )
 }
 
-/// With names it restores a group though its run is alive: the run gives way.
+/// With names it restores a group though its run is alive: the run yields.
 #[test]
-fn a_living_run_gives_way() {
+fn a_living_run_yields() {
     let tries = moments(7);
     check(
         "restore of a living run's groups",
@@ -464,10 +464,10 @@ fn a_record_that_cannot_be_read() {
                     left_alone && changed.is_empty(),
                     format!("{:?} {changed:?}", brief(&next.groups)),
                 );
-                let told = next.warnings.iter().any(|w| w.contains(&strange));
+                let reported = next.warnings.iter().any(|w| w.contains(&strange));
                 expect(
                     "the next run's warnings",
-                    told,
+                    reported,
                     format!("{:?}", next.warnings),
                 );
                 expect(
@@ -492,7 +492,7 @@ fn a_record_that_cannot_be_read() {
     );
 }
 
-/// What a later writer of the same schema adds, and what is not needed, is no hindrance.
+/// Fields that a later writer of the same schema adds, and that are not needed, do no harm.
 #[test]
 fn a_record_with_more_in_it() {
     check(
@@ -549,7 +549,14 @@ fn after_the_morning_its_instances_are_left_alone() {
     let scenario = Scenario::parse(&text).expect("a fleet");
     let (morning, later, report, open) = in_virtual_time(scenario.fleet.seed(), async {
         let account = scenario.fleet.account(1);
-        account.with_faults(|f| f.add(FaultRule::at("ssm:DeleteParameter", 0, 1, Fault::Hang)));
+        account.with_faults(|f| {
+            f.add(FaultRule::at(
+                "ssm:DeleteParameter",
+                0,
+                1,
+                InjectedFault::Hang,
+            ))
+        });
         tokio::select! {
             ended = drive(&account, &scenario.request, None) => panic!("{:?}", ended.map(|r| r.0)),
             () = account.silenced() => {}

@@ -15,12 +15,12 @@ use asg_patch::request::RunRequest;
 use asg_patch::run::{RecordFilter, RestoreRequest, Stop, plan, restore};
 use asg_patch::schedule::Window;
 use asg_patch::sim::Account;
-use asg_patch::sim::faults::{Fault, FaultRule};
+use asg_patch::sim::faults::{FaultRule, InjectedFault};
 use asg_patch::sim::fleet;
 use asg_patch::sim::wire::ApiError;
 use chrono::TimeDelta;
 
-/// The same request for a window of so many minutes that begins now.
+/// The same request for a window of this many minutes that begins now.
 fn now_for(request: &RunRequest, account: &Account, id: &str, minutes: i64) -> RunRequest {
     let length = TimeDelta::minutes(minutes);
     RunRequest {
@@ -106,7 +106,7 @@ fn what_cannot_be_written_to_the_image_fails_nobody() {
     let ran = Scenario::load("numbered-pin").run_with(|account| {
         let denied = ApiError::with_status(403, "UnauthorizedOperation", "no");
         // The dry run, the build instance and the canary come before.
-        let rule = FaultRule::at("ec2:CreateTags", 3, u64::MAX, Fault::Error(denied));
+        let rule = FaultRule::at("ec2:CreateTags", 3, u64::MAX, InjectedFault::Error(denied));
         account.with_faults(|faults| faults.add(rule));
     });
     invariants::check("tags are denied", &ran);

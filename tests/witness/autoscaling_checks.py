@@ -53,7 +53,7 @@ def instances_may_be_left_out(account):
     equal(answer["AutoScalingGroups"][0].get("Instances", []), [], "left out")
 
 
-def a_mixed_instances_policy_is_told_in_full(account):
+def a_mixed_instances_policy_is_shown_in_full(account):
     policy = group(account, "mixed")["MixedInstancesPolicy"]
     base = policy["LaunchTemplate"]["LaunchTemplateSpecification"]
     holds(base["LaunchTemplateId"].startswith("lt-"), "the base template's id")
@@ -81,7 +81,7 @@ def without_names(override):
     return {**override, "LaunchTemplateSpecification": spec} if spec else override
 
 
-def sizes_obey_their_bounds(account):
+def capacity_obeys_its_bounds(account):
     client = account.autoscaling
     change = {"AutoScalingGroupName": "batch-a"}
     error = refused("ValidationError", client.update_auto_scaling_group, **change, DesiredCapacity=1)
@@ -133,7 +133,7 @@ def scheduled_actions_are_listed(account):
     equal(sum(len(page["ScheduledUpdateGroupActions"]) for page in pages), 2, "by pages of one")
 
 
-def the_rest_of_a_group_is_told(account):
+def the_rest_of_a_group_is_shown(account):
     client = account.autoscaling
     hooks = client.describe_lifecycle_hooks(AutoScalingGroupName="api-running")["LifecycleHooks"]
     equal([h["LifecycleTransition"] for h in hooks], ["autoscaling:EC2_INSTANCE_LAUNCHING"], "hooks")
@@ -153,8 +153,8 @@ def a_group_wakes_and_its_activities_tell(account):
     equal(newest["StatusCode"], "Successful", "the newest activity's status")
     holds(instance in newest["Description"], f"names {instance}: {newest['Description']}")
     holds("Availability Zone" in json.loads(newest["Details"]), f"details: {newest['Details']}")
-    told = client.describe_auto_scaling_instances(InstanceIds=[instance, NO_INSTANCE])["AutoScalingInstances"]
-    equal([(i["InstanceId"], i["AutoScalingGroupName"]) for i in told], [(instance, "web-asleep")], "its group")
+    answer = client.describe_auto_scaling_instances(InstanceIds=[instance, NO_INSTANCE])["AutoScalingInstances"]
+    equal([(i["InstanceId"], i["AutoScalingGroupName"]) for i in answer], [(instance, "web-asleep")], "its group")
 
 
 def activities_come_in_pages(account):
@@ -246,14 +246,14 @@ def a_refresh_keeps_others_out(account):
     about = {"AutoScalingGroupName": "api-running"}
     spec = {"LaunchTemplateId": group(account, "api-running")["LaunchTemplate"]["LaunchTemplateId"], "Version": "1"}
     started = client.start_instance_refresh(**about, DesiredConfiguration={"LaunchTemplate": spec})
-    told = client.describe_instance_refreshes(**about)["InstanceRefreshes"]
-    equal([r["InstanceRefreshId"] for r in told], [started["InstanceRefreshId"]], "the refresh")
+    answer = client.describe_instance_refreshes(**about)["InstanceRefreshes"]
+    equal([r["InstanceRefreshId"] for r in answer], [started["InstanceRefreshId"]], "the refresh")
     error = refused("InstanceRefreshInProgress", client.start_instance_refresh, **about)
     holds(isinstance(error, client.exceptions.InstanceRefreshInProgressFault), "botocore knows its class")
     refused("ValidationError", client.update_auto_scaling_group, **about, LaunchTemplate=spec)
 
 
-def pools_targets_and_limits_are_told(account):
+def pools_targets_and_limits_are_shown(account):
     client = account.autoscaling
     pool = client.describe_warm_pool(AutoScalingGroupName="warm")
     equal(pool["WarmPoolConfiguration"]["PoolState"], "Stopped", "the warm pool's state")

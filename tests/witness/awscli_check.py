@@ -106,8 +106,8 @@ def a_command_is_sent_and_read_back(instance):
     # The document has a step for each platform, of which one must be named.
     step = ("--plugin-name", "PatchLinux")
     aws("ssm", "wait", "command-executed", *about, *step)
-    told = aws("ssm", "get-command-invocation", *about, *step)
-    equal((told["Status"], told["ResponseCode"]), ("Success", 0), "the invocation")
+    answer = aws("ssm", "get-command-invocation", *about, *step)
+    equal((answer["Status"], answer["ResponseCode"]), ("Success", 0), "the invocation")
     refused(
         "InvalidInstanceId", "ssm", "send-command", "--instance-ids", "i-0123456789abcdef0",
         "--document-name", "AWS-RunPatchBaseline", "--parameters", "Operation=Scan",
@@ -132,8 +132,8 @@ def an_image_and_a_version_are_made(instance):
         "ec2", "create-launch-template-version", *template, "--source-version", "$Latest",
         "--launch-template-data", json.dumps({"ImageId": image}),
     )["LaunchTemplateVersion"]
-    told = aws("ec2", "describe-launch-template-versions", *template, "--versions", "$Latest")
-    equal(told["LaunchTemplateVersions"], [made], "read back as $Latest")
+    answer = aws("ec2", "describe-launch-template-versions", *template, "--versions", "$Latest")
+    equal(answer["LaunchTemplateVersions"], [made], "read back as $Latest")
     equal(made["LaunchTemplateData"]["ImageId"], image, "its image")
 
 

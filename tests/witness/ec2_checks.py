@@ -61,9 +61,9 @@ def an_image_is_made_once(account):
     equal([(i["ImageId"], i["State"]) for i in found], [(image, "available")], "the image")
     equal(found[0].get("SourceInstanceId"), instance, "its source")
     snapshots = [m["Ebs"]["SnapshotId"] for m in found[0]["BlockDeviceMappings"] if "Ebs" in m]
-    told = client.describe_snapshots(SnapshotIds=snapshots)["Snapshots"]
-    equal({s["State"] for s in told}, {"completed"}, "its snapshots")
-    equal({t["Value"] for s in told for t in s["Tags"]}, {"w1"}, "their tags")
+    answer = client.describe_snapshots(SnapshotIds=snapshots)["Snapshots"]
+    equal({s["State"] for s in answer}, {"completed"}, "its snapshots")
+    equal({t["Value"] for s in answer for t in s["Tags"]}, {"w1"}, "their tags")
 
 
 def an_image_is_removed(account):

@@ -1,7 +1,7 @@
 //! Third-party witnesses: a Python with pinned AWS clients and servers, ours beside them.
 //!
 //! The virtual environments live in the target directory and are made once per set of requirements.
-//! What is missing on the machine is said in a sentence; nothing is skipped.
+//! A missing prerequisite is reported in a sentence; nothing is skipped.
 
 #![allow(dead_code)] // each test binary uses its part
 
@@ -63,7 +63,7 @@ impl Python {
     /// Runs one of the scripts beside the requirements; every warning is an error.
     ///
     /// # Errors
-    /// What the script printed, if it failed.
+    /// The script's output, if it failed.
     pub fn script(&self, name: &str, arguments: &[&str]) -> Result<String, String> {
         let script = self.requirements.with_file_name(name);
         let mut command = self.command();
@@ -143,7 +143,7 @@ pub fn made(name: &str) -> PathBuf {
 /// Makes a directory unless it is there already, made by this version of what `about` names from this file.
 ///
 /// # Errors
-/// What cannot be read or written, or why it cannot be made.
+/// A sentence: a file that cannot be read or written, or why it cannot be made.
 pub fn made_once(
     home: &Path,
     from: &Path,
@@ -204,7 +204,7 @@ fn needs_python(found: &str) -> String {
     )
 }
 
-/// What a command printed, if it succeeded.
+/// The output of a command that succeeded.
 ///
 /// # Errors
 /// How it ended and what it printed.
@@ -286,7 +286,7 @@ impl Drop for Moto {
     }
 }
 
-/// Free now; taken a moment later by the child, which is told the number.
+/// Free now; taken a moment later by the child, which gets the number.
 fn free_port() -> std::io::Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     Ok(listener.local_addr()?.port())

@@ -21,8 +21,8 @@ def commands_run_and_are_read_back(account):
     client.get_waiter("command_executed").wait(
         CommandId=sent["CommandId"], InstanceId=instance, PluginName="PatchLinux", WaiterConfig=QUICK
     )
-    told = client.list_command_invocations(CommandId=sent["CommandId"], Details=True)["CommandInvocations"]
-    equal([(i["InstanceId"], i["Status"], i["Comment"]) for i in told], [(instance, "Success", "witness")], "invocation")
+    answer = client.list_command_invocations(CommandId=sent["CommandId"], Details=True)["CommandInvocations"]
+    equal([(i["InstanceId"], i["Status"], i["Comment"]) for i in answer], [(instance, "Success", "witness")], "invocation")
     commands = client.list_commands(CommandId=sent["CommandId"])["Commands"]
     equal([c["Status"] for c in commands], ["Success"], "command")
     since = (datetime.now(timezone.utc) - timedelta(days=36500)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -131,8 +131,8 @@ def a_command_is_cancelled(account):
     client.cancel_command(CommandId=sent)
 
     def ended():
-        told = client.list_command_invocations(CommandId=sent)["CommandInvocations"]
-        return [i["Status"] for i in told if i["Status"] not in ("Pending", "InProgress", "Delayed", "Cancelling")]
+        answer = client.list_command_invocations(CommandId=sent)["CommandInvocations"]
+        return [i["Status"] for i in answer if i["Status"] not in ("Pending", "InProgress", "Delayed", "Cancelling")]
 
     equal(until(ended, "it ends"), ["Cancelled"], "its status")
 
@@ -144,8 +144,8 @@ def topics_are_made_and_deleted(account):
     topics = [t["TopicArn"] for p in client.get_paginator("list_topics").paginate() for t in p["Topics"]]
     equal(sorted(topics), sorted([TOPIC, topic]), "topics")
     client.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.com", ReturnSubscriptionArn=True)
-    told = client.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
-    equal([(s["Protocol"], s["Endpoint"]) for s in told], [("email", "ops@example.com")], "subscriptions")
+    answer = client.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    equal([(s["Protocol"], s["Endpoint"]) for s in answer], [("email", "ops@example.com")], "subscriptions")
     equal(client.get_topic_attributes(TopicArn=topic)["Attributes"]["TopicArn"], topic, "attributes")
     client.delete_topic(TopicArn=topic)
     refused("NotFound", client.get_topic_attributes, TopicArn=topic)

@@ -35,7 +35,7 @@ fn id_of(prefix: &str, name: &str) -> String {
     format!("{prefix}-{}", &hex[..17])
 }
 
-/// What the file's names mean.
+/// The file's names, resolved.
 struct Names {
     /// Image names to ids.
     images: BTreeMap<String, String>,
@@ -453,7 +453,7 @@ fn version_data(names: &Names, file: &VersionFile) -> TemplateData {
     TemplateData(data)
 }
 
-/// What an event means; `None` only for what the check refuses.
+/// The action of an event; `None` only for input that the check refuses.
 fn rival(file: &EventFile, names: &Names, start: DateTime<Utc>) -> Option<(Trigger, Action)> {
     let trigger = match (&file.at_seconds, &file.on_call) {
         (Some(seconds), _) => Trigger::At(start + TimeDelta::seconds(*seconds)),

@@ -50,7 +50,7 @@ fn yes() -> bool {
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FleetFile {
+pub(super) struct FleetFile {
     /// Same seed, same run.
     #[serde(default = "one")]
     pub seed: u64,
@@ -81,10 +81,10 @@ pub struct FleetFile {
     /// Command documents beside AWS's own.
     #[serde(default)]
     pub documents: Vec<Spanned<DocumentFile>>,
-    /// What others in the account do while the simulation runs.
+    /// Actions of others in the account while the simulation runs.
     #[serde(default)]
     pub events: Vec<Spanned<EventFile>>,
-    /// What goes wrong on the wire.
+    /// Faults on the wire.
     #[serde(default)]
     pub faults: Vec<Spanned<FaultFile>>,
 }
@@ -101,7 +101,7 @@ impl FleetFile {
 
 /// An operating system family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub enum Platform {
+pub(super) enum Platform {
     /// Linux.
     #[default]
     Linux,
@@ -110,8 +110,8 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// As SSM spells it.
-    pub fn name(self) -> &'static str {
+    /// SSM's spelling.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Linux => "Linux",
             Self::Windows => "Windows",
@@ -119,7 +119,7 @@ impl Platform {
     }
 
     /// How its instances behave unless the file says otherwise.
-    pub fn behaviour(self) -> Behaviour {
+    pub(super) fn behaviour(self) -> Behaviour {
         match self {
             Self::Linux => Behaviour::default(),
             Self::Windows => Behaviour::windows(),
@@ -130,7 +130,7 @@ impl Platform {
 /// Patches by name, or how many.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "a number of patches or a list of their names")]
-pub enum Patches {
+pub(super) enum Patches {
     /// So many, with made-up names.
     Count(usize),
     /// These.
@@ -146,7 +146,7 @@ impl Default for Patches {
 /// An image.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ImageFile {
+pub(super) struct ImageFile {
     /// Its name, which templates use.
     pub name: String,
     /// `ami-...`; made from the name without it.
@@ -154,10 +154,10 @@ pub struct ImageFile {
     /// Size of its volume.
     #[serde(default = "ImageFile::default_gib")]
     pub gib: u32,
-    /// What a Scan finds missing on its instances.
+    /// The patches that a Scan finds missing on its instances.
     #[serde(default)]
     pub missing: Patches,
-    /// What is installed in it.
+    /// The patches installed in it.
     #[serde(default)]
     pub installed: Patches,
     /// How old it is at the start.
@@ -187,7 +187,7 @@ impl ImageFile {
 /// A launch template.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TemplateFile {
+pub(super) struct TemplateFile {
     /// Its name.
     pub name: String,
     /// `lt-...`; made from the name without it.
@@ -205,7 +205,7 @@ pub struct TemplateFile {
 /// A version of a launch template.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct VersionFile {
+pub(super) struct VersionFile {
     /// The name of one of the file's images, an `ami-` id, or `resolve:ssm:...`.
     pub image: Option<String>,
     /// e.g. `t3.small`.
@@ -225,7 +225,7 @@ pub struct VersionFile {
 /// A block device of a template version.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BlockDeviceFile {
+pub(super) struct BlockDeviceFile {
     /// e.g. `/dev/xvda`.
     pub device: String,
     /// Size.
@@ -237,16 +237,16 @@ pub struct BlockDeviceFile {
 /// A version's number or symbol.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "a version number, \"$Latest\" or \"$Default\"")]
-pub enum VersionName {
+pub(super) enum VersionName {
     /// By number.
     Number(u64),
-    /// As text.
+    /// The text form.
     Text(String),
 }
 
 impl VersionName {
-    /// As AWS has it.
-    pub fn text(&self) -> String {
+    /// AWS's spelling.
+    pub(super) fn text(&self) -> String {
         match self {
             Self::Number(n) => n.to_string(),
             Self::Text(text) => text.clone(),
@@ -257,7 +257,7 @@ impl VersionName {
 /// An SNS topic.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TopicFile {
+pub(super) struct TopicFile {
     /// Its name.
     pub name: String,
 }
@@ -265,7 +265,7 @@ pub struct TopicFile {
 /// A parameter.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ParameterFile {
+pub(super) struct ParameterFile {
     /// Its name.
     pub name: String,
     /// Its value.
@@ -291,13 +291,13 @@ impl ParameterFile {
 /// A command document.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DocumentFile {
+pub(super) struct DocumentFile {
     /// Its name.
     pub name: String,
     /// Whether it patches as `AWS-RunPatchBaseline` does, and takes its parameters.
     #[serde(default)]
     pub patches: bool,
-    /// What its script exits with.
+    /// The exit code of its script.
     #[serde(default)]
     pub exit_code: i32,
     /// Platforms it is for.
@@ -314,7 +314,7 @@ impl DocumentFile {
     }
 
     /// The document.
-    pub fn document(&self) -> Document {
+    pub(super) fn document(&self) -> Document {
         Document::custom(
             &self.name,
             self.patches,

@@ -8,22 +8,22 @@ fn certain() -> f64 {
     1.0
 }
 
-/// Something that somebody else does.
+/// An action of another actor.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EventFile {
+pub(super) struct EventFile {
     /// So long after the start.
     pub at_seconds: Option<i64>,
     /// Or after a call of this operation, e.g. `ssm:SendCommand`, has taken effect.
     pub on_call: Option<String>,
-    /// The how-manieth such call.
+    /// The number of the call among those that match, from 1.
     #[serde(default = "one")]
     pub nth: u64,
     /// And again each time that so long has passed, for good.
     pub every_seconds: Option<i64>,
     /// Only calls count whose parameters contain this text.
     pub mentions: Option<String>,
-    /// What is done.
+    /// The action.
     pub action: ActionName,
     /// The group it is done to.
     pub group: Option<String>,
@@ -52,17 +52,17 @@ pub struct EventFile {
     pub desired_configuration: bool,
 }
 
-/// What others may do.
+/// The actions of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ActionName {
+pub(super) enum ActionName {
     /// Deletes the group by force.
     DeleteGroup,
     /// Puts a tag on the group.
     PutTag,
     /// Takes a tag from the group.
     RemoveTag,
-    /// Changes the group's sizes.
+    /// Changes the group's capacity.
     SetCapacity,
     /// Creates a version of the group's template.
     NewTemplateVersion,
@@ -89,19 +89,19 @@ pub enum ActionName {
 /// A fault on the wire.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FaultFile {
+pub(super) struct FaultFile {
     /// e.g. `ec2:CreateImage`; every call without it.
     pub operation: Option<String>,
     /// So many pass first.
     #[serde(default)]
     pub skip: u64,
-    /// Then so many are hit.
+    /// Then this many are hit.
     #[serde(default = "one")]
     pub times: u64,
     /// Each with this probability.
     #[serde(default = "certain")]
     pub probability: f64,
-    /// What happens to them.
+    /// The kind of fault.
     pub fault: FaultName,
     /// The error's code, for `error` and `effect-then-error`.
     pub code: Option<String>,
@@ -116,7 +116,7 @@ pub struct FaultFile {
 /// Kinds of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum FaultName {
+pub(super) enum FaultName {
     /// An error, no effect.
     Error,
     /// Broken before it arrived.

@@ -11,7 +11,7 @@ use crate::sim::world::behaviour::{Behaviour, Failure, Spread};
 /// An Auto Scaling group, or `count` of them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct GroupFile {
+pub(super) struct GroupFile {
     /// Its name; `{n}` is replaced by the copy's number.
     pub name: String,
     /// So many copies, each with its own copies of template and images.
@@ -95,7 +95,7 @@ impl GroupFile {
 /// A mixed instances policy.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MixedFile {
+pub(super) struct MixedFile {
     /// The base template's name.
     pub template: String,
     /// Its version.
@@ -117,7 +117,7 @@ impl MixedFile {
 /// An override of a mixed instances policy.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OverrideFile {
+pub(super) struct OverrideFile {
     /// e.g. `t3.small`.
     pub instance_type: Option<String>,
     /// WeightedCapacity.
@@ -133,7 +133,7 @@ pub struct OverrideFile {
 /// A launch configuration.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConfigurationFile {
+pub(super) struct ConfigurationFile {
     /// Its name.
     pub name: String,
     /// Its image: a name from the file or an `ami-` id.
@@ -145,7 +145,7 @@ pub struct ConfigurationFile {
 /// A scheduled action.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ActionFile {
+pub(super) struct ActionFile {
     /// Its name.
     pub name: String,
     /// MinSize.
@@ -169,7 +169,7 @@ pub struct ActionFile {
 /// A lifecycle hook.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HookFile {
+pub(super) struct HookFile {
     /// Its name.
     pub name: String,
     /// When it holds an instance.
@@ -180,7 +180,7 @@ pub struct HookFile {
     /// DefaultResult.
     #[serde(default)]
     pub default_result: ResultName,
-    /// Somebody completes the action with CONTINUE after so long; nobody does without it.
+    /// The action is completed with CONTINUE after this long; without it, never.
     pub completed_after_seconds: Option<i64>,
 }
 
@@ -193,7 +193,7 @@ impl HookFile {
 /// A hook's transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum TransitionName {
+pub(super) enum TransitionName {
     /// autoscaling:EC2_INSTANCE_LAUNCHING
     Launching,
     /// autoscaling:EC2_INSTANCE_TERMINATING
@@ -203,7 +203,7 @@ pub enum TransitionName {
 /// A hook's default result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum ResultName {
+pub(super) enum ResultName {
     /// Go on.
     Continue,
     /// Terminate the instance.
@@ -214,7 +214,7 @@ pub enum ResultName {
 /// A warm pool.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WarmPoolFile {
+pub(super) struct WarmPoolFile {
     /// Its MinSize.
     #[serde(default)]
     pub min: i64,
@@ -237,7 +237,7 @@ impl WarmPoolFile {
 /// An instance refresh under way.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RefreshFile {
+pub(super) struct RefreshFile {
     /// Whether it was started with a desired configuration.
     #[serde(default)]
     pub desired_configuration: bool,
@@ -246,8 +246,8 @@ pub struct RefreshFile {
 /// An alarm that stays in breach.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AlarmFile {
-    /// It acts every so many seconds.
+pub(super) struct AlarmFile {
+    /// The alarm's period, seconds.
     pub every_seconds: i64,
     /// It changes the desired capacity by so much.
     pub adjustment: i64,
@@ -256,7 +256,7 @@ pub struct AlarmFile {
 /// Behaviour: what is not named is the platform's usual.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BehaviourFile {
+pub(super) struct BehaviourFile {
     /// Launch to running.
     pub boot: Option<Spread>,
     /// Running to registered with SSM.
@@ -277,13 +277,13 @@ pub struct BehaviourFile {
     pub image_per_gib: Option<Spread>,
     /// An image, fixed part.
     pub image_base: Option<Spread>,
-    /// What goes wrong.
+    /// The failure.
     pub failure: Option<Failure>,
 }
 
 impl BehaviourFile {
     /// This behaviour on top of another one.
-    pub fn over(&self, base: &Behaviour) -> Behaviour {
+    pub(super) fn over(&self, base: &Behaviour) -> Behaviour {
         Behaviour {
             boot: self.boot.unwrap_or(base.boot),
             agent: self.agent.unwrap_or(base.agent),

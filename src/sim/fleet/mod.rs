@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use toml::Spanned;
 
 use super::Account;
-use super::faults::{Fault, FaultRule};
+use super::faults::{FaultRule, InjectedFault};
 use super::wire::ApiError;
 use crate::clock::Clock;
 use file::{DocumentFile, FleetFile, ImageFile, ParameterFile, TemplateFile, TopicFile};
@@ -28,7 +28,7 @@ pub const SAMPLE: &str = include_str!("../../../fleets/sample.toml");
 /// The commented example of the format.
 pub const EXAMPLE: &str = include_str!("../../../fleets/example.toml");
 
-/// What is wrong with a fleet file.
+/// A problem in a fleet file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FleetError {
     /// It is not TOML, or not of this format.
@@ -38,7 +38,7 @@ pub enum FleetError {
         line: usize,
         /// From 1.
         column: usize,
-        /// What was expected and found.
+        /// The expected and the found value.
         message: String,
     },
     /// It reads well and makes no sense.
@@ -48,9 +48,9 @@ pub enum FleetError {
         line: usize,
         /// Table, name and key.
         place: String,
-        /// What would be right.
+        /// The expected value.
         expected: String,
-        /// What is there.
+        /// The value found.
         found: String,
     },
 }
@@ -184,14 +184,16 @@ fn fault_rule(file: &FaultFile) -> FaultRule {
         )
     };
     let fault = match file.fault {
-        FaultName::Error => Fault::Error(error()),
-        FaultName::NeverArrived => Fault::NeverArrived,
-        FaultName::ReplyLost => Fault::ReplyLost,
-        FaultName::EffectThenError => Fault::EffectThenError(error()),
-        FaultName::Hang => Fault::Hang,
-        FaultName::EffectThenHang => Fault::EffectThenHang,
-        FaultName::Slow => Fault::Slow(Duration::from_secs_f64(file.seconds.unwrap_or(1.0))),
-        FaultName::StaleRead => Fault::StaleRead,
+        FaultName::Error => InjectedFault::Error(error()),
+        FaultName::NeverArrived => InjectedFault::NeverArrived,
+        FaultName::ReplyLost => InjectedFault::ReplyLost,
+        FaultName::EffectThenError => InjectedFault::EffectThenError(error()),
+        FaultName::Hang => InjectedFault::Hang,
+        FaultName::EffectThenHang => InjectedFault::EffectThenHang,
+        FaultName::Slow => {
+            InjectedFault::Slow(Duration::from_secs_f64(file.seconds.unwrap_or(1.0)))
+        }
+        FaultName::StaleRead => InjectedFault::StaleRead,
     };
     FaultRule {
         operation: file.operation.clone(),

@@ -5,7 +5,7 @@ use crate::sim::world::World;
 use crate::sim::world::images::{self, NewImage};
 use crate::sim::world::instance::InstanceState;
 use crate::sim::world::rivals::{self, Action, Trigger};
-use crate::sim::world::scaling::sizes::{self, Sizes};
+use crate::sim::world::scaling::capacity::{self, CapacityChange};
 
 fn error(text: &str) -> String {
     parse(text).unwrap_err().to_string()
@@ -233,11 +233,11 @@ fn what_is_baked_carries_its_patches_and_its_canary_fails() {
     let later = |world: &mut World, minutes| {
         world.advance_to(world.now + chrono::TimeDelta::minutes(minutes));
     };
-    let one = Sizes {
+    let one = CapacityChange {
         desired: Some(1),
-        ..Sizes::default()
+        ..CapacityChange::default()
     };
-    sizes::set(&mut world, name, one, "").unwrap();
+    capacity::set(&mut world, name, one, "").unwrap();
     later(&mut world, 5);
     let build = world.groups[name].members.keys().next().unwrap().clone();
     assert!(world.instances[&build].agent.is_some());

@@ -1,10 +1,10 @@
-//! What the services have in common: reading requests, pages, wildcards.
+//! Shared by all services: reading requests, pages, wildcards.
 
 use serde::de::DeserializeOwned;
 
 use crate::sim::wire::{ApiError, Call};
 
-/// Reads a call's parameters. A parameter that nobody modelled fails loudly; a bad value gets the
+/// Reads a call's parameters. A parameter that is not modelled fails loudly; a bad value gets the
 /// service's own code.
 pub(super) fn read<T: DeserializeOwned>(call: &Call, bad_value: &str) -> Result<T, ApiError> {
     call.params.read().map_err(|text| {

@@ -88,7 +88,7 @@ impl ApiError {
         }
     }
 
-    /// What nobody modelled: fails loudly and names it.
+    /// An error that names something that is not modelled.
     pub fn unsupported(what: impl AsRef<str>) -> Self {
         Self::with_status(
             501,

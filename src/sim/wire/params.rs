@@ -2,7 +2,7 @@
 //!
 //! `Filter.1.Value.2=x` becomes nested nodes. `member` and `entry` wrappers vanish, numeric
 //! segments make lists, scalars are parsed when a typed request asks for them. Requests are read
-//! with `deny_unknown_fields`, so that a parameter that nobody modelled fails loudly.
+//! with `deny_unknown_fields`, so that a parameter that is not modelled fails loudly.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -105,7 +105,7 @@ fn in_order(map: &BTreeMap<String, Tree>) -> impl Iterator<Item = &Tree> {
     items.into_iter().map(|(_, v)| v)
 }
 
-/// What was wrong with a parameter.
+/// The problem with a parameter.
 #[derive(Debug)]
 pub struct ParamError(String);
 

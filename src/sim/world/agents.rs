@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::behaviour::Failure;
 use super::commands::SsmEvent;
 use super::instance::{Agent, InstanceState};
-use super::{Event, World, running, scaling};
+use super::{World, WorldEvent, running, scaling};
 
 /// The agent's heartbeat.
 const HEARTBEAT: TimeDelta = TimeDelta::minutes(5);
@@ -47,7 +47,7 @@ pub fn on_instance_running(world: &mut World, id: &str) {
     if behaviour.failure != Some(Failure::NeverOnline) {
         world.schedule_in(
             behaviour.agent,
-            Event::Ssm(SsmEvent::Register(id.to_owned())),
+            WorldEvent::Ssm(SsmEvent::Register(id.to_owned())),
         );
     }
 }
@@ -67,7 +67,7 @@ pub fn on_instance_gone(world: &mut World, id: &str) {
     }
 }
 
-/// Reboots the guest. EC2 goes on saying `running`, SSM goes on saying Online with the old
+/// Reboots the guest. EC2 still says `running`, SSM still says Online with the old
 /// heartbeat, and nothing answers until the guest is back, if it ever comes back.
 pub fn reboot_guest(world: &mut World, id: &str) {
     let now = world.now;
@@ -100,7 +100,7 @@ pub fn reboot_guest(world: &mut World, id: &str) {
     }
     scaling::instance_rebooting(world, id, until);
     if until < DateTime::<Utc>::MAX_UTC {
-        world.schedule(until, Event::Ssm(SsmEvent::Back(id.to_owned())));
+        world.schedule(until, WorldEvent::Ssm(SsmEvent::Back(id.to_owned())));
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Behaviour {
     pub image_per_gib: Spread,
     /// The fixed part of an image's time.
     pub image_base: Spread,
-    /// What goes wrong, if anything.
+    /// The failure, if any.
     pub failure: Option<Failure>,
 }
 

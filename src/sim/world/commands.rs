@@ -1,4 +1,4 @@
-//! Systems Manager commands: what was sent to whom, and how it stands. How it goes on is in
+//! Systems Manager commands: their documents, targets and states. How they proceed is in
 //! [`super::running`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,10 +12,10 @@ use super::parameters::Parameters;
 use super::patching::{PatchRecord, RebootOption};
 pub use super::running::{cancel, send};
 
-/// What a script must contain to count as the image-hygiene script.
+/// A script must contain this text to count as the image-hygiene script.
 const SEAL_MARK: &str = "asg-patch seal";
 
-/// What Systems Manager knows.
+/// The state of Systems Manager.
 #[derive(Clone, Debug)]
 pub struct Ssm {
     /// Command documents by name.
@@ -48,7 +48,7 @@ impl Default for Ssm {
     }
 }
 
-/// What happens by itself in Systems Manager.
+/// Events that happen by themselves in Systems Manager.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SsmEvent {
     /// An instance's agent registers.
@@ -57,7 +57,7 @@ pub enum SsmEvent {
     Back(String),
     /// A command reaches an agent.
     Deliver(InvocationKey),
-    /// What an agent was doing for a command is done.
+    /// An agent has finished its work on a command.
     Finish(InvocationKey),
     /// Too late for the agent to take the command.
     DeliveryTimeout(InvocationKey),
@@ -74,7 +74,7 @@ pub struct InvocationKey {
     pub instance: String,
 }
 
-/// What a command makes the agent do.
+/// The work that a command gives the agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
     /// A patch Scan.
@@ -91,7 +91,7 @@ pub enum Work {
 }
 
 impl Work {
-    /// What a document does with these parameters.
+    /// The work of a document with these parameters.
     pub fn of(document: &Document, parameters: &BTreeMap<String, Vec<String>>) -> Self {
         let first = |name: &str| {
             parameters
@@ -157,11 +157,11 @@ pub struct Command {
     pub timeout_seconds: i64,
     /// Seconds for which the document's step may run.
     pub execution_timeout_seconds: i64,
-    /// As asked for, or the default.
+    /// The requested value, or the default.
     pub max_concurrency: String,
-    /// As asked for, or the default.
+    /// The requested value, or the default.
     pub max_errors: String,
-    /// What it makes the agents do.
+    /// The work that it gives the agents.
     pub work: Work,
     /// One per instance.
     pub invocations: BTreeMap<String, Invocation>,
@@ -225,7 +225,7 @@ pub enum Status {
     Undeliverable,
     /// The document is not for this platform.
     InvalidPlatform,
-    /// Somebody cancelled it.
+    /// It was cancelled.
     Cancelled,
 }
 
@@ -261,7 +261,7 @@ impl Status {
     }
 }
 
-/// What the agent is at.
+/// The agent's current step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Waiting,

@@ -1,4 +1,4 @@
-//! Command documents: what can be asked of an agent, and with which parameters.
+//! Command documents: their work and their parameters.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub struct Document {
     pub name: String,
     /// Whether it is a patch operation, as `AWS-RunPatchBaseline` is.
     pub patches: bool,
-    /// What its script exits with.
+    /// The exit code of its script.
     pub exit_code: i32,
     /// `Linux`, `Windows`.
     pub platforms: Vec<String>,
@@ -26,7 +26,7 @@ pub struct Document {
     pub timeout_parameter: Option<String>,
 }
 
-/// What a parameter's value may be.
+/// The values that a parameter may take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
     /// Whether it must be given.

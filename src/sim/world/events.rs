@@ -1,4 +1,4 @@
-//! What will happen, and when.
+//! Future events and their times.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,12 +10,12 @@ use super::{World, images, instance, rivals, running, scaling};
 
 /// Something that happens by itself. Each event checks when it happens whether it still applies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Event {
+pub enum WorldEvent {
     /// A pending instance is running.
     InstanceRunning(String),
     /// Something in Systems Manager.
     Ssm(SsmEvent),
-    /// Somebody else in the account acts, by the plan's number.
+    /// Another actor in the account acts; by the plan's number.
     Rival(usize),
     /// A stopping instance is stopped.
     InstanceStopped(String),
@@ -48,50 +48,50 @@ pub enum Event {
 /// Events by time; those of the same instant in the order they were put in.
 #[derive(Clone, Debug, Default)]
 pub struct EventQueue {
-    heap: BinaryHeap<Reverse<(DateTime<Utc>, u64, Event)>>,
+    heap: BinaryHeap<Reverse<(DateTime<Utc>, u64, WorldEvent)>>,
     sequence: u64,
 }
 
 impl EventQueue {
-    pub(super) fn push(&mut self, at: DateTime<Utc>, event: Event) {
+    pub(super) fn push(&mut self, at: DateTime<Utc>, event: WorldEvent) {
         self.sequence += 1;
         self.heap.push(Reverse((at, self.sequence, event)));
     }
 
-    pub(super) fn pop_due(&mut self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, Event)> {
+    pub(super) fn pop_due(&mut self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, WorldEvent)> {
         if self.next_at()? > now {
             return None;
         }
         self.heap.pop().map(|Reverse((at, _, event))| (at, event))
     }
 
-    pub(super) fn next_at(&self) -> Option<DateTime<Utc>> {
+    fn next_at(&self) -> Option<DateTime<Utc>> {
         self.heap.peek().map(|Reverse((at, ..))| *at)
     }
 }
 
 /// Lets one event happen.
-pub(super) fn happen(world: &mut World, event: Event) {
+pub(super) fn happen(world: &mut World, event: WorldEvent) {
     match event {
-        Event::Ssm(event) => running::happen(world, event),
-        Event::Rival(number) => rivals::act(world, number),
-        Event::InstanceRunning(id) => world.instance_started(&id),
-        Event::InstanceStopped(id) => instance::stopped(world, &id),
-        Event::InstanceTerminated(id) => instance::terminated(world, &id),
-        Event::InstanceForgotten(id) => instance::forget(world, &id),
-        Event::StatusCheck(id) => scaling::health::status_check_failed(world, &id),
-        Event::LoadBalancerCheck(id) => scaling::health::load_balancer_check(world, &id),
-        Event::Drained(id) => scaling::terminate::drained(world, &id),
-        Event::HookOver(group, instance, token, result) => {
+        WorldEvent::Ssm(event) => running::happen(world, event),
+        WorldEvent::Rival(number) => rivals::act(world, number),
+        WorldEvent::InstanceRunning(id) => world.instance_started(&id),
+        WorldEvent::InstanceStopped(id) => instance::stopped(world, &id),
+        WorldEvent::InstanceTerminated(id) => instance::terminated(world, &id),
+        WorldEvent::InstanceForgotten(id) => instance::forget(world, &id),
+        WorldEvent::StatusCheck(id) => scaling::health::status_check_failed(world, &id),
+        WorldEvent::LoadBalancerCheck(id) => scaling::health::load_balancer_check(world, &id),
+        WorldEvent::Drained(id) => scaling::terminate::drained(world, &id),
+        WorldEvent::HookOver(group, instance, token, result) => {
             scaling::hooks::over(world, &group, &instance, &token, result);
         }
-        Event::GroupPass(group) => scaling::pass(world, &group),
-        Event::Alarm(group) => scaling::scheduled::alarm(world, &group),
-        Event::ScheduledAction(group, action, at) => {
+        WorldEvent::GroupPass(group) => scaling::pass(world, &group),
+        WorldEvent::Alarm(group) => scaling::scheduled::alarm(world, &group),
+        WorldEvent::ScheduledAction(group, action, at) => {
             scaling::scheduled::due(world, &group, &action, at);
         }
-        Event::RefreshOver(group, refresh) => scaling::refresh_over(world, &group, &refresh),
-        Event::SnapshotDone(id) => images::snapshot_done(world, &id),
-        Event::ImageDone(id) => images::done(world, &id),
+        WorldEvent::RefreshOver(group, refresh) => scaling::refresh_over(world, &group, &refresh),
+        WorldEvent::SnapshotDone(id) => images::snapshot_done(world, &id),
+        WorldEvent::ImageDone(id) => images::done(world, &id),
     }
 }

@@ -36,7 +36,7 @@ pub struct Group {
     pub max: i64,
     /// DesiredCapacity.
     pub desired: i64,
-    /// What it launches.
+    /// Its launch source.
     pub launch: LaunchSource,
     /// e.g. `eu-west-1a`.
     pub zones: Vec<String>,
@@ -78,14 +78,14 @@ pub struct Group {
     pub behaviour: Arc<Behaviour>,
     /// How instances behave that are launched from an image made during the simulation.
     pub canary_behaviour: Option<Arc<Behaviour>>,
-    /// What is inside instances launched from an image that was there before; without it, what the
-    /// image holds.
+    /// The contents of instances launched from an image that existed before the run; without it, the
+    /// contents of the image.
     pub guest: Option<Guest>,
     /// Its members by instance id, warm ones included: the group's own notes about them.
-    pub members: BTreeMap<String, Member>,
+    pub members: BTreeMap<String, MemberNotes>,
     /// Scaling activities, oldest first.
     pub activities: Vec<Activity>,
-    /// What the group's own machinery keeps in mind.
+    /// The state that the group's own machinery keeps.
     pub mind: Mind,
 }
 
@@ -143,7 +143,7 @@ impl Group {
     }
 }
 
-/// What a group launches.
+/// A group's launch source.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LaunchSource {
     /// A launch template.
@@ -250,7 +250,7 @@ pub struct LifecycleHook {
     pub heartbeat_seconds: i64,
     /// DefaultResult is CONTINUE (true) or ABANDON.
     pub default_continue: bool,
-    /// Something in the account completes the action with CONTINUE after so many seconds; without
+    /// Something in the account completes the action with CONTINUE after this many seconds; without
     /// it, nobody does.
     pub completed_after_seconds: Option<i64>,
 }
@@ -265,7 +265,7 @@ pub enum Transition {
 }
 
 impl Transition {
-    /// As AWS spells it.
+    /// AWS's spelling.
     pub fn name(self) -> &'static str {
         match self {
             Self::Launching => "autoscaling:EC2_INSTANCE_LAUNCHING",
@@ -339,22 +339,22 @@ impl InstanceRefresh {
 /// the group's bounds, unless AlarmNotification is suspended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlarmPolicy {
-    /// Every so many seconds.
+    /// The period, seconds.
     pub every_seconds: i64,
-    /// By so much.
+    /// The change of the desired capacity.
     pub adjustment: i64,
 }
 
-/// What a group notes about a member.
+/// A group's own notes about one member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Member {
+pub struct MemberNotes {
     /// When it came into service last.
     pub in_service_at: Option<DateTime<Utc>>,
     /// Hooks that hold it.
     pub waits: Vec<HookWait>,
     /// The activity that is about it now.
     pub activity: Option<String>,
-    /// What it counts towards the sizes.
+    /// Its weight in the group's capacity.
     pub weight: i64,
     /// The version of the template as resolved at launch is in the instance; the override's own
     /// image, if that is what it was launched from, is here.
@@ -395,12 +395,12 @@ pub struct Activity {
     pub zone: String,
 }
 
-/// What a group's machinery keeps in mind between its passes.
+/// The state that a group's machinery keeps between its passes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mind {
     /// When the next pass over the group is due, if one is.
     pub next_pass: Option<DateTime<Utc>>,
-    /// Why the capacity is what they are, for the activities' Cause.
+    /// The reason for the present capacity, for the activities' Cause.
     pub cause: String,
     /// Launches that failed in a row.
     pub launch_failures: u32,

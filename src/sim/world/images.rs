@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::behaviour::Failure;
-use super::events::Event;
+use super::events::WorldEvent;
 use super::instance::{Guest, InstanceState};
 use super::{World, commands, is_well_formed};
 use crate::sim::wire::ApiError;
+
+/// A snapshot is complete this long before its image is available.
+const SNAPSHOT_BEFORE_IMAGE: TimeDelta = TimeDelta::seconds(5);
 
 /// An Amazon Machine Image.
 #[derive(Clone, Debug)]
@@ -39,7 +42,7 @@ pub struct Image {
     pub snapshots: Vec<String>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
-    /// What instances launched from it hold.
+    /// The contents of instances launched from it.
     pub guest: Guest,
     /// `Linux` or `Windows`.
     pub platform: String,
@@ -85,7 +88,7 @@ pub enum ImageState {
 }
 
 impl ImageState {
-    /// As AWS spells it.
+    /// AWS's spelling.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -142,7 +145,7 @@ pub enum SnapshotState {
 }
 
 impl SnapshotState {
-    /// As AWS spells it.
+    /// AWS's spelling.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -152,7 +155,7 @@ impl SnapshotState {
     }
 }
 
-/// What CreateImage is asked for.
+/// A CreateImage request.
 #[derive(Clone, Debug, Default)]
 pub struct NewImage {
     /// The instance.
@@ -210,7 +213,7 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
             state: SnapshotState::Pending,
             started_at: now,
             // The snapshot is complete a little before its image is available.
-            done_at: done_at - TimeDelta::seconds(5),
+            done_at: done_at - SNAPSHOT_BEFORE_IMAGE,
             visible_at,
             tags: new.snapshot_tags,
         },
@@ -229,10 +232,10 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
         ..Image::new(&id, &new.name, guest)
     });
     world.schedule(
-        done_at - TimeDelta::seconds(5),
-        Event::SnapshotDone(snapshot),
+        done_at - SNAPSHOT_BEFORE_IMAGE,
+        WorldEvent::SnapshotDone(snapshot),
     );
-    world.schedule(done_at, Event::ImageDone(id.clone()));
+    world.schedule(done_at, WorldEvent::ImageDone(id.clone()));
     Ok(id)
 }
 

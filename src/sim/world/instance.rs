@@ -1,4 +1,4 @@
-//! Instances: what EC2 shows of them, what their group thinks of them, and what runs inside.
+//! Instances: EC2's view, their group's view, and their contents.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::behaviour::Behaviour;
-use super::events::Event;
+use super::events::WorldEvent;
 use super::{World, commands, images, is_well_formed, scaling};
 use crate::sim::wire::ApiError;
 
@@ -40,9 +40,9 @@ pub struct Instance {
     pub membership: Option<Membership>,
     /// When status checks pass (`None`: never).
     pub checks_ok_at: Option<DateTime<Utc>>,
-    /// What SSM knows of it; `None` before it registered.
+    /// SSM's view of it; `None` before it registered.
     pub agent: Option<Agent>,
-    /// What is inside.
+    /// Its contents.
     pub guest: Guest,
     /// How it behaves.
     pub behaviour: Arc<Behaviour>,
@@ -113,7 +113,7 @@ pub fn terminate(world: &mut World, id: &str) -> Result<(), ApiError> {
     if let Some(behaviour) = behaviour {
         world.schedule_in(
             behaviour.terminate,
-            Event::InstanceTerminated(id.to_owned()),
+            WorldEvent::InstanceTerminated(id.to_owned()),
         );
     }
     Ok(())
@@ -131,7 +131,10 @@ pub fn stop(world: &mut World, id: &str) -> Result<(), ApiError> {
     }
     let behaviour = instance.behaviour.clone();
     leave_running(world, id, InstanceState::Stopping)?;
-    world.schedule_in(behaviour.terminate, Event::InstanceStopped(id.to_owned()));
+    world.schedule_in(
+        behaviour.terminate,
+        WorldEvent::InstanceStopped(id.to_owned()),
+    );
     Ok(())
 }
 
@@ -148,7 +151,7 @@ pub fn start(world: &mut World, id: &str) -> Result<(), ApiError> {
     }
     instance.enter(InstanceState::Pending, now);
     let boot = instance.behaviour.boot;
-    world.schedule_in(boot, Event::InstanceRunning(id.to_owned()));
+    world.schedule_in(boot, WorldEvent::InstanceRunning(id.to_owned()));
     Ok(())
 }
 
@@ -204,7 +207,7 @@ pub(super) fn terminated(world: &mut World, id: &str) {
         instance.enter(InstanceState::Terminated, now);
         scaling::terminate::ended(world, id);
         let at = now + TimeDelta::hours(TERMINATED_VISIBLE_HOURS);
-        world.schedule(at, Event::InstanceForgotten(id.to_owned()));
+        world.schedule(at, WorldEvent::InstanceForgotten(id.to_owned()));
     }
 }
 
@@ -216,7 +219,7 @@ pub(super) fn forget(world: &mut World, id: &str) {
         .is_some_and(|i| i.membership.is_some())
     {
         let at = world.now + TimeDelta::hours(TERMINATED_VISIBLE_HOURS);
-        world.schedule(at, Event::InstanceForgotten(id.to_owned()));
+        world.schedule(at, WorldEvent::InstanceForgotten(id.to_owned()));
     } else {
         world.instances.remove(id);
     }
@@ -242,7 +245,7 @@ pub struct Membership {
 pub struct Agent {
     /// When it registered.
     pub registered_at: DateTime<Utc>,
-    /// Its last heartbeat. The service goes on saying Online for a while after it.
+    /// Its last heartbeat. The service still says Online for a while after it.
     pub last_ping: DateTime<Utc>,
     /// While set, the guest is rebooting or lost and no heartbeat arrives; the time it returns.
     pub away_until: Option<DateTime<Utc>>,
@@ -250,7 +253,7 @@ pub struct Agent {
     pub platform: String,
 }
 
-/// What is inside an instance; an image of it carries this over.
+/// The contents of an instance; an image of it carries them over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Guest {
     /// Patches that the baseline wants and that are not there.

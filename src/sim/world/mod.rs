@@ -1,6 +1,6 @@
 //! The simulated world: resources, a virtual clock's reading, seeded randomness. No HTTP.
 //!
-//! Whatever takes time is an [`Event`] in a heap, drained up to "now" before each request: there are
+//! Whatever takes time is an [`WorldEvent`] in a heap, drained up to "now" before each request: there are
 //! no background tasks, and the same seed gives the same world.
 
 pub mod agents;
@@ -26,7 +26,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use behaviour::Spread;
-pub use events::{Event, EventQueue};
+pub use events::{EventQueue, WorldEvent};
 pub use groups::Group;
 pub use images::{Image, Snapshot};
 pub use instance::Instance;
@@ -72,7 +72,7 @@ pub struct World {
     image_names: BTreeMap<String, String>,
     /// Snapshots by id.
     pub snapshots: BTreeMap<String, Snapshot>,
-    /// What was answered to client tokens: operation and token to request and answer.
+    /// Answers already given to client tokens: operation and token to request and answer.
     tokens: BTreeMap<(String, String), (Value, Value)>,
     activities: u64,
 }
@@ -110,11 +110,11 @@ impl World {
         let actions = std::mem::take(&mut group.scheduled);
         if let Some(alarm) = group.alarm {
             let at = self.now + TimeDelta::seconds(alarm.every_seconds.max(1));
-            self.schedule(at, Event::Alarm(name.clone()));
+            self.schedule(at, WorldEvent::Alarm(name.clone()));
         }
         self.groups.insert(name.clone(), group);
         for action in actions.into_values() {
-            // A refused action of a fleet is seen by whoever lists the actions.
+            // A scheduled action that is refused here is missing from the list of actions.
             let _ = self.put_scheduled_action(&name, action);
         }
         scaling::request_pass(self, &name);
@@ -215,7 +215,7 @@ impl World {
         scaling::member_started(self, id);
     }
 
-    /// What was answered to this client token before; an error if the request was another one.
+    /// The earlier answer to this client token; an error if the request differed.
     pub(in crate::sim) fn token_answer(
         &self,
         operation: &str,
@@ -250,12 +250,12 @@ impl World {
     }
 
     /// Puts an event into the future (or the present).
-    pub fn schedule(&mut self, at: DateTime<Utc>, event: Event) {
+    pub fn schedule(&mut self, at: DateTime<Utc>, event: WorldEvent) {
         self.queue.push(at.max(self.now), event);
     }
 
     /// Puts an event `spread` after now.
-    pub fn schedule_in(&mut self, spread: Spread, event: Event) {
+    pub fn schedule_in(&mut self, spread: Spread, event: WorldEvent) {
         let at = self.now + self.draw(spread);
         self.schedule(at, event);
     }
@@ -267,11 +267,6 @@ impl World {
             events::happen(self, event);
         }
         self.now = self.now.max(now);
-    }
-
-    /// When the next event is due.
-    pub fn next_event_at(&self) -> Option<DateTime<Utc>> {
-        self.queue.next_at()
     }
 
     /// Draws a duration.

@@ -39,13 +39,13 @@ pub struct Parameter {
     pub data_type: String,
     /// `Standard` or `Advanced`.
     pub tier: String,
-    /// What it is for.
+    /// Its description.
     pub description: Option<String>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
 }
 
-/// What `PutParameter` asks for.
+/// A `PutParameter` request.
 #[derive(Clone, Debug, Default)]
 pub struct Put {
     /// The name.
@@ -60,7 +60,7 @@ pub struct Put {
     pub tier: Option<String>,
     /// `text` or `aws:ec2:image`.
     pub data_type: Option<String>,
-    /// What it is for.
+    /// Its description.
     pub description: Option<String>,
     /// Tags for a new parameter.
     pub tags: BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! What patch operations do inside a guest, and what Patch Manager records of them.
+//! Patch operations inside a guest, and Patch Manager's records of them.
 
 use chrono::{DateTime, Utc};
 
@@ -21,7 +21,7 @@ pub enum RebootOption {
 }
 
 impl RebootOption {
-    /// As AWS spells it.
+    /// AWS's spelling.
     pub fn name(self) -> &'static str {
         match self {
             Self::RebootIfNeeded => "RebootIfNeeded",
@@ -44,7 +44,7 @@ pub enum PatchState {
 }
 
 impl PatchState {
-    /// As `DescribeInstancePatches` spells it.
+    /// The spelling of `DescribeInstancePatches`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Missing => "Missing",
@@ -70,7 +70,7 @@ pub struct PatchRecord {
     pub reboot_option: Option<RebootOption>,
     /// When an Install without reboot last ran.
     pub last_no_reboot_install: Option<DateTime<Utc>>,
-    /// What it listed: patch, state, and when it was installed (seconds since 1970).
+    /// Its list: patch, state, and time of installation (seconds since 1970).
     pub patches: Vec<(String, PatchState, Option<i64>)>,
 }
 

@@ -1,4 +1,4 @@
-//! What others in the account do in the middle of a run: deploy, delete, scale, meddle.
+//! Changes that others in the account make during the run: deploy, delete, scale, interfere.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -6,18 +6,21 @@ use super::behaviour::Behaviour;
 use super::groups::{LaunchSource, TemplateSpec};
 use super::scaling::{
     self,
-    sizes::{self, Sizes},
+    capacity::{self, CapacityChange},
 };
 use super::templates::{self, TemplateData};
-use super::{Event, World, images, instance};
+use super::{World, WorldEvent, images, instance};
 use crate::sim::wire::ApiError;
 
-/// What others are going to do, and what they did.
+/// A rival that waits for a call acts this long after it.
+const AFTER_CALL: TimeDelta = TimeDelta::milliseconds(1);
+
+/// The plans of others, and the actions they have taken.
 #[derive(Clone, Debug, Default)]
 pub struct Rivals {
     plans: Vec<Plan>,
-    /// What was done, when, and the refusal if it was refused.
-    pub done: Vec<Deed>,
+    /// Actions taken, in order, with the refusal if AWS refused.
+    pub done: Vec<PerformedAction>,
 }
 
 #[derive(Clone, Debug)]
@@ -29,12 +32,12 @@ struct Plan {
     seen: u64,
 }
 
-/// Something that was done.
+/// An action that was taken.
 #[derive(Clone, Debug)]
-pub struct Deed {
-    /// When.
+pub struct PerformedAction {
+    /// Its time.
     pub at: DateTime<Utc>,
-    /// What.
+    /// The action.
     pub action: Action,
     /// The refusal, if it was refused.
     pub refused: Option<ApiError>,
@@ -49,23 +52,23 @@ pub enum Trigger {
     OnCall {
         /// `service:Operation`.
         operation: String,
-        /// The how-manieth such call, from 1.
+        /// The number of the call among those that match, from 1.
         nth: u64,
         /// Only calls count whose parameters contain this text.
         mentions: Option<String>,
     },
 }
 
-/// What a rival does.
+/// A rival's action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Deletes a group by force.
+    /// Force-deletes a group.
     DeleteGroup(String),
     /// Puts a tag on a group.
     PutTag(String, String, String),
     /// Takes a tag from a group.
     RemoveTag(String, String),
-    /// Changes a group's sizes: minimum, maximum, desired.
+    /// Changes a group's capacity: minimum, maximum, desired.
     SetCapacity(String, Option<i64>, Option<i64>, Option<i64>),
     /// Creates a version of the group's template with this image, on top of the latest.
     NewTemplateVersion(String, String),
@@ -119,7 +122,7 @@ pub fn plan(world: &mut World, trigger: Trigger, action: Action) {
 pub fn plan_every(world: &mut World, trigger: Trigger, action: Action, every: Option<TimeDelta>) {
     let number = world.rivals.plans.len();
     if let Trigger::At(at) = trigger {
-        world.schedule(at.max(world.now), Event::Rival(number));
+        world.schedule(at.max(world.now), WorldEvent::Rival(number));
     }
     world.rivals.plans.push(Plan {
         trigger,
@@ -129,7 +132,7 @@ pub fn plan_every(world: &mut World, trigger: Trigger, action: Action, every: Op
     });
 }
 
-/// A call took effect: whoever waited for it acts, a moment later than the call.
+/// A call took effect: the rivals that wait for it act a moment later.
 pub fn after_call(world: &mut World, name: &str, parameters: impl FnOnce() -> String) {
     let waits = |plan: &Plan| matches!(&plan.trigger, Trigger::OnCall { operation, .. } if operation == name);
     if !world.rivals.plans.iter().any(waits) {
@@ -152,9 +155,9 @@ pub fn after_call(world: &mut World, name: &str, parameters: impl FnOnce() -> St
             }
         }
     }
-    let at = world.now + TimeDelta::milliseconds(1);
+    let at = world.now + AFTER_CALL;
     for number in due {
-        world.schedule(at, Event::Rival(number));
+        world.schedule(at, WorldEvent::Rival(number));
     }
 }
 
@@ -164,11 +167,11 @@ pub(super) fn act(world: &mut World, number: usize) {
         return;
     };
     if let Some(every) = every {
-        world.schedule(world.now + every, Event::Rival(number));
+        world.schedule(world.now + every, WorldEvent::Rival(number));
     }
     let refused = perform(world, &action).err();
     let at = world.now;
-    world.rivals.done.push(Deed {
+    world.rivals.done.push(PerformedAction {
         at,
         action,
         refused,
@@ -181,12 +184,12 @@ fn perform(world: &mut World, action: &Action) -> Result<(), ApiError> {
         Action::PutTag(group, key, value) => world.put_group_tag(group, key, value, false),
         Action::RemoveTag(group, key) => world.remove_group_tag(group, key),
         Action::SetCapacity(group, min, max, desired) => {
-            let sizes = Sizes {
+            let change = CapacityChange {
                 min: *min,
                 max: *max,
                 desired: *desired,
             };
-            sizes::set(world, group, sizes, "")
+            capacity::set(world, group, change, "")
         }
         Action::NewTemplateVersion(group, image) => {
             let id = template_of(world, group)?.id;
@@ -194,7 +197,7 @@ fn perform(world: &mut World, action: &Action) -> Result<(), ApiError> {
                 "ImageId".to_owned(),
                 image.as_str().into(),
             )]));
-            let description = Some("deployed by somebody else".to_owned());
+            let description = Some("deployed by someone else".to_owned());
             templates::create_version(world, &id, Some("$Latest"), description, &data).map(drop)
         }
         Action::PointAtVersion(group, version) => {
@@ -204,7 +207,7 @@ fn perform(world: &mut World, action: &Action) -> Result<(), ApiError> {
                 LaunchSource::Mixed(policy) => policy.base.version = Some(version.clone()),
                 LaunchSource::Configuration(_) => return Err(without_template(group)),
             }
-            sizes::set_launch(world, group, launch)
+            capacity::set_launch(world, group, launch)
         }
         Action::SetDefaultVersion(group, version) => {
             let id = template_of(world, group)?.id;
@@ -241,14 +244,14 @@ fn perform(world: &mut World, action: &Action) -> Result<(), ApiError> {
                 .iter()
                 .try_for_each(|id| images::deregister(world, id, true).map(drop))
         }
-        Action::SuspendProcess(group, process) => sizes::suspend(
+        Action::SuspendProcess(group, process) => capacity::suspend(
             world,
             group,
             std::slice::from_ref(process),
             "User suspended",
         ),
         Action::ResumeProcess(group, process) => {
-            sizes::resume(world, group, std::slice::from_ref(process))
+            capacity::resume(world, group, std::slice::from_ref(process))
         }
         Action::DeleteParameters(prefix) => {
             world

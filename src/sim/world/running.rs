@@ -7,7 +7,7 @@ use super::behaviour::{Failure, Spread};
 use super::commands::{Command, Invocation, InvocationKey, SsmEvent, Status, Step, Work};
 use super::instance::InstanceState;
 use super::patching;
-use super::{Event, World};
+use super::{World, WorldEvent};
 
 /// The agent polls for messages; a command reaches it about this long after it was sent.
 const DELIVERY: Spread = Spread::seconds(1.5, 0.6);
@@ -55,11 +55,14 @@ pub fn send(world: &mut World, mut command: Command, nodes: &[String], wrong_pla
                 .or_default()
                 .insert(command.id.clone());
             let take_by = command.requested_at + TimeDelta::seconds(command.timeout_seconds);
-            world.schedule_in(DELIVERY, Event::Ssm(SsmEvent::Deliver(key.clone())));
-            world.schedule(take_by, Event::Ssm(SsmEvent::DeliveryTimeout(key.clone())));
+            world.schedule_in(DELIVERY, WorldEvent::Ssm(SsmEvent::Deliver(key.clone())));
+            world.schedule(
+                take_by,
+                WorldEvent::Ssm(SsmEvent::DeliveryTimeout(key.clone())),
+            );
             world.schedule(
                 command.expires_at(),
-                Event::Ssm(SsmEvent::TotalTimeout(key)),
+                WorldEvent::Ssm(SsmEvent::TotalTimeout(key)),
             );
         }
         command.invocations.insert(instance.clone(), invocation);
@@ -185,7 +188,7 @@ fn deliver(world: &mut World, key: &InvocationKey) {
     }
     world.schedule(
         now + duration.min(limit),
-        Event::Ssm(SsmEvent::Finish(key.clone())),
+        WorldEvent::Ssm(SsmEvent::Finish(key.clone())),
     );
 }
 
@@ -313,11 +316,11 @@ pub(super) fn resume(world: &mut World, instance: &str) {
         };
         match invocation.step {
             Step::Waiting => {
-                world.schedule_in(DELIVERY, Event::Ssm(SsmEvent::Deliver(key)));
+                world.schedule_in(DELIVERY, WorldEvent::Ssm(SsmEvent::Deliver(key)));
             }
             Step::Rebooting => {
                 invocation.step = Step::Resumed;
-                world.schedule_in(RESUME, Event::Ssm(SsmEvent::Finish(key)));
+                world.schedule_in(RESUME, WorldEvent::Ssm(SsmEvent::Finish(key)));
             }
             Step::Interrupted => {
                 let end = End::without_output(Status::Failed, 1, "the node was rebooted");

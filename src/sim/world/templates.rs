@@ -69,7 +69,7 @@ pub struct TemplateVersion {
     pub visible_at: DateTime<Utc>,
     /// VersionDescription.
     pub description: Option<String>,
-    /// What it holds.
+    /// Its launch template data.
     pub data: TemplateData,
 }
 
@@ -128,7 +128,7 @@ impl TemplateData {
     }
 }
 
-/// What `$Default`, `$Latest` or a number in a group's specification leads to.
+/// The version meant by `$Default`, `$Latest` or a number in a group's specification.
 pub fn resolve<'w>(world: &'w World, spec: &TemplateSpec) -> Option<(&'w Template, u64)> {
     let template = world.templates.get(&spec.id)?;
     Some((template, template.resolve(spec.version.as_deref())?))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-/// What SNS knows.
+/// The state of SNS.
 #[derive(Clone, Debug, Default)]
 pub struct Sns {
     /// Topics by ARN.
@@ -20,7 +20,7 @@ pub struct Topic {
     pub name: String,
     /// Attributes that were set.
     pub attributes: BTreeMap<String, String>,
-    /// Who gets its messages.
+    /// Its subscribers.
     pub subscriptions: Vec<Subscription>,
 }
 

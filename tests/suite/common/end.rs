@@ -1,4 +1,4 @@
-//! What must hold at the end of every story, however it went: every group as its owner and its own
+//! Invariants at the end of every story, however it went: every group as its owner and its own
 //! schedule want it, and nothing of ours left behind. Checked against an independent reading: the same
 //! world with no run in it.
 
@@ -33,7 +33,7 @@ pub fn is_closed_world(scenario: &str) -> bool {
     !text.contains("[[events]]") && !text.contains("[[parameters]]") && !text.contains("#! ctrl-c")
 }
 
-/// What is not as it must be. Lets everything come to rest first.
+/// The differences from the required state. Lets everything come to rest first.
 pub async fn problems(account: &Account, untouched: &Frozen) -> Vec<String> {
     problems_of(account, untouched, true).await
 }
@@ -86,7 +86,7 @@ fn runs(world: &World) -> BTreeSet<String> {
         .collect()
 }
 
-/// What holds of a group even where others changed it.
+/// Invariants of a group even where others changed it.
 fn alone(world: &World, found: &Group, wanted: &Group, problems: &mut Vec<String>) {
     let ours = |p: &&String| *p != "AZRebalance" && !wanted.suspended.contains_key(*p);
     let suspended: Vec<&String> = found.suspended.keys().filter(ours).collect();

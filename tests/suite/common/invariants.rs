@@ -1,4 +1,4 @@
-//! What must hold of every run, whatever the fleet: checked on the call log, the progress and the world.
+//! Invariants of every run, whatever the fleet: checked on the call log, the progress and the world.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -122,8 +122,8 @@ impl<'a> Log<'a> {
         stored.map(|r| (r.group.clone(), r)).collect()
     }
 
-    /// What others did to a group.
-    fn deeds(&self, group: &str) -> Vec<&Action> {
+    /// The actions of others on a group.
+    fn rival_actions(&self, group: &str) -> Vec<&Action> {
         let done = self.after.rivals.done.iter().map(|d| &d.action);
         done.filter(|a| a.group() == Some(group)).collect()
     }
@@ -309,7 +309,7 @@ fn style_at_the_end(log: &Log<'_>, record: &Record) -> Vec<String> {
         return Vec::new();
     };
     let pointed = |a: &&Action| matches!(a, Action::PointAtVersion(..));
-    if log.deeds(&record.group).iter().any(pointed) {
+    if log.rival_actions(&record.group).iter().any(pointed) {
         return Vec::new();
     }
     let now: Vec<Option<String>> = match &group.launch {
@@ -339,10 +339,10 @@ fn only_canaries_before(log: &Log<'_>, record: &Record) -> Vec<String> {
         .entered(&record.group, Phase::Promoting)
         .filter(|_| patched);
     let baked = |image: &str| !image.is_empty() && !log.before.images.contains_key(image);
-    // While the canary comes up the group names the new version: what somebody else makes it launch then
-    // is launched from that, too.
+    // While the canary comes up the group names the new version: instances that others make it launch then
+    // are launched from that, too.
     let scaled = |a: &&Action| matches!(a, Action::SetCapacity(..));
-    if log.deeds(&record.group).iter().any(scaled) {
+    if log.rival_actions(&record.group).iter().any(scaled) {
         return Vec::new();
     }
     let members = log.after.instances.values().filter(|i| {
@@ -386,8 +386,8 @@ fn only_ours_is_resumed(log: &Log<'_>) -> Vec<String> {
         let mut expected: BTreeSet<&str> = before.suspended.keys().map(String::as_str).collect();
         let mut found: BTreeSet<&str> = after.suspended.keys().map(String::as_str).collect();
         let ours = ours.remove(name).unwrap_or_default();
-        for deed in log.deeds(name) {
-            match deed {
+        for action in log.rival_actions(name) {
+            match action {
                 // Nobody can tell who suspended what both of us did.
                 Action::SuspendProcess(_, process) if ours.contains(process) => {
                     expected.remove(process.as_str());
@@ -407,11 +407,11 @@ fn only_ours_is_resumed(log: &Log<'_>) -> Vec<String> {
     breaches
 }
 
-/// What invariants 2 and 9 say of a run that nobody killed: in time, and nothing of ours is left.
+/// Invariants 2 and 9 of a run that was not killed: in time, and nothing of ours is left.
 fn restored(log: &Log<'_>) -> Vec<String> {
     let report = &log.ran.report;
     // A group that was patched and then deleted, or deployed to by others, leaves its version to them.
-    let passed_on = |g: &GroupReport| was_proved(g) && !log.deeds(&g.group).is_empty();
+    let passed_on = |g: &GroupReport| was_proved(g) && !log.rival_actions(&g.group).is_empty();
     let passed_on = report.groups.iter().any(passed_on);
     let mut breaches: Vec<String> = text::leftovers(&log.after, &report.run_id)
         .into_iter()

@@ -1,4 +1,4 @@
-//! What the suites share: a run on a simulated account from a fleet file, under a paused clock.
+//! Shared by the suites: a run on a simulated account from a fleet file, under a paused clock.
 //!
 //! A fleet file for a test may say in its comments how it is run: lines that begin with `#!` hold flags
 //! of `asg-patch rehearse`, so that the same story can be looked at with the program itself.
@@ -24,7 +24,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// The run's id in every test: what a run makes is named after it.
 pub const RUN_ID: &str = "run-test";
-/// Who drives it.
+/// The driver.
 pub const OWNER: &str = "test:1";
 
 /// The account is looked at this long after the run: what was under way then has happened.
@@ -73,7 +73,7 @@ pub struct Ran {
     pub before: World,
     pub report: RunReport,
     pub account: Account,
-    /// What the request says of it.
+    /// The request's limit.
     pub restore_by: DateTime<Utc>,
 }
 
@@ -220,7 +220,7 @@ pub fn on_all_cores<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Syn
     results.into_inner().unwrap().into_values().collect()
 }
 
-/// What a run needs to work on `account`.
+/// The environment of a run on `account`.
 pub fn env(account: &Account, run_id: &str) -> Env {
     Env {
         clock: account.clock().clone(),

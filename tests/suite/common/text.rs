@@ -263,7 +263,7 @@ fn template_name(world: &World, id: &str) -> String {
     template.map_or(id.to_owned(), |t| t.name.clone())
 }
 
-/// What the account holds when the run is over.
+/// The account's contents when the run is over.
 fn afterwards(world: &World, run: &str) -> String {
     let mut text = String::new();
     for group in world.groups.values() {
@@ -366,7 +366,7 @@ fn group_state(world: &World, group: &Group) -> String {
     text
 }
 
-/// What a run left that nobody has any use for: images that no version names, versions that no group
+/// Useless leftovers of a run: images that no version names, versions that no group
 /// means, records, instances that live on with our tag, snapshots without an image.
 pub fn leftovers(world: &World, run: &str) -> Vec<String> {
     let mut left = Vec::new();

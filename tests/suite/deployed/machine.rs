@@ -24,7 +24,7 @@ pub enum End {
     Failed { error: String, cause: String },
 }
 
-/// What an execution took.
+/// The costs of an execution.
 #[derive(Clone, Debug, Default)]
 pub struct Costs {
     /// State transitions, which are paid for; of all executions.
@@ -57,7 +57,7 @@ pub struct Machine<'a> {
 pub enum Loss {
     /// It never began.
     Before,
-    /// It was killed after so many milliseconds.
+    /// It was killed after this many milliseconds.
     After(u64),
     /// It did all of its work, and its answer was lost.
     Answer,

@@ -44,7 +44,7 @@ struct Deployed {
     ran: Ran,
     end: End,
     costs: Costs,
-    /// What is not in the account as it would be without the run, or is left over.
+    /// Differences from the account as it would be without the run, and leftovers.
     problems: Vec<String>,
 }
 
@@ -95,7 +95,7 @@ fn outcomes(report: &RunReport) -> BTreeMap<GroupName, String> {
     report.groups.iter().map(outcome).collect()
 }
 
-/// Scenarios in which somebody presses Ctrl-C have no counterpart here: an execution is stopped from
+/// Scenarios with Ctrl-C have no counterpart here: an execution is stopped from
 /// outside, and the sweep follows.
 fn scenarios() -> Vec<(String, Scenario)> {
     let names = scenario_names().into_iter();
@@ -103,7 +103,7 @@ fn scenarios() -> Vec<(String, Scenario)> {
     all.filter(|(_, s)| s.stop_on.is_none()).collect()
 }
 
-/// Others' deeds at certain times meet the run elsewhere: a batch is planned when its turn comes, and looks
+/// Others' actions at certain times meet the run elsewhere: a batch is planned when its turn comes, and looks
 /// come further apart.
 const MET_ELSEWHERE: [&str; 3] = [
     "changed-while-queued",
@@ -207,7 +207,7 @@ fn what_cannot_advance_is_restored() {
 fn an_upgrade_in_during_run_restores() {
     let scenario = Scenario::load("sleeping-latest");
     let calm = deploy(&scenario, |_, _| None).expect("a report");
-    let told = on_all_cores((1..calm.costs.invocations).collect(), |from: u64| {
+    let reported = on_all_cores((1..calm.costs.invocations).collect(), |from: u64| {
         let upgrade = move |n: u64, _: &str| (n == from).then_some(Loss::Version);
         let deployed = deploy(&scenario, upgrade).expect("a report");
         assert!(
@@ -216,17 +216,20 @@ fn an_upgrade_in_during_run_restores() {
             deployed.problems
         );
         let report = deployed.ran.report;
-        let is_told = report.warnings.iter().any(|w| w.starts_with("AP-0804"));
-        (is_told, outcomes(&report))
+        let is_reported = report.warnings.iter().any(|w| w.starts_with("AP-0804"));
+        (is_reported, outcomes(&report))
     });
     // Gather and Report, the last two, tell it apart from the report.
-    let (passes, rest) = told.split_at(told.len() - 2);
-    assert!(passes.iter().all(|(is_told, _)| *is_told), "{passes:?}");
+    let (passes, rest) = reported.split_at(reported.len() - 2);
+    assert!(
+        passes.iter().all(|(is_reported, _)| *is_reported),
+        "{passes:?}"
+    );
     assert_eq!(rest.len(), 2);
     let restored = passes
         .iter()
         .filter(|(_, o)| o["web-nightly"].ends_with("AP-0602"));
-    assert!(restored.count() > 5, "{told:?}");
+    assert!(restored.count() > 5, "{reported:?}");
 }
 
 /// Somebody stops the execution, children and all; what the function has under way goes on to its end. The
@@ -286,7 +289,7 @@ async fn stopped_at(scenario: &Scenario, at_ms: u64) -> Vec<String> {
     problems
 }
 
-/// What was refused, found to be done already, or has nothing to do: one sentence, and nothing touched.
+/// A run that is refused, done already, or has nothing to do: one sentence, and nothing touched.
 #[test]
 fn what_does_not_begin_says_why_and_touches_nothing() {
     let mut scenario = Scenario::load("sleeping-latest");
@@ -380,7 +383,7 @@ fn a_large_fleet_stays_within_step_functions_limits() {
     );
 }
 
-/// What the function's role must allow, for `tests/infra/policy_check.py`: every operation that all scenarios,
+/// The permissions of the function's role, for `tests/infra/policy_check.py`: every operation that all scenarios,
 /// sweeps and reports call, and no other.
 #[test]
 fn the_policy_is_checked_against_the_calls_of_all_scenarios() {

@@ -80,14 +80,14 @@ const FILLED_BY_THE_SDK: [(&str, &[&str]); 2] = [
     ("DescribeInstancePatches", &["Title", "InstalledTime"]),
 ];
 
-/// What is done to one answer.
+/// One change to one answer.
 #[derive(Clone, Debug)]
 struct Spoiled {
     /// Which answer with a field is meant, counted from the first.
     answer: usize,
     /// Which of its fields.
     field: Index,
-    /// What stands there instead; `None`: the field is missing.
+    /// The new value; `None`: the field is missing.
     value: Option<String>,
 }
 
@@ -188,7 +188,7 @@ struct Field {
     pointer: String,
 }
 
-/// What belongs to the protocol and not to the answer.
+/// Whether a field belongs to the protocol and not to the answer.
 fn is_of_protocol(name: &str) -> bool {
     name.eq_ignore_ascii_case("requestid") || name.eq_ignore_ascii_case("nexttoken")
 }
@@ -299,7 +299,7 @@ async fn look(account: &Account, env: &Env, stage: &Stage) -> Vec<(GroupName, Se
     groups.zip(seen).collect()
 }
 
-/// What was seen, read by read; `None` where the read failed.
+/// The values seen, read by read; `None` where the read failed.
 fn reads(seen: &Seen) -> Vec<(&'static str, Option<String>)> {
     macro_rules! reads {
         ($($field:ident)*) => {{
@@ -319,7 +319,7 @@ fn may_differ(operation: &str, field: &str) -> bool {
     listed.any(|(o, fields)| *o == operation && fields.contains(&field))
 }
 
-/// What is seen although a field is missing is what is seen with it, or a fault.
+/// A read with a missing field must yield the same as with it, or a fault.
 fn invented(
     before: &[(GroupName, Seen)],
     after: &[(GroupName, Seen)],
@@ -393,7 +393,7 @@ fn odd() -> impl Strategy<Value = Option<String>> {
     ]
 }
 
-/// What each look of each stage yields with one field spoiled.
+/// Each look of each stage, with one field spoiled.
 #[test]
 fn a_look_does_not_invent_what_is_missing() {
     let all: Vec<(Scenario, Vec<Stage>)> = SCENARIOS.map(stages).into();
@@ -425,7 +425,7 @@ fn a_look_does_not_invent_what_is_missing() {
     outcome.unwrap_or_else(|e| panic!("{e}"));
 }
 
-/// What planning reads is a plan, or a fault.
+/// Planning yields a plan, or a fault.
 #[test]
 fn planning_takes_any_answer() {
     let scenarios: Vec<Scenario> = SCENARIOS.map(Scenario::load).into();

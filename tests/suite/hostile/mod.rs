@@ -1,5 +1,5 @@
-//! Hostile input: whatever is fed to the program, it does not panic, hang or swell, and what it cannot
-//! read it says so of, with the place.
+//! Hostile input: whatever is fed to the program, it does not panic, hang or swell, and it rejects unreadable
+//! input with the place.
 //!
 //! Few cases run by default. `PROPTEST_CASES=1000000 cargo test --test suite hostile` runs as many
 //! as one wants (`PROPTEST_RNG_SEED` picks which); `HOSTILE_RUNS=1000` sets those of whole runs apart, which cost a thousand times as much.
@@ -15,12 +15,12 @@ use proptest::test_runner::{Config, RngSeed};
 /// Nothing that is read here may take longer. Far above what it takes, for machines that are busy.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// So many cases unless the environment says otherwise.
+/// This many cases unless the environment says otherwise.
 fn cases(default: u32) -> Config {
     config("PROPTEST_CASES", default)
 }
 
-/// So many whole runs unless the environment says otherwise.
+/// This many whole runs unless the environment says otherwise.
 fn runs(default: u32) -> Config {
     config("HOSTILE_RUNS", default)
 }
@@ -42,7 +42,7 @@ fn config(variable: &str, default: u32) -> Config {
     }
 }
 
-/// What it yields, provided that it yields it in time.
+/// The result of `read`, which must come in time.
 fn in_time<T>(of: &str, read: impl FnOnce() -> T) -> T {
     let took = Clock::stopwatch();
     let value = read();

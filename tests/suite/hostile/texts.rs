@@ -19,7 +19,7 @@ use proptest::sample::Index;
 
 use super::{cases, in_time};
 
-/// What stands where something else is expected.
+/// Odd texts in place of expected ones.
 const ODD: [&str; 34] = [
     "",
     " ",
@@ -153,7 +153,7 @@ fn bare(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What a fleet file is taken for: nothing, or a world that can be built.
+/// A fleet file is rejected, or yields a world that can be built.
 fn fleet_is_read(text: &str) -> Result<(), TestCaseError> {
     match in_time("a fleet file", || fleet::parse(text)) {
         Ok(fleet) => {
@@ -453,7 +453,7 @@ proptest! {
         }
     }
 
-    /// What fires, fires in order, later than asked, and by the same clock as when asked for a range.
+    /// Valid expressions fire in order, later than asked, and by the same clock as when asked for a range.
     #[test]
     fn cron_expressions_that_are_valid(text in valid_cron(), zone in zone(), after in instant()) {
         let cron = UnixCron::parse(&text).map_err(|e| TestCaseError::fail(e.to_string()))?;

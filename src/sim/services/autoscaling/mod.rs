@@ -97,7 +97,7 @@ fn limit(max_records: Option<i64>, longest: usize) -> Result<usize, ApiError> {
 
 /// A group that may be changed.
 fn changeable(world: &World, name: &str) -> Result<(), ApiError> {
-    scaling::sizes::check_changeable(world, name)
+    scaling::capacity::check_changeable(world, name)
 }
 
 fn done() -> Result<Value, ApiError> {

@@ -105,7 +105,7 @@ fn spec(world: &World, given: Spec) -> Result<TemplateSpec, ApiError> {
     })
 }
 
-/// What a request leaves out of the policy stays as it was.
+/// Whatever a request leaves out of the policy stays as it was.
 fn mixed(
     world: &World,
     given: Mixed,

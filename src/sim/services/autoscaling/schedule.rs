@@ -83,7 +83,7 @@ pub(super) struct Put {
     time_zone: Option<String>,
 }
 
-/// What a changed action leaves out stays as it was.
+/// Whatever a change of an action leaves out stays as it was.
 pub(super) fn put(world: &mut World, request: Put) -> Result<Value, ApiError> {
     let name = request.auto_scaling_group_name;
     changeable(world, &name)?;

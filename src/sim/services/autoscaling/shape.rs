@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::sim::world::groups::{
-    Activity, Group, LaunchSource, Member, MixedPolicy, TemplateSpec, WarmPool,
+    Activity, Group, LaunchSource, MemberNotes, MixedPolicy, TemplateSpec, WarmPool,
 };
 use crate::sim::world::{Instance, World, iso};
 
@@ -94,7 +94,7 @@ pub(super) fn members<'w>(
     world: &'w World,
     group: &'w Group,
     warm: bool,
-) -> impl Iterator<Item = (&'w Instance, &'w Member)> {
+) -> impl Iterator<Item = (&'w Instance, &'w MemberNotes)> {
     group.members.iter().filter_map(move |(id, member)| {
         let instance = world.visible_instance(id)?;
         let lifecycle = &instance.membership.as_ref()?.lifecycle;
@@ -102,7 +102,7 @@ pub(super) fn members<'w>(
     })
 }
 
-pub(super) fn instance(group: &Group, instance: &Instance, member: &Member) -> Value {
+pub(super) fn instance(group: &Group, instance: &Instance, member: &MemberNotes) -> Value {
     let Some(m) = &instance.membership else {
         return Value::Null;
     };

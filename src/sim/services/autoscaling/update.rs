@@ -10,7 +10,7 @@ use super::{changeable, done, invalid, shape, tags};
 use crate::sim::wire::ApiError;
 use crate::sim::world::behaviour::Behaviour;
 use crate::sim::world::groups::LaunchSource;
-use crate::sim::world::scaling::sizes::{self, Sizes};
+use crate::sim::world::scaling::capacity::{self, CapacityChange};
 use crate::sim::world::{Group, World, scaling};
 
 /// SetInstanceProtection takes at most this many instances.
@@ -46,15 +46,15 @@ pub(super) fn update(world: &mut World, request: Update) -> Result<Value, ApiErr
     };
     let before = world.group(&name)?.launch.clone();
     let launch = wanted.resolve(world, Some(&before))?;
-    let sizes = Sizes {
+    let change = CapacityChange {
         min: request.min_size,
         max: request.max_size,
         desired: request.desired_capacity,
     };
     // Nothing is changed unless everything is right.
-    sizes::check(world, &name, sizes)?;
+    capacity::check(world, &name, change)?;
     if let Some(launch) = launch {
-        sizes::set_launch(world, &name, launch)?;
+        capacity::set_launch(world, &name, launch)?;
     }
     let group = world.group_mut(&name)?;
     let set = |to: &mut i64, from: Option<i64>| *to = from.unwrap_or(*to);
@@ -81,7 +81,7 @@ pub(super) fn update(world: &mut World, request: Update) -> Result<Value, ApiErr
     if let Some(v) = request.new_instances_protected_from_scale_in {
         group.new_instances_protected = v;
     }
-    sizes::set(world, &name, sizes, "")?;
+    capacity::set(world, &name, change, "")?;
     done()
 }
 
@@ -132,7 +132,7 @@ pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiErr
              or MixedInstancesPolicy parameter.",
         )
     })?;
-    sizes::check_launch(world, &launch)?;
+    capacity::check_launch(world, &launch)?;
     let mut group = Group::new(&name, launch);
     group.zones = request
         .availability_zones
@@ -157,13 +157,13 @@ pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiErr
         let (key, tag) = tag.into_tag();
         group.tags.insert(key, tag);
     }
-    let sizes = Sizes {
+    let change = CapacityChange {
         min: Some(request.min_size),
         max: Some(request.max_size),
         desired: Some(request.desired_capacity.unwrap_or(request.min_size)),
     };
     world.put_group(group);
-    if let Err(error) = sizes::set(world, &name, sizes, "") {
+    if let Err(error) = capacity::set(world, &name, change, "") {
         world.groups.remove(&name);
         return Err(error);
     }
@@ -202,9 +202,9 @@ pub(super) fn set_desired(world: &mut World, request: SetDesired) -> Result<Valu
     let name = request.auto_scaling_group_name;
     changeable(world, &name)?;
     if request.honor_cooldown == Some(true) {
-        sizes::check_cooldown(world, &name)?;
+        capacity::check_cooldown(world, &name)?;
     }
-    sizes::set_desired(world, &name, request.desired_capacity)?;
+    capacity::set_desired(world, &name, request.desired_capacity)?;
     done()
 }
 
@@ -220,13 +220,13 @@ pub(super) fn suspend(world: &mut World, request: Processes) -> Result<Value, Ap
     changeable(world, &request.auto_scaling_group_name)?;
     let reason = format!("User suspended at {}", crate::sim::world::iso(world.now));
     let (name, processes) = (&request.auto_scaling_group_name, &request.scaling_processes);
-    sizes::suspend(world, name, processes, &reason)?;
+    capacity::suspend(world, name, processes, &reason)?;
     done()
 }
 
 pub(super) fn resume(world: &mut World, request: Processes) -> Result<Value, ApiError> {
     changeable(world, &request.auto_scaling_group_name)?;
-    sizes::resume(
+    capacity::resume(
         world,
         &request.auto_scaling_group_name,
         &request.scaling_processes,
@@ -250,7 +250,7 @@ pub(super) fn set_protection(world: &mut World, request: Protection) -> Result<V
             "At most {MOST_PROTECTED} instance ids may be specified"
         )));
     }
-    sizes::set_protection(
+    capacity::set_protection(
         world,
         &name,
         &request.instance_ids,
@@ -272,7 +272,7 @@ pub(super) fn terminate_instance(world: &mut World, request: Terminate) -> Resul
         changeable(world, &m.group.clone())?;
     }
     let decrement = request.should_decrement_desired_capacity;
-    let (name, activity) = sizes::terminate_instance(world, id, decrement)?;
-    let activity = sizes::activity(world, &name, &activity);
+    let (name, activity) = capacity::terminate_instance(world, id, decrement)?;
+    let activity = capacity::activity(world, &name, &activity);
     Ok(json!({"Activity": activity.map(|a| shape::activity(world, &name, a))}))
 }

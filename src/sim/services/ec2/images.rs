@@ -29,7 +29,7 @@ const FILTERS: [&str; 15] = [
     "state-reason-code",
 ];
 
-/// Who owns the images that are not this account's.
+/// The owner of the images that are not this account's.
 const OTHER_OWNER: &str = "137112412989";
 
 #[derive(Deserialize)]

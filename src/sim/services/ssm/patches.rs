@@ -66,8 +66,8 @@ fn state_row(world: &World, id: &str, record: &PatchRecord) -> Value {
     } else {
         "pb-0a1b2c3d4e5f60718"
     };
-    // The predefined baselines give every patch the level UNSPECIFIED: what is amiss counts as other.
-    let amiss = record.count(PatchState::Missing)
+    // The predefined baselines give every patch the level UNSPECIFIED: problems count as other.
+    let noncompliant = record.count(PatchState::Missing)
         + record.count(PatchState::Failed)
         + record.count(PatchState::InstalledPendingReboot);
     json!({
@@ -90,7 +90,7 @@ fn state_row(world: &World, id: &str, record: &PatchRecord) -> Value {
         "UnreportedNotApplicableCount": 0,
         "CriticalNonCompliantCount": 0,
         "SecurityNonCompliantCount": 0,
-        "OtherNonCompliantCount": amiss,
+        "OtherNonCompliantCount": noncompliant,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Groups: sizes, processes, hooks, scheduled actions.
+//! Groups: capacity, processes, hooks, scheduled actions.
 
 use aws_sdk_autoscaling::error::ProvideErrorMetadata;
 use aws_sdk_autoscaling::types as asg;
@@ -73,7 +73,7 @@ async fn a_protected_instance_outlives_its_scale_in() {
         call.instance_ids(&id).protected_from_scale_in(on).send()
     };
     protect(true).await.unwrap();
-    sim.sizes("web", 0, 0, 0).await;
+    sim.set_capacity("web", 0, 0, 0).await;
     sim.wait(120).await;
     let group = sim.group("web").await;
     assert_eq!(
@@ -141,7 +141,7 @@ async fn hooks_hold_and_abandon() {
         completed_after_seconds: None,
     });
     let sim = Sim::new(vec![group]);
-    sim.sizes("web", 0, 1, 1).await;
+    sim.set_capacity("web", 0, 1, 1).await;
     sim.wait(60).await;
     let held = sim.group("web").await;
     let state = held.instances()[0].lifecycle_state().unwrap();
@@ -229,7 +229,7 @@ async fn processes_act_unless_suspended() {
             i.zone = "eu-west-1a".into();
         }
     });
-    sim.sizes("web", 2, 4, 2).await;
+    sim.set_capacity("web", 2, 4, 2).await;
     sim.wait(180).await;
     let balanced = sim.group("web").await;
     assert_eq!((zone(&balanced).len(), balanced.instances().len()), (2, 2));

@@ -25,7 +25,7 @@ async fn an_image_fails_when_its_source_dies() {
     let error = call.unwrap_err().into_service_error();
     assert_eq!(error.code(), Some("InvalidAMIName.Duplicate"));
     assert!(error.message().unwrap().contains(&image), "{error:?}");
-    sim.sizes("web", 0, 0, 0).await;
+    sim.set_capacity("web", 0, 0, 0).await;
     sim.wait(60).await;
     let failed = sim.image(&image).await;
     assert_eq!(failed.state(), Some(&ec2::ImageState::Failed));
@@ -53,7 +53,7 @@ async fn latest_is_what_it_is_at_launch_and_a_pending_image_does_not_run() {
         .send()
         .await
         .unwrap();
-    sim.sizes("web", 0, 2, 2).await;
+    sim.set_capacity("web", 0, 2, 2).await;
     sim.wait(20).await;
     let failed = &sim.activities("web").await[0];
     assert_eq!(

@@ -86,7 +86,7 @@ impl Sim {
         answer.unwrap().auto_scaling_groups()[0].clone()
     }
 
-    async fn sizes(&self, name: &str, min: i32, max: i32, desired: i32) {
+    async fn set_capacity(&self, name: &str, min: i32, max: i32, desired: i32) {
         let call = self
             .asg
             .update_auto_scaling_group()
@@ -97,7 +97,7 @@ impl Sim {
 
     /// Wakes a group by one instance and returns the id.
     async fn wake(&self, name: &str) -> String {
-        self.sizes(name, 0, 1, 1).await;
+        self.set_capacity(name, 0, 1, 1).await;
         self.wait(60).await;
         let group = self.group(name).await;
         assert_eq!(

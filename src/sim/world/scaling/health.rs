@@ -6,15 +6,15 @@ use super::{
     activities, group_of, is_impaired, lifecycle, membership_mut, request_pass, terminate,
 };
 use crate::sim::world::World;
-use crate::sim::world::events::Event;
+use crate::sim::world::events::WorldEvent;
 use crate::sim::world::groups::Group;
 use crate::sim::world::instance::{Instance, InstanceState};
 
 /// A load balancer needs this long to miss an instance: two checks in the usual 10 to 30 s interval.
-const LOAD_BALANCER_MISSES_SECONDS: i64 = 20;
+const LOAD_BALANCER_MISSES: TimeDelta = TimeDelta::seconds(20);
 
 /// A group tolerates a failing status check for "some minutes".
-const STATUS_CHECK_TOLERANCE_SECONDS: i64 = 600;
+const STATUS_CHECK_TOLERANCE: TimeDelta = TimeDelta::minutes(10);
 
 /// The guest of an instance reboots and is back at `until`; its state stays `running`, so that only
 /// a load balancer notices.
@@ -22,11 +22,11 @@ pub fn instance_rebooting(world: &mut World, id: &str, until: DateTime<Utc>) {
     let Some((group, _)) = watched(world, id) else {
         return;
     };
-    let missed = world.now + TimeDelta::seconds(LOAD_BALANCER_MISSES_SECONDS);
+    let missed = world.now + LOAD_BALANCER_MISSES;
     let grace_ends = grace_end(group, id);
     let at = grace_ends.map_or(missed, |g| g.max(missed));
     if until > at {
-        world.schedule(at, Event::LoadBalancerCheck(id.to_owned()));
+        world.schedule(at, WorldEvent::LoadBalancerCheck(id.to_owned()));
     }
 }
 
@@ -43,7 +43,7 @@ pub(in crate::sim::world) fn load_balancer_check(world: &mut World, id: &str) {
     }
     match grace_end(group, id) {
         Some(at) if at > world.now => {
-            world.schedule(at, Event::LoadBalancerCheck(id.to_owned()));
+            world.schedule(at, WorldEvent::LoadBalancerCheck(id.to_owned()));
         }
         Some(_) | None => mark(world, id),
     }
@@ -85,8 +85,8 @@ pub(super) fn came_into_service(world: &mut World, id: &str) {
     if instance.state != InstanceState::Running {
         left_running(world, id);
     } else if is_impaired(instance) {
-        let at = world.now + TimeDelta::seconds(STATUS_CHECK_TOLERANCE_SECONDS);
-        world.schedule(at, Event::StatusCheck(id.to_owned()));
+        let at = world.now + STATUS_CHECK_TOLERANCE;
+        world.schedule(at, WorldEvent::StatusCheck(id.to_owned()));
     }
 }
 
@@ -120,11 +120,11 @@ pub(super) fn look_again(world: &mut World, name: &str) {
             InstanceState::Running | InstanceState::Pending
         ) {
             if is_impaired(instance) {
-                let at = world.now + TimeDelta::seconds(STATUS_CHECK_TOLERANCE_SECONDS);
-                world.schedule(at, Event::StatusCheck(id));
+                let at = world.now + STATUS_CHECK_TOLERANCE;
+                world.schedule(at, WorldEvent::StatusCheck(id));
             } else if instance.agent.is_some() {
-                let at = world.now + TimeDelta::seconds(LOAD_BALANCER_MISSES_SECONDS);
-                world.schedule(at, Event::LoadBalancerCheck(id));
+                let at = world.now + LOAD_BALANCER_MISSES;
+                world.schedule(at, WorldEvent::LoadBalancerCheck(id));
             }
         } else {
             left_running(world, &id);

@@ -1,11 +1,11 @@
-//! Lifecycle hooks: they hold an instance until somebody completes the action, or time does.
+//! Lifecycle hooks: they hold an instance until the action is completed or times out.
 
 use chrono::TimeDelta;
 
 use super::{activities, group_of, launch, lifecycle, proceed, set_lifecycle, terminate};
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
-use crate::sim::world::events::Event;
+use crate::sim::world::events::WorldEvent;
 use crate::sim::world::groups::{HookWait, Transition};
 
 /// Puts a member on hold if the group has hooks for this transition; says whether it did.
@@ -35,7 +35,7 @@ pub(super) fn hold(
             Some(s) if s < hook.heartbeat_seconds => (s, true),
             Some(_) | None => (hook.heartbeat_seconds, hook.default_continue),
         };
-        let over = Event::HookOver(name.to_owned(), id.to_owned(), token.clone(), result);
+        let over = WorldEvent::HookOver(name.to_owned(), id.to_owned(), token.clone(), result);
         world.schedule(world.now + TimeDelta::seconds(seconds), over);
         waits.push(HookWait {
             hook: hook.name,

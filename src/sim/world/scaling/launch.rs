@@ -8,19 +8,19 @@ use chrono::TimeDelta;
 use super::{activities, capacity, counts, pass_at, request_pass, warm, zone_counts};
 use crate::sim::world::World;
 use crate::sim::world::behaviour::{Behaviour, Failure};
-use crate::sim::world::events::Event;
-use crate::sim::world::groups::{Group, LaunchSource, Member, TemplateSpec};
+use crate::sim::world::events::WorldEvent;
+use crate::sim::world::groups::{Group, LaunchSource, MemberNotes, TemplateSpec};
 use crate::sim::world::images::{self, ImageState};
 use crate::sim::world::instance::{Guest, Instance, InstanceState, Membership};
 use crate::sim::world::templates;
 
 /// After a failed launch a group tries again, at first so soon, then at doubled intervals.
-const FIRST_RETRY_SECONDS: i64 = 30;
+const FIRST_RETRY: TimeDelta = TimeDelta::seconds(30);
 
 /// The longest interval between tries.
-const LAST_RETRY_SECONDS: i64 = 300;
+const LONGEST_RETRY: TimeDelta = TimeDelta::minutes(5);
 
-/// What a launch leads to, resolved at that moment.
+/// The launch parameters, resolved at the moment of the launch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Source {
     /// Template id and version number.
@@ -29,7 +29,7 @@ pub struct Source {
     pub image: String,
     /// The instance type.
     pub instance_type: String,
-    /// What it counts towards the group's sizes.
+    /// Its weight in the group's capacity.
     pub weight: i64,
     /// The override's own image, if that is the image.
     pub override_image: Option<String>,
@@ -40,7 +40,7 @@ pub struct Source {
 /// An instance to be made.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// From what.
+    /// Its source.
     pub source: Source,
     /// Where.
     pub zone: String,
@@ -48,7 +48,7 @@ pub struct Order {
     pub tags: BTreeMap<String, String>,
     /// How it behaves.
     pub behaviour: Arc<Behaviour>,
-    /// What is inside.
+    /// The contents of the instance.
     pub guest: Guest,
     /// Its place in a group.
     pub membership: Option<Membership>,
@@ -77,7 +77,7 @@ pub fn new_instance(world: &mut World, order: Order) -> String {
         behaviour: order.behaviour,
     };
     world.instances.insert(id.clone(), instance);
-    world.schedule_in(boot, Event::InstanceRunning(id.clone()));
+    world.schedule_in(boot, WorldEvent::InstanceRunning(id.clone()));
     id
 }
 
@@ -195,10 +195,10 @@ pub(super) fn launch(
         protected: false,
         in_load_balancer: false,
     };
-    let member = Member {
+    let member = MemberNotes {
         weight: source.weight,
         override_image: source.override_image.clone(),
-        ..Member::default()
+        ..MemberNotes::default()
     };
     let order = Order {
         source,
@@ -211,7 +211,7 @@ pub(super) fn launch(
     let id = new_instance(world, order);
     let text = format!("Launching a new EC2 instance: {id}");
     let activity = activities::start(world, name, text, why, zone, "PreInService");
-    let member = Member {
+    let member = MemberNotes {
         activity: Some(activity),
         ..member
     };
@@ -221,7 +221,7 @@ pub(super) fn launch(
     Some(id)
 }
 
-/// What is inside an instance right after its first boot.
+/// The contents of an instance right after its first boot.
 fn booted(guest: &Guest) -> Guest {
     Guest {
         sealed: false,
@@ -278,9 +278,9 @@ pub(super) fn pause(world: &mut World, name: &str) {
     let Some(group) = world.groups.get_mut(name) else {
         return;
     };
-    let doubled = FIRST_RETRY_SECONDS << group.mind.launch_failures.min(8);
+    let doubled = FIRST_RETRY * (1 << group.mind.launch_failures.min(8));
     group.mind.launch_failures += 1;
-    let at = now + TimeDelta::seconds(doubled.min(LAST_RETRY_SECONDS));
+    let at = now + doubled.min(LONGEST_RETRY);
     group.mind.no_launch_before = Some(at);
     pass_at(world, name, at);
 }
@@ -294,14 +294,14 @@ pub(super) fn encourage(world: &mut World, name: &str) {
     request_pass(world, name);
 }
 
-/// What a launch source leads to now, or why it cannot be launched.
+/// The launch parameters that a source resolves to now, or why it cannot be launched.
 fn plan(world: &World, launch: &LaunchSource) -> Result<Source, String> {
     let source = resolve(world, launch)?;
     usable(world, &source.image)?;
     Ok(source)
 }
 
-/// What a launch source leads to now: `$Latest`, `$Default` and aliases resolved.
+/// The launch parameters that a source resolves to now, with `$Latest`, `$Default` and aliases.
 pub fn resolve(world: &World, launch: &LaunchSource) -> Result<Source, String> {
     Ok(match launch {
         LaunchSource::Configuration(c) => Source {

@@ -1,12 +1,12 @@
-//! What Auto Scaling groups do: one pass compares what a group has with what it wants, and starts
-//! what is needed; the rest follows by events.
+//! Auto Scaling's behaviour: one pass compares a group's actual and desired state, and starts
+//! whatever is needed; the rest follows by events.
 
 pub mod activities;
+pub mod capacity;
 pub mod health;
 pub mod hooks;
 mod launch;
 pub mod scheduled;
-pub mod sizes;
 pub mod terminate;
 mod warm;
 
@@ -16,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::World;
 use super::behaviour::{Failure, Spread};
-use super::events::Event;
+use super::events::WorldEvent;
 use super::groups::{Group, InstanceRefresh, Transition};
 use super::instance::{self, Instance};
 use crate::sim::wire::ApiError;
@@ -29,6 +29,9 @@ const PASS_DELAY: Spread = Spread::seconds(3.0, 0.6);
 
 /// How long a simulated instance refresh stays under way.
 const REFRESH: Spread = Spread::seconds(600.0, 0.2);
+
+/// A suspended instance refresh checks again after this long.
+const REFRESH_RETRY: TimeDelta = TimeDelta::minutes(1);
 
 /// The answer to a group's name that is not there.
 pub fn no_group(name: &str) -> ApiError {
@@ -49,7 +52,7 @@ fn pass_at(world: &mut World, name: &str, at: DateTime<Utc>) {
     };
     if group.mind.next_pass.is_none_or(|next| next > at) {
         group.mind.next_pass = Some(at);
-        world.schedule(at, Event::GroupPass(name.to_owned()));
+        world.schedule(at, WorldEvent::GroupPass(name.to_owned()));
     }
 }
 
@@ -91,7 +94,7 @@ fn wanted(world: &World, name: &str) -> i64 {
     group.desired + i64::from(pending.is_some_and(|l| l.starts_with("Pending")))
 }
 
-/// What the members that count add up to.
+/// The total weight of the members that count.
 pub fn capacity(world: &World, name: &str) -> i64 {
     let Some(group) = world.groups.get(name) else {
         return 0;
@@ -236,7 +239,10 @@ pub fn start_refresh(
         started_at: now,
         ended_at: None,
     });
-    world.schedule_in(REFRESH, Event::RefreshOver(name.to_owned(), id.clone()));
+    world.schedule_in(
+        REFRESH,
+        WorldEvent::RefreshOver(name.to_owned(), id.clone()),
+    );
     Ok(id)
 }
 
@@ -247,8 +253,8 @@ pub(super) fn refresh_over(world: &mut World, name: &str, refresh: &str) {
         return;
     };
     if group.is_suspended("InstanceRefresh") {
-        let again = Event::RefreshOver(name.to_owned(), refresh.to_owned());
-        world.schedule(now + TimeDelta::minutes(1), again);
+        let again = WorldEvent::RefreshOver(name.to_owned(), refresh.to_owned());
+        world.schedule(now + REFRESH_RETRY, again);
     } else if let Some(r) = group.refreshes.iter_mut().find(|r| r.id == refresh)
         && r.is_active()
     {

@@ -1,12 +1,12 @@
-//! Scheduled actions and the alarm: what changes a group's sizes by itself.
+//! Scheduled actions and the alarm: changes to a group's capacity that happen by themselves.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::sizes::{self, Sizes};
+use super::capacity::{self, CapacityChange};
 use super::{activities, request_pass};
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
-use crate::sim::world::events::Event;
+use crate::sim::world::events::WorldEvent;
 use crate::sim::world::groups::ScheduledAction;
 use crate::sim::world::iso;
 use crate::sim::world::schedule::UnixCron;
@@ -66,7 +66,7 @@ fn next_run(
 
 fn schedule(world: &mut World, name: &str, action: &str, due: Option<DateTime<Utc>>) {
     if let Some(at) = due {
-        let event = Event::ScheduledAction(name.to_owned(), action.to_owned(), at.timestamp());
+        let event = WorldEvent::ScheduledAction(name.to_owned(), action.to_owned(), at.timestamp());
         world.schedule(at, event);
     }
 }
@@ -130,13 +130,13 @@ fn run(world: &mut World, name: &str, action: &ScheduledAction) {
         why.clone(),
     );
     activities::note(world, name, what, "Successful", None);
-    let sizes = Sizes {
+    let change = CapacityChange {
         min: Some(min),
         max: Some(max),
         desired: Some(desired),
     };
     // The values were fitted to one another above.
-    let _ = sizes::set(world, name, sizes, &why);
+    let _ = capacity::set(world, name, change, &why);
 }
 
 /// A group's alarm acts, and will again.
@@ -159,5 +159,5 @@ pub(in crate::sim::world) fn alarm(world: &mut World, name: &str) {
         );
         request_pass(world, name);
     }
-    world.schedule(again, Event::Alarm(name.to_owned()));
+    world.schedule(again, WorldEvent::Alarm(name.to_owned()));
 }

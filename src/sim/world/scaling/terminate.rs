@@ -7,11 +7,11 @@ use super::{
 };
 use super::{group_of, zone_counts};
 use crate::sim::world::World;
-use crate::sim::world::events::Event;
+use crate::sim::world::events::WorldEvent;
 use crate::sim::world::groups::Transition;
 use crate::sim::world::instance::{self, InstanceState};
 
-/// What a group that may not terminate anything says.
+/// The message of a group that may not terminate any instance.
 const ALL_PROTECTED: &str = "Could not scale to desired capacity because all remaining instances are \
                              protected from scale in.";
 
@@ -112,7 +112,7 @@ pub(super) fn begin(world: &mut World, name: &str, id: &str, why: String) {
             Some(&activity),
             "WaitingForELBConnectionDraining",
         );
-        world.schedule(world.now + drain, Event::Drained(id.to_owned()));
+        world.schedule(world.now + drain, WorldEvent::Drained(id.to_owned()));
     } else {
         drained(world, id);
     }

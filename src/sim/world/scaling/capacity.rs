@@ -1,4 +1,4 @@
-//! The changes to a group that people and programs ask for.
+//! Changes to a group's capacity, launch source and processes that users and programs request.
 
 use chrono::TimeDelta;
 
@@ -9,9 +9,9 @@ use crate::sim::world::groups::{LaunchSource, PROCESSES, TemplateSpec};
 use crate::sim::world::iso;
 use crate::sim::world::templates;
 
-/// New sizes; what is `None` stays, or follows.
+/// A change of capacity. `None` leaves a value as it is, or lets it follow the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sizes {
+pub struct CapacityChange {
     /// MinSize.
     pub min: Option<i64>,
     /// MaxSize.
@@ -24,12 +24,16 @@ fn invalid(text: impl Into<String>) -> ApiError {
     ApiError::new("ValidationError", text)
 }
 
-/// The sizes that a group would have: bounds without a desired capacity pull it along; a desired
+/// The capacity that a group would have: bounds without a desired capacity pull it along; a desired
 /// capacity outside the bounds is refused.
-pub fn check(world: &World, name: &str, sizes: Sizes) -> Result<(i64, i64, i64), ApiError> {
+pub fn check(
+    world: &World,
+    name: &str,
+    change: CapacityChange,
+) -> Result<(i64, i64, i64), ApiError> {
     let group = world.group(name)?;
-    let min = sizes.min.unwrap_or(group.min);
-    let max = sizes.max.unwrap_or(group.max);
+    let min = change.min.unwrap_or(group.min);
+    let max = change.max.unwrap_or(group.max);
     if min < 0 || max < 0 {
         return Err(invalid("Size must be greater than or equal to 0"));
     }
@@ -37,7 +41,7 @@ pub fn check(world: &World, name: &str, sizes: Sizes) -> Result<(i64, i64, i64),
         let text = format!("Max bound, {max}, must be greater than or equal to min bound, {min}");
         return Err(invalid(text));
     }
-    let desired = match sizes.desired {
+    let desired = match change.desired {
         Some(desired) if (min..=max).contains(&desired) => desired,
         Some(desired) => {
             return Err(invalid(format!(
@@ -50,9 +54,14 @@ pub fn check(world: &World, name: &str, sizes: Sizes) -> Result<(i64, i64, i64),
     Ok((min, max, desired))
 }
 
-/// Sets sizes; `why` is the activities' Cause (empty: a user's request).
-pub fn set(world: &mut World, name: &str, sizes: Sizes, why: &str) -> Result<(), ApiError> {
-    let (min, max, desired) = check(world, name, sizes)?;
+/// Sets the capacity; `why` is the activities' Cause (empty: a user's request).
+pub fn set(
+    world: &mut World,
+    name: &str,
+    change: CapacityChange,
+    why: &str,
+) -> Result<(), ApiError> {
+    let (min, max, desired) = check(world, name, change)?;
     let at = iso(world.now);
     let now = world.now;
     let group = world.group_mut(name)?;
@@ -93,11 +102,11 @@ pub fn set_desired(world: &mut World, name: &str, desired: i64) -> Result<(), Ap
          from {before} to {desired}.  ",
         iso(world.now)
     );
-    let sizes = Sizes {
+    let change = CapacityChange {
         desired: Some(desired),
-        ..Sizes::default()
+        ..CapacityChange::default()
     };
-    set(world, name, sizes, &why)
+    set(world, name, change, &why)
 }
 
 /// The refusal of a change that honours the cooldown while one runs.
