@@ -60,9 +60,9 @@ const SUCCESSORS: [Successor; 4] = [
 ];
 
 /// A run as it stood before one of its passes.
-pub struct Stage {
-    pub account: Frozen,
-    pub jobs: Vec<Job>,
+pub(crate) struct Stage {
+    pub(crate) account: Frozen,
+    pub(crate) jobs: Vec<Job>,
     /// Calls before the pass.
     calls: usize,
 }
@@ -113,7 +113,7 @@ async fn pass(
 }
 
 /// The run without a crash, stage by stage, and the calls of all passes.
-pub async fn record(scenario: &Scenario) -> (Frozen, Vec<Stage>, Vec<String>) {
+pub(crate) async fn record(scenario: &Scenario) -> (Frozen, Vec<Stage>, Vec<String>) {
     let account = scenario.fleet.account(1);
     let untouched = account.freeze();
     let request = &scenario.request;

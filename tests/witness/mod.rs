@@ -19,7 +19,7 @@ use aws_types::region::Region;
 use sha2::{Digest, Sha256};
 
 /// The region of every witness.
-pub const REGION: &str = "eu-west-1";
+pub(crate) const REGION: &str = "eu-west-1";
 /// Python older than this is not supported by the pinned clients.
 const OLDEST_PYTHON: &str = "3.10";
 /// moto imports half of botocore before it answers; a loaded machine needs tens of seconds.
@@ -29,7 +29,7 @@ const PROBE: &str = "import sys, venv, ensurepip; print('.'.join(map(str, sys.ve
 
 /// A Python in which the requirements are installed.
 #[derive(Clone, Debug)]
-pub struct Python {
+pub(crate) struct Python {
     home: PathBuf,
     requirements: PathBuf,
 }
@@ -39,7 +39,7 @@ impl Python {
     ///
     /// # Errors
     /// A sentence that says what is missing and what to install.
-    pub fn ready() -> Result<Self, String> {
+    pub(crate) fn ready() -> Result<Self, String> {
         Self::with("witness", "tests/witness/requirements.txt")
     }
 
@@ -47,7 +47,7 @@ impl Python {
     ///
     /// # Errors
     /// A sentence that says what is missing and what to install.
-    pub fn with(name: &str, requirements: &str) -> Result<Self, String> {
+    pub(crate) fn with(name: &str, requirements: &str) -> Result<Self, String> {
         let version = python_version()?;
         let python = Self {
             home: made(&format!("{name}-venv")),
@@ -64,7 +64,7 @@ impl Python {
     ///
     /// # Errors
     /// The script's output, if it failed.
-    pub fn script(&self, name: &str, arguments: &[&str]) -> Result<String, String> {
+    pub(crate) fn script(&self, name: &str, arguments: &[&str]) -> Result<String, String> {
         let script = self.requirements.with_file_name(name);
         let mut command = self.command();
         command.args(["-W", "error"]).arg(&script).args(arguments);
@@ -136,7 +136,7 @@ impl Python {
 }
 
 /// Where something that is made once lives.
-pub fn made(name: &str) -> PathBuf {
+pub(crate) fn made(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
@@ -144,7 +144,7 @@ pub fn made(name: &str) -> PathBuf {
 ///
 /// # Errors
 /// A sentence: a file that cannot be read or written, or why it cannot be made.
-pub fn made_once(
+pub(crate) fn made_once(
     home: &Path,
     from: &Path,
     about: &str,
@@ -175,7 +175,7 @@ pub fn made_once(
 }
 
 /// npm fetches once what it is asked for.
-pub fn npm_settings() -> [(&'static str, PathBuf); 2] {
+pub(crate) fn npm_settings() -> [(&'static str, PathBuf); 2] {
     [
         ("npm_config_cache", made("npm-cache")),
         ("npm_config_prefer_offline", "true".into()),
@@ -208,7 +208,7 @@ fn needs_python(found: &str) -> String {
 ///
 /// # Errors
 /// How it ended and what it printed.
-pub fn succeeded(what: &str, output: &Output) -> Result<String, String> {
+pub(crate) fn succeeded(what: &str, output: &Output) -> Result<String, String> {
     let stdout = String::from_utf8_lossy(&output.stdout);
     if output.status.success() {
         return Ok(stdout.into_owned());
@@ -222,10 +222,10 @@ pub fn succeeded(what: &str, output: &Output) -> Result<String, String> {
 
 /// A `moto_server` on a free port, stopped when dropped.
 #[derive(Debug)]
-pub struct Moto {
+pub(crate) struct Moto {
     child: Child,
     /// Its address, e.g. `http://127.0.0.1:40001`.
-    pub endpoint: String,
+    pub(crate) endpoint: String,
 }
 
 impl Moto {
@@ -233,7 +233,7 @@ impl Moto {
     ///
     /// # Errors
     /// A sentence: what is missing, or what moto said.
-    pub async fn start(python: &Python) -> Result<Self, String> {
+    pub(crate) async fn start(python: &Python) -> Result<Self, String> {
         let port = free_port().map_err(|e| format!("no free port on loopback: {e}"))?;
         let log = python.home.join(format!("moto-{port}.log"));
         let stderr = File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
@@ -254,7 +254,7 @@ impl Moto {
     }
 
     /// The SDK's configuration for this server.
-    pub fn sdk(&self) -> SdkConfig {
+    pub(crate) fn sdk(&self) -> SdkConfig {
         sdk_config(&self.endpoint)
     }
 
@@ -293,7 +293,7 @@ fn free_port() -> std::io::Result<u16> {
 }
 
 /// The SDK's configuration for an endpoint that takes any credentials.
-pub fn sdk_config(endpoint: &str) -> SdkConfig {
+pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", "witness", None, None, "witness");
     SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())

@@ -18,7 +18,7 @@ use crate::common::text;
 const SETTLING: Duration = Duration::from_secs(15 * 60);
 
 /// Groups that have a record.
-pub fn open_groups(account: &Account) -> Vec<GroupName> {
+pub(crate) fn open_groups(account: &Account) -> Vec<GroupName> {
     account.with_world(|w| {
         let names = w.ssm.parameters.by_name.keys();
         names
@@ -28,18 +28,22 @@ pub fn open_groups(account: &Account) -> Vec<GroupName> {
 }
 
 /// Whether nobody but us changes anything in a scenario, so that the world without us is the measure.
-pub fn is_closed_world(scenario: &str) -> bool {
+pub(crate) fn is_closed_world(scenario: &str) -> bool {
     let text = scenario_text(scenario);
     !text.contains("[[events]]") && !text.contains("[[parameters]]") && !text.contains("#! ctrl-c")
 }
 
 /// The differences from the required state. Lets everything come to rest first.
-pub async fn problems(account: &Account, untouched: &Frozen) -> Vec<String> {
+pub(crate) async fn problems(account: &Account, untouched: &Frozen) -> Vec<String> {
     problems_of(account, untouched, true).await
 }
 
 /// As [`problems`]; where others changed things too (`closed` is false) only what was left over counts.
-pub async fn problems_of(account: &Account, untouched: &Frozen, closed: bool) -> Vec<String> {
+pub(crate) async fn problems_of(
+    account: &Account,
+    untouched: &Frozen,
+    closed: bool,
+) -> Vec<String> {
     account.clock().wait(SETTLING).await;
     let now = account.clock().now();
     let control = untouched.thaw();
@@ -193,7 +197,7 @@ fn specs(group: &Group) -> Vec<&TemplateSpec> {
 }
 
 /// The image that each of the group's specifications means.
-pub fn images(world: &World, group: &Group) -> Vec<Option<String>> {
+pub(crate) fn images(world: &World, group: &Group) -> Vec<Option<String>> {
     specs(group)
         .into_iter()
         .map(|spec| {

@@ -16,13 +16,13 @@ use serde_json::Value;
 use super::{Ran, text};
 
 /// Checks all of them; the message names each breach.
-pub fn check(name: &str, ran: &Ran) {
+pub(crate) fn check(name: &str, ran: &Ran) {
     let breaches = breaches(ran);
     assert!(breaches.is_empty(), "{name}:\n{}", breaches.join("\n"));
 }
 
 /// All breaches.
-pub fn breaches(ran: &Ran) -> Vec<String> {
+pub(crate) fn breaches(ran: &Ran) -> Vec<String> {
     let log = Log::of(ran);
     let mut breaches = Vec::new();
     breaches.extend(record_before_change(&log));
@@ -34,7 +34,7 @@ pub fn breaches(ran: &Ran) -> Vec<String> {
 }
 
 /// Whether a group was given back with the new version: what becomes of that then is its owner's affair.
-pub fn was_proved(group: &GroupReport) -> bool {
+pub(crate) fn was_proved(group: &GroupReport) -> bool {
     let mut phases = group.phases.iter().map(|p| p.phase);
     phases.any(|p| p == Phase::Promoting) && !phases.any(|p| p == Phase::RollingBack)
 }

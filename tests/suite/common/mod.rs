@@ -3,9 +3,9 @@
 //! A fleet file for a test may say in its comments how it is run: lines that begin with `#!` hold flags
 //! of `asg-patch rehearse`, so that the same story can be looked at with the program itself.
 
-pub mod end;
-pub mod invariants;
-pub mod text;
+pub(crate) mod end;
+pub(crate) mod invariants;
+pub(crate) mod text;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,25 +23,25 @@ use asg_patch::sim::{Account, fleet, sdk};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The run's id in every test: what a run makes is named after it.
-pub const RUN_ID: &str = "run-test";
+pub(crate) const RUN_ID: &str = "run-test";
 /// The driver.
-pub const OWNER: &str = "test:1";
+pub(crate) const OWNER: &str = "test:1";
 
 /// The account is looked at this long after the run: what was under way then has happened.
-pub const SETTLING: Duration = Duration::from_secs(15 * 60);
+pub(crate) const SETTLING: Duration = Duration::from_secs(15 * 60);
 
 /// The text of a file beside the tests.
-pub fn scenario_text(name: &str) -> String {
+pub(crate) fn scenario_text(name: &str) -> String {
     let path = scenario_dir().join(format!("{name}.toml"));
     std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-pub fn scenario_dir() -> PathBuf {
+pub(crate) fn scenario_dir() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
 }
 
 /// The scenarios there are, by name.
-pub fn scenario_names() -> Vec<String> {
+pub(crate) fn scenario_names() -> Vec<String> {
     let files = std::fs::read_dir(scenario_dir()).expect("tests/scenarios exists");
     let mut names: Vec<String> = files
         .map(|f| f.expect("a readable directory").path())
@@ -59,39 +59,39 @@ pub fn scenario_names() -> Vec<String> {
 
 /// A fleet and how it is run.
 #[derive(Clone)]
-pub struct Scenario {
-    pub fleet: Fleet,
-    pub request: RunRequest,
+pub(crate) struct Scenario {
+    pub(crate) fleet: Fleet,
+    pub(crate) request: RunRequest,
     /// The operator presses Ctrl-C right after the first call of this operation.
-    pub stop_on: Option<String>,
+    pub(crate) stop_on: Option<String>,
 }
 
 /// A run and what it left behind.
-pub struct Ran {
-    pub start: DateTime<Utc>,
+pub(crate) struct Ran {
+    pub(crate) start: DateTime<Utc>,
     /// The world as it was then.
-    pub before: World,
-    pub report: RunReport,
-    pub account: Account,
+    pub(crate) before: World,
+    pub(crate) report: RunReport,
+    pub(crate) account: Account,
     /// The request's limit.
-    pub restore_by: DateTime<Utc>,
+    pub(crate) restore_by: DateTime<Utc>,
 }
 
 impl Ran {
     /// The changing calls that took effect or were refused, in order.
-    pub fn changes(&self) -> Vec<CallRecord> {
+    pub(crate) fn changes(&self) -> Vec<CallRecord> {
         self.account.calls().changes().cloned().collect()
     }
 }
 
 impl Scenario {
     /// Reads a scenario of `tests/scenarios`.
-    pub fn load(name: &str) -> Self {
+    pub(crate) fn load(name: &str) -> Self {
         Self::parse(&scenario_text(name)).unwrap_or_else(|e| panic!("{name}.toml: {e}"))
     }
 
     /// Reads a fleet file with the flags in its `#!` lines.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let fleet = fleet::parse(text).map_err(|e| e.to_string())?;
         let mut scenario = Self::of_fleet(fleet);
         let flags = text.lines().filter_map(|l| l.strip_prefix("#!"));
@@ -126,7 +126,7 @@ impl Scenario {
     }
 
     /// A fleet run with the program's defaults: a window of 3 h, of which the last starts nothing.
-    pub fn of_fleet(fleet: Fleet) -> Self {
+    pub(crate) fn of_fleet(fleet: Fleet) -> Self {
         let window = Window::lasting(fleet.start(), TimeDelta::hours(3), TimeDelta::hours(1))
             .expect("a window");
         let request = RunRequest {
@@ -148,24 +148,24 @@ impl Scenario {
     }
 
     /// Runs it to its end.
-    pub fn run(&self) -> Ran {
+    pub(crate) fn run(&self) -> Ran {
         self.try_run()
             .unwrap_or_else(|e| panic!("the run ends with a report: {e}"))
     }
 
     /// Runs it to its end.
-    pub fn try_run(&self) -> Result<Ran, RunError> {
+    pub(crate) fn try_run(&self) -> Result<Ran, RunError> {
         self.try_run_with(|_| ())
     }
 
     /// Runs it to its end on an account that was prepared before, with fault rules for instance.
-    pub fn run_with(&self, prepare: impl FnOnce(&Account)) -> Ran {
+    pub(crate) fn run_with(&self, prepare: impl FnOnce(&Account)) -> Ran {
         self.try_run_with(prepare)
             .unwrap_or_else(|e| panic!("the run ends with a report: {e}"))
     }
 
     /// As [`Self::run_with`].
-    pub fn try_run_with(&self, prepare: impl FnOnce(&Account)) -> Result<Ran, RunError> {
+    pub(crate) fn try_run_with(&self, prepare: impl FnOnce(&Account)) -> Result<Ran, RunError> {
         in_virtual_time(self.fleet.seed(), async {
             let account = self.fleet.account(1);
             prepare(&account);
@@ -174,7 +174,7 @@ impl Scenario {
     }
 
     /// Runs it to its end on an account.
-    pub async fn run_on(&self, account: &Account) -> Result<Ran, RunError> {
+    pub(crate) async fn run_on(&self, account: &Account) -> Result<Ran, RunError> {
         let before = account.with_world(|w| w.clone());
         let (report, _) = drive(account, &self.request, self.stop_on.as_deref()).await?;
         account.clock().wait(SETTLING).await;
@@ -190,7 +190,7 @@ impl Scenario {
 }
 
 /// Runs something on a thread of its own in tokio's paused time: same seed, same course.
-pub fn in_virtual_time<T>(seed: u64, future: impl Future<Output = T>) -> T {
+pub(crate) fn in_virtual_time<T>(seed: u64, future: impl Future<Output = T>) -> T {
     fastrand::seed(seed); // the SDK's jitter comes from this thread's generator
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -201,7 +201,10 @@ pub fn in_virtual_time<T>(seed: u64, future: impl Future<Output = T>) -> T {
 }
 
 /// Does something with each item, on all cores; the results are in the items' order.
-pub fn on_all_cores<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+pub(crate) fn on_all_cores<T: Send, R: Send>(
+    items: Vec<T>,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
     let queue = Mutex::new(items.into_iter().enumerate());
     let results = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {
@@ -221,7 +224,7 @@ pub fn on_all_cores<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Syn
 }
 
 /// The environment of a run on `account`.
-pub fn env(account: &Account, run_id: &str) -> Env {
+pub(crate) fn env(account: &Account, run_id: &str) -> Env {
     Env {
         clock: account.clock().clone(),
         sdk: sdk::sdk_config(account, run_id),
@@ -229,7 +232,7 @@ pub fn env(account: &Account, run_id: &str) -> Env {
 }
 
 /// Drives one run to its end.
-pub async fn drive(
+pub(crate) async fn drive(
     account: &Account,
     request: &RunRequest,
     stop_on: Option<&str>,
@@ -238,7 +241,7 @@ pub async fn drive(
 }
 
 /// Drives one run to its end, with a way of its own to the account.
-pub async fn drive_in(
+pub(crate) async fn drive_in(
     env: &Env,
     account: &Account,
     request: &RunRequest,
@@ -272,7 +275,7 @@ pub async fn drive_in(
 }
 
 /// An operator restores all groups that have a record, by name.
-pub async fn restore_all(account: &Account) -> RunReport {
+pub(crate) async fn restore_all(account: &Account) -> RunReport {
     let env = env(account, "restore");
     let request = RestoreRequest {
         owner: "operator".into(),

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::Ran;
 
 /// The whole of it.
-pub fn golden(ran: &Ran) -> String {
+pub(crate) fn golden(ran: &Ran) -> String {
     let mut text = String::from("== report ==\n");
     text.push_str(&report(&ran.report));
     text.push_str("\n== changing calls, in order ==\n");
@@ -39,7 +39,7 @@ pub fn golden(ran: &Ran) -> String {
 }
 
 /// `+mm:ss`.
-pub fn since(start: DateTime<Utc>, at: DateTime<Utc>) -> String {
+pub(crate) fn since(start: DateTime<Utc>, at: DateTime<Utc>) -> String {
     let seconds = (at - start).num_seconds();
     format!("+{:02}:{:02}", seconds / 60, seconds % 60)
 }
@@ -109,7 +109,7 @@ fn group_entry(group: &GroupReport) -> String {
 }
 
 /// One changing call with what matters of it.
-pub fn call_line(world: &World, call: &CallRecord) -> String {
+pub(crate) fn call_line(world: &World, call: &CallRecord) -> String {
     let p = &call.params;
     let text = |key: &str| p.get(key).map(scalar).unwrap_or_default();
     let template = || template_name(world, &text("LaunchTemplateId"));
@@ -368,7 +368,7 @@ fn group_state(world: &World, group: &Group) -> String {
 
 /// Useless leftovers of a run: images that no version names, versions that no group
 /// means, records, instances that live on with our tag, snapshots without an image.
-pub fn leftovers(world: &World, run: &str) -> Vec<String> {
+pub(crate) fn leftovers(world: &World, run: &str) -> Vec<String> {
     let mut left = Vec::new();
     for name in world.ssm.parameters.by_name.keys() {
         if name.starts_with(RECORD_PREFIX) {

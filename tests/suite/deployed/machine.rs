@@ -19,42 +19,42 @@ const FUNCTION_SECONDS: i64 = 300;
 
 /// How an execution ended.
 #[derive(Clone, Debug, PartialEq)]
-pub enum End {
+pub(crate) enum End {
     Succeeded(Value),
     Failed { error: String, cause: String },
 }
 
 /// The costs of an execution.
 #[derive(Clone, Debug, Default)]
-pub struct Costs {
+pub(crate) struct Costs {
     /// State transitions, which are paid for; of all executions.
-    pub transitions: u64,
+    pub(crate) transitions: u64,
     /// Calls of the function, retries counted.
-    pub invocations: u64,
+    pub(crate) invocations: u64,
     /// History events of the execution that had most.
-    pub most_events: u64,
+    pub(crate) most_events: u64,
     /// The largest state that was passed along.
-    pub most_bytes: usize,
+    pub(crate) most_bytes: usize,
     /// Times at which invocations ended, and what they were for.
-    pub seconds: BTreeMap<String, (u64, f64)>,
+    pub(crate) seconds: BTreeMap<String, (u64, f64)>,
 }
 
 /// A state machine with its function.
-pub struct Machine<'a> {
+pub(crate) struct Machine<'a> {
     definition: Value,
-    pub function: &'a Function,
-    pub clock: Clock,
-    pub execution: String,
-    pub costs: RefCell<Costs>,
+    pub(crate) function: &'a Function,
+    pub(crate) clock: Clock,
+    pub(crate) execution: String,
+    pub(crate) costs: RefCell<Costs>,
     /// The invocations to be lost, by number: their effects may have taken place.
-    pub lost: Box<Losses<'a>>,
+    pub(crate) lost: Box<Losses<'a>>,
     invocation: Cell<u64>,
     stopped: Cell<bool>,
 }
 
 /// How an invocation is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
+pub(crate) enum Loss {
     /// It never began.
     Before,
     /// It was killed after this many milliseconds.
@@ -78,7 +78,7 @@ struct Execution<'m> {
 type StateResult = Result<Value, (String, String)>;
 
 impl<'a> Machine<'a> {
-    pub fn new(function: &'a Function, clock: Clock, name: &str) -> Self {
+    pub(crate) fn new(function: &'a Function, clock: Clock, name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra/state-machine.asl.json");
         let text = std::fs::read_to_string(path).expect("the definition");
         Self {
@@ -95,12 +95,12 @@ impl<'a> Machine<'a> {
 
     /// Stops all that it executes: no state is entered any more, but an invocation that is under way goes on
     /// to its end.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopped.set(true);
     }
 
     /// Runs an execution to its end.
-    pub async fn execute(&self, input: Value) -> End {
+    pub(crate) async fn execute(&self, input: Value) -> End {
         self.run(&self.definition, input).await
     }
 

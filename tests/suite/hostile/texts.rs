@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use asg_patch::group::budget::{self, Budget, Measured};
+use asg_patch::group::budget::{self, Budget};
 use asg_patch::group::job::Forward;
+use asg_patch::group::measured::Measured;
 use asg_patch::group::names::{group_of_parameter, record_parameter};
 use asg_patch::group::record::{RECORD_LIMIT_BYTES, Record, RecordError, SCHEMA};
 use asg_patch::group::{Code, options};
