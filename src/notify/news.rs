@@ -279,7 +279,7 @@ mod tests {
             batch was not patched; it is as it was before.
 
             Why (AP-0311): the patch command ended as Failed yum: no space left
-            What to do: read the command's output in Run Command; mend the package or the baseline, then run again
+            What to do: read the command's output in Run Command; fix the package or the baseline, then run again
             More: runbooks/AP-0311.md
 
             Run run-1 in eu-west-1.

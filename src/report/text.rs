@@ -245,17 +245,17 @@ mod tests {
 
             FAILED - not restored, or not verified
               * stuck (AP-0601): UpdateAutoScalingGroup answered AccessDenied
-                What to do: `asg-patch restore` restores it; its record stays until that is done
+                What to do: run `asg-patch restore`: the record stays until the group is restored
                 More: runbooks/AP-0601.md
 
             ROLLED BACK - restored, not patched
               * batch (AP-0311): the patch command ended as Failed with exit code 4 yum: no space left on device
-                What to do: read the command's output in Run Command; mend the package or the baseline, then run again
+                What to do: read the command's output in Run Command; fix the package or the baseline, then run again
                 More: runbooks/AP-0311.md
 
             SKIPPED - not touched
               * legacy (AP-0101): the group uses the launch configuration legacy-2019
-                What to do: move the group to a launch template (AWS no longer lets launch configurations change), then run again
+                What to do: move the group to a launch template (a launch configuration cannot be changed), then run again
                 More: runbooks/AP-0101.md
 
             PATCHED - new instances launch from the new image
@@ -283,12 +283,12 @@ mod tests {
 
             FAILED - not restored, or not verified
               * stuck (AP-0601): UpdateAutoScalingGroup answered AccessDenied
-                What to do: `asg-patch restore` restores it; its record stays until that is done
+                What to do: run `asg-patch restore`: the record stays until the group is restored
                 More: runbooks/AP-0601.md
 
             ROLLED BACK - restored, not patched
               * batch (AP-0311): the patch command ended as Failed with exit code 4 yum: no space left on device
-                What to do: read the command's output in Run Command; mend the package or the baseline, then run again
+                What to do: read the command's output in Run Command; fix the package or the baseline, then run again
                 More: runbooks/AP-0311.md
 
             3 more groups left out to keep the message short; the JSON report of run cli-20261014T040000Z-ab12 lists all groups.

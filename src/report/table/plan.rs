@@ -164,10 +164,10 @@ mod tests {
             4 groups: 2 to work on, 1 refused, 1 too long for the window. Planned for eu-west-1 at 2026-10-14 04:00:00 UTC; nothing
             was changed.
             Times with * were measured in an earlier run, those without are defaults.
-            AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (AWS no longer lets
-                    launch configurations change), then run again. More: runbooks/AP-0101.md
-            AP-0201 it would not be restored before the window's deadline. What to do: lengthen the window, or give the group an
-                    earlier wave. More: runbooks/AP-0201.md
+            AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (a launch configuration
+                    cannot be changed), then run again. More: runbooks/AP-0101.md
+            AP-0201 the group could not be restored before the window's deadline. What to do: lengthen the window, or move the group
+                    to an earlier wave. More: runbooks/AP-0201.md
             warning: a warning
         "#]].assert_eq(&text);
         expect![[r#"
@@ -188,10 +188,10 @@ mod tests {
             eu-west-1 at 2026-10-14 04:00:00 UTC; nothing was changed.
             Times with * were measured in an earlier run, those without are defaults.
             AP-0101 the group uses a launch configuration. What to do: move the group to a
-                    launch template (AWS no longer lets launch configurations change), then
-                    run again. More: runbooks/AP-0101.md
-            AP-0201 it would not be restored before the window's deadline. What to do:
-                    lengthen the window, or give the group an earlier wave. More:
+                    launch template (a launch configuration cannot be changed), then run
+                    again. More: runbooks/AP-0101.md
+            AP-0201 the group could not be restored before the window's deadline. What to
+                    do: lengthen the window, or move the group to an earlier wave. More:
                     runbooks/AP-0201.md
             warning: a warning
         "#]]

@@ -154,12 +154,12 @@ mod tests {
             cli-20261014T040000Z-ab12 in eu-west-1, 1h 12m from 2026-10-14 04:00 to 05:12 UTC, 11m 40s of instance time.
               patched: the canary came up from the new version and its scan is clean (web-nightly-frankfurt)
               already current: its image has nothing to patch (api-current)
-            AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (AWS no longer lets
-                    launch configurations change), then run again. More: runbooks/AP-0101.md
-            AP-0311 the patch command failed. What to do: read the command's output in Run Command; mend the package or the
-                    baseline, then run again. More: runbooks/AP-0311.md
-            AP-0601 the group is not restored yet. What to do: `asg-patch restore` restores it; its record stays until that is done.
-                    More: runbooks/AP-0601.md
+            AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (a launch configuration
+                    cannot be changed), then run again. More: runbooks/AP-0101.md
+            AP-0311 the patch command failed. What to do: read the command's output in Run Command; fix the package or the baseline,
+                    then run again. More: runbooks/AP-0311.md
+            AP-0601 the group is not restored yet. What to do: run `asg-patch restore`: the record stays until the group is
+                    restored. More: runbooks/AP-0601.md
             warning: two groups share the template web
             to restore stuck now: asg-patch restore --group stuck
         "#]].assert_eq(&text);
@@ -188,13 +188,13 @@ mod tests {
                        (web-nightly-frankfurt)
               already current: its image has nothing to patch (api-current)
             AP-0101 the group uses a launch configuration. What to do: move the group to a
-                    launch template (AWS no longer lets launch configurations change), then
-                    run again. More: runbooks/AP-0101.md
+                    launch template (a launch configuration cannot be changed), then run
+                    again. More: runbooks/AP-0101.md
             AP-0311 the patch command failed. What to do: read the command's output in Run
-                    Command; mend the package or the baseline, then run again. More:
+                    Command; fix the package or the baseline, then run again. More:
                     runbooks/AP-0311.md
-            AP-0601 the group is not restored yet. What to do: `asg-patch restore` restores
-                    it; its record stays until that is done. More: runbooks/AP-0601.md
+            AP-0601 the group is not restored yet. What to do: run `asg-patch restore`: the
+                    record stays until the group is restored. More: runbooks/AP-0601.md
             warning: two groups share the template web
             to restore stuck now: asg-patch restore --group stuck
         "#]]
