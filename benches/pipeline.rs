@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use asg_patch::aws::{Clients, Question, observe};
+use asg_patch::aws::{Aws, Question, observe};
 use asg_patch::group::Phase;
 use asg_patch::group::bake::Bake;
 use asg_patch::group::decide::{decide, needs};
@@ -15,7 +15,7 @@ use asg_patch::group::decision::{Context, Directive};
 use asg_patch::group::job::Job;
 use asg_patch::group::job::Ownership;
 use asg_patch::request::{FailureLimit, Operation, RunRequest, Selection};
-use asg_patch::run::{self, Env, Stop, planned};
+use asg_patch::run::{self, Stop, planned};
 use asg_patch::schedule::Window;
 use asg_patch::sim::sdk::sdk_config;
 use asg_patch::sim::{Account, fleet};
@@ -37,13 +37,10 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
-fn env_of(text: &str) -> (Account, Env, RunRequest) {
+fn account_of(text: &str) -> (Account, Aws, RunRequest) {
     let fleet = fleet::parse(text).unwrap();
     let account = fleet.account(1);
-    let env = Env {
-        clock: account.clock().clone(),
-        sdk: sdk_config(&account, "bench"),
-    };
+    let aws = Aws::new(account.clock().clone(), sdk_config(&account, "bench"));
     let window = Window::lasting(fleet.start(), TimeDelta::hours(6), TimeDelta::hours(1)).unwrap();
     let request = RunRequest {
         run_id: "bench".into(),
@@ -56,32 +53,31 @@ fn env_of(text: &str) -> (Account, Env, RunRequest) {
         topic_arn: None,
         at_deadline: Default::default(),
     };
-    (account, env, request)
+    (account, aws, request)
 }
 
 /// Jobs that look at their groups for the first time.
-async fn woken_jobs(groups: usize) -> (Clients, Env, RunRequest, Vec<Job>) {
-    let (_account, env, request) = env_of(&fleet_of(groups));
-    let clients = Clients::new(&env.sdk, env.clock.clone());
-    let mut jobs = planned(&clients, &env, &request).await.unwrap().jobs;
+async fn woken_jobs(groups: usize) -> (Aws, RunRequest, Vec<Job>) {
+    let (_account, aws, request) = account_of(&fleet_of(groups));
+    let mut jobs = planned(&aws, &request).await.unwrap().jobs;
     for job in &mut jobs {
         job.ownership = Ownership::Held;
         for phase in [Phase::Recording, Phase::Guarding, Phase::Waking] {
-            job.enter(phase, "bench", env.clock.now());
+            job.enter(phase, "bench", aws.clock.now());
         }
     }
-    (clients, env, request, jobs)
+    (aws, request, jobs)
 }
 
 fn decide_one(c: &mut Criterion) {
     let runtime = runtime();
     let (job, seen, now) = runtime.block_on(async {
-        let (clients, env, request, jobs) = woken_jobs(1).await;
+        let (aws, request, jobs) = woken_jobs(1).await;
         let job = jobs.into_iter().next().unwrap();
         let questions: Vec<Question<'_>> = vec![(&job, needs(&job))];
-        let seen = observe(&clients, &request.selection.tag, &questions).await;
+        let seen = observe(&aws.clients, &request.selection.tag, &questions).await;
         let seen = seen.into_iter().next().unwrap();
-        let now = env.clock.now();
+        let now = aws.clock.now();
         (job, seen, now)
     });
     let bake = Bake::default();
@@ -103,12 +99,12 @@ fn one_pass(c: &mut Criterion) {
     group.sample_size(10);
     for groups in [50_usize, 500, 5_000] {
         let runtime = runtime();
-        let (clients, _env, request, jobs) = runtime.block_on(woken_jobs(groups));
+        let (aws, request, jobs) = runtime.block_on(woken_jobs(groups));
         group.bench_function(format!("{groups} jobs"), |b| {
             b.iter(|| {
                 runtime.block_on(async {
                     let questions: Vec<Question<'_>> = jobs.iter().map(|j| (j, needs(j))).collect();
-                    let seen = observe(&clients, &request.selection.tag, &questions).await;
+                    let seen = observe(&aws.clients, &request.selection.tag, &questions).await;
                     let bake = Bake::default();
                     let now = request.window.start;
                     let decisions: Vec<_> = jobs
@@ -142,9 +138,9 @@ fn rehearsal(c: &mut Criterion) {
         group.bench_function(format!("{groups} groups"), |b| {
             b.iter(|| {
                 runtime().block_on(async {
-                    let (_account, env, request) = env_of(&text);
+                    let (_account, aws, request) = account_of(&text);
                     let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);
-                    let report = run::run(&env, &request, stop, &mut |_| {}).await.unwrap();
+                    let report = run::run(&aws, &request, stop, &mut |_| {}).await.unwrap();
                     assert_eq!(report.groups.len(), groups);
                     black_box(report)
                 })

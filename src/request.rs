@@ -1,4 +1,4 @@
-//! What a run is asked to do, whoever asks: [`RunRequest`], and the one place that says whether a group has
+//! The request for a run, from whatever trigger: [`RunRequest`], and the one place that says whether a group has
 //! opted in. Pure.
 
 use std::collections::BTreeMap;
@@ -22,13 +22,13 @@ pub const OVERRUN_LIMIT: TimeDelta = TimeDelta::hours(2);
 pub struct RunRequest {
     /// Derived from what caused the run: the same cause yields the same id.
     pub run_id: RunId,
-    /// Who drives it (execution or process), as records name it.
+    /// The execution or process that drives it, as records name it.
     pub owner: String,
     /// When groups may be touched.
     pub window: Window,
     /// Which groups.
     pub selection: Selection,
-    /// What to do with them.
+    /// Install or Scan.
     pub operation: Operation,
     /// At most this many build instances at once; `None` for no limit.
     pub max_in_flight: Option<usize>,
@@ -36,7 +36,7 @@ pub struct RunRequest {
     pub max_failures: FailureLimit,
     /// Where the report goes.
     pub topic_arn: Option<String>,
-    /// What becomes of groups that are not done when the deadline comes near.
+    /// How groups end that are not done when the deadline comes near.
     #[serde(default)]
     pub at_deadline: AtDeadline,
 }
@@ -55,8 +55,8 @@ impl RunRequest {
     }
 }
 
-/// What becomes of groups that are not done at the latest moment at which a restore still fits before
-/// the deadline. Nothing new is started either way.
+/// How groups end that are not done at the latest moment at which a restore still fits before the
+/// deadline. Nothing new is started either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AtDeadline {

@@ -26,7 +26,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Making the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The clients of one run. Cheap to clone; clones count together.
+/// The clients of a process. Cheap to clone; clones are paced and count together.
 #[derive(Clone, Debug)]
 pub struct Clients {
     /// EC2 Auto Scaling.
@@ -46,12 +46,6 @@ impl Clients {
     ///
     /// They have a retry budget of their own: the SDK's default one is shared by the whole process.
     pub fn new(sdk: &SdkConfig, clock: Clock) -> Self {
-        Self::sharing(sdk, clock, 1.0)
-    }
-
-    /// As [`Clients::new`], for one of `concurrent_batches` processes that work at the same time: each asks at its
-    /// share of the rates.
-    pub fn sharing(sdk: &SdkConfig, clock: Clock, concurrent_batches: f64) -> Self {
         let counts = CallCounter::default();
         let partition = RetryPartition::custom("asg-patch").build();
         let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
@@ -78,7 +72,15 @@ impl Clients {
             ssm: client!(aws_sdk_ssm),
             sns: client!(aws_sdk_sns),
             counts,
-            pacer: Pacer::new(clock, concurrent_batches),
+            pacer: Pacer::new(clock, 1.0),
+        }
+    }
+
+    /// The same clients, asking at the share of one of `concurrent_batches` processes.
+    pub(super) fn sharing(&self, concurrent_batches: f64) -> Self {
+        Self {
+            pacer: self.pacer.sharing(concurrent_batches),
+            ..self.clone()
         }
     }
 
@@ -90,6 +92,36 @@ impl Clients {
     /// Calls so far per `service:Operation`, every attempt counted.
     pub fn call_counts(&self) -> BTreeMap<String, u64> {
         self.counts.lock().clone()
+    }
+
+    /// Counts the calls from now on, whichever clone makes them: for a report on one of several things that a
+    /// process does one after the other.
+    pub fn count_from_now(&self) -> CallCount {
+        CallCount {
+            counts: self.counts.clone(),
+            before: self.call_counts(),
+        }
+    }
+}
+
+/// The calls since [`Clients::count_from_now`].
+#[derive(Clone, Debug)]
+pub struct CallCount {
+    counts: CallCounter,
+    before: BTreeMap<String, u64>,
+}
+
+impl CallCount {
+    /// Calls per `service:Operation`, every attempt counted; operations without a call are left out.
+    pub fn so_far(&self) -> BTreeMap<String, u64> {
+        let now = self.counts.lock().clone();
+        now.into_iter()
+            .map(|(operation, calls)| {
+                let before = self.before.get(&operation).copied().unwrap_or_default();
+                (operation, calls.saturating_sub(before))
+            })
+            .filter(|(_, calls)| *calls > 0)
+            .collect()
     }
 }
 

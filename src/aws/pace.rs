@@ -64,6 +64,14 @@ impl Pacer {
         }
     }
 
+    /// The same buckets, at the share of one of this many batches that ask at the same time.
+    pub(super) fn sharing(&self, concurrent_batches: f64) -> Self {
+        Self {
+            concurrent_batches: concurrent_batches.max(1.0),
+            ..self.clone()
+        }
+    }
+
     /// Takes a token, waiting for it if there is none. Tokens are promised in the order of the requests.
     pub(super) async fn take(&self, kind: Pace) {
         let at = self.reserve(kind, self.clock.now());

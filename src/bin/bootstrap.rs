@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::time::{Duration, SystemTime};
 
+use asg_patch::aws::Aws;
 use asg_patch::clock::{CLOCK_VARIABLE, Clock, SimulatedClock};
 use asg_patch::lambda::{Function, Settings};
-use asg_patch::run::Env;
 use aws_config::BehaviorVersion;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use tracing::Instrument;
 async fn main() -> Result<(), Error> {
     log();
     let settings = Settings::read(|name| std::env::var(name).ok());
-    let function = Function::new(env().await?, settings, print);
+    let function = Function::new(aws().await?, settings, print);
     let function = &function;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let (payload, context) = event.into_parts();
@@ -40,24 +40,25 @@ async fn main() -> Result<(), Error> {
 
 /// Embedded metrics go to standard output, where CloudWatch Logs finds them.
 fn print(line: &str) {
-    // Nobody to tell, if even this does not work.
+    // If even this does not work, there is no one to report it to.
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// One JSON object a line, as CloudWatch Logs Insights reads it.
+/// One JSON object a line, as CloudWatch Logs Insights reads it. All spans, because each adds its part:
+/// invocation, run, batch, group.
 fn log() {
     let filter = std::env::var("ASG_PATCH_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt()
         .json()
         .with_env_filter(filter)
-        .with_current_span(true)
-        .with_span_list(false)
+        .with_current_span(false)
+        .with_span_list(true)
         .with_target(false)
         .init();
 }
 
 /// The account that the function's role and region name; on its own clock, if it is a simulated one.
-async fn env() -> Result<Env, Error> {
+async fn aws() -> Result<Aws, Error> {
     let sdk = aws_config::defaults(BehaviorVersion::latest())
         .sleep_impl(Clock::system())
         .time_source(Clock::system())
@@ -70,5 +71,5 @@ async fn env() -> Result<Env, Error> {
         }
         _ => Clock::system(),
     };
-    Ok(Env::on(clock, sdk))
+    Ok(Aws::new(clock, sdk))
 }

@@ -1,7 +1,7 @@
 //! The way to AWS: configuration as the AWS CLI finds it, checked before the first call.
 
+use asg_patch::aws::Aws;
 use asg_patch::clock::{CLOCK_VARIABLE, Clock};
-use asg_patch::run::Env;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
@@ -10,8 +10,11 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use super::error::CliError;
 use super::options::AwsOptions;
 
-/// Clock and SDK configuration of the account that the options and the environment name.
-pub(crate) async fn connect(options: &AwsOptions) -> Result<Env, CliError> {
+/// The account that the options and the environment name.
+///
+/// # Errors
+/// No region, no credentials, or a wrong endpoint or clock.
+pub(crate) async fn connect(options: &AwsOptions) -> Result<Aws, CliError> {
     if let Some(url) = &options.endpoint_url {
         check_endpoint("--endpoint-url", url)?;
     }
@@ -40,13 +43,12 @@ pub(crate) async fn connect(options: &AwsOptions) -> Result<Env, CliError> {
     }
     check_credentials(&sdk, options).await?;
     let Some(simulated) = &options.simulated_clock else {
-        let clock = Clock::system();
-        return Ok(Env { clock, sdk });
+        return Ok(Aws::new(Clock::system(), sdk));
     };
     let clock = simulated
         .clock(sdk.endpoint_url())
         .map_err(|e| CliError::input(CLOCK_VARIABLE, e.expected, e.found))?;
-    Ok(Env::on(clock, sdk))
+    Ok(Aws::new(clock, sdk))
 }
 
 /// Like the AWS CLI: a profile named by flag outranks keys in the environment. The SDK's own chain
@@ -86,7 +88,7 @@ fn check_region(sdk: &SdkConfig, options: &AwsOptions) -> Result<(), CliError> {
             "none of them. Say for instance: --region eu-west-1",
         ));
     };
-    // Other names are only meant where somebody else's endpoint stands in for AWS.
+    // Other names are only meant where another endpoint stands in for AWS.
     if sdk.endpoint_url().is_some() || is_region(region) {
         return Ok(());
     }
@@ -109,7 +111,7 @@ fn is_region(name: &str) -> bool {
         && number.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Without this the first call would fail, in words that name neither the cause nor the cure.
+/// Without this the first call would fail, in words that name neither the cause nor the fix.
 async fn check_credentials(sdk: &SdkConfig, options: &AwsOptions) -> Result<(), CliError> {
     let found = match sdk.credentials_provider() {
         None => "no provider".into(),

@@ -1,4 +1,4 @@
-//! What can go wrong on the command line, and the exit codes.
+//! Errors of the command line, and the exit codes.
 
 use std::process::ExitCode;
 
@@ -31,7 +31,7 @@ impl From<Exit> for ExitCode {
 impl From<&RunReport> for Exit {
     fn from(report: &RunReport) -> Self {
         let bad = |group: &GroupReport| match group.outcome {
-            // To restore is what `restore` is asked for.
+            // Restoring is the purpose of `restore`, not a failure.
             Outcome::RolledBack => group.code != Some(Code::RestoredFromRecord),
             Outcome::Failed => true,
             Outcome::Patched | Outcome::AlreadyCurrent | Outcome::Skipped => false,
@@ -49,14 +49,14 @@ impl From<&RunReport> for Exit {
 /// Why a command could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
-    /// Something that was given is not what it should be.
+    /// A flag, variable or file with a value that it cannot have.
     #[error("{place}: expected {expected}, found {found}")]
     Input {
         /// The flag, variable or file.
         place: String,
-        /// What it should be.
+        /// The values that it can have.
         expected: String,
-        /// What it is.
+        /// Its value.
         found: String,
     },
     /// A fleet file cannot be used; the message names the place in it.
@@ -69,7 +69,7 @@ pub(crate) enum CliError {
          `aws sso login` renews an SSO session"
     )]
     Credentials {
-        /// What the providers said.
+        /// The providers' words.
         found: String,
     },
     /// The loopback server could not be started.
@@ -89,7 +89,7 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
-    /// A complaint about something that was given.
+    /// A flag, variable or file with a value that it cannot have.
     pub(crate) fn input(
         place: impl Into<String>,
         expected: impl Into<String>,

@@ -23,9 +23,9 @@ pub(crate) struct PlanArgs {
 /// The options are invalid, or AWS could not be reached or refused a call.
 pub(crate) async fn execute(args: &PlanArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
-    let env = connect(&args.aws).await?;
-    let request = args.run.request(env.clock.now(), options::owner())?;
-    let plan = asg_patch::run::plan(&env, &request).await?;
+    let aws = connect(&args.aws).await?;
+    let request = args.run.request(aws.clock.now(), options::owner())?;
+    let plan = asg_patch::run::plan(&aws, &request).await?;
     output.result(&plan, |width| report::plan_table(&plan, width));
     Ok(Exit::Well)
 }

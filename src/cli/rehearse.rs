@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use asg_patch::aws::Aws;
 use asg_patch::clock::Clock;
 use asg_patch::report::{self, RunKind, RunReport};
-use asg_patch::run::Env;
 use asg_patch::sim::fleet::Fleet;
 use asg_patch::sim::{Account, sdk};
 use clap::Args;
@@ -47,11 +47,9 @@ async fn rehearse(args: &RehearseArgs, fleet: &Fleet, output: &Output) -> Result
     let took = Clock::stopwatch();
     let account = fleet.account(1);
     let request = args.run.request(fleet.start(), "rehearsal".into())?;
-    let env = Env {
-        clock: account.clock().clone(),
-        sdk: sdk::sdk_config(&account, &request.run_id),
-    };
-    let report = run_and_show(&env, &request, output).await?;
+    let sdk = sdk::sdk_config(&account, &request.run_id);
+    let aws = Aws::new(account.clock().clone(), sdk);
+    let report = run_and_show(&aws, &request, output).await?;
     let report = RunReport {
         kind: RunKind::Rehearse,
         ..report

@@ -33,15 +33,15 @@ pub(crate) struct RestoreArgs {
 /// The options are invalid, AWS could not be reached or refused a call, or Ctrl-C stopped the command
 /// at once.
 pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit, CliError> {
-    let env = connect(&args.aws).await?;
+    let aws = connect(&args.aws).await?;
     let request = RestoreRequest {
         owner: options::owner(),
         filter: RecordFilter::named_or_due(args.groups.clone()),
-        give_up_at: options::after(env.clock.now(), args.duration, "--duration")?,
+        give_up_at: options::after(aws.clock.now(), args.duration, "--duration")?,
     };
     let mut display = Display::new(output);
     let report = stop::heeding(output, async |stop| {
-        asg_patch::run::restore(&env, &request, stop, &mut |p| display.show(p)).await
+        asg_patch::run::restore(&aws, &request, stop, &mut |p| display.show(p)).await
     })
     .await?;
     output.result(&report, |width| report::run_table(&report, width));

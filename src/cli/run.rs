@@ -1,8 +1,9 @@
 //! `asg-patch run`
 
+use asg_patch::aws::Aws;
 use asg_patch::report;
 use asg_patch::request::RunRequest;
-use asg_patch::run::{Env, RunError, Stop};
+use asg_patch::run::{RunError, Stop};
 use clap::Args;
 
 use super::connect::connect;
@@ -28,9 +29,9 @@ pub(crate) struct RunArgs {
 /// at once.
 pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
-    let env = connect(&args.aws).await?;
-    let request = args.run.request(env.clock.now(), options::owner())?;
-    let report = run_and_show(&env, &request, output).await?;
+    let aws = connect(&args.aws).await?;
+    let request = args.run.request(aws.clock.now(), options::owner())?;
+    let report = run_and_show(&aws, &request, output).await?;
     output.result(&report, |width| report::run_table(&report, width));
     Ok(Exit::from(&report))
 }
@@ -41,13 +42,13 @@ pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, Cli
 /// The request is invalid, AWS could not be reached or refused a call, or Ctrl-C stopped the run at
 /// once.
 pub(super) async fn run_and_show(
-    env: &Env,
+    aws: &Aws,
     request: &RunRequest,
     output: &Output,
 ) -> Result<report::RunReport, RunError> {
     let mut display = Display::new(output);
     stop::heeding(output, async |stop: tokio::sync::watch::Receiver<Stop>| {
-        asg_patch::run::run(env, request, stop, &mut |p| display.show(p)).await
+        asg_patch::run::run(aws, request, stop, &mut |p| display.show(p)).await
     })
     .await
 }

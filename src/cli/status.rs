@@ -22,8 +22,8 @@ pub(crate) struct StatusArgs {
 /// # Errors
 /// The options are invalid, or AWS could not be reached or refused a call.
 pub(crate) async fn execute(args: &StatusArgs, output: &Output) -> Result<Exit, CliError> {
-    let env = connect(&args.aws).await?;
-    let status = asg_patch::run::status(&env, &args.selection.selection()).await?;
+    let aws = connect(&args.aws).await?;
+    let status = asg_patch::run::status(&aws, &args.selection.selection()).await?;
     output.result(&status, |width| report::status_table(&status, width));
     Ok(Exit::Well)
 }

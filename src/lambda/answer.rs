@@ -1,53 +1,35 @@
-//! What the state machine reads: `next` says where it goes on.
+//! Answers to the state machine: `next` says where it goes on.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::aws::Claim;
 use crate::clock::Clock;
 use crate::group::Failure;
-use crate::report::PlanReport;
-use crate::report::RunReport;
-use crate::run::relay::{Batch, RunState};
+use crate::report::{PlanReport, RunReport, fit};
+use crate::text::{counted, shortened};
 
-/// Step Functions passes 256 KiB along; what is for people stays well below.
+/// Bytes of an output for people: well below the 256 KiB that Step Functions passes along.
 const OUTPUT_LIMIT_BYTES: usize = 200 * 1024;
 /// Sentences are cut: the cause of an execution's end has 32,768 characters at most.
 const REASON_LIMIT: usize = 1_000;
-
-/// A run between two steps, as it is passed along.
-pub(super) fn of_run_state(run_state: &RunState) -> Value {
-    passed(run_state)
-}
-
-/// A batch between two passes, as it is passed along. Step Functions waits by the machine's clock.
-pub(super) fn of_batch(batch: &Batch, clock: &Clock) -> Value {
-    let mut answer = passed(batch);
-    if let Some(at) = batch.wake_at {
-        answer["wake_at"] = json!(wake_at(at, clock));
-    }
-    answer
-}
-
-/// These types have no keys that are not strings, the only way in which this can fail.
-fn passed(state: &impl Serialize) -> Value {
-    serde_json::to_value(state).unwrap_or_default()
-}
+/// Step Functions waits by whole seconds.
+const WHOLE_SECONDS: TimeDelta = TimeDelta::milliseconds(999);
 
 /// Come again then, by the machine's clock.
 pub(super) fn later(at: DateTime<Utc>, clock: &Clock) -> Value {
     json!({"next": "Later", "wake_at": wake_at(at, clock)})
 }
 
-/// Rounded up: who comes early finds nothing to do and comes again.
-fn wake_at(at: DateTime<Utc>, clock: &Clock) -> String {
-    let real = clock.to_real(at) + TimeDelta::milliseconds(999);
+/// A time by the machine's clock, by which Step Functions waits. Rounded up: a pass that comes early finds nothing
+/// to do and has to come again.
+pub(super) fn wake_at(at: DateTime<Utc>, clock: &Clock) -> String {
+    let real = clock.to_real(at) + WHOLE_SECONDS;
     real.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
 pub(super) fn refused(failure: &Failure) -> Value {
-    let reason = crate::text::shortened(&failure.reason, REASON_LIMIT);
+    let reason = shortened(&failure.reason, REASON_LIMIT);
     json!({
         "next": "Refused",
         "status": "Refused",
@@ -73,17 +55,18 @@ pub(super) fn planned(plan: &PlanReport) -> Value {
     let tried = plan.groups.iter().filter(|g| g.refusal.is_none()).count();
     let summary = format!(
         "{} would be tried, {} would not",
-        crate::text::counted(tried, "group"),
+        counted(tried, "group"),
         plan.groups.len() - tried
     );
     let mut document = json!(plan);
-    // The estimate says it all.
+    // The estimate sums the budget up.
     shorten(&mut document, &["budget", "notes"]);
     let output = json!({"status": "Planned", "summary": summary, "plan": document});
     json!({"next": "Ended", "output": output})
 }
 
-/// A sweep that leaves something open has not failed for it: the next one goes on, and an alarm tells.
+/// A sweep that leaves something open has not failed for it: the next one goes on, and an alarm is raised by
+/// the metrics.
 pub(super) fn ended(report: &RunReport, summary: &str, is_sweep: bool) -> Value {
     let is_open = report.left_open().next().is_some();
     let status = if is_open { "LeftOpen" } else { "Done" };
@@ -102,46 +85,47 @@ pub(super) fn ended(report: &RunReport, summary: &str, is_sweep: bool) -> Value 
     });
     let mut answer = json!({"next": next, "output": output});
     if is_open {
-        answer["reason"] = json!(crate::text::shortened(summary, REASON_LIMIT));
+        answer["reason"] = json!(shortened(summary, REASON_LIMIT));
     }
     answer
 }
 
-/// Leaves out these fields of the groups, one after the other, and then groups from the end, until it fits; says
-/// what it left out.
+/// Leaves out these fields of the groups, one after the other, and then groups from the end, until it fits. The
+/// document names the fields and counts the groups that it lacks.
 fn shorten(document: &mut Value, fields: &[&str]) {
     let Some(groups) = document["groups"].as_array_mut() else {
         return;
     };
-    let mut left_out = Vec::new();
-    for field in fields {
-        let bytes: usize = groups.iter().map(|g| g.to_string().len() + 1).sum();
-        if bytes <= OUTPUT_LIMIT_BYTES {
-            break;
-        }
-        for group in groups.iter_mut().filter_map(Value::as_object_mut) {
-            match group.get_mut(*field) {
-                // Still the document that its readers know.
-                Some(Value::Array(values)) => values.clear(),
-                Some(_) => _ = group.remove(*field),
-                None => {}
-            }
-        }
-        left_out.push(*field);
-    }
+    let bytes = |groups: &[Value]| {
+        groups
+            .iter()
+            .map(|g| g.to_string().len() + 1)
+            .sum::<usize>()
+    };
+    let steps = fields.iter().map(|field| without(field));
+    let steps: Vec<_> = steps.collect();
+    let taken = fit::give_up(groups, &steps, |g| bytes(g) <= OUTPUT_LIMIT_BYTES);
     let all = groups.len();
-    let mut bytes = 0;
-    let fits = groups.iter().take_while(|g| {
-        bytes += g.to_string().len() + 1;
-        bytes <= OUTPUT_LIMIT_BYTES
-    });
-    let fits = fits.count();
+    let fits = fit::most(all, |n| bytes(&groups[..n]) <= OUTPUT_LIMIT_BYTES);
     groups.truncate(fits);
-    if !left_out.is_empty() {
-        document["fields_left_out"] = json!(left_out);
+    if taken > 0 {
+        document["fields_left_out"] = json!(fields[..taken]);
     }
     if fits < all {
         document["groups_left_out"] = json!(all - fits);
+    }
+}
+
+/// Leaves out a field of the groups. A list becomes empty: it is still the document that its readers know.
+fn without(field: &str) -> impl Fn(&mut Vec<Value>) {
+    move |groups| {
+        for group in groups.iter_mut().filter_map(Value::as_object_mut) {
+            match group.get_mut(field) {
+                Some(Value::Array(values)) => values.clear(),
+                Some(_) => _ = group.remove(field),
+                None => {}
+            }
+        }
     }
 }
 
@@ -164,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_long_loses_details_first_and_groups_last() {
+    fn a_long_document_loses_details_first_and_groups_last() {
         let document = |groups: usize, phases: usize| {
             let group = json!({"group": "web", "installed": ["p".repeat(500)], "budget": "x".repeat(phases)});
             let mut document = json!({"groups": vec![group; groups]});

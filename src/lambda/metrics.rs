@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 /// Where the metrics are found.
 const NAMESPACE: &str = "AsgPatch";
 
-/// What is measured, in CloudWatch's unit.
+/// CloudWatch's unit of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// How many.
+pub(super) enum Unit {
+    /// A number of things.
     Count,
-    /// How long.
+    /// A length of time.
     Seconds,
-    /// How long.
+    /// A shorter length of time.
     Milliseconds,
 }
 
 /// The log line for these metrics.
-pub fn line(stack: &str, at: DateTime<Utc>, metrics: &[(&str, Unit, u64)]) -> String {
+pub(super) fn line(stack: &str, at: DateTime<Utc>, metrics: &[(&str, Unit, u64)]) -> String {
     let names: Vec<Value> = metrics
         .iter()
         .map(|(name, unit, _)| json!({"Name": name, "Unit": format!("{unit:?}")}))

@@ -2,16 +2,18 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Settings, Unit, metrics_line};
-use crate::aws::Clients;
+use super::Settings;
+use super::metrics::{Unit, line};
+use super::sweep::Around;
+use crate::aws::Aws;
 use crate::group::Outcome;
 use crate::notify::Message;
 use crate::report::{RunKind, RunReport};
-use crate::run::{self, Env};
+use crate::run;
 
-/// Whom the function tells.
+/// Sends messages to the stack's topics, and metrics to CloudWatch.
 pub(super) struct Notifier {
-    env: Env,
+    aws: Aws,
     topic: Option<String>,
     chat: Option<String>,
     stack: String,
@@ -20,12 +22,12 @@ pub(super) struct Notifier {
 
 impl Notifier {
     pub(super) fn new(
-        env: Env,
+        aws: Aws,
         settings: &Settings,
         measured: impl Fn(&str) + Send + Sync + 'static,
     ) -> Self {
         Self {
-            env,
+            aws,
             topic: settings.defaults.topic_arn.clone(),
             chat: settings.chat_topic_arn.clone(),
             stack: settings.stack.clone(),
@@ -33,38 +35,57 @@ impl Notifier {
         }
     }
 
-    /// Tells everybody, until `stop_at` at the latest. No answer waits longer for SNS, and no run fails for it:
-    /// answers whether all were told.
-    pub(super) async fn tell(&self, message: &Message, stop_at: DateTime<Utc>) -> bool {
-        let clients = Clients::new(&self.env.sdk, self.env.clock.clone());
+    /// Sends a message to all topics, until `stop_at` at the latest. No answer waits longer for SNS, and no run
+    /// fails for it: answers whether all was sent.
+    pub(super) async fn notify(&self, message: &Message, stop_at: DateTime<Utc>) -> bool {
         let people = async {
             match &self.topic {
-                Some(topic) => run::send(&clients, topic, message).await,
+                Some(topic) => run::send(&self.aws, topic, message).await,
                 None => Ok(()),
             }
         };
         let chat = async {
             match &self.chat {
-                Some(topic) => run::send_to_chat(&clients, topic, message).await,
+                Some(topic) => run::send_to_chat(&self.aws, topic, message).await,
                 None => Ok(()),
             }
         };
         let all = async { tokio::join!(people, chat) };
         let problem = tokio::select! {
             (people, chat) = all => people.and(chat).err().map(|f| f.to_failure().reason),
-            () = self.env.clock.wait_until(stop_at) => Some("SNS did not answer in time".into()),
+            () = self.aws.clock.wait_until(stop_at) => Some("SNS did not answer in time".into()),
         };
         let Some(problem) = problem else {
             return true;
         };
-        tracing::error!(event = %message.event, "a message was not sent: {problem}");
-        self.measure(&[("MessagesUnsent", Unit::Count, 1)]);
+        tracing::error!(kind = %message.kind, "a message was not sent: {problem}");
+        self.measure_one("MessagesUnsent");
         false
     }
 
-    pub(super) fn measure(&self, metrics: &[(&str, Unit, u64)]) {
-        let now = self.env.clock.now();
-        (self.measured)(&metrics_line(&self.stack, now, metrics));
+    /// Counts one.
+    pub(super) fn measure_one(&self, name: &str) {
+        self.measure(&[(name, Unit::Count, 1)]);
+    }
+
+    pub(super) fn measure_pass(&self, milliseconds: u64) {
+        self.measure(&[("PassMilliseconds", Unit::Milliseconds, milliseconds)]);
+    }
+
+    pub(super) fn measure_around(&self, around: &Around) {
+        let Around {
+            records_past_deadline,
+            window_missed,
+        } = *around;
+        self.measure(&[
+            ("RecordsPastDeadline", Unit::Count, records_past_deadline),
+            ("WindowMissed", Unit::Count, window_missed.into()),
+        ]);
+    }
+
+    fn measure(&self, metrics: &[(&str, Unit, u64)]) {
+        let now = self.aws.clock.now();
+        (self.measured)(&line(&self.stack, now, metrics));
     }
 
     pub(super) fn measure_report(&self, report: &RunReport) {

@@ -7,12 +7,12 @@ use crate::request::{OptInTag, RequestError};
 use crate::schedule::{AwsSchedule, Dialect};
 use crate::trigger::{Defaults, TriggerError};
 
-/// What the stack was deployed with.
+/// The settings that the stack was deployed with.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What a run is like unless its input says otherwise.
+    /// A run's settings unless its input says otherwise.
     pub defaults: Defaults,
-    /// What of the settings of runs cannot be understood: no run begins then. Restores need none of them.
+    /// Set if the settings of runs cannot be understood: no run begins then. Restores need none of them.
     pub problem: Option<TriggerError>,
     /// Where chat messages go.
     pub chat_topic_arn: Option<String>,
@@ -120,16 +120,15 @@ fn parsed<T: std::str::FromStr<Err = RequestError>>(
     default: T,
 ) -> Result<T, TriggerError> {
     text(name).map_or(Ok(default), |found| {
-        found.parse().map_err(|e| TriggerError::Event {
-            problem: format!("{name}: {e}"),
+        found.parse().map_err(|problem| TriggerError::Setting {
+            variable: name.to_owned(),
+            problem,
         })
     })
 }
 
 fn wrong(name: &str, expected: &str, found: &str) -> TriggerError {
-    TriggerError::Event {
-        problem: format!("{name}: expected {expected}, found '{found}'"),
-    }
+    TriggerError::field(name, expected, format!("'{found}'"))
 }
 
 #[cfg(test)]
@@ -178,7 +177,10 @@ mod tests {
             let settings = read(&[(name, value), ("ASG_PATCH_TOPIC_ARN", "arn:x")]);
             let problem = settings.problem.expect("wrong").to_string();
             assert!(problem.contains(expected), "{problem}");
-            assert!(settings.defaults.topic_arn.is_some(), "to tell of it");
+            assert!(
+                settings.defaults.topic_arn.is_some(),
+                "to send a message about it"
+            );
         }
         let settings = read(&[("ASG_PATCH_SCHEDULE", "cron(0 4 * * *)")]);
         let problem = settings.schedule.expect_err("wrong").to_string();

@@ -1,19 +1,20 @@
-//! What the sweep finds beside groups to restore.
+//! The sweep's findings beside groups to restore.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Settings;
-use crate::aws::{Claim, Clients, KEPT_CLAIM, claim_run, list_claims, list_records};
+use crate::aws::{Aws, Claim, KEPT_CLAIM, claim_run, list_claims, list_records};
 use crate::group::fault::Fault;
 use crate::group::seen::RecordSeen;
 use crate::ids::RunId;
-use crate::run::{Env, RecordFilter};
+use crate::run::RecordFilter;
+use crate::text::short_hash;
 use crate::trigger::Asked;
 
 /// A run begins within minutes of its time; an hour leaves room for retries.
-const LATE_MINUTES: i64 = 60;
+const LATE: TimeDelta = TimeDelta::hours(1);
 
-/// What a sweep sees.
+/// A sweep's findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Around {
     pub records_past_deadline: u64,
@@ -21,10 +22,12 @@ pub(super) struct Around {
 }
 
 /// Looks at all records and claims.
-pub(super) async fn look_around(env: &Env, settings: &Settings) -> Result<Around, Fault> {
-    let clients = Clients::new(&env.sdk, env.clock.clone());
-    let now = env.clock.now();
-    let records = list_records(&clients).await?;
+///
+/// # Errors
+/// Parameter Store could not be read, or did not take the claim that marks when watching began.
+pub(super) async fn look_around(aws: &Aws, settings: &Settings) -> Result<Around, Fault> {
+    let now = aws.clock.now();
+    let records = list_records(&aws.clients).await?;
     let is_past = |record: &&RecordSeen| match record {
         RecordSeen::Readable(record) => record.deadline <= now,
         RecordSeen::Unreadable { .. } => true,
@@ -35,9 +38,9 @@ pub(super) async fn look_around(env: &Env, settings: &Settings) -> Result<Around
         owner: settings.stack.clone(),
         at: now,
     };
-    let mut claims = list_claims(&clients).await?;
+    let mut claims = list_claims(&aws.clients).await?;
     if !claims.iter().any(|c| c.run_id == since.run_id) {
-        claims.push(claim_run(&clients, &since).await?);
+        claims.push(claim_run(&aws.clients, &since).await?);
     }
     let window_missed = missed(settings, &claims, now).is_some_and(|due| {
         tracing::error!(%due, "no run has begun since the window opened");
@@ -49,16 +52,16 @@ pub(super) async fn look_around(env: &Env, settings: &Settings) -> Result<Around
     })
 }
 
-/// Names the claim that tells since when this schedule is watched: a new one begins anew.
+/// The name of the claim whose time is that since which this schedule is watched: a new schedule begins anew.
 fn since(settings: &Settings) -> RunId {
     let watched = format!("{} {:?}", settings.stack, settings.schedule);
-    format!("{KEPT_CLAIM}{}", crate::text::short_hash(&watched)).into()
+    format!("{KEPT_CLAIM}{}", short_hash(&watched)).into()
 }
 
 /// The last time that a run was due, if none has begun since.
 fn missed(settings: &Settings, claims: &[Claim], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let (schedule, zone) = settings.schedule.as_ref().ok()?.as_ref()?;
-    let late = TimeDelta::minutes(LATE_MINUTES) + settings.flexible;
+    let late = LATE + settings.flexible;
     let due = schedule.last_before(*zone, now - late)?;
     let since = since(settings);
     let is_run = |c: &&Claim| !c.run_id.starts_with(KEPT_CLAIM);
@@ -67,8 +70,8 @@ fn missed(settings: &Settings, claims: &[Claim], now: DateTime<Utc>) -> Option<D
     (watched && !begun).then_some(due)
 }
 
-/// What an execution that ended badly has left; `None` if there is nothing of its own. Whoever stops a
-/// restore wants it to stop: only sweeps go on with it.
+/// The records that an execution that ended badly has left; `None` if there are none of its own. An operator who
+/// stops a restore wants it to stop: only sweeps go on with it.
 pub(super) fn left_by(dead: String, status: &str, input: Option<&Asked>) -> Option<RecordFilter> {
     let was_stopped = status == "ABORTED";
     match input {
@@ -145,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dead_execution_has_left() {
+    fn a_dead_execution_leaves_its_records() {
         let owned = || Some(RecordFilter::OwnedBy("dead".into()));
         let named = |name: &str| Asked::Restore {
             groups: vec![name.into()],

@@ -4,19 +4,24 @@
 use serde_json::{Value, json};
 
 use super::Message;
-use crate::text::shortened;
+use crate::report::fit;
+use crate::text::{short_hash, shortened};
 
+/// Characters of a title or summary.
 const TITLE_LIMIT: usize = 250;
+/// Characters of the text.
 const DESCRIPTION_LIMIT: usize = 8_000;
+/// Characters of a next step.
 const STEP_LIMIT: usize = 350;
-/// More steps than these nobody reads.
+/// Next steps that are shown: the reader takes the first ones, and the whole list is in the e-mail.
 const STEPS: usize = 5;
 
 /// The custom notification. Messages of one run are one thread.
 pub fn chat(message: &Message) -> Value {
     let description = shortened(&message.email, DESCRIPTION_LIMIT);
-    let steps = message.next_steps.iter().take(STEPS);
-    let steps: Vec<String> = steps.map(|s| shortened(s, STEP_LIMIT)).collect();
+    let (steps, _) = fit::first(&message.next_steps, STEPS);
+    let steps = steps.iter().map(|s| shortened(s, STEP_LIMIT));
+    let steps: Vec<String> = steps.collect();
     let mut content = json!({
         "textType": "client-markdown",
         "title": shortened(&message.subject, TITLE_LIMIT),
@@ -29,7 +34,7 @@ pub fn chat(message: &Message) -> Value {
     json!({
         "version": "1.0",
         "source": "custom",
-        "id": format!("{}/{}", message.run_id, crate::text::short_hash(&message.default)),
+        "id": format!("{}/{}", message.run_id, short_hash(&message.default)),
         "content": content,
         "metadata": {
             "threadId": message.run_id,
@@ -81,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut() {
+    fn long_parts_are_cut() {
         let mut run = sample::run();
         run.run_id = "r".repeat(48).into();
         run.groups

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::sns::to_sns_json;
 use crate::group::{Code, Outcome};
 use crate::ids::RunId;
-use crate::report::{self, GroupReport, PatchCounts, RunKind, RunReport};
+use crate::report::{self, GroupReport, PatchCounts, RunKind, RunReport, fit};
 use crate::text::{plain_text, shortened};
 
 /// SNS takes 256 KiB with all attributes and the subject; 4 KiB of it are left for those.
@@ -27,15 +27,18 @@ const SHORT_LIMIT: usize = 1_000;
 /// Longer reasons are cut: five copies of the JSON go into each message.
 const REASON_LIMIT: usize = 1_000;
 
-/// What a message is about.
+/// More warnings than this are left to the whole report.
+const WARNING_LIMIT: usize = 20;
+
+/// The occasion of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Event {
+pub enum MessageKind {
     /// A run begins.
     Begins,
     /// A group has failed.
     GroupFailed,
-    /// Something is left to restore: somebody must see to it.
+    /// Something is left to restore: the operator must see to it.
     LeftOpen,
     /// A run has ended.
     Ended,
@@ -43,7 +46,7 @@ pub enum Event {
     Refused,
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for MessageKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Begins => "begins",
@@ -58,23 +61,23 @@ impl fmt::Display for Event {
 /// A message about a run, for each kind of reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// What it is about.
-    pub event: Event,
+    /// Its occasion.
+    pub kind: MessageKind,
     /// The run.
     pub run_id: RunId,
     /// Where.
     pub region: String,
     /// ASCII, begins with a letter, fewer than 100 characters, no control characters.
     pub subject: String,
-    /// One line, for readers of whom nothing is known.
+    /// One line, for subscribers by any other protocol.
     pub default: String,
     /// The whole story for people.
     pub email: String,
-    /// What fits into one text message.
+    /// One line that fits into one text message.
     pub sms: String,
     /// The story for programs: one JSON document.
     pub queue_json: String,
-    /// What the reader should do, the most urgent first.
+    /// The reader's next steps, the most urgent first.
     pub next_steps: Vec<String>,
 }
 
@@ -82,32 +85,19 @@ impl Message {
     /// For SNS filter policies: `event`, `run_id` and `region`.
     pub fn attributes(&self) -> BTreeMap<&'static str, String> {
         BTreeMap::from([
-            ("event", self.event.to_string()),
+            ("event", self.kind.to_string()),
             ("run_id", String::from(&self.run_id)),
             ("region", self.region.clone()),
         ])
     }
 }
 
-/// The message about a run that has ended, with a link to its execution. Its SNS body stays below SNS's limit: lists are shortened, the groups
-/// that need a hand stay in longest, and the texts say how many were left out.
+/// The message about a run that has ended, with a link to its execution. Its SNS body stays below SNS's limit:
+/// lists are shortened, the groups that need a hand stay in longest, and the texts say how many were left out.
 pub fn message(report: &RunReport, link: Option<&str>) -> Message {
     let with_groups = |most| with_groups(report, link, most);
-    let whole = with_groups(report.groups.len());
-    if to_sns_json(&whole).len() <= BODY_LIMIT_BYTES {
-        return whole;
-    }
-    // The largest number of groups that fits: the size grows with the number.
-    let (mut fits, mut too_many) = (0, report.groups.len());
-    while too_many - fits > 1 {
-        let middle = fits.midpoint(too_many);
-        if to_sns_json(&with_groups(middle)).len() <= BODY_LIMIT_BYTES {
-            fits = middle;
-        } else {
-            too_many = middle;
-        }
-    }
-    with_groups(fits)
+    let fits = |most| to_sns_json(&with_groups(most)).len() <= BODY_LIMIT_BYTES;
+    with_groups(fit::most(report.groups.len(), fits))
 }
 
 fn with_groups(report: &RunReport, link: Option<&str>, most: usize) -> Message {
@@ -116,12 +106,12 @@ fn with_groups(report: &RunReport, link: Option<&str>, most: usize) -> Message {
     if let Some(link) = link {
         email.push_str(&format!("\nExecution: {link}\n"));
     }
-    let event = match report.left_open().next() {
-        Some(_) => Event::LeftOpen,
-        None => Event::Ended,
+    let kind = match report.left_open().next() {
+        Some(_) => MessageKind::LeftOpen,
+        None => MessageKind::Ended,
     };
     Message {
-        event,
+        kind,
         run_id: report.run_id.clone(),
         region: report.region.clone(),
         subject: subject(&format!(
@@ -132,12 +122,12 @@ fn with_groups(report: &RunReport, link: Option<&str>, most: usize) -> Message {
         sms: sms(&line),
         default: line,
         email,
-        queue_json: queue_json(report, event, link, most),
+        queue_json: queue_json(report, kind, link, most),
         next_steps: next_steps(report),
     }
 }
 
-/// What the groups that need a hand need, each thing once.
+/// Next steps for the groups that need a hand, each once.
 fn next_steps(report: &RunReport) -> Vec<String> {
     let mut steps: Vec<String> = Vec::new();
     for group in report::by_urgency(report) {
@@ -174,7 +164,7 @@ fn ascii(text: &str) -> String {
 /// The run as queues get it: the words of the `--json` report, without its long lists.
 #[derive(Serialize)]
 struct QueueRun<'a> {
-    event: Event,
+    event: MessageKind,
     run_id: &'a str,
     kind: RunKind,
     region: &'a str,
@@ -203,9 +193,10 @@ struct QueueGroup<'a> {
     patches: PatchCounts,
 }
 
-fn queue_json(report: &RunReport, event: Event, link: Option<&str>, most: usize) -> String {
+fn queue_json(report: &RunReport, event: MessageKind, link: Option<&str>, most: usize) -> String {
     let all = report::by_urgency(report);
-    let shown = &all[..most.min(all.len())];
+    let (shown, groups_left_out) = fit::first(&all, most);
+    let (warnings, _) = fit::first(&report.warnings, WARNING_LIMIT);
     let counts = [
         Outcome::Patched,
         Outcome::AlreadyCurrent,
@@ -229,13 +220,8 @@ fn queue_json(report: &RunReport, event: Event, link: Option<&str>, most: usize)
             .map(|g| g.group.as_str())
             .collect(),
         groups: shown.iter().map(|g| queue_group(g)).collect(),
-        groups_left_out: all.len() - shown.len(),
-        warnings: report
-            .warnings
-            .iter()
-            .take(20)
-            .map(String::as_str)
-            .collect(),
+        groups_left_out,
+        warnings: warnings.iter().map(String::as_str).collect(),
     };
     // The types above have no keys that are not strings, the only way in which this can fail.
     serde_json::to_string(&run).unwrap_or_default()

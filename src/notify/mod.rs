@@ -6,6 +6,6 @@ mod news;
 mod sns;
 
 pub use chat::chat;
-pub use message::{Event, Message, message};
+pub use message::{Message, MessageKind, message};
 pub use news::{Beginning, begins, group_failed, refused};
 pub use sns::to_sns_json;

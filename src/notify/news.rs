@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::message::{Event, Message, sms, subject};
+use super::message::{Message, MessageKind, sms, subject};
 use crate::group::{Failure, Outcome};
 use crate::ids::{GroupName, RunId};
-use crate::report::{GroupReport, RunKind};
+use crate::report::{GroupReport, RunKind, fit};
 use crate::request::{Operation, RunRequest};
 use crate::text::{counted, plain_text, shortened};
 
@@ -17,18 +17,18 @@ const LISTED_LIMIT: usize = 150;
 /// Longer reasons are cut.
 const REASON_LIMIT: usize = 1_000;
 
-/// What a run is about to do.
+/// A run that is about to begin.
 #[derive(Clone, Debug)]
 pub struct Beginning<'a> {
-    /// What was asked for.
+    /// The run.
     pub request: &'a RunRequest,
     /// Region.
     pub region: &'a str,
     /// Names of the groups that will be tried.
     pub groups: Vec<&'a GroupName>,
-    /// Names and sentences of those that will not.
+    /// Reports on the groups that will not be tried.
     pub refused: Vec<&'a GroupReport>,
-    /// Why it was started, in the words of who did.
+    /// Why it was started, in the words of the person who did.
     pub reason: Option<&'a str>,
 }
 
@@ -41,67 +41,82 @@ pub fn begins(beginning: &Beginning<'_>, link: Option<&str>) -> Message {
         refused,
         reason,
     } = beginning;
-    let clock = |at: DateTime<Utc>| at.format("%d %b %H:%M UTC").to_string();
-    let what = match request.operation {
-        Operation::Install => "patched, proved and restored",
-        Operation::Scan => "scanned and restored",
-    };
     let by = clock(request.restore_by());
     let many = counted(groups.len(), "group");
     let line = format!("asg-patch run {region}: begins with {many}, restored by {by}");
-    let mut lines = vec![
-        format!("asg-patch run {} in {region} begins.", request.run_id),
-        String::new(),
-        format!(
-            "{many} ({}): each is woken by one instance, {what} by {by}; nothing new is started \
-             after {}.",
-            request.operation,
-            clock(request.window.cutoff)
-        ),
-    ];
-    lines.extend(reason.map(|r| format!("Reason: {}", plain_text(r))));
-    lines.push(String::new());
-    lines.extend(
-        groups
-            .iter()
-            .take(GROUPS_LIMIT)
-            .map(|g| format!("  * {}", plain_text(g))),
-    );
-    if groups.len() > GROUPS_LIMIT {
-        lines.push(format!("  and {} more", groups.len() - GROUPS_LIMIT));
-    }
-    if !refused.is_empty() {
-        lines.push(String::new());
-        lines.push("SKIPPED - not touched".into());
-        for group in refused.iter().take(GROUPS_LIMIT) {
-            let code = group.code.map(|c| format!(" ({c})")).unwrap_or_default();
-            let reason = shortened(&plain_text(&group.reason), REASON_LIMIT);
-            lines.push(format!("  * {}{code}: {reason}", plain_text(&group.group)));
-        }
-    }
-    lines.push(String::new());
-    lines.push("To stop it: stop the execution; what is under way is then restored.".into());
+    let (listed, _) = fit::first(groups, LISTED_LIMIT);
     let document = json!({
-        "event": Event::Begins,
+        "event": MessageKind::Begins,
         "run_id": request.run_id,
         "region": region,
         "operation": request.operation,
         "window": request.window,
-        "groups": groups.iter().take(LISTED_LIMIT).collect::<Vec<_>>(),
+        "groups": listed,
         "groups_planned": groups.len(),
         "groups_refused": refused.len(),
         "reason": reason,
         "execution": link,
     });
-    build(
-        Event::Begins,
-        &request.run_id,
+    let news = News {
+        kind: MessageKind::Begins,
+        run_id: &request.run_id,
         region,
         line,
-        lines,
+        lines: beginning_lines(beginning),
         document,
-        link,
-    )
+        next_steps: Vec::new(),
+    };
+    news.message(link)
+}
+
+fn clock(at: DateTime<Utc>) -> String {
+    at.format("%d %b %H:%M UTC").to_string()
+}
+
+fn beginning_lines(beginning: &Beginning<'_>) -> Vec<String> {
+    let Beginning {
+        request,
+        region,
+        groups,
+        refused,
+        reason,
+    } = beginning;
+    let treatment = match request.operation {
+        Operation::Install => "patched, proved and restored",
+        Operation::Scan => "scanned and restored",
+    };
+    let mut lines = vec![
+        format!("asg-patch run {} in {region} begins.", request.run_id),
+        String::new(),
+        format!(
+            "{} ({}): each is woken by one instance, {treatment} by {}; nothing new is started \
+             after {}.",
+            counted(groups.len(), "group"),
+            request.operation,
+            clock(request.restore_by()),
+            clock(request.window.cutoff)
+        ),
+    ];
+    lines.extend(reason.map(|r| format!("Reason: {}", plain_text(r))));
+    lines.push(String::new());
+    let (shown, left_out) = fit::first(groups, GROUPS_LIMIT);
+    lines.extend(shown.iter().map(|g| format!("  * {}", plain_text(g))));
+    if left_out > 0 {
+        lines.push(format!("  and {left_out} more"));
+    }
+    if !refused.is_empty() {
+        lines.push(String::new());
+        lines.push("SKIPPED - not touched".into());
+        let (shown, _) = fit::first(refused, GROUPS_LIMIT);
+        lines.extend(shown.iter().map(|group| {
+            let code = group.code.map(|c| format!(" ({c})")).unwrap_or_default();
+            let reason = shortened(&plain_text(&group.reason), REASON_LIMIT);
+            format!("  * {}{code}: {reason}", plain_text(&group.group))
+        }));
+    }
+    lines.push(String::new());
+    lines.push("To stop it: stop the execution; what is under way is then restored.".into());
+    lines
 }
 
 /// A group of a run has failed; the run goes on.
@@ -115,17 +130,14 @@ pub fn group_failed(
     let name = plain_text(&group.group);
     let reason = shortened(&plain_text(&group.reason), REASON_LIMIT);
     let (event, end) = if group.left_open {
-        (Event::LeftOpen, "is NOT restored yet")
+        (MessageKind::LeftOpen, "is NOT restored yet")
     } else if group.outcome == Outcome::RolledBack {
-        (
-            Event::GroupFailed,
-            "was not patched; it is as it was before",
-        )
+        let end = "was not patched; it is as it was before";
+        (MessageKind::GroupFailed, end)
     } else {
-        (Event::GroupFailed, "was not patched")
+        (MessageKind::GroupFailed, "was not patched")
     };
     let code = group.code.map(|c| format!(" ({c})")).unwrap_or_default();
-    let line = format!("asg-patch {region}: {name} {end}{code}");
     let mut lines = vec![
         format!("{name} {end}."),
         String::new(),
@@ -135,12 +147,8 @@ pub fn group_failed(
         lines.push(format!("What to do: {}", code.remedy()));
         lines.push(format!("More: {}", code.page()));
     }
-    lines.extend(
-        group
-            .notes
-            .iter()
-            .map(|n| format!("Note: {}", plain_text(n))),
-    );
+    let notes = group.notes.iter();
+    lines.extend(notes.map(|n| format!("Note: {}", plain_text(n))));
     lines.push(String::new());
     lines.push(format!("Run {run_id} in {region}."));
     let mut document = json!({
@@ -150,58 +158,82 @@ pub fn group_failed(
         "group": group.group, "outcome": group.outcome, "code": group.code, "reason": reason,
         "left_open": group.left_open,
     });
-    let mut message = build(event, run_id, region, line, lines, document, link);
-    message.next_steps = group
-        .code
-        .map(|c| c.remedy().to_owned())
-        .into_iter()
-        .collect();
-    message
+    let news = News {
+        kind: event,
+        run_id,
+        region,
+        line: format!("asg-patch {region}: {name} {end}{code}"),
+        lines,
+        document,
+        next_steps: group.code.iter().map(|c| c.remedy().to_owned()).collect(),
+    };
+    news.message(link)
 }
 
 /// A run was refused: nothing was touched.
 pub fn refused(run_id: &RunId, region: &str, failure: &Failure, link: Option<&str>) -> Message {
     let reason = shortened(&plain_text(&failure.reason), REASON_LIMIT);
     let code = failure.code;
-    let line = format!("asg-patch {region}: refused ({code}): {reason}");
-    let lines = vec![
-        format!("A run in {region} was refused; nothing was touched."),
-        String::new(),
-        format!("Why ({code}): {reason}"),
-        format!("What to do: {}", code.remedy()),
-        format!("More: {}", code.page()),
-        format!("Run: {run_id}"),
-    ];
-    let document = json!({
-        "event": Event::Refused, "run_id": run_id, "region": region, "code": code,
-        "reason": reason, "execution": link,
-    });
-    let mut message = build(Event::Refused, run_id, region, line, lines, document, link);
-    message.next_steps = vec![code.remedy().to_owned()];
-    message
+    let news = News {
+        kind: MessageKind::Refused,
+        run_id,
+        region,
+        line: format!("asg-patch {region}: refused ({code}): {reason}"),
+        lines: vec![
+            format!("A run in {region} was refused; nothing was touched."),
+            String::new(),
+            format!("Why ({code}): {reason}"),
+            format!("What to do: {}", code.remedy()),
+            format!("More: {}", code.page()),
+            format!("Run: {run_id}"),
+        ],
+        document: json!({
+            "event": MessageKind::Refused, "run_id": run_id, "region": region, "code": code,
+            "reason": reason, "execution": link,
+        }),
+        next_steps: vec![code.remedy().to_owned()],
+    };
+    news.message(link)
 }
 
-fn build(
-    event: Event,
-    run_id: &RunId,
-    region: &str,
+/// The parts of a message that differ.
+struct News<'a> {
+    kind: MessageKind,
+    run_id: &'a RunId,
+    region: &'a str,
+    /// The whole in a line.
     line: String,
-    mut lines: Vec<String>,
+    /// Of the e-mail.
+    lines: Vec<String>,
+    /// For programs.
     document: Value,
-    link: Option<&str>,
-) -> Message {
-    lines.extend(link.map(|l| format!("Execution: {l}")));
-    lines.push(String::new());
-    Message {
-        event,
-        run_id: run_id.clone(),
-        region: region.to_owned(),
-        subject: subject(&line),
-        sms: sms(&line),
-        default: line,
-        email: lines.join("\n"),
-        queue_json: document.to_string(),
-        next_steps: Vec::new(),
+    next_steps: Vec<String>,
+}
+
+impl News<'_> {
+    fn message(self, link: Option<&str>) -> Message {
+        let Self {
+            kind,
+            run_id,
+            region,
+            line,
+            mut lines,
+            document,
+            next_steps,
+        } = self;
+        lines.extend(link.map(|l| format!("Execution: {l}")));
+        lines.push(String::new());
+        Message {
+            kind,
+            run_id: run_id.clone(),
+            region: region.to_owned(),
+            subject: subject(&line),
+            sms: sms(&line),
+            default: line,
+            email: lines.join("\n"),
+            queue_json: document.to_string(),
+            next_steps,
+        }
     }
 }
 
@@ -213,15 +245,28 @@ mod tests {
     use crate::group::Code;
     use crate::ids::GroupName;
     use crate::report::sample;
-    use crate::trigger::{Defaults, RunInput};
+    use crate::request::{AtDeadline, FailureLimit, Selection};
+    use crate::schedule::Window;
 
     const LINK: Option<&str> = Some("https://eu-west-1.console.aws.amazon.com/states/home");
 
     fn request() -> RunRequest {
         let owner = "arn:aws:states:eu-west-1:123456789012:execution:AsgPatch:nightly";
-        let input = RunInput::default();
-        let request = input.request(&Defaults::default(), owner, sample::at(0));
-        request.expect("valid")
+        RunRequest {
+            run_id: "exec-nightly".into(),
+            owner: owner.to_owned(),
+            window: Window {
+                start: sample::at(0),
+                deadline: sample::at(3 * 3600),
+                cutoff: sample::at(2 * 3600),
+            },
+            selection: Selection::default(),
+            operation: Operation::Install,
+            max_in_flight: None,
+            max_failures: FailureLimit::Percent(100),
+            topic_arn: None,
+            at_deadline: AtDeadline::default(),
+        }
     }
 
     #[test]

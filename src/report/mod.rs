@@ -1,5 +1,6 @@
 //! Reports of runs, plans and the present state: their models and renderings. Pure.
 
+pub mod fit;
 mod format;
 mod plan;
 mod run;

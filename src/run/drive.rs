@@ -5,21 +5,20 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
+use tracing::Instrument;
 
 use super::advance::{Pass, advance};
-use super::patience::patiently;
-use super::plan::{plan_of, region};
-use super::restore::restore_records;
+use super::assemble::{self, Heading, Results};
+use super::prepare::{Prepared, prepare, sweep};
 use super::send::send_report;
-use super::{Env, Progress, RecordFilter, RestoreRequest, RunError, Stop, summary};
-use crate::aws::{Clients, check_permissions, describe_account, list_records};
-use crate::clock::Clock;
+use super::{Progress, RunError, Stop, run_span, summary};
+use crate::aws::{Aws, list_records};
 use crate::group::admit::Bounds;
 use crate::group::decision::Directive;
 use crate::group::job::Job;
 use crate::group::names::record_parameter;
 use crate::group::seen::RecordSeen;
-use crate::group::{Code, Failure, Outcome};
+use crate::group::{Code, Failure, Outcome, Phase};
 use crate::ids::GroupName;
 use crate::notify;
 use crate::report::{RunKind, RunReport};
@@ -27,21 +26,19 @@ use crate::request::{OptInTag, RunRequest};
 
 /// Passes come at least this long after one another for each group in flight, so that looks of many
 /// groups fall together: read calls then grow with time, not with groups.
-const PASS_SPACING_MS_PER_GROUP: i64 = 600;
-/// The longest such spacing.
-const PASS_SPACING_MAX_MS: i64 = 30_000;
+const PASS_SPACING_PER_GROUP: TimeDelta = TimeDelta::milliseconds(600);
+/// The longest such spacing: a group whose look is due waits no longer than this for the others.
+const PASS_SPACING_MAX: TimeDelta = TimeDelta::seconds(30);
 /// The shortest: a look costs calls even for one group.
-const PASS_SPACING_MIN_MS: i64 = 2_000;
-/// How long beyond the deadline a restore is retried before the process leaves it to the sweep.
-pub(super) const GIVE_UP_AFTER_MINUTES: i64 = 60;
-
-/// How long a run tries to restore what an earlier one has left before it begins: terminating and
-/// draining take minutes.
-const SWEEP_LIMIT_MINUTES: i64 = 20;
-/// How long an operator who wants to stop at once waits for the list of what remains, real time.
+const PASS_SPACING_MIN: TimeDelta = TimeDelta::seconds(2);
+/// How long beyond the deadline a restore is retried before the process leaves it to the sweep: an hour
+/// outlasts most troubles of AWS, and the next sweep is minutes away.
+pub(super) const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(1);
+/// How long an operator who wants to stop at once waits for the list of what remains, real time: one call,
+/// which AWS answers within a second.
 const STOP_LOOK: Duration = Duration::from_secs(5);
 
-/// Tells somebody of progress.
+/// Is called with every line of progress.
 pub type Listener<'a> = &'a mut (dyn FnMut(&Progress) + Send);
 
 /// Carries out a run to its end and sends the report.
@@ -49,85 +46,70 @@ pub type Listener<'a> = &'a mut (dyn FnMut(&Progress) + Send);
 /// # Errors
 /// Planning failed (nothing was touched), or the operator stopped the run: records remain.
 pub async fn run(
-    env: &Env,
+    aws: &Aws,
     request: &RunRequest,
     stop: Receiver<Stop>,
     progress: Listener<'_>,
 ) -> Result<RunReport, RunError> {
-    let clients = Clients::new(&env.sdk, env.clock.clone());
-    let started_at = env.clock.now();
+    let run = Box::pin(run_to_its_end(aws, request, stop, progress));
+    run.instrument(run_span(&request.run_id)).await
+}
+
+async fn run_to_its_end(
+    aws: &Aws,
+    request: &RunRequest,
+    stop: Receiver<Stop>,
+    progress: Listener<'_>,
+) -> Result<RunReport, RunError> {
+    let calls = aws.clients.count_from_now();
+    let started_at = aws.clock.now();
     // Boxed: the compiler gives up on the depth of futures within futures.
-    let swept = Box::pin(sweep(&clients, env, stop.clone(), progress)).await?;
-    let account = Box::pin(patiently(&env.clock, &stop, async || {
-        describe_account(&clients, |g| request.selection.wants(&g.name, &g.tags)).await
-    }))
-    .await?;
-    let plan = plan_of(&account, env, request)?;
-    let mut jobs = plan.jobs;
-    Box::pin(check_permissions(&clients, &jobs)).await?;
-    let bounds = Bounds {
-        window: request.window,
-        max_in_flight: request.max_in_flight,
-        allowed_failures: request.max_failures.groups(plan.report.groups.len()),
-        stopping: false,
-    };
+    let swept = Box::pin(sweep(aws, stop.clone(), progress)).await?;
+    let prepared = Box::pin(prepare(aws, request, &stop)).await?;
     let driver = Driver {
-        clients: &clients,
-        clock: &env.clock,
+        aws,
         tag: &request.selection.tag,
-        bounds,
-        give_up_at: request.restore_by() + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
+        bounds: Bounds {
+            window: request.window,
+            max_in_flight: request.max_in_flight,
+            allowed_failures: request.max_failures.groups(prepared.groups()),
+            stopping: false,
+        },
+        give_up_at: request.restore_by() + GIVE_UP_AFTER,
     };
+    let Prepared {
+        mut jobs,
+        refused,
+        warnings,
+    } = prepared;
     Box::pin(driver.drive(&mut jobs, stop.clone(), progress)).await?;
     let mut groups = summary::of_jobs(&jobs);
     let overran = summary::overruns(&jobs, request.window.deadline, &mut groups);
-    groups.extend(plan.report.groups.iter().filter_map(summary::of_refusal));
-    groups.sort_by(|a, b| a.group.cmp(&b.group));
-    let mut report = RunReport {
+    groups.extend(refused);
+    let heading = Heading {
         run_id: request.run_id.clone(),
         kind: RunKind::Run,
-        region: region(env),
         started_at,
-        finished_at: env.clock.now(),
         deadline: request.window.deadline,
-        groups,
-        api_calls: BTreeMap::new(),
-        warnings: [swept, plan.report.warnings, overran].concat(),
     };
+    let results = Results {
+        groups,
+        api_calls: calls.so_far(),
+        warnings: [swept, warnings, overran].concat(),
+    };
+    let mut report = assemble::report(aws, heading, results);
     if let Some(topic) = &request.topic_arn {
         let message = notify::message(&report, None);
-        let unsent = send_report(&clients, env, &stop, topic, &message).await;
+        let unsent = send_report(aws, &stop, topic, &message).await;
         report.warnings.extend(unsent);
+        report.api_calls = calls.so_far();
     }
-    report.api_calls = clients.call_counts();
     Ok(report)
-}
-
-/// Restores what a run that died has left, before anything is planned. Says what was done.
-async fn sweep(
-    clients: &Clients,
-    env: &Env,
-    stop: Receiver<Stop>,
-    progress: Listener<'_>,
-) -> Result<Vec<String>, RunError> {
-    let now = env.clock.now();
-    let request = RestoreRequest {
-        owner: String::new(),
-        filter: RecordFilter::Due,
-        give_up_at: now + TimeDelta::minutes(SWEEP_LIMIT_MINUTES),
-    };
-    let groups = restore_records(clients, env, &request, stop, progress).await?;
-    Ok(groups
-        .into_iter()
-        .filter(|g| g.code != Some(Code::StillOwned))
-        .map(|g| format!("{}, left by an earlier run: {}", g.group, g.reason))
-        .collect())
 }
 
 /// Drives jobs until all are finished.
 pub(super) struct Driver<'a> {
-    pub clients: &'a Clients,
-    pub clock: &'a Clock,
+    pub aws: &'a Aws,
     pub tag: &'a OptInTag,
     pub bounds: Bounds,
     pub give_up_at: DateTime<Utc>,
@@ -140,7 +122,7 @@ impl Driver<'_> {
         mut stop: Receiver<Stop>,
         progress: Listener<'_>,
     ) -> Result<(), RunError> {
-        let mut told = BTreeMap::new();
+        let mut reported = BTreeMap::new();
         loop {
             let wanted = *stop.borrow_and_update();
             if wanted == Stop::Now {
@@ -148,8 +130,8 @@ impl Driver<'_> {
             }
             let stopping = wanted == Stop::Restore;
             let pass = Pass {
-                clients: self.clients,
-                clock: self.clock,
+                clients: &self.aws.clients,
+                clock: &self.aws.clock,
                 tag: self.tag,
                 bounds: Bounds {
                     stopping: stopping || self.bounds.stopping,
@@ -164,30 +146,30 @@ impl Driver<'_> {
             let Some(next) = next else {
                 return Err(self.stopped(jobs).await);
             };
-            let now = self.clock.now();
-            tell(jobs, &mut told, now, progress);
+            let now = self.aws.clock.now();
+            report_progress(jobs, &mut reported, now, progress);
             let Some(next) = next else {
                 return Ok(());
             };
             if now >= self.give_up_at {
                 leave_open(jobs, now);
-                tell(jobs, &mut told, now, progress);
+                report_progress(jobs, &mut reported, now, progress);
                 return Ok(());
             }
             let at = next_pass(jobs, next, now, TimeDelta::zero()).min(self.give_up_at);
             tokio::select! {
-                () = self.clock.wait_until(at) => {}
+                () = self.aws.clock.wait_until(at) => {}
                 () = changed(&mut stop) => {}
             }
         }
     }
 
-    /// What remains is what Parameter Store holds: a call may have been under way when the operator
+    /// The records that remain are those that Parameter Store holds: a call may have been under way when the operator
     /// stopped. Where it does not say, memory does, on the safe side.
     async fn stopped(&self, jobs: &[Job]) -> RunError {
         let listed = tokio::select! {
-            listed = list_records(self.clients) => listed.ok(),
-            () = self.clock.wait(self.clock.of_real(STOP_LOOK)) => None,
+            listed = list_records(&self.aws.clients) => listed.ok(),
+            () = self.aws.clock.wait(self.aws.clock.of_real(STOP_LOOK)) => None,
         };
         let remains = |job: &&Job| match &listed {
             Some(records) => match records.get(&record_parameter(job.group())) {
@@ -218,9 +200,13 @@ pub(super) fn next_pass(
 }
 
 fn spacing(jobs: &[Job]) -> TimeDelta {
-    let in_flight = jobs.iter().filter(|j| j.in_flight()).count() as i64;
-    let ms = in_flight.saturating_mul(PASS_SPACING_MS_PER_GROUP);
-    TimeDelta::milliseconds(ms.clamp(PASS_SPACING_MIN_MS, PASS_SPACING_MAX_MS))
+    let in_flight = jobs.iter().filter(|j| j.in_flight()).count();
+    let spacing = i32::try_from(in_flight)
+        .ok()
+        .and_then(|n| PASS_SPACING_PER_GROUP.checked_mul(n));
+    spacing.map_or(PASS_SPACING_MAX, |s| {
+        s.clamp(PASS_SPACING_MIN, PASS_SPACING_MAX)
+    })
 }
 
 /// When the next group has to turn back: nothing is to be late then.
@@ -243,7 +229,7 @@ async fn until_now(mut stop: Receiver<Stop>) {
     }
 }
 
-/// Gives up: what is not restored stays open, and says so.
+/// Gives up: what is not restored stays open, and its report says so.
 pub(super) fn leave_open(jobs: &mut [Job], now: DateTime<Utc>) {
     for job in jobs.iter_mut().filter(|j| !j.finished()) {
         let before = job.failure.as_ref().map(|f| f.reason.as_str());
@@ -257,18 +243,19 @@ pub(super) fn leave_open(jobs: &mut [Job], now: DateTime<Utc>) {
     }
 }
 
-fn tell(
+/// Reports each job that stands elsewhere than when it was last reported.
+fn report_progress(
     jobs: &[Job],
-    told: &mut BTreeMap<GroupName, (crate::group::Phase, String)>,
+    reported: &mut BTreeMap<GroupName, (Phase, String)>,
     now: DateTime<Utc>,
     progress: Listener<'_>,
 ) {
     for job in jobs {
         let state = (job.phase, job.reason.clone());
-        if told.get(job.group()) == Some(&state) {
+        if reported.get(job.group()) == Some(&state) {
             continue;
         }
-        told.insert(job.group().clone(), state);
+        reported.insert(job.group().clone(), state);
         progress(&Progress {
             at: now,
             group: job.group().clone(),

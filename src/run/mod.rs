@@ -2,9 +2,12 @@
 //! is finished.
 
 pub mod advance;
+mod assemble;
 mod drive;
+mod error;
 mod patience;
 mod plan;
+mod prepare;
 pub mod relay;
 mod restore;
 mod send;
@@ -13,39 +16,17 @@ mod summary;
 
 use chrono::{DateTime, Utc};
 
-use crate::clock::Clock;
-use crate::group::fault::Fault;
 use crate::group::{Outcome, Phase};
-use crate::ids::{GroupName, names};
+use crate::ids::{GroupName, RunId};
 
 pub use drive::run;
+pub use error::{RunError, SelectionError};
 pub use plan::{Planned, plan, planned};
 pub use restore::restore;
 pub use send::{send, send_to_chat};
 pub use status::status;
 
-/// What a run needs of its surroundings.
-#[derive(Clone, Debug)]
-pub struct Env {
-    /// Its time.
-    pub clock: Clock,
-    /// How it reaches AWS (or the simulated account: the same code).
-    pub sdk: aws_types::SdkConfig,
-}
-
-impl Env {
-    /// An account that lives by this clock: so do the SDK's retries, timeouts and credentials.
-    pub fn on(clock: Clock, sdk: aws_types::SdkConfig) -> Self {
-        let sdk = sdk
-            .into_builder()
-            .sleep_impl(clock.clone())
-            .time_source(clock.clone())
-            .build();
-        Self { clock, sdk }
-    }
-}
-
-/// What the operator wants of a run under way.
+/// The operator's wish for a run under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stop {
     /// Go on.
@@ -72,10 +53,10 @@ pub struct Progress {
     pub outcome: Option<Outcome>,
 }
 
-/// What to restore.
+/// A request to restore groups from their records.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RestoreRequest {
-    /// Who does it.
+    /// The process or execution that restores; also the id of its report.
     pub owner: String,
     /// Which groups.
     pub filter: RecordFilter,
@@ -107,39 +88,7 @@ impl RecordFilter {
     }
 }
 
-/// Why a run could not be made at all.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The request cannot be carried out as asked.
-    #[error("{0}")]
-    Request(String),
-    /// AWS could not be reached or refused us.
-    #[error("{operation}: {code}: {message}")]
-    Aws {
-        /// `service:Operation`.
-        operation: String,
-        /// AWS's error code, or what kept us from AWS.
-        code: String,
-        /// AWS's words and what to do.
-        message: String,
-        /// Whether time helps against it.
-        passing: bool,
-    },
-    /// The operator stopped it; these groups' records remain.
-    #[error("stopped; records remain of: {}", names(.records))]
-    Stopped {
-        /// Names of the groups.
-        records: Vec<GroupName>,
-    },
-}
-
-impl From<Fault> for RunError {
-    fn from(fault: Fault) -> Self {
-        Self::Aws {
-            passing: patience::passes(&fault),
-            operation: fault.operation,
-            code: fault.code,
-            message: fault.message,
-        }
-    }
+/// The span of a run: every log line within it carries the run's id.
+pub fn run_span(run_id: &RunId) -> tracing::Span {
+    tracing::info_span!("run", run_id = run_id.as_str())
 }

@@ -7,9 +7,12 @@ use crate::clock::Clock;
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::limits;
 
-/// Asks again while the answer is a fault that passes, for a while, and while the operator lets us.
+/// Asks again while the answer is a fault that passes, until a time limit or the operator ends it.
 ///
-/// A missing permission is told at once: nothing is at stake yet, and somebody may be waiting.
+/// # Errors
+/// The last fault: one that time does not help against, or one that did not pass in time.
+///
+/// A missing permission is reported at once: nothing is at stake yet, and the operator may be waiting.
 pub(super) async fn patiently<T>(
     clock: &Clock,
     stop: &Receiver<Stop>,

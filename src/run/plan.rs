@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Env, RunError};
-use crate::aws::{Clients, describe_account};
+use super::{RunError, SelectionError};
+use crate::aws::{Aws, describe_account};
 use crate::group::budget::Budget;
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::job::Job;
@@ -13,7 +13,7 @@ use crate::ids::BakeKey;
 use crate::report::{PlanReport, PlannedGroup};
 use crate::request::{RunRequest, Selection};
 
-/// What a run will do: jobs to carry out, groups that are refused.
+/// A plan: jobs to carry out, groups that are refused.
 #[derive(Clone, Debug)]
 pub struct Planned {
     /// One per group that will be tried.
@@ -22,37 +22,36 @@ pub struct Planned {
     pub report: PlanReport,
 }
 
-/// What a run would do now; changes nothing.
+/// Plans a run for its reader; changes nothing.
 ///
 /// # Errors
 /// AWS could not be read, or a group that was named does not exist or did not opt in.
-pub async fn plan(env: &Env, request: &RunRequest) -> Result<PlanReport, RunError> {
-    let clients = Clients::new(&env.sdk, env.clock.clone());
-    Ok(planned(&clients, env, request).await?.report)
+pub async fn plan(aws: &Aws, request: &RunRequest) -> Result<PlanReport, RunError> {
+    Ok(planned(aws, request).await?.report)
 }
 
-/// Plans a run.
+/// Plans a run; changes nothing. Asks AWS once: a reader who waits for a plan can ask again.
 ///
 /// # Errors
-/// As [`plan`].
-pub async fn planned(
-    clients: &Clients,
-    env: &Env,
-    request: &RunRequest,
-) -> Result<Planned, RunError> {
-    let account = describe_account(clients, |g| request.selection.wants(&g.name, &g.tags)).await?;
-    plan_of(&account, env, request)
+/// AWS could not be read, or a group that was named does not exist or did not opt in.
+pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunError> {
+    let selection = &request.selection;
+    let account = describe_account(&aws.clients, |g| selection.wants(&g.name, &g.tags)).await?;
+    plan_of(&account, aws, request)
 }
 
-/// What the run will do in this account.
+/// Plans a run in an account that was read.
+///
+/// # Errors
+/// A group that was named does not exist or did not opt in.
 pub(super) fn plan_of(
     account: &AccountFacts,
-    env: &Env,
+    aws: &Aws,
     request: &RunRequest,
 ) -> Result<Planned, RunError> {
     let selection = &request.selection;
     check_named(account, selection)?;
-    let now = env.clock.now();
+    let now = aws.clock.now();
     let mut checked: Vec<Checked> = account
         .groups
         .values()
@@ -89,7 +88,7 @@ pub(super) fn plan_of(
     Ok(Planned {
         jobs,
         report: PlanReport {
-            region: region(env),
+            region: aws.region.clone(),
             planned_at: now,
             groups,
             warnings,
@@ -97,31 +96,21 @@ pub(super) fn plan_of(
     })
 }
 
-/// The region that the clients talk to.
-pub(super) fn region(env: &Env) -> String {
-    env.sdk
-        .region()
-        .map(|r| r.as_ref().to_owned())
-        .unwrap_or_default()
-}
-
-fn check_named(account: &AccountFacts, selection: &Selection) -> Result<(), RunError> {
+fn check_named(account: &AccountFacts, selection: &Selection) -> Result<(), SelectionError> {
     let tag = &selection.tag;
     for name in &selection.groups {
         match account.groups.get(name) {
             None => {
-                return Err(RunError::Request(format!(
-                    "group '{name}': expected an Auto Scaling group of this account and region, found none"
-                )));
+                return Err(SelectionError::NoSuchGroup {
+                    group: name.clone(),
+                });
             }
             Some(group) if !tag.is_on(&group.tags) => {
-                return Err(RunError::Request(format!(
-                    "group '{name}': expected the opt-in tag {tag}, found {}",
-                    match group.tags.get(&tag.key) {
-                        Some(value) => format!("{}={value}", tag.key),
-                        None => format!("no tag {}", tag.key),
-                    }
-                )));
+                return Err(SelectionError::NotOptedIn {
+                    group: name.clone(),
+                    expected: tag.clone(),
+                    found: group.tags.get(&tag.key).cloned(),
+                });
             }
             Some(_) => {}
         }
@@ -152,7 +141,7 @@ fn arrange(checked: &mut [Checked]) {
     }
 }
 
-/// A pin for people: template name, version as spelled, and what that means.
+/// A pin for people: template name, version as spelled, and the number it stands for.
 pub(super) fn pin_text(pin: &Pin, templates: &Templates, account: &AccountFacts) -> String {
     let name = account
         .templates

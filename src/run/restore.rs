@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch::Receiver;
+use tracing::Instrument;
 
+use super::assemble::{self, Heading, Results};
 use super::drive::{Driver, Listener};
 use super::patience::patiently;
-use super::plan::region;
-use super::{Env, RecordFilter, RestoreRequest, RunError, Stop, summary};
-use crate::aws::{Clients, list_records};
+use super::{RecordFilter, RestoreRequest, RunError, SelectionError, Stop, run_span, summary};
+use crate::aws::{Aws, list_records};
 use crate::group::admit::Bounds;
 use crate::group::job::Job;
 use crate::group::names::group_of_parameter;
@@ -25,31 +26,34 @@ use crate::schedule::Window;
 /// # Errors
 /// AWS could not be read, a named group has no record, or the operator stopped it.
 pub async fn restore(
-    env: &Env,
+    aws: &Aws,
     request: &RestoreRequest,
     stop: Receiver<Stop>,
     progress: Listener<'_>,
 ) -> Result<RunReport, RunError> {
-    let clients = Clients::new(&env.sdk, env.clock.clone());
-    let started_at = env.clock.now();
-    let groups = restore_records(&clients, env, request, stop, progress).await?;
-    Ok(RunReport {
+    let calls = aws.clients.count_from_now();
+    let heading = Heading {
         run_id: request.owner.as_str().into(),
         kind: RunKind::Restore,
-        region: region(env),
-        started_at,
-        finished_at: env.clock.now(),
+        started_at: aws.clock.now(),
         deadline: request.give_up_at,
+    };
+    let restored = restore_records(aws, request, stop, progress);
+    let groups = restored.instrument(run_span(&heading.run_id)).await?;
+    let results = Results {
         groups,
-        api_calls: clients.call_counts(),
+        api_calls: calls.so_far(),
         warnings: Vec::new(),
-    })
+    };
+    Ok(assemble::report(aws, heading, results))
 }
 
-/// Restores what the request picks.
+/// Restores what the request picks; reports in the order of the groups' names.
+///
+/// # Errors
+/// AWS could not be read, a named group has no record, or the operator stopped it.
 pub(super) async fn restore_records(
-    clients: &Clients,
-    env: &Env,
+    aws: &Aws,
     request: &RestoreRequest,
     stop: Receiver<Stop>,
     progress: Listener<'_>,
@@ -58,15 +62,14 @@ pub(super) async fn restore_records(
         mut jobs,
         mut reports,
         absent,
-    } = Box::pin(choose(clients, env, &request.filter, &stop)).await?;
-    if let Some(name) = absent.first() {
-        return Err(RunError::Request(no_record(name)));
+    } = Box::pin(choose(aws, &request.filter, &stop)).await?;
+    if let Some(group) = absent.into_iter().next() {
+        return Err(SelectionError::NoRecord { group }.into());
     }
     let driver = Driver {
-        clients,
-        clock: &env.clock,
+        aws,
         tag: &OptInTag::default(),
-        bounds: bounds(env.clock.now(), request.give_up_at),
+        bounds: bounds(aws.clock.now(), request.give_up_at),
         give_up_at: request.give_up_at,
     };
     Box::pin(driver.drive(&mut jobs, stop, progress)).await?;
@@ -89,7 +92,7 @@ pub(super) fn bounds(now: DateTime<Utc>, give_up_at: DateTime<Utc>) -> Bounds {
     }
 }
 
-/// What is to be restored, and what is not.
+/// Records, sorted by whether they are to be restored.
 pub(super) struct Chosen {
     /// One for each record that was picked.
     pub jobs: Vec<Job>,
@@ -99,19 +102,16 @@ pub(super) struct Chosen {
     pub absent: Vec<GroupName>,
 }
 
-/// Why there is nothing to restore for a group.
-pub(super) fn no_record(name: &str) -> String {
-    format!("group '{name}': expected an open record, found none: it is restored already")
-}
-
 /// Reads all records and picks.
+///
+/// # Errors
+/// AWS could not be read.
 pub(super) async fn choose(
-    clients: &Clients,
-    env: &Env,
+    aws: &Aws,
     filter: &RecordFilter,
     stop: &Receiver<Stop>,
 ) -> Result<Chosen, RunError> {
-    let records = patiently(&env.clock, stop, async || list_records(clients).await).await?;
+    let records = patiently(&aws.clock, stop, async || list_records(&aws.clients).await).await?;
     let mut chosen = Chosen {
         jobs: Vec::new(),
         reports: Vec::new(),
@@ -120,7 +120,7 @@ pub(super) async fn choose(
             RecordFilter::Due | RecordFilter::OwnedBy(_) | RecordFilter::All => Vec::new(),
         },
     };
-    let now = env.clock.now();
+    let now = aws.clock.now();
     for (parameter, seen) in records {
         let name = name_of(&parameter, &seen).unwrap_or_else(|| parameter.as_str().into());
         match seen {

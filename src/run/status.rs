@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::{pin_texts, region};
-use super::{Env, RunError};
-use crate::aws::{Clients, describe_account, list_records};
+use super::RunError;
+use super::plan::pin_texts;
+use crate::aws::{Aws, describe_account, list_records};
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::names::{group_of_parameter, record_parameter};
 use crate::group::pin::{Templates, resolve};
@@ -17,16 +17,15 @@ use crate::request::Selection;
 ///
 /// # Errors
 /// AWS could not be read.
-pub async fn status(env: &Env, selection: &Selection) -> Result<StatusReport, RunError> {
-    let clients = Clients::new(&env.sdk, env.clock.clone());
+pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, RunError> {
     let wanted = |g: &GroupFacts| selection.wants(&g.name, &g.tags);
-    let account = describe_account(&clients, wanted).await?;
-    let mut records: BTreeMap<String, OpenRecord> = list_records(&clients)
+    let account = describe_account(&aws.clients, wanted).await?;
+    let mut records: BTreeMap<String, OpenRecord> = list_records(&aws.clients)
         .await?
         .into_iter()
         .map(|(parameter, seen)| (parameter.clone(), open_record(parameter, seen)))
         .collect();
-    let now = env.clock.now();
+    let now = aws.clock.now();
     let groups = account
         .groups
         .values()
@@ -49,7 +48,7 @@ pub async fn status(env: &Env, selection: &Selection) -> Result<StatusReport, Ru
         })
         .collect();
     Ok(StatusReport {
-        region: region(env),
+        region: aws.region.clone(),
         read_at: now,
         groups,
         stray_records: records.into_values().collect(),

@@ -14,8 +14,7 @@ use crate::report::{GroupReport, PatchCounts, PhaseReport, PlannedGroup};
 use crate::schedule::missed;
 use crate::text::{counted, duration};
 
-/// What happened to the jobs' groups. A group whose image was made on another's instance has that one's
-/// patches.
+/// Reports on the jobs' groups. A group whose image was made on another's instance has that one's patches.
 pub(super) fn of_jobs(jobs: &[Job]) -> Vec<GroupReport> {
     let makers: BTreeMap<&BakeKey, &Job> = jobs
         .iter()
@@ -83,7 +82,8 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
     }
 }
 
-/// Says of each group that was restored after the deadline by how much, and of the run as a whole.
+/// Notes on each group that was restored after the deadline by how much; answers a warning about the run as a
+/// whole.
 pub(super) fn overruns(
     jobs: &[Job],
     deadline: DateTime<Utc>,
@@ -131,7 +131,7 @@ fn capacity_note(job: &Job) -> Option<String> {
     Some(if due == after {
         format!("its scheduled actions fell due during the run: {after} now, {before} before")
     } else {
-        format!("somebody changed its capacity during the run: {after} stands, {before} before")
+        format!("others changed its capacity during the run: {after} stands, {before} before")
     })
 }
 

@@ -1,9 +1,10 @@
 //! Messages to a topic's subscribers. Only the inside of the simulated account shows what was published, so
 //! this asks the library.
 
+use asg_patch::aws::Aws;
 use asg_patch::report::RunReport;
 use asg_patch::request::{FailureLimit, Operation, RunRequest, Selection};
-use asg_patch::run::{Env, Stop};
+use asg_patch::run::Stop;
 use asg_patch::schedule::Window;
 use asg_patch::sim::{Account, fleet, sdk};
 use chrono::TimeDelta;
@@ -28,12 +29,9 @@ async fn run(account: &Account) -> RunReport {
         topic_arn: Some(TOPIC.into()),
         at_deadline: Default::default(),
     };
-    let env = Env {
-        clock: account.clock().clone(),
-        sdk: sdk::sdk_config(account, "topic"),
-    };
+    let aws = Aws::new(account.clock().clone(), sdk::sdk_config(account, "topic"));
     let (_asked, stop) = tokio::sync::watch::channel(Stop::Continue);
-    let report = asg_patch::run::run(&env, &request, stop, &mut |_| {}).await;
+    let report = asg_patch::run::run(&aws, &request, stop, &mut |_| {}).await;
     report.expect("the account can be reached")
 }
 

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::common::{Scenario, end, env, in_virtual_time, on_all_cores, scenario_names};
+use crate::common::{Scenario, aws, end, in_virtual_time, on_all_cores, scenario_names};
 use asg_patch::aws::Clients;
 use asg_patch::group::admit::Bounds;
 use asg_patch::group::decision::Directive;
@@ -74,18 +74,17 @@ async fn continue_run(
     jobs: &mut [Job],
     mut saved: impl FnMut(&Account, &[Job]),
 ) -> Result<(), String> {
-    let env = env(account, &request.run_id);
-    let clients = Clients::new(&env.sdk, env.clock.clone());
+    let aws = aws(account, &request.run_id);
     let give_up_at = request.window.deadline + TimeDelta::hours(2);
     loop {
         saved(account, jobs);
-        let next = pass(account, &clients, request, jobs).await;
+        let next = pass(account, &aws.clients, request, jobs).await;
         let Some(next) = next else { return Ok(()) };
-        let now = env.clock.now();
+        let now = aws.clock.now();
         if now >= give_up_at {
             return Err(format!("the jobs never finish: {}", states_of(jobs)));
         }
-        env.clock
+        aws.clock
             .wait_until(next.max(now + TimeDelta::seconds(2)))
             .await;
     }
@@ -117,9 +116,7 @@ pub(crate) async fn record(scenario: &Scenario) -> (Frozen, Vec<Stage>, Vec<Stri
     let account = scenario.fleet.account(1);
     let untouched = account.freeze();
     let request = &scenario.request;
-    let plan_env = env(&account, &request.run_id);
-    let clients = Clients::new(&plan_env.sdk, plan_env.clock.clone());
-    let plan = planned(&clients, &plan_env, request).await;
+    let plan = planned(&aws(&account, &request.run_id), request).await;
     let mut jobs = plan.expect("a plan").jobs;
     assert!(
         account.calls().changes().next().is_none(),
@@ -164,10 +161,9 @@ async fn crash(
     });
     let mut jobs = stage.jobs.clone();
     if successor != Successor::Same {
-        let env = env(account, &request.run_id);
-        let clients = Clients::new(&env.sdk, env.clock.clone());
+        let aws = aws(account, &request.run_id);
         tokio::select! {
-            _ = pass(account, &clients, request, &mut jobs) => return Err("no such call".into()),
+            _ = pass(account, &aws.clients, request, &mut jobs) => return Err("no such call".into()),
             () = account.silenced() => {}
         }
     }
@@ -229,10 +225,10 @@ async fn next_run(account: &Account, request: &RunRequest) -> Result<(), String>
         window,
         ..request.clone()
     };
-    let env = env(account, "run-next");
+    let aws = aws(account, "run-next");
     let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);
     let mut listen = |_: &Progress| ();
-    let run = asg_patch::run::run(&env, &request, stop, &mut listen).await;
+    let run = asg_patch::run::run(&aws, &request, stop, &mut listen).await;
     run.map(|_| ()).map_err(|e| e.to_string())
 }
 

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::common::{Scenario, drive, env, in_virtual_time, invariants, text};
-use asg_patch::aws::Clients;
+use crate::common::{Scenario, aws, drive, in_virtual_time, invariants, text};
 use asg_patch::group::admit::Bounds;
 use asg_patch::group::decision::Directive;
 use asg_patch::group::job::Job;
@@ -26,12 +25,11 @@ fn changes(account: &Account) -> Vec<CallRecord> {
 
 /// Makes passes until all jobs are finished, each this many times over without waiting in between.
 async fn passes(account: &Account, request: &RunRequest, times: usize) -> Vec<Job> {
-    let env = env(account, &request.run_id);
-    let clients = Clients::new(&env.sdk, env.clock.clone());
-    let mut jobs = planned(&clients, &env, request).await.expect("a plan").jobs;
+    let aws = aws(account, &request.run_id);
+    let mut jobs = planned(&aws, request).await.expect("a plan").jobs;
     let pass = Pass {
-        clients: &clients,
-        clock: &env.clock,
+        clients: &aws.clients,
+        clock: &aws.clock,
         tag: &request.selection.tag,
         bounds: Bounds {
             window: request.window,
@@ -47,11 +45,11 @@ async fn passes(account: &Account, request: &RunRequest, times: usize) -> Vec<Jo
             next = advance(&pass, &mut jobs).await;
         }
         let Some(at) = next else { break };
-        env.clock.wait_until(at).await;
+        aws.clock.wait_until(at).await;
     }
     let before = account.calls().log.len();
     for _ in 0..2 {
-        env.clock.wait(std::time::Duration::from_secs(120)).await;
+        aws.clock.wait(std::time::Duration::from_secs(120)).await;
         assert_eq!(advance(&pass, &mut jobs).await, None);
     }
     assert_eq!(

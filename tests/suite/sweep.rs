@@ -10,13 +10,13 @@ use asg_patch::group::{Code, Outcome};
 use asg_patch::ids::{GroupName, ImageId};
 use asg_patch::report::{GroupReport, RunReport};
 use asg_patch::request::RunRequest;
-use asg_patch::run::{RecordFilter, RestoreRequest, RunError, Stop};
+use asg_patch::run::{RecordFilter, RestoreRequest, RunError, SelectionError, Stop};
 use asg_patch::sim::calls::is_change;
 use asg_patch::sim::faults::{FaultRule, InjectedFault};
 use asg_patch::sim::{Account, Frozen};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::common::{Scenario, drive, end, env, in_virtual_time, on_all_cores, scenario_text};
+use crate::common::{Scenario, aws, drive, end, in_virtual_time, on_all_cores, scenario_text};
 use crate::crash::record;
 
 /// Of the stages of a run that died, every such one is tried.
@@ -70,14 +70,14 @@ async fn restore(
     owner: &str,
     groups: Vec<GroupName>,
 ) -> Result<RunReport, RunError> {
-    let env = env(account, owner);
+    let aws = aws(account, owner);
     let request = RestoreRequest {
         owner: owner.into(),
         filter: RecordFilter::named_or_due(groups),
-        give_up_at: env.clock.now() + TimeDelta::hours(2),
+        give_up_at: aws.clock.now() + TimeDelta::hours(2),
     };
     let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);
-    asg_patch::run::restore(&env, &request, stop, &mut |_| {}).await
+    asg_patch::run::restore(&aws, &request, stop, &mut |_| {}).await
 }
 
 fn changes(report: &RunReport) -> Vec<&String> {
@@ -199,8 +199,7 @@ fn twice_at_once() {
                             .map(|g| format!("{who}: {:?}", brief(std::slice::from_ref(g)))),
                     ),
                     // The first was done when the second came.
-                    Err(RunError::Request(why))
-                        if who == "second" && why.contains("restored already") => {}
+                    Err(RunError::Request(SelectionError::NoRecord { .. })) if who == "second" => {}
                     Err(e) => problems.push(format!("{who}: {e}")),
                 }
             }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::common::{RUN_ID, Scenario, drive, env, in_virtual_time, invariants};
+use crate::common::{RUN_ID, Scenario, aws, drive, in_virtual_time, invariants};
 use asg_patch::group::budget::Basis;
 use asg_patch::group::names::SECONDS_TAG;
 use asg_patch::group::{Code, Outcome, Phase};
@@ -35,7 +35,7 @@ async fn planned(
     account: &Account,
     request: &RunRequest,
 ) -> (BTreeMap<GroupName, PlannedGroup>, String) {
-    let plan = plan(&env(account, "plan"), request).await.expect("a plan");
+    let plan = plan(&aws(account, "plan"), request).await.expect("a plan");
     let text = plan_table(&plan, 120);
     let groups = plan.groups.into_iter().map(|g| (g.group.clone(), g));
     (groups.collect(), text)
@@ -122,14 +122,14 @@ fn what_cannot_be_written_to_the_image_fails_nobody() {
 }
 
 async fn sweep(account: &Account) -> RunReport {
-    let env = env(account, "sweep");
+    let aws = aws(account, "sweep");
     let request = RestoreRequest {
         owner: "sweeper".into(),
         filter: RecordFilter::Due,
-        give_up_at: env.clock.now() + TimeDelta::minutes(20),
+        give_up_at: aws.clock.now() + TimeDelta::minutes(20),
     };
     let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);
-    restore(&env, &request, stop, &mut |_| {})
+    restore(&aws, &request, stop, &mut |_| {})
         .await
         .expect("a report")
 }

@@ -1,51 +1,43 @@
-//! A run that is handed from one invocation to the next: Step Functions keeps it and waits, and every
+//! A run that is passed from one invocation to the next: Step Functions keeps it and waits, and every
 //! invocation makes one pass of one batch and forgets everything.
 //!
-//! [`begin`] plans and splits the run, [`advance`] makes a pass of a batch, [`gather`] collects what a step's
-//! batches brought and goes on to the next step, [`report`] ends it. Whatever is passed along is plain data
-//! with a version: a program that does not understand it hands the batch back from its records.
+//! [`begin_run`] plans and splits the run, [`advance`] makes a pass of a batch, [`gather`] collects the results
+//! of a step's batches and goes on to the next step, [`report`] ends it. The form in which all this travels is
+//! a wire type with a version (see [`read_batch`]): a program that does not understand it restores the groups
+//! from their records.
 
 mod batch;
 mod begin;
 mod packed;
+mod pass;
 mod run_state;
 mod split;
+mod start;
+mod wire;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::drive::GIVE_UP_AFTER_MINUTES;
+use super::drive::GIVE_UP_AFTER;
 use crate::ids::RunId;
 use crate::report::RunKind;
 use crate::request::RunRequest;
 
-pub use batch::{Advanced, Batch, BatchResult, PassOptions, advance};
-pub use begin::{Begun, BegunRestore, begin_restore, begin_run, not_planned};
-pub use packed::Packed;
+pub use batch::{Assignment, Batch, BatchResult, Limits, Stage, Working};
+pub use begin::{Begun, BegunRestore, begin_restore, begin_run, not_planned, not_selected};
+pub use pass::{Advanced, PassOptions, advance};
 pub use run_state::{RunState, Step, gather, report};
+pub use wire::{WireError, read_batch, read_run_state, rescue_run, write_batch, write_run_state};
 
-/// The version of what is passed along. To be raised with every change that an older program in the middle
-/// of a run would misread.
-pub const VERSION: u32 = 1;
+/// An invocation that nothing waits for any more, because its execution was stopped or its batch was given up,
+/// may be at work for this long: the function's time limit in the template, and a little.
+pub const INVOCATION_LIMIT: TimeDelta = TimeDelta::seconds(310);
 
-/// An invocation that nobody waits for any more, because its execution was stopped or its batch was given up,
-/// may be at work for so long: the function's time limit in the template, and a little.
-pub const INVOCATION_SECONDS: i64 = 310;
+/// How long a restore goes on that was asked for by an operator, or that follows the death of an execution or
+/// a state that cannot be read: as long as a run's own restore goes on past its deadline.
+pub const RESTORE_LIMIT: TimeDelta = GIVE_UP_AFTER;
 
-/// What is to be done next with what was passed along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Next {
-    /// The batches of the step.
-    Batches,
-    /// The report.
-    Report,
-    /// Another pass of the batch, at its time.
-    Wait,
-    /// Nothing: the batch is done.
-    Done,
-}
-
-/// What a batch is about.
+/// The work of a batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Work {
@@ -59,7 +51,7 @@ pub enum Work {
         owner: String,
         /// Gives up at this time; records stay.
         give_up_at: DateTime<Utc>,
-        /// Tells only of what it restored: it comes round again soon.
+        /// Reports only if it restored something: it runs again soon.
         quiet: bool,
     },
 }
@@ -81,7 +73,7 @@ impl Work {
         }
     }
 
-    /// What kind of report it ends in.
+    /// The kind of report it ends in.
     pub fn report_kind(&self) -> RunKind {
         match self {
             Self::Run(_) => RunKind::Run,
@@ -97,7 +89,7 @@ impl Work {
         }
     }
 
-    /// Whether it tells only of what it restored.
+    /// Whether it reports only if it restored something.
     pub fn is_quiet(&self) -> bool {
         matches!(self, Self::Restore { quiet: true, .. })
     }
@@ -105,7 +97,7 @@ impl Work {
     /// When it leaves open what is not restored by then.
     pub fn give_up_at(&self) -> DateTime<Utc> {
         match self {
-            Self::Run(request) => request.restore_by() + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
+            Self::Run(request) => request.restore_by() + GIVE_UP_AFTER,
             Self::Restore { give_up_at, .. } => *give_up_at,
         }
     }

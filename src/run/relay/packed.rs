@@ -1,4 +1,4 @@
-//! What is too much to be read by people on its way from one invocation to the next: packed into a line.
+//! Jobs and reports on their way from one invocation to the next, packed into a line: people do not read them there.
 
 use std::io::{Read, Write};
 
@@ -11,13 +11,13 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What is unpacked may be so large: far more than 256 KiB of it can hold when packed honestly.
+/// Bytes that are unpacked at most: far more than 256 KiB can hold when packed by this program.
 const LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A value that is written as Base64 of gzip of JSON. Step Functions passes 256 KiB at most; jobs are much
 /// alike, and shrink to a tenth.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Packed<T>(pub T);
+pub(super) struct Packed<T>(pub(super) T);
 
 impl<T: Serialize> Serialize for Packed<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -28,7 +28,7 @@ impl<T: Serialize> Serialize for Packed<T> {
 
 impl Packed<()> {
     /// How long a value is when it is packed.
-    pub fn bytes(value: &impl Serialize) -> usize {
+    pub(super) fn bytes(value: &impl Serialize) -> usize {
         pack(value).map_or(usize::MAX, |text| text.len())
     }
 }

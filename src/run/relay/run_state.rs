@@ -1,116 +1,106 @@
-//! A run between its steps.
+//! A run between its steps. Pure, but for the report at its end.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use chrono::{DateTime, Utc};
 
-use super::super::plan::region;
-use super::super::{Env, summary};
-use super::{Batch, BatchResult, INVOCATION_SECONDS, Next, Packed, VERSION, Work};
+use super::super::assemble::{self, Heading, Results};
+use super::super::drive::GIVE_UP_AFTER;
+use super::super::summary;
+use super::batch::add;
+use super::{Batch, BatchResult, INVOCATION_LIMIT, Stage, Work};
+use crate::aws::Aws;
 use crate::group::{Code, Failure, Outcome};
 use crate::ids::GroupName;
 use crate::report::{GroupReport, RunReport};
-use crate::run::drive::GIVE_UP_AFTER_MINUTES;
 use crate::text::counted;
 
 /// A run, between two steps.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RunState {
-    /// See [`VERSION`].
-    pub version: u32,
-    /// What is to be done next.
-    pub next: Next,
-    /// Where it stands, for people.
-    pub summary: String,
-    /// What it is about.
+    /// The run or restore.
     pub work: Work,
     /// When it began.
     pub started_at: DateTime<Utc>,
-    /// Under way.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Under way; none if only the report is left.
     pub step: Option<Step>,
     /// To come.
-    #[serde(default)]
     pub steps: Vec<Step>,
-    /// Once more groups than this have failed, nothing more is started.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Once more groups than this have failed, nothing more is started; `None` for no limit.
     pub allowed_failures: Option<usize>,
     /// Groups that are done.
-    pub reports: Packed<Vec<GroupReport>>,
-    /// Calls so far.
+    pub reports: Vec<GroupReport>,
+    /// Calls so far, per `service:Operation`.
     pub api_calls: BTreeMap<String, u64>,
     /// Passes so far.
     pub passes: u64,
-    /// What else is to be said at the end.
+    /// For the reader of the report.
     pub warnings: Vec<String>,
 }
 
 /// Batches that go on side by side.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// So many at once.
+    /// This many at once.
     pub concurrency: usize,
     /// The batches.
     pub batches: Vec<Batch>,
-    /// What came of them, in no order that is relied upon; of one that broke, nothing or anything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub results: Option<Vec<Value>>,
+    /// Their results, in no order that is relied upon; a batch that broke has none.
+    pub results: Vec<BatchResult>,
 }
 
 impl RunState {
-    pub(super) fn new(work: Work, started_at: DateTime<Utc>, steps: Vec<Step>) -> Self {
-        let mut run_state = Self {
-            version: VERSION,
-            next: Next::Report,
-            summary: String::new(),
+    /// A run that has nothing more to do than to report.
+    pub fn empty(work: Work, started_at: DateTime<Utc>) -> Self {
+        Self {
             work,
             started_at,
             step: None,
-            steps,
+            steps: Vec::new(),
             allowed_failures: None,
-            reports: Packed::default(),
+            reports: Vec::new(),
             api_calls: BTreeMap::new(),
             passes: 0,
             warnings: Vec::new(),
-        };
-        run_state.proceed();
-        run_state
-    }
-
-    /// A run that has nothing more to do than to report.
-    pub fn empty(work: Work, started_at: DateTime<Utc>) -> Self {
-        Self::new(work, started_at, Vec::new())
+        }
     }
 
     /// Names of all groups that are still to come or under way.
     pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
         let batches = self.step.iter().chain(&self.steps).flat_map(|s| &s.batches);
-        batches.flat_map(|b| &b.groups)
+        batches.flat_map(|b| &b.assignment.groups)
     }
 
-    fn proceed(&mut self) {
-        let done = self.reports.0.len();
+    /// Where it stands, for people.
+    pub fn summary(&self) -> String {
+        let done = self.reports.len();
+        let Some(step) = &self.step else {
+            return format!("{} done", counted(done, "group"));
+        };
+        let sizes = step.batches.iter().map(|b| b.assignment.groups.len());
+        format!(
+            "{} at work in {}, {done} done",
+            counted(sizes.sum(), "group"),
+            match step.batches.len() {
+                1 => "1 batch".to_owned(),
+                n => format!("{n} batches"),
+            }
+        )
+    }
+
+    /// Goes on to the next step, if there is one.
+    pub(super) fn proceed(&mut self) {
         if self.steps.is_empty() {
             self.step = None;
-            self.next = Next::Report;
-            self.summary = format!("{} done", counted(done, "group"));
             return;
         }
         let mut step = self.steps.remove(0);
-        let failures = failures(&self.reports.0);
+        let failures = failures(&self.reports);
         for batch in &mut step.batches {
-            batch.allowed_failures = self.allowed_failures.map(|n| n.saturating_sub(failures));
+            let allowed = self.allowed_failures.map(|n| n.saturating_sub(failures));
+            batch.assignment.limits.allowed_failures = allowed;
         }
-        let at_work: usize = step.batches.iter().map(|b| b.groups.len()).sum();
-        self.summary = format!(
-            "{} at work in {}, {done} done",
-            counted(at_work, "group"),
-            counted(step.batches.len(), "batch")
-        );
         self.step = Some(step);
-        self.next = Next::Batches;
     }
 }
 
@@ -123,31 +113,26 @@ fn failures(reports: &[GroupReport]) -> usize {
     reports.iter().filter(failed).count()
 }
 
-/// Takes in what the step's batches brought and goes on to the next step. Groups of a batch that brought
-/// nothing are restored from their records.
+/// Takes in the results of the step's batches and goes on to the next step. Groups of a batch without a result
+/// are restored from their records.
 pub fn gather(mut run_state: RunState, now: DateTime<Utc>) -> RunState {
     let step = run_state.step.take();
     let (batches, results) = step.map_or_else(Default::default, |s| (s.batches, s.results));
-    for result in results.unwrap_or_default() {
-        let Ok(result) = serde_json::from_value::<BatchResult>(result) else {
-            continue;
-        };
-        run_state.reports.0.extend(result.reports.0);
+    for result in results {
+        run_state.reports.extend(result.reports);
         run_state.warnings.extend(result.warnings);
         run_state.passes += result.passes;
-        for (operation, calls) in result.api_calls {
-            *run_state.api_calls.entry(operation).or_default() += calls;
-        }
+        add(&mut run_state.api_calls, result.api_calls);
     }
-    let told = |name: &GroupName| run_state.reports.0.iter().any(|r| r.group == *name);
+    let is_reported = |name: &GroupName| run_state.reports.iter().any(|r| r.group == *name);
     let lost: Vec<Batch> = batches
         .into_iter()
-        .filter(|b| !b.groups.iter().all(told))
+        .filter(|b| !b.assignment.groups.iter().all(is_reported))
         .collect();
     if !lost.is_empty() {
         recover(&mut run_state, lost, now);
     } else if let Some(allowed) = run_state.allowed_failures
-        && failures(&run_state.reports.0) > allowed
+        && failures(&run_state.reports) > allowed
     {
         refuse_the_rest(&mut run_state, allowed);
     }
@@ -155,40 +140,45 @@ pub fn gather(mut run_state: RunState, now: DateTime<Utc>) -> RunState {
     run_state
 }
 
-/// A batch broke beyond mending, twice even: its groups go back from their records; what is done is done.
+/// A batch broke for good: its groups are restored from their records, by a batch of their own. If that one
+/// breaks, too, the sweep restores them. What is done is done.
 fn recover(run_state: &mut RunState, lost: Vec<Batch>, now: DateTime<Utc>) {
-    let groups: Vec<GroupName> = lost.iter().flat_map(|b| b.groups.clone()).collect();
-    let was_restore = lost.iter().any(|b| matches!(b.work, Work::Restore { .. }));
-    if was_restore {
+    let names = lost.iter().flat_map(|b| b.assignment.groups.clone());
+    let groups: Vec<GroupName> = names.collect();
+    let is_restore = |b: &Batch| matches!(b.assignment.work, Work::Restore { .. });
+    if lost.iter().any(is_restore) {
         let reason = "its batch broke while it was restored; the sweep goes on with it";
         let failure = Failure::new(Code::LeftOpen, reason);
         let open = groups.iter().map(|g| summary::of_unreadable(g, &failure));
-        run_state.reports.0.extend(open);
+        run_state.reports.extend(open);
         return;
     }
     run_state.warnings.push(format!(
         "a batch of {} broke; what it had changed is restored from the records",
         counted(groups.len(), "group")
     ));
-    let not_before = now + TimeDelta::seconds(INVOCATION_SECONDS);
+    let not_before = now + INVOCATION_LIMIT;
     let work = Work::Restore {
         run_id: run_state.work.run_id().to_owned(),
         owner: run_state.work.owner().to_owned(),
-        give_up_at: not_before + TimeDelta::minutes(GIVE_UP_AFTER_MINUTES),
+        give_up_at: not_before + GIVE_UP_AFTER,
         quiet: false,
     };
-    let batches: Vec<Batch> = lost
-        .into_iter()
-        .map(|b| Batch {
-            concurrent_batches: b.concurrent_batches,
+    let restoring = |lost: Batch| {
+        let mut batch = Batch::planned(&work, lost.assignment.groups);
+        let limits = &mut batch.assignment.limits;
+        limits.concurrent_batches = lost.assignment.limits.concurrent_batches;
+        batch.assignment.number = lost.assignment.number;
+        batch.stage = Stage::Planned {
             not_before: Some(not_before),
-            ..Batch::new(&work, b.groups)
-        })
-        .collect();
+        };
+        batch
+    };
+    let batches: Vec<Batch> = lost.into_iter().map(restoring).collect();
     let step = Step {
         concurrency: batches.len(),
         batches,
-        results: None,
+        results: Vec::new(),
     };
     run_state.steps.insert(0, step);
 }
@@ -196,30 +186,40 @@ fn recover(run_state: &mut RunState, lost: Vec<Batch>, now: DateTime<Utc>) {
 fn refuse_the_rest(run_state: &mut RunState, allowed: usize) {
     let reason = format!(
         "expected at most {allowed} failed groups in the run, found {}",
-        failures(&run_state.reports.0)
+        failures(&run_state.reports)
     );
     let failure = Failure::new(Code::FailureBudget, reason);
     let rest: Vec<GroupReport> = run_state
         .groups()
         .map(|name| summary::of_skipped(name, &failure))
         .collect();
-    run_state.reports.0.extend(rest);
+    run_state.reports.extend(rest);
     run_state.steps.clear();
 }
 
-/// The end: what the run did.
-pub fn report(env: &Env, run_state: RunState) -> RunReport {
-    let mut groups = run_state.reports.0;
-    groups.sort_by(|a, b| a.group.cmp(&b.group));
-    RunReport {
-        run_id: run_state.work.run_id().to_owned(),
-        kind: run_state.work.report_kind(),
-        region: region(env),
-        started_at: run_state.started_at,
-        finished_at: env.clock.now(),
-        deadline: run_state.work.deadline(),
-        groups,
-        api_calls: run_state.api_calls,
-        warnings: run_state.warnings,
-    }
+/// Ends the run: its report.
+pub fn report(aws: &Aws, run_state: RunState) -> RunReport {
+    let RunState {
+        work,
+        started_at,
+        step: _,
+        steps: _,
+        allowed_failures: _,
+        reports,
+        api_calls,
+        passes: _,
+        warnings,
+    } = run_state;
+    let heading = Heading {
+        run_id: work.run_id().to_owned(),
+        kind: work.report_kind(),
+        started_at,
+        deadline: work.deadline(),
+    };
+    let results = Results {
+        groups: reports,
+        api_calls,
+        warnings,
+    };
+    assemble::report(aws, heading, results)
 }

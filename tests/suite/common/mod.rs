@@ -12,9 +12,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use asg_patch::aws::Aws;
 use asg_patch::report::RunReport;
 use asg_patch::request::{AtDeadline, FailureLimit, RunRequest, Selection};
-use asg_patch::run::{Env, Progress, RecordFilter, RestoreRequest, RunError, Stop};
+use asg_patch::run::{Progress, RecordFilter, RestoreRequest, RunError, Stop};
 use asg_patch::schedule::Window;
 use asg_patch::sim::calls::CallRecord;
 use asg_patch::sim::fleet::Fleet;
@@ -223,12 +224,9 @@ pub(crate) fn on_all_cores<T: Send, R: Send>(
     results.into_inner().unwrap().into_values().collect()
 }
 
-/// The environment of a run on `account`.
-pub(crate) fn env(account: &Account, run_id: &str) -> Env {
-    Env {
-        clock: account.clock().clone(),
-        sdk: sdk::sdk_config(account, run_id),
-    }
+/// The way of a run to `account`.
+pub(crate) fn aws(account: &Account, run_id: &str) -> Aws {
+    Aws::new(account.clock().clone(), sdk::sdk_config(account, run_id))
 }
 
 /// Drives one run to its end.
@@ -237,12 +235,12 @@ pub(crate) async fn drive(
     request: &RunRequest,
     stop_on: Option<&str>,
 ) -> Result<(RunReport, Vec<Progress>), RunError> {
-    drive_in(&env(account, &request.run_id), account, request, stop_on).await
+    drive_in(&aws(account, &request.run_id), account, request, stop_on).await
 }
 
 /// Drives one run to its end, with a way of its own to the account.
 pub(crate) async fn drive_in(
-    env: &Env,
+    aws: &Aws,
     account: &Account,
     request: &RunRequest,
     stop_on: Option<&str>,
@@ -252,7 +250,7 @@ pub(crate) async fn drive_in(
     let mut lines = Vec::new();
     let mut listen = |p: &Progress| lines.push(p.clone());
     let clock = account.clock().clone();
-    let run = asg_patch::run::run(env, request, stop, &mut listen);
+    let run = asg_patch::run::run(aws, request, stop, &mut listen);
     let press = async {
         if let Some(operation) = stop_on {
             let was_called = || {
@@ -276,14 +274,14 @@ pub(crate) async fn drive_in(
 
 /// An operator restores all groups that have a record, by name.
 pub(crate) async fn restore_all(account: &Account) -> RunReport {
-    let env = env(account, "restore");
+    let aws = aws(account, "restore");
     let request = RestoreRequest {
         owner: "operator".into(),
         filter: RecordFilter::Named(end::open_groups(account)),
-        give_up_at: env.clock.now() + TimeDelta::hours(2),
+        give_up_at: aws.clock.now() + TimeDelta::hours(2),
     };
     let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);
-    asg_patch::run::restore(&env, &request, stop, &mut |_| {})
+    asg_patch::run::restore(&aws, &request, stop, &mut |_| {})
         .await
         .expect("a report")
 }

@@ -42,7 +42,10 @@ pub(crate) struct Costs {
 /// A state machine with its function.
 pub(crate) struct Machine<'a> {
     definition: Value,
-    pub(crate) function: &'a Function,
+    /// Makes an execution environment.
+    new_environment: &'a dyn Fn() -> Function,
+    /// Environments without an invocation: like Lambda's, each works on one at a time and is kept for the next.
+    idle: RefCell<Vec<Function>>,
     pub(crate) clock: Clock,
     pub(crate) execution: String,
     pub(crate) costs: RefCell<Costs>,
@@ -78,12 +81,13 @@ struct Execution<'m> {
 type StateResult = Result<Value, (String, String)>;
 
 impl<'a> Machine<'a> {
-    pub(crate) fn new(function: &'a Function, clock: Clock, name: &str) -> Self {
+    pub(crate) fn new(new_environment: &'a dyn Fn() -> Function, clock: Clock, name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra/state-machine.asl.json");
         let text = std::fs::read_to_string(path).expect("the definition");
         Self {
             definition: serde_json::from_str(&text).expect("JSON"),
-            function,
+            new_environment,
+            idle: RefCell::default(),
             clock,
             execution: format!("arn:aws:states:eu-west-1:123456789012:execution:AsgPatch:{name}"),
             costs: RefCell::default(),
@@ -398,23 +402,31 @@ impl Machine<'_> {
         if let (Some(Loss::Version), Some(state)) = (loss, payload.get_mut("state")) {
             state["version"] = json!(0);
         }
-        let answer = self.function.answer(payload, deadline);
-        let result = match loss {
-            Some(Loss::Before) => error("Lambda.TooManyRequestsException"),
-            Some(Loss::After(ms)) => {
-                tokio::select! {
-                    answer = answer => answer.map_err(|e| (e.kind().to_owned(), e.to_string())),
-                    () = self.clock.wait(std::time::Duration::from_millis(ms)) => error("Sandbox.Timedout"),
+        let idle = self.idle.borrow_mut().pop();
+        let function = idle.unwrap_or_else(self.new_environment);
+        let result = {
+            let answer = function.answer(payload, deadline);
+            match loss {
+                Some(Loss::Before) => error("Lambda.TooManyRequestsException"),
+                Some(Loss::After(ms)) => {
+                    tokio::select! {
+                        answer = answer => answer.map_err(|e| (e.kind().to_owned(), e.to_string())),
+                        () = self.clock.wait(std::time::Duration::from_millis(ms)) => error("Sandbox.Timedout"),
+                    }
                 }
+                Some(Loss::Answer) => {
+                    let _ = answer.await;
+                    error("Lambda.SdkClientException")
+                }
+                Some(Loss::Version) | None => answer
+                    .await
+                    .map_err(|e| (e.kind().to_owned(), e.to_string())),
             }
-            Some(Loss::Answer) => {
-                let _ = answer.await;
-                error("Lambda.SdkClientException")
-            }
-            Some(Loss::Version) | None => answer
-                .await
-                .map_err(|e| (e.kind().to_owned(), e.to_string())),
         };
+        // An environment whose invocation was killed is gone.
+        if !matches!(loss, Some(Loss::After(_))) {
+            self.idle.borrow_mut().push(function);
+        }
         let seconds = (self.clock.now() - began).as_seconds_f64();
         let mut costs = self.costs.borrow_mut();
         costs.invocations += 1;

@@ -19,7 +19,7 @@ use crate::common::{
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:asg-patch";
 
-/// A stack whose settings are what the scenario asks for.
+/// An execution environment of a stack whose settings are those of the scenario.
 fn function(scenario: &Scenario, account: &Account) -> Function {
     let request = &scenario.request;
     let window = request.window;
@@ -36,7 +36,7 @@ fn function(scenario: &Scenario, account: &Account) -> Function {
         },
         ..Settings::read(|_| None)
     };
-    Function::new(common::env(account, "function"), settings, |_| ())
+    Function::new(common::aws(account, "function"), settings, |_| ())
 }
 
 /// A run as deployed, and what it took.
@@ -57,7 +57,7 @@ fn deploy(
         let account = scenario.fleet.account(1);
         let before = account.with_world(|w| w.clone());
         let untouched = account.freeze();
-        let function = function(scenario, &account);
+        let function = || function(scenario, &account);
         let mut machine = Machine::new(&function, account.clock().clone(), common::RUN_ID);
         machine.lost = Box::new(lost);
         let end = machine
@@ -262,7 +262,7 @@ fn a_stopped_execution_is_swept_up() {
 async fn stopped_at(scenario: &Scenario, at_ms: u64) -> Vec<String> {
     let account = scenario.fleet.account(1);
     let untouched = account.freeze();
-    let function = function(scenario, &account);
+    let function = || function(scenario, &account);
     let clock = account.clock().clone();
     let machine = Machine::new(&function, clock.clone(), "nightly");
     let stop = async {
@@ -302,7 +302,7 @@ fn what_does_not_begin_says_why_and_touches_nothing() {
                 asg_patch::sim::world::topics::Topic::default(),
             );
         });
-        let function = function(&scenario, &account);
+        let function = || function(&scenario, &account);
         let execute = async |name: &str, input: Value| {
             let machine = Machine::new(&function, account.clock().clone(), name);
             let end = machine.execute(input).await;

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use asg_patch::aws::{Clients, Question, describe_account, observe};
+use asg_patch::aws::{Aws, Question, describe_account, observe};
 use asg_patch::group::seen::{Need, Seen};
 use asg_patch::ids::GroupName;
 use asg_patch::request::OptInTag;
-use asg_patch::run::Env;
 use asg_patch::sim::Account;
 use asg_patch::sim::connector::SimConnector;
 use asg_patch::sim::sdk::sdk_config;
@@ -111,12 +110,10 @@ impl Spoiler {
         }
     }
 
-    fn env(&self, account: &Account) -> Env {
+    fn aws(&self, account: &Account) -> Aws {
         let sdk = sdk_config(account, "hostile").into_builder();
-        Env {
-            clock: account.clock().clone(),
-            sdk: sdk.http_client(self.clone()).build(),
-        }
+        let sdk = sdk.http_client(self.clone()).build();
+        Aws::new(account.clock().clone(), sdk)
     }
 
     fn spoil(&self, operation: &str, response: &mut HttpResponse) {
@@ -286,13 +283,12 @@ fn stages(name: &str) -> (Scenario, Vec<Stage>) {
     (scenario, stages)
 }
 
-async fn look(account: &Account, env: &Env, stage: &Stage) -> Vec<(GroupName, Seen)> {
-    let clients = Clients::new(&env.sdk, env.clock.clone());
-    let needs: BTreeSet<Need> = Need::ALL.iter().copied().collect();
+async fn look(account: &Account, aws: &Aws, stage: &Stage) -> Vec<(GroupName, Seen)> {
+    let needs = Need::ALL.iter().copied().collect::<BTreeSet<Need>>();
     let questions: Vec<Question<'_>> = stage.jobs.iter().map(|j| (j, needs.clone())).collect();
     let tag = OptInTag::default();
     let seen = tokio::select! {
-        seen = observe(&clients, &tag, &questions) => seen,
+        seen = observe(&aws.clients, &tag, &questions) => seen,
         () = account.clock().wait(Duration::from_secs(3600)) => panic!("a look takes an hour"),
     };
     let groups = stage.jobs.iter().map(|j| j.group().clone());
@@ -409,10 +405,10 @@ fn a_look_does_not_invent_what_is_missing() {
         let problems = in_time("a look", || {
             in_virtual_time(scenario.fleet.seed(), async {
                 let account = stage.account.thaw();
-                let clean = look(&account, &crate::common::env(&account, "hostile"), stage).await;
+                let clean = look(&account, &crate::common::aws(&account, "hostile"), stage).await;
                 let account = stage.account.thaw();
                 let spoiler = Spoiler::new(&account, spoiled.clone());
-                let seen = look(&account, &spoiler.env(&account), stage).await;
+                let seen = look(&account, &spoiler.aws(&account), stage).await;
                 match (spoiler.done.get(), &spoiled.value) {
                     (Some(done), None) => invented(&clean, &seen, done),
                     _ => Vec::new(),
@@ -440,11 +436,9 @@ fn planning_takes_any_answer() {
             in_virtual_time(scenario.fleet.seed(), async {
                 let account = scenario.fleet.account(1);
                 let spoiler = Spoiler::new(&account, spoiled.clone());
-                let env = spoiler.env(&account);
-                let clients = Clients::new(&env.sdk, env.clock.clone());
-                let _ = describe_account(&clients, |_| true).await;
-                let clients = Clients::new(&env.sdk, env.clock.clone());
-                let _ = asg_patch::run::planned(&clients, &env, &scenario.request).await;
+                let aws = spoiler.aws(&account);
+                let _ = describe_account(&aws.clients, |_| true).await;
+                let _ = asg_patch::run::planned(&aws, &scenario.request).await;
             })
         });
         Ok(())
@@ -468,9 +462,9 @@ fn a_run_ends_well_whatever_one_answer_lacks() {
             let account = scenario.fleet.account(1);
             let untouched = account.freeze();
             let spoiler = Spoiler::new(&account, spoiled.clone());
-            let env = spoiler.env(&account);
+            let aws = spoiler.aws(&account);
             tokio::select! {
-                _ = drive_in(&env, &account, &scenario.request, None) => {}
+                _ = drive_in(&aws, &account, &scenario.request, None) => {}
                 () = account.clock().wait(Duration::from_secs(12 * 3600)) => panic!("it does not end"),
             }
             if spoiled.value.is_some() {

@@ -1,0 +1,111 @@
+//! The tasks of a run under way: pass after pass of its batches, step after step, and its report.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tracing::Instrument;
+
+use super::task::FunctionError;
+use super::{Function, answer};
+use crate::group::{Code, Failure};
+use crate::notify;
+use crate::report::GroupReport;
+use crate::run::relay::{self, Advanced, PassOptions, RunState};
+use crate::run::run_span;
+use crate::trigger::Cause;
+
+impl Function {
+    pub(super) async fn advance(
+        &self,
+        state: Value,
+        options: PassOptions,
+        by: DateTime<Utc>,
+    ) -> Result<Value, FunctionError> {
+        let batch = relay::read_batch(state, self.aws.clock.now())?;
+        let span = run_span(batch.assignment.work.run_id());
+        let pass = async {
+            let advanced = relay::advance(&self.aws, batch, options).await?;
+            self.notify_failures(&advanced, by).await;
+            let clock = &self.aws.clock;
+            let wake_at = advanced.wake_at.map(|at| answer::wake_at(at, clock));
+            Ok(relay::write_batch(advanced.batch, wake_at))
+        };
+        Box::pin(pass.instrument(span)).await
+    }
+
+    async fn notify_failures(&self, advanced: &Advanced, by: DateTime<Utc>) {
+        let work = &advanced.batch.assignment.work;
+        if work.is_quiet() {
+            return;
+        }
+        let link = answer::link(work.owner());
+        for group in &advanced.failed {
+            let (run_id, kind) = (work.run_id(), work.report_kind());
+            let region = &self.aws.region;
+            let message = notify::group_failed(run_id, region, kind, group, link.as_deref());
+            self.notifier.notify(&message, by).await;
+        }
+    }
+
+    pub(super) async fn gather(
+        &self,
+        state: Value,
+        execution: &str,
+        by: DateTime<Utc>,
+    ) -> Result<Value, FunctionError> {
+        let run_state = self.run_state(state, execution, by).await?;
+        let run_state = relay::gather(run_state, self.aws.clock.now());
+        Ok(relay::write_run_state(run_state))
+    }
+
+    pub(super) async fn report(
+        &self,
+        state: Value,
+        execution: &str,
+        by: DateTime<Utc>,
+    ) -> Result<Value, FunctionError> {
+        let run_state = self.run_state(state, execution, by).await?;
+        let span = run_span(run_state.work.run_id());
+        Ok(self.send_report(run_state, by).instrument(span).await)
+    }
+
+    /// The run between two steps. One that cannot be read is refused with a message, and what the execution
+    /// still holds is restored.
+    async fn run_state(
+        &self,
+        state: Value,
+        execution: &str,
+        by: DateTime<Utc>,
+    ) -> Result<RunState, FunctionError> {
+        let problem = match relay::read_run_state(state) {
+            Ok(run_state) => return Ok(run_state),
+            Err(problem) => problem,
+        };
+        let run_id = Cause::Hand.run_id(execution);
+        let span = run_span(&run_id);
+        let rescue = async {
+            let failure = Failure::new(Code::OtherVersion, problem.to_string());
+            tracing::error!(code = %failure.code, %problem, "restoring from records");
+            self.refuse(execution, &failure, by).await;
+            Ok(relay::rescue_run(&self.aws, run_id, execution).await?)
+        };
+        rescue.instrument(span).await
+    }
+
+    async fn send_report(&self, run_state: RunState, by: DateTime<Utc>) -> Value {
+        let link = answer::link(run_state.work.owner());
+        let (passes, quiet) = (run_state.passes, run_state.work.is_quiet());
+        let mut report = relay::report(&self.aws, run_state);
+        self.notifier.measure_report(&report);
+        let is_news = |g: &GroupReport| g.code == Some(Code::RestoredFromRecord);
+        if !quiet || report.groups.iter().any(is_news) {
+            let message = notify::message(&report, link.as_deref());
+            if !self.notifier.notify(&message, by).await {
+                report.warnings.push("the report was not sent".into());
+            }
+        }
+        let summary = notify::message(&report, None).default;
+        let api_calls = report.api_calls.values().sum::<u64>();
+        tracing::info!(passes, api_calls, "{summary}");
+        answer::ended(&report, &summary, quiet)
+    }
+}

@@ -1,0 +1,211 @@
+//! The first task of an execution: a run, a plan, a restore or a sweep begins, or is refused.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use tracing::Instrument;
+
+use super::task::{Begin, FunctionError};
+use super::{BEGIN_RETRIES, Function, answer, malformed, sweep};
+use crate::ids::GroupName;
+use crate::notify::{self, Beginning};
+use crate::request::RunRequest;
+use crate::run::relay::{self, Begun, BegunRestore, RESTORE_LIMIT, RunState, Work};
+use crate::run::{self, RecordFilter, RunError, run_span};
+use crate::trigger::{self, Asked, Cause, RunInput, TriggerError};
+
+/// A sweep gives up after this long: before the next one begins, 15 min later by the template.
+const SWEEP_LIMIT: TimeDelta = TimeDelta::minutes(14);
+
+impl Function {
+    pub(super) async fn begin(
+        &self,
+        task: &Begin,
+        by: DateTime<Utc>,
+    ) -> Result<Value, FunctionError> {
+        let execution = task.execution.as_str();
+        let asked = match trigger::read(&task.input) {
+            Ok(asked) => asked,
+            Err(error) => return Ok(self.refuse(execution, &malformed(&error), by).await),
+        };
+        match asked {
+            Asked::Run(input) => self.begin_run(&input, task, by).await,
+            Asked::Plan(input) => self.plan(&input, execution, task.retries).await,
+            Asked::Restore { groups } => {
+                let filter = RecordFilter::named_or_due(groups);
+                let work = self.restoring(execution, RESTORE_LIMIT, false);
+                self.begin_restore(work, &filter, by).await
+            }
+            Asked::Sweep => {
+                self.look_around().await;
+                let work = self.restoring(execution, SWEEP_LIMIT, true);
+                self.begin_restore(work, &RecordFilter::Due, by).await
+            }
+            Asked::Dead {
+                execution: dead,
+                status,
+                input,
+            } => {
+                let left = sweep::left_by(dead, &status, input.as_deref());
+                self.begin_cleanup(left, task, by).await
+            }
+        }
+    }
+
+    fn restoring(&self, execution: &str, limit: TimeDelta, quiet: bool) -> Work {
+        Work::Restore {
+            run_id: Cause::Hand.run_id(execution),
+            owner: execution.to_owned(),
+            give_up_at: self.aws.clock.now() + limit,
+            quiet,
+        }
+    }
+
+    /// After the death of an execution: restores what it has left, if anything.
+    async fn begin_cleanup(
+        &self,
+        left: Option<RecordFilter>,
+        task: &Begin,
+        by: DateTime<Utc>,
+    ) -> Result<Value, FunctionError> {
+        match left {
+            // Stopping an execution stops no invocation: what is under way may still change groups.
+            Some(_) if !task.waited => {
+                let until = self.aws.clock.now() + relay::INVOCATION_LIMIT;
+                Ok(answer::later(until, &self.aws.clock))
+            }
+            Some(filter) => {
+                let work = self.restoring(&task.execution, RESTORE_LIMIT, false);
+                self.begin_restore(work, &filter, by).await
+            }
+            None => Ok(answer::nothing_to_do(
+                "what ended had no groups of its own; sweeps go on with open records",
+            )),
+        }
+    }
+
+    async fn begin_run(
+        &self,
+        input: &RunInput,
+        task: &Begin,
+        by: DateTime<Utc>,
+    ) -> Result<Value, FunctionError> {
+        let execution = task.execution.as_str();
+        match self.request(input, execution) {
+            Ok(request) => {
+                let span = run_span(&request.run_id);
+                let begun = Box::pin(self.begin_request(request, input, task, by));
+                begun.instrument(span).await
+            }
+            Err(error) => Ok(self.refuse(execution, &malformed(&error), by).await),
+        }
+    }
+
+    async fn begin_request(
+        &self,
+        request: RunRequest,
+        input: &RunInput,
+        task: &Begin,
+        by: DateTime<Utc>,
+    ) -> Result<Value, FunctionError> {
+        let begun = match relay::begin_run(&self.aws, &request).await {
+            // There may be no other attempt: refuse, rather than end without a word.
+            Err(error) if task.retries >= BEGIN_RETRIES => {
+                Begun::Refused(relay::not_planned(&error))
+            }
+            begun => begun?,
+        };
+        match begun {
+            Begun::Refused(failure) => Ok(self
+                .refuse_run(&request.run_id, &task.execution, &failure, by)
+                .await),
+            Begun::Duplicate(claim) => {
+                self.notifier.measure_one("RunsDuplicate");
+                Ok(answer::duplicate(&claim))
+            }
+            Begun::RunState(run_state) => {
+                self.notifier.measure_one("RunsBegun");
+                self.notify_beginning(&request, input, &run_state, by).await;
+                Ok(relay::write_run_state(*run_state))
+            }
+        }
+    }
+
+    fn request(&self, input: &RunInput, execution: &str) -> Result<RunRequest, TriggerError> {
+        match &self.settings.problem {
+            Some(problem) => Err(problem.clone()),
+            None => input.request(&self.settings.defaults, execution, self.aws.clock.now()),
+        }
+    }
+
+    async fn notify_beginning(
+        &self,
+        request: &RunRequest,
+        input: &RunInput,
+        run_state: &RunState,
+        by: DateTime<Utc>,
+    ) {
+        let groups: Vec<&GroupName> = run_state.groups().collect();
+        // A run that has nothing to do sends its report in a moment.
+        if groups.is_empty() {
+            return;
+        }
+        let beginning = Beginning {
+            request,
+            region: &self.aws.region,
+            groups,
+            refused: run_state.reports.iter().collect(),
+            reason: input.reason.as_deref(),
+        };
+        let link = answer::link(&request.owner);
+        let message = notify::begins(&beginning, link.as_deref());
+        self.notifier.notify(&message, by).await;
+    }
+
+    pub(super) async fn plan(
+        &self,
+        input: &RunInput,
+        execution: &str,
+        retries: u64,
+    ) -> Result<Value, FunctionError> {
+        let request = match self.request(input, execution) {
+            Ok(request) => request,
+            Err(error) => return Ok(answer::refused(&malformed(&error))),
+        };
+        let plan = run::plan(&self.aws, &request);
+        Ok(match plan.instrument(run_span(&request.run_id)).await {
+            Ok(plan) => answer::planned(&plan),
+            Err(RunError::Request(error)) => answer::refused(&relay::not_selected(&error)),
+            Err(error @ RunError::Aws { passing: true, .. }) if retries < BEGIN_RETRIES => {
+                return Err(error.into());
+            }
+            Err(error) => answer::refused(&relay::not_planned(&error)),
+        })
+    }
+
+    async fn begin_restore(
+        &self,
+        work: Work,
+        filter: &RecordFilter,
+        by: DateTime<Utc>,
+    ) -> Result<Value, FunctionError> {
+        let owner = work.owner().to_owned();
+        let span = run_span(work.run_id());
+        let begun = relay::begin_restore(&self.aws, work, filter);
+        match begun.instrument(span).await? {
+            BegunRestore::RunState(run_state) => Ok(relay::write_run_state(*run_state)),
+            BegunRestore::Nothing(why) => Ok(answer::nothing_to_do(&why)),
+            BegunRestore::Refused(failure) => Ok(self.refuse(&owner, &failure, by).await),
+        }
+    }
+
+    /// Notices what only a sweep sees: records past their deadline, windows that went by without a run.
+    async fn look_around(&self) {
+        if let Err(problem) = &self.settings.schedule {
+            tracing::error!(%problem, "a window without a run would go unnoticed");
+        }
+        match sweep::look_around(&self.aws, &self.settings).await {
+            Ok(around) => self.notifier.measure_around(&around),
+            Err(fault) => tracing::warn!("no look around: {}", fault.to_failure().reason),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The tasks that the state machine sets, and why one may have no answer.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::group::Code;
+use crate::run::RunError;
+use crate::run::relay::WireError;
+use crate::text::shortened;
+
+/// Characters of a payload that an error shows.
+const SHOWN_LIMIT: usize = 300;
+
+/// A task of the state machine.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub(super) enum Task {
+    /// Begin with the input that the execution was started with.
+    Begin(Begin),
+    /// Make a pass of a batch.
+    Advance {
+        state: Value,
+        #[serde(default)]
+        retries: u64,
+    },
+    /// Make a pass of a batch that restores whatever is in flight.
+    Restore {
+        state: Value,
+        #[serde(default)]
+        retries: u64,
+    },
+    /// Go on to the next step.
+    Gather { state: Value, execution: String },
+    /// End the run.
+    Report { state: Value, execution: String },
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Begin {
+    /// The execution's input.
+    pub input: Value,
+    /// The execution's ARN.
+    pub execution: String,
+    #[serde(default)]
+    pub retries: u64,
+    /// Whether it was asked to come again later, and does.
+    #[serde(default)]
+    pub waited: bool,
+}
+
+impl Task {
+    pub(super) fn read(payload: Value) -> Result<Self, FunctionError> {
+        let found = shortened(&payload.to_string(), SHOWN_LIMIT);
+        serde_json::from_value(payload).map_err(|e| FunctionError::Task {
+            found,
+            problem: e.to_string(),
+        })
+    }
+}
+
+/// Why an invocation has no answer. Step Functions asks again, and restores in the end.
+#[derive(Debug, thiserror::Error)]
+pub enum FunctionError {
+    /// The task cannot be understood.
+    #[error(
+        "{}: expected a task of the state machine, found {found}: {problem}",
+        Code::EventMalformed
+    )]
+    Task {
+        /// The payload, shortened.
+        found: String,
+        /// The parser's words.
+        problem: String,
+    },
+    /// The state that was passed along cannot be read, not even for a restore.
+    #[error("{}: {}", Code::OtherVersion, .0)]
+    State(#[from] WireError),
+    /// AWS.
+    #[error("{0}")]
+    Run(#[from] RunError),
+}
+
+impl FunctionError {
+    /// The error's name for `Retry` and `Catch` of a state machine.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Task { .. } => "AsgPatch.Task",
+            Self::State(_) => "AsgPatch.State",
+            Self::Run(_) => "AsgPatch.Run",
+        }
+    }
+}

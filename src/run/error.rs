@@ -1,0 +1,88 @@
+//! Why a run could not be made.
+
+use super::patience;
+use crate::group::fault::Fault;
+use crate::ids::{GroupName, names};
+use crate::request::OptInTag;
+
+/// Why a run could not be made at all.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The request cannot be carried out as asked.
+    #[error(transparent)]
+    Request(#[from] SelectionError),
+    /// AWS could not be reached or refused us.
+    #[error("{operation}: {code}: {message}")]
+    Aws {
+        /// `service:Operation`.
+        operation: String,
+        /// AWS's error code, or what kept us from AWS.
+        code: String,
+        /// AWS's words and what to do.
+        message: String,
+        /// Whether time helps against it.
+        passing: bool,
+    },
+    /// The operator stopped it; these groups' records remain.
+    #[error("stopped; records remain of: {}", names(.records))]
+    Stopped {
+        /// Names of the groups.
+        records: Vec<GroupName>,
+    },
+}
+
+impl From<Fault> for RunError {
+    fn from(fault: Fault) -> Self {
+        Self::Aws {
+            passing: patience::passes(&fault),
+            operation: fault.operation,
+            code: fault.code,
+            message: fault.message,
+        }
+    }
+}
+
+/// Why a group that was named cannot be worked on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelectionError {
+    /// There is no such group.
+    #[error(
+        "group '{group}': expected an Auto Scaling group of this account and region, found none"
+    )]
+    NoSuchGroup {
+        /// The name as given.
+        group: GroupName,
+    },
+    /// The group has not opted in.
+    #[error("group '{group}': expected the opt-in tag {expected}, found {}", tag_found(.expected, .found.as_deref()))]
+    NotOptedIn {
+        /// The group.
+        group: GroupName,
+        /// The tag it should carry.
+        expected: OptInTag,
+        /// The value of its tag with that key; `None` without one.
+        found: Option<String>,
+    },
+    /// There is nothing to restore: the group has no open record.
+    #[error("group '{group}': expected an open record, found none: it is restored already")]
+    NoRecord {
+        /// The group.
+        group: GroupName,
+    },
+    /// There is nothing to restore, nor a group of this name.
+    #[error(
+        "group '{group}': expected an Auto Scaling group of this account and region, found none, \
+         and no open record of it"
+    )]
+    NoSuchGroupNorRecord {
+        /// The name as given.
+        group: GroupName,
+    },
+}
+
+fn tag_found(expected: &OptInTag, found: Option<&str>) -> String {
+    match found {
+        Some(value) => format!("{}={value}", expected.key),
+        None => format!("no tag {}", expected.key),
+    }
+}

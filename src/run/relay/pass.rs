@@ -1,0 +1,311 @@
+//! One pass of a batch.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tracing::Instrument;
+
+use super::super::admit::Bounds;
+use super::super::advance::{Pass, advance as pass_of};
+use super::super::drive::{leave_open, next_pass};
+use super::super::{RunError, restore, summary};
+use super::packed::Packed;
+use super::start::start;
+use super::{Assignment, Batch, BatchResult, Stage, Work, Working};
+use crate::aws::Aws;
+use crate::group::decide::Directive;
+use crate::group::job::Job;
+use crate::group::{Code, Outcome};
+use crate::report::{GroupReport, fit};
+use crate::request::OptInTag;
+use crate::text::shortened;
+
+/// Passes of a batch come at least this far apart: a group's next look is seldom nearer.
+const PASSES_APART: TimeDelta = TimeDelta::seconds(12);
+/// A batch makes about this many passes at most: Step Functions keeps 25,000 events of an execution, and a
+/// pass with its wait is nine. In long windows passes come further apart for it.
+const PASSES_PER_BATCH: i32 = 2_400;
+/// Bytes of a batch's jobs that may be passed along between two passes: Step Functions takes 256 KiB in all.
+const JOBS_BYTES: usize = 220 * 1024;
+/// Characters of a reason in a result that is too long otherwise.
+const REASON_LIMIT: usize = 200;
+
+/// How a pass is to be made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PassOptions {
+    /// Whatever is in flight is restored.
+    pub restore: bool,
+    /// An earlier attempt at this pass was lost: the world may be further than the jobs know.
+    pub retried: bool,
+    /// The invocation must have answered by then.
+    pub stop_at: DateTime<Utc>,
+}
+
+/// A batch after a pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Advanced {
+    /// To be passed along.
+    pub batch: Batch,
+    /// When the next pass is due; `None` once the batch is done.
+    pub wake_at: Option<DateTime<Utc>>,
+    /// Groups that have failed since the last pass: to be reported at once.
+    pub failed: Vec<GroupReport>,
+}
+
+/// Makes one pass of a batch. A batch that has not started is only planned, so that its jobs are kept before
+/// anything is touched.
+///
+/// # Errors
+/// AWS could not be read while planning; nothing was touched. Later faults are the jobs' own.
+pub async fn advance(aws: &Aws, batch: Batch, options: PassOptions) -> Result<Advanced, RunError> {
+    let span = tracing::info_span!("batch", batch = batch.assignment.number);
+    let aws = aws.sharing(batch.assignment.limits.concurrent_batches);
+    Box::pin(advance_stage(&aws, batch, options))
+        .instrument(span)
+        .await
+}
+
+async fn advance_stage(
+    aws: &Aws,
+    batch: Batch,
+    options: PassOptions,
+) -> Result<Advanced, RunError> {
+    let Batch { assignment, stage } = batch;
+    let (stage, wake_at, failed) = match stage {
+        Stage::Planned {
+            not_before: Some(at),
+        } if at > aws.clock.now() => {
+            let not_before = Some(at);
+            (Stage::Planned { not_before }, Some(at), Vec::new())
+        }
+        Stage::Planned { not_before: _ } => {
+            let working = Box::pin(started(aws, &assignment, options.restore)).await?;
+            (Stage::Working(working), Some(aws.clock.now()), Vec::new())
+        }
+        Stage::Working(mut working) => {
+            let wake_at = Box::pin(pass(aws, &assignment, &mut working, options)).await;
+            let failed = newly_failed(&mut working);
+            let stage = match wake_at {
+                Some(_) => Stage::Working(working),
+                None => Stage::Done(result(&assignment, working)),
+            };
+            (stage, wake_at, failed)
+        }
+        Stage::Done(result) => (Stage::Done(result), None, Vec::new()),
+    };
+    Ok(Advanced {
+        batch: Batch { assignment, stage },
+        wake_at,
+        failed,
+    })
+}
+
+async fn started(aws: &Aws, assignment: &Assignment, restore: bool) -> Result<Working, RunError> {
+    let calls = aws.clients.count_from_now();
+    let (jobs, others) = Box::pin(start(aws, assignment, restore)).await?;
+    Ok(Working {
+        jobs,
+        others,
+        restores: false,
+        reported: BTreeSet::new(),
+        api_calls: calls.so_far(),
+        passes: 0,
+    })
+}
+
+/// Makes a pass; answers when the next one is due, `None` when all jobs are finished.
+async fn pass(
+    aws: &Aws,
+    assignment: &Assignment,
+    working: &mut Working,
+    options: PassOptions,
+) -> Option<DateTime<Utc>> {
+    let calls = aws.clients.count_from_now();
+    // A batch begins to restore because a pass was lost.
+    let lost = options.restore && !working.restores;
+    working.restores |= options.restore;
+    if options.retried || lost {
+        let now = aws.clock.now();
+        working.jobs.iter_mut().for_each(|j| j.resume(now));
+    }
+    let next = pass_in_time(aws, assignment, &mut working.jobs, options).await;
+    let now = aws.clock.now();
+    let give_up_at = assignment.work.give_up_at();
+    let wake_at = match next {
+        None => None,
+        Some(_) if now >= give_up_at => {
+            leave_open(&mut working.jobs, now);
+            None
+        }
+        Some(next) => {
+            let apart = apart(&working.jobs, give_up_at);
+            Some(next_pass(&working.jobs, next, now, apart).min(give_up_at))
+        }
+    };
+    working.passes += 1;
+    let steps: [fn(&mut Vec<Job>); 1] =
+        [|jobs| jobs.iter_mut().for_each(|j| j.evidence.installed.clear())];
+    if fit::give_up(&mut working.jobs, &steps, |j| {
+        Packed::bytes(j) <= JOBS_BYTES
+    }) > 0
+    {
+        tracing::warn!("names of packages are left out: there are too many to be passed along");
+    }
+    working.count(calls.so_far());
+    wake_at
+}
+
+/// Makes a pass that ends when the invocation must answer; answers when the first job wants to be looked at
+/// again, `None` when all are finished.
+async fn pass_in_time(
+    aws: &Aws,
+    assignment: &Assignment,
+    jobs: &mut Vec<Job>,
+    options: PassOptions,
+) -> Option<DateTime<Utc>> {
+    let limits = &assignment.limits;
+    let (mut bounds, tag) = match &assignment.work {
+        Work::Run(request) => {
+            let bounds = Bounds {
+                window: request.window,
+                max_in_flight: limits.max_in_flight,
+                allowed_failures: limits.allowed_failures.unwrap_or(usize::MAX),
+                stopping: false,
+            };
+            (bounds, request.selection.tag.clone())
+        }
+        Work::Restore { .. } => {
+            let give_up_at = assignment.work.give_up_at();
+            let bounds = restore::bounds(aws.clock.now(), give_up_at);
+            (bounds, OptInTag::default())
+        }
+    };
+    bounds.stopping = options.restore;
+    let pass = Pass {
+        clients: &aws.clients,
+        clock: &aws.clock,
+        tag: &tag,
+        bounds,
+        directive: Directive {
+            restore: options.restore,
+        },
+    };
+    // Cut off during the pass, the jobs would know only a part of what was done: the next pass takes over the
+    // old ones, and looks.
+    let mut tried = jobs.clone();
+    tokio::select! {
+        next = pass_of(&pass, &mut tried) => {
+            *jobs = tried;
+            next
+        }
+        () = aws.clock.wait_until(options.stop_at) => {
+            tracing::warn!("the pass took longer than the invocation may; going on with the next one");
+            let now = aws.clock.now();
+            jobs.iter_mut().for_each(|j| j.resume(now));
+            Some(now)
+        }
+    }
+}
+
+/// How far apart passes are for their number to stay within limits until the very end.
+fn apart(jobs: &[Job], give_up_at: DateTime<Utc>) -> TimeDelta {
+    let began = jobs.iter().filter_map(|j| j.history.first()).map(|e| e.at);
+    let longest = began.min().map_or(TimeDelta::zero(), |at| give_up_at - at);
+    let evenly = TimeDelta::seconds((longest / PASSES_PER_BATCH).num_seconds());
+    evenly.max(PASSES_APART)
+}
+
+fn newly_failed(working: &mut Working) -> Vec<GroupReport> {
+    let is_failed = |r: &GroupReport| {
+        r.code != Some(Code::RestoredFromRecord)
+            && matches!(r.outcome, Outcome::Failed | Outcome::RolledBack)
+    };
+    let finished = working.jobs.iter().filter(|j| j.finished()).cloned();
+    let finished: Vec<Job> = finished.collect();
+    let reports = summary::of_jobs(&finished).into_iter();
+    reports
+        .filter(is_failed)
+        .filter(|r| working.reported.insert(r.group.clone()))
+        .collect()
+}
+
+fn result(assignment: &Assignment, working: Working) -> BatchResult {
+    let summary = working.summary();
+    let Working {
+        jobs,
+        others,
+        restores: _,
+        reported: _,
+        api_calls,
+        passes,
+    } = working;
+    let mut reports = summary::of_jobs(&jobs);
+    let mut warnings = assignment.warnings.clone();
+    if let Work::Run(request) = &assignment.work {
+        let deadline = request.window.deadline;
+        warnings.extend(summary::overruns(&jobs, deadline, &mut reports));
+    }
+    reports.extend(others);
+    reports.sort_by(|a, b| a.group.cmp(&b.group));
+    shorten(&mut reports, assignment.limits.result_bytes);
+    BatchResult {
+        summary,
+        reports,
+        api_calls,
+        warnings,
+        passes,
+    }
+}
+
+/// Leaves out, in this order, what the reader misses least, until all fits. The log has it whole.
+fn shorten(reports: &mut Vec<GroupReport>, most_bytes: usize) {
+    let fits = |r: &Vec<GroupReport>| Packed::bytes(r) <= most_bytes;
+    if fits(reports) {
+        return;
+    }
+    for report in reports.iter() {
+        tracing::info!(report = serde_json::to_string(report).ok(), "whole report");
+    }
+    let steps: [fn(&mut Vec<GroupReport>); 3] = [
+        |all| all.iter_mut().for_each(|r| r.installed.clear()),
+        |all| all.iter_mut().for_each(|r| r.phases.clear()),
+        |all| {
+            for report in all {
+                report.notes.truncate(1);
+                report.reason = shortened(&report.reason, REASON_LIMIT);
+            }
+        },
+    ];
+    fit::give_up(reports, &steps, fits);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn a_result_keeps_its_outcomes_and_leaves_out_what_is_missed_least() {
+        let report = |n: usize| {
+            let mut report = sample::patched(&format!("payment-settlement-worker-{n:03}"));
+            let package = |p| format!("package-{}.x86_64:0:{n}.{p}-1.amzn2023", n * p);
+            report.installed = (0..100).map(package).collect();
+            report
+        };
+        let whole: Vec<GroupReport> = (0..25).map(report).collect();
+        let size = Packed::bytes(&whole);
+        for (limit, installed, phases) in [
+            (size, 100, true),
+            (size - 1, 0, true),
+            (Packed::bytes(&&whole[..1]) * 2, 0, true),
+            (10, 0, false),
+        ] {
+            let mut reports = whole.clone();
+            shorten(&mut reports, limit);
+            assert_eq!(reports[0].installed.len(), installed, "{limit}");
+            assert_eq!(!reports[0].phases.is_empty(), phases, "{limit}");
+            assert_eq!(reports.len(), 25);
+            assert_eq!(reports[0].outcome, Outcome::Patched);
+        }
+    }
+}

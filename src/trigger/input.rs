@@ -1,0 +1,211 @@
+//! The input that people, schedules and maintenance windows' tasks start an execution with.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::cause::time;
+use super::{Asked, Cause, RunInput, TriggerError, shown};
+use crate::ids::{GroupName, names};
+use crate::request::{AtDeadline, FailureLimit, Operation, RequestError};
+use crate::text::shortened;
+
+/// Hours that a window lasts at most (SSM: CreateMaintenanceWindow, Duration).
+const WINDOW_LIMIT_HOURS: u32 = 24;
+/// Characters of a group's name (Auto Scaling: CreateAutoScalingGroup, AutoScalingGroupName).
+const NAME_LIMIT: usize = 255;
+/// Characters of a group's name that an error shows.
+const NAME_SHOWN: usize = 60;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+struct Input {
+    mode: Mode,
+    trigger: Option<Trigger>,
+    schedule: Option<String>,
+    scheduled_time: Option<String>,
+    #[serde(rename = "window_id")]
+    _window_id: Option<String>,
+    window_execution_id: Option<String>,
+    groups: Vec<GroupName>,
+    #[serde(deserialize_with = "parsed")]
+    operation: Option<Operation>,
+    duration_hours: Option<u32>,
+    cutoff_hours: Option<u32>,
+    max_in_flight: Option<usize>,
+    #[serde(deserialize_with = "parsed")]
+    max_failures: Option<FailureLimit>,
+    #[serde(deserialize_with = "parsed")]
+    at_deadline: Option<AtDeadline>,
+    reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    #[default]
+    Run,
+    Plan,
+    Restore,
+    Sweep,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Trigger {
+    Schedule,
+    MaintenanceWindow,
+}
+
+pub(super) fn read(event: &Value) -> Result<Asked, TriggerError> {
+    let input: Input =
+        serde_json::from_value(event.clone()).map_err(|e| TriggerError::Malformed {
+            place: "input",
+            found: shown(event),
+            problem: e.to_string(),
+        })?;
+    input.asked()
+}
+
+/// Text, or a number where a text may be one, as the command line takes it.
+fn parsed<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err = RequestError>,
+{
+    let text = match Option::<Value>::deserialize(from)? {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => text,
+        Some(other) => other.to_string(),
+    };
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+impl Input {
+    fn asked(self) -> Result<Asked, TriggerError> {
+        match self.mode {
+            Mode::Run => Ok(Asked::Run(Box::new(self.run()?))),
+            Mode::Plan => Ok(Asked::Plan(Box::new(self.run()?))),
+            Mode::Restore => Ok(Asked::Restore {
+                groups: self.only_groups()?,
+            }),
+            Mode::Sweep => match self.only_groups()? {
+                groups if groups.is_empty() => Ok(Asked::Sweep),
+                groups => Err(TriggerError::field(
+                    "groups",
+                    "none with the mode sweep (the mode restore takes some)",
+                    names(&groups),
+                )),
+            },
+        }
+    }
+
+    /// A restore takes nothing but groups: any other setting would be lost.
+    fn only_groups(self) -> Result<Vec<GroupName>, TriggerError> {
+        let run = self.run()?;
+        let bare = RunInput {
+            groups: run.groups.clone(),
+            reason: run.reason.clone(),
+            ..RunInput::default()
+        };
+        if run != bare {
+            return Err(TriggerError::field(
+                "mode",
+                "nothing but mode, groups and reason for a restore",
+                "settings of a run",
+            ));
+        }
+        Ok(run.groups)
+    }
+
+    fn run(self) -> Result<RunInput, TriggerError> {
+        let cause = self.cause()?;
+        self.check_limits()?;
+        Ok(RunInput {
+            cause,
+            duration: hours("duration_hours", self.duration_hours, 1)?,
+            cutoff: hours("cutoff_hours", self.cutoff_hours, 0)?,
+            groups: self.groups,
+            operation: self.operation,
+            max_in_flight: self.max_in_flight,
+            max_failures: self.max_failures,
+            at_deadline: self.at_deadline,
+            reason: self.reason,
+        })
+    }
+
+    fn check_limits(&self) -> Result<(), TriggerError> {
+        let fits = |g: &GroupName| (1..=NAME_LIMIT).contains(&g.as_str().chars().count());
+        if let Some(name) = self.groups.iter().find(|g| !fits(g)) {
+            return Err(TriggerError::field(
+                "groups",
+                format!("names of 1 to {NAME_LIMIT} characters"),
+                format!("'{}'", shortened(name.as_str(), NAME_SHOWN)),
+            ));
+        }
+        if self.max_in_flight == Some(0) {
+            return Err(TriggerError::field("max_in_flight", "at least 1", "0"));
+        }
+        Ok(())
+    }
+
+    fn cause(&self) -> Result<Cause, TriggerError> {
+        match self.trigger {
+            None if self.schedule.is_some()
+                || self.scheduled_time.is_some()
+                || self.window_execution_id.is_some() =>
+            {
+                Err(TriggerError::field(
+                    "trigger",
+                    "the trigger that the time or execution belongs to",
+                    "none",
+                ))
+            }
+            None => Ok(Cause::Hand),
+            Some(Trigger::Schedule) => {
+                let schedule = filled("schedule", self.schedule.as_ref())?;
+                let text = filled("scheduled_time", self.scheduled_time.as_ref())?;
+                let (Some(schedule), Some(text)) = (schedule, text) else {
+                    return Ok(Cause::Hand);
+                };
+                let expected = "a time such as 2026-10-14T04:00:00Z";
+                let found = || TriggerError::field("scheduled_time", expected, format!("'{text}'"));
+                let at = time(&text).ok_or_else(found)?;
+                Ok(Cause::Schedule { schedule, at })
+            }
+            Some(Trigger::MaintenanceWindow) => {
+                let execution = filled("window_execution_id", self.window_execution_id.as_ref())?;
+                Ok(execution.map_or(Cause::Hand, |execution| Cause::Window {
+                    execution,
+                    at: None,
+                }))
+            }
+        }
+    }
+}
+
+fn hours(field: &str, given: Option<u32>, least: u32) -> Result<Option<TimeDelta>, TriggerError> {
+    match given {
+        Some(n) if n < least || n > WINDOW_LIMIT_HOURS => Err(TriggerError::field(
+            field,
+            format!("{least} to {WINDOW_LIMIT_HOURS}"),
+            n.to_string(),
+        )),
+        n => Ok(n.map(|n| TimeDelta::hours(n.into()))),
+    }
+}
+
+/// A value that the trigger was to fill in. Where it did not (a person started the execution with the
+/// schedule's own input, or an emulator fills nothing in), the cause is that execution.
+fn filled(field: &str, value: Option<&String>) -> Result<Option<String>, TriggerError> {
+    match value {
+        None => Err(TriggerError::field(
+            field,
+            "a value with this trigger",
+            "none",
+        )),
+        Some(v) if v.starts_with("<aws.scheduler.") || v.starts_with("{{") => Ok(None),
+        Some(v) => Ok(Some(v.clone())),
+    }
+}

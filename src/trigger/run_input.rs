@@ -1,0 +1,113 @@
+//! A run as it was asked for, and the stack's defaults for the rest.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Cause, TriggerError};
+use crate::ids::GroupName;
+use crate::request::{AtDeadline, FailureLimit, Operation, OptInTag, RunRequest, Selection};
+use crate::schedule::Window;
+
+/// A window lasts a night's quiet hours.
+const DEFAULT_DURATION: TimeDelta = TimeDelta::hours(3);
+/// A group takes about half an hour; twice that leaves room for slow ones.
+const DEFAULT_CUTOFF: TimeDelta = TimeDelta::hours(1);
+/// A window too short for the default cutoff starts nothing in its last third.
+const CUTOFF_SHARE: i32 = 3;
+
+/// A run as it was asked for: what it leaves out is as the stack's settings have it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunInput {
+    /// Where it comes from.
+    pub cause: Cause,
+    /// Only these of the opted-in groups; empty for all.
+    pub groups: Vec<GroupName>,
+    /// Install or Scan.
+    pub operation: Option<Operation>,
+    /// The window's length.
+    pub duration: Option<TimeDelta>,
+    /// How long before its end nothing new is started.
+    pub cutoff: Option<TimeDelta>,
+    /// At most this many build instances at once.
+    pub max_in_flight: Option<usize>,
+    /// How many groups may fail.
+    pub max_failures: Option<FailureLimit>,
+    /// How groups end that are not done in time.
+    pub at_deadline: Option<AtDeadline>,
+    /// Why, in the words of the person who started it.
+    pub reason: Option<String>,
+}
+
+/// A run's settings unless its input says otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Defaults {
+    /// The opt-in tag.
+    pub tag: OptInTag,
+    /// Install or Scan.
+    pub operation: Operation,
+    /// The window's length.
+    pub duration: TimeDelta,
+    /// How long before its end nothing new is started.
+    pub cutoff: TimeDelta,
+    /// At most this many build instances at once.
+    pub max_in_flight: Option<usize>,
+    /// How many groups may fail.
+    pub max_failures: FailureLimit,
+    /// How groups end that are not done in time.
+    pub at_deadline: AtDeadline,
+    /// Where the report goes.
+    pub topic_arn: Option<String>,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            tag: OptInTag::default(),
+            operation: Operation::default(),
+            duration: DEFAULT_DURATION,
+            cutoff: DEFAULT_CUTOFF,
+            max_in_flight: None,
+            max_failures: FailureLimit::Percent(100),
+            at_deadline: AtDeadline::default(),
+            topic_arn: None,
+        }
+    }
+}
+
+impl RunInput {
+    /// The request of a run that the execution `owner` drives.
+    ///
+    /// # Errors
+    /// A cutoff that leaves no time.
+    pub fn request(
+        &self,
+        defaults: &Defaults,
+        owner: &str,
+        now: DateTime<Utc>,
+    ) -> Result<RunRequest, TriggerError> {
+        let duration = self.duration.unwrap_or(defaults.duration);
+        // A stack's cutoff may be too long for a shorter window that an input asks for.
+        let cutoff = match self.cutoff {
+            Some(cutoff) => cutoff,
+            None if defaults.cutoff < duration => defaults.cutoff,
+            None => duration / CUTOFF_SHARE,
+        };
+        let start = match &self.cause {
+            Cause::Hand | Cause::Window { at: None, .. } => now,
+            Cause::Schedule { at, .. } | Cause::Window { at: Some(at), .. } => now.min(*at),
+        };
+        Ok(RunRequest {
+            run_id: self.cause.run_id(owner),
+            owner: owner.to_owned(),
+            window: Window::lasting(start, duration, cutoff).map_err(TriggerError::Window)?,
+            selection: Selection {
+                tag: defaults.tag.clone(),
+                groups: self.groups.clone(),
+            },
+            operation: self.operation.unwrap_or(defaults.operation),
+            max_in_flight: self.max_in_flight.or(defaults.max_in_flight),
+            max_failures: self.max_failures.unwrap_or(defaults.max_failures),
+            topic_arn: defaults.topic_arn.clone(),
+            at_deadline: self.at_deadline.unwrap_or(defaults.at_deadline),
+        })
+    }
+}

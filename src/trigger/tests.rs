@@ -1,0 +1,166 @@
+//! Every trigger there is, and what is refused.
+
+use serde_json::json;
+
+use super::*;
+use crate::ids::RunId;
+use crate::request::{FailureLimit, Operation};
+
+const EXECUTION: &str = "arn:aws:states:eu-west-1:123456789012:execution:AsgPatch:by-hand";
+
+fn id(event: Value) -> RunId {
+    match read(&event) {
+        Ok(Asked::Run(input)) => input.cause.run_id(EXECUTION),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_trigger_names_its_run() {
+    let schedule = "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/asg-patch";
+    let scheduled = json!({"trigger": "schedule", "schedule": schedule, "scheduled_time": "2026-10-14T04:00:00Z"});
+    assert_eq!(id(scheduled.clone()), id(scheduled));
+    let rule = |time: &str| {
+        json!({"version": "0", "source": "aws.events", "detail-type": "Scheduled Event",
+        "time": time, "resources": ["arn:aws:events:eu-west-1:123456789012:rule/nightly"], "detail": {}})
+    };
+    assert_eq!(
+        id(rule("2026-10-14T04:00:00Z")),
+        "sched-20261014T040000Z-f2f3bf8a"
+    );
+    assert_ne!(
+        id(rule("2026-10-14T04:00:00Z")),
+        id(rule("2026-10-15T04:00:00Z"))
+    );
+    let detail = json!({"window-id": "mw-0c50858d01EXAMPLE", "window-execution-id": "b60fb56e-776c-4e5c-84ff-000000000001",
+        "start-time": "2026-10-14T04:00:02.123Z", "status": "IN_PROGRESS"});
+    let event = json!({"source": "aws.ssm", "time": "2026-10-14T04:00:02Z", "resources": [], "detail": detail,
+        "detail-type": "Maintenance Window Execution State-change Notification"});
+    let task = json!({"trigger": "maintenance-window", "window_id": "mw-0c50858d01EXAMPLE",
+        "window_execution_id": "b60fb56e-776c-4e5c-84ff-000000000001"});
+    assert_eq!(id(event), "mw-b60fb56e-776c-4e5c-84ff-000000000001");
+    assert_eq!(id(task), "mw-b60fb56e-776c-4e5c-84ff-000000000001");
+    assert_eq!(id(json!({})), "exec-by-hand");
+    let unfilled = json!({"trigger": "schedule", "schedule": "<aws.scheduler.schedule-arn>",
+        "scheduled_time": "<aws.scheduler.scheduled-time>"});
+    assert_eq!(id(unfilled), "exec-by-hand");
+    let long = Cause::Hand.run_id(&format!("x:{}", "n".repeat(80)));
+    assert_eq!(long.len(), 48, "{long}");
+}
+
+#[test]
+fn settings_that_are_left_out_are_the_defaults() {
+    let now = "2026-10-14T04:00:00Z".parse().expect("a time");
+    let request = |event: Value| match read(&event) {
+        Ok(Asked::Run(input)) => input
+            .request(&Defaults::default(), EXECUTION, now)
+            .expect("valid"),
+        other => panic!("{other:?}"),
+    };
+    let bare = request(json!({"groups": ["web-nightly"]}));
+    assert_eq!(bare.selection.groups, ["web-nightly"]);
+    assert_eq!(bare.selection.tag.key, "ep:asg:patch");
+    assert_eq!(
+        bare.window.deadline.to_rfc3339(),
+        "2026-10-14T07:00:00+00:00"
+    );
+    let full = request(
+        json!({"operation": "scan", "duration_hours": 1, "max_failures": 2,
+        "at_deadline": "finish", "max_in_flight": 3, "reason": "CVE-2026-1"}),
+    );
+    assert_eq!(full.operation, Operation::Scan);
+    assert_eq!(full.max_failures, FailureLimit::Count(2));
+    assert_eq!(
+        (full.window.deadline - full.window.cutoff).num_minutes(),
+        20
+    );
+    let late =
+        json!({"trigger": "schedule", "schedule": "s", "scheduled_time": "2026-10-14T01:00:00Z"});
+    assert!(request(late).window.is_over(now));
+}
+
+#[test]
+fn a_dead_execution_names_its_input() {
+    let event = |input: &str| {
+        let detail = json!({"executionArn": EXECUTION, "status": "ABORTED", "input": input, "name": "by-hand"});
+        read(
+            &json!({"source": "aws.states", "detail-type": "Step Functions Execution Status Change", "detail": detail}),
+        )
+    };
+    let restore = Asked::Restore {
+        groups: vec!["web".into()],
+    };
+    for (input, expected) in [
+        (
+            "{\"mode\":\"restore\",\"groups\":[\"web\"]}",
+            Some(Box::new(restore)),
+        ),
+        ("no JSON", None),
+        ("{\"mode\":\"sweep\"}", Some(Box::new(Asked::Sweep))),
+    ] {
+        let dead = Asked::Dead {
+            execution: EXECUTION.into(),
+            status: "ABORTED".into(),
+            input: expected,
+        };
+        assert_eq!(event(input), Ok(dead));
+    }
+}
+
+#[test]
+fn nonsense_is_refused_with_expected_and_found() {
+    let rows = [
+        (json!([]), "expected a JSON object, found []"),
+        (
+            json!({"mode": "patch"}),
+            "unknown variant `patch`, expected one of",
+        ),
+        (json!({"group": ["web"]}), "unknown field `group`"),
+        (json!({"groups": "web"}), "expected a sequence"),
+        (
+            json!({"groups": [""]}),
+            "expected names of 1 to 255 characters, found ''",
+        ),
+        (
+            json!({"operation": "Reboot"}),
+            "expected the operation Install or Scan, found 'Reboot'",
+        ),
+        (
+            json!({"duration_hours": 0}),
+            "duration_hours: expected 1 to 24, found 0",
+        ),
+        (
+            json!({"max_failures": "200%"}),
+            "expected a number of groups or a percentage",
+        ),
+        (
+            json!({"mode": "restore", "operation": "Scan"}),
+            "expected nothing but mode, groups and reason",
+        ),
+        (
+            json!({"mode": "sweep", "groups": ["web"]}),
+            "the mode restore takes some",
+        ),
+        (
+            json!({"scheduled_time": "2026-10-14T04:00:00Z"}),
+            "expected the trigger",
+        ),
+        (
+            json!({"trigger": "schedule"}),
+            "schedule: expected a value with this trigger",
+        ),
+        (
+            json!({"trigger": "schedule", "schedule": "s", "scheduled_time": "at four"}),
+            "found 'at four'",
+        ),
+        (
+            json!({"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification"}),
+            "found 'EC2 Instance",
+        ),
+        (json!({"detail-type": 5}), "in the event"),
+    ];
+    for (event, expected) in rows {
+        let error = read(&event).expect_err("nonsense").to_string();
+        assert!(error.contains(expected), "{event}: {error}");
+    }
+}
