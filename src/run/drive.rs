@@ -39,7 +39,7 @@ pub(super) const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(1);
 const STOP_LOOK: Duration = Duration::from_secs(5);
 
 /// Is called with every line of progress.
-pub type Listener<'a> = &'a mut (dyn FnMut(&Progress) + Send);
+pub(crate) type Listener<'a> = &'a mut (dyn FnMut(&Progress) + Send);
 
 /// Carries out a run to its end and sends the report.
 ///

@@ -445,7 +445,7 @@ const FOUND: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn what_was_found_stays_mended() {
+fn earlier_finds_stay_fixed() {
     for (scenario, name) in FOUND {
         let stories = [Story::of(scenario)];
         let mut all = tries(&stories, true);

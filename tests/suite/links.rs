@@ -47,7 +47,7 @@ fn read(document: &Path) -> String {
 struct Parts {
     /// The text without code blocks and code spans.
     prose: String,
-    /// What stands between backticks.
+    /// The text between backticks.
     spans: Vec<String>,
     /// Lines of code blocks.
     code: Vec<String>,
@@ -205,7 +205,7 @@ fn is_there(document: &Path, word: &str) -> bool {
     bases.into_iter().any(|base| exists(&base.join(&path)))
 }
 
-/// What a document refers to and what does not exist.
+/// References of a document to things that do not exist.
 fn stale(document: &Path, text: &str) -> Vec<String> {
     let parts = Parts::of(text);
     let top_level = top_level();
@@ -277,7 +277,7 @@ fn stale_links_anchors_and_paths_are_found() {
 ## Twice\n\
 \n\
 Good: [a](../LICENSE), [b](#a-page-its-title-and-more), [c](#twice-1), [d](https://example.com/gone.md),\n\
-[e](../infra/README.md#what-it-costs), `src/lib.rs`, `run/`, `group/phase/sealing.rs`, `phase/sealing.rs`,\n\
+[e](../infra/README.md#what-it-costs), `src/lib.rs`, `run/`, `group/phases/sealing.rs`, `phases/sealing.rs`,\n\
 `Cargo.toml`, `/asg-patch/records/NAME`, `runbooks/AP-NNNN.md`, `tests/scenarios/*.toml`, `states:StartExecution`,\n\
 `asg-patch rehearse --fleet tests/scenarios/refusals.toml`, `3.14`, `N/N`, `report/../lib.rs`.\n\
 \n\

@@ -357,7 +357,7 @@ fn strange(text: &str) -> Vec<(&'static str, String)> {
         ("unknown within", nested),
         (
             "without its capacity",
-            text.replace("\"capacity\"", "\"capacity\""),
+            text.replace("\"capacity\"", "\"sizes\""),
         ),
         ("cut", text[..text.len() / 2].to_owned()),
         ("not JSON", "to be looked at by Ann".to_owned()),

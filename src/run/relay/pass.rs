@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::Instrument;
 
-use super::super::admit::Bounds;
 use super::super::advance::{Pass, advance as pass_of};
 use super::super::drive::{leave_open, next_pass};
 use super::super::{RunError, restore, summary};
@@ -13,7 +12,8 @@ use super::packed::Packed;
 use super::start::start;
 use super::{Assignment, Batch, BatchResult, Stage, Work, Working};
 use crate::aws::Aws;
-use crate::group::decide::Directive;
+use crate::group::admit::Bounds;
+use crate::group::decision::Directive;
 use crate::group::job::Job;
 use crate::group::{Code, Outcome};
 use crate::report::{GroupReport, fit};

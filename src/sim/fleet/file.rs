@@ -131,7 +131,7 @@ impl Platform {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "a number of patches or a list of their names")]
 pub(super) enum Patches {
-    /// So many, with made-up names.
+    /// This many more groups, with generated names.
     Count(usize),
     /// These.
     Names(Vec<String>),

@@ -92,7 +92,7 @@ pub(super) enum ActionName {
 pub(super) struct FaultFile {
     /// e.g. `ec2:CreateImage`; every call without it.
     pub operation: Option<String>,
-    /// So many pass first.
+    /// This many calls pass first.
     #[serde(default)]
     pub skip: u64,
     /// Then this many are hit.

@@ -14,7 +14,7 @@ use crate::sim::world::behaviour::{Behaviour, Failure, Spread};
 pub(super) struct GroupFile {
     /// Its name; `{n}` is replaced by the copy's number.
     pub name: String,
-    /// So many copies, each with its own copies of template and images.
+    /// This many copies, each with its own copies of template and images.
     pub count: Option<u64>,
     /// MinSize.
     #[serde(default)]

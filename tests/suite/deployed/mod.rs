@@ -232,7 +232,7 @@ fn an_upgrade_in_during_run_restores() {
     assert!(restored.count() > 5, "{reported:?}");
 }
 
-/// Somebody stops the execution, children and all; what the function has under way goes on to its end. The
+/// The execution is stopped, children and all; an invocation that is under way goes on to its end. The
 /// rule starts a sweep with Step Functions' event.
 #[test]
 fn a_stopped_execution_is_swept_up() {
