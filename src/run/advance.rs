@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{self, StreamExt};
+use tracing::{Instrument, Span};
 
 use crate::aws::{Clients, Question, observe, perform};
 use crate::clock::Clock;
@@ -122,18 +123,7 @@ fn decide_job(
         };
         let decision = decide(&cx);
         let goes_on = matches!(decision, Decision::Go { .. } | Decision::Fail(_));
-        tracing::debug!(group = job.group().as_str(), phase = %job.phase, ?decision, "decided");
-        let before = job.phase;
-        let effects = transition::apply(job, decision, now);
-        if job.phase != before {
-            tracing::info!(
-                group = job.group().as_str(),
-                phase = %job.phase,
-                code = job.failure.as_ref().map(|f| f.code.as_str()),
-                reason = job.reason,
-                "entered a phase"
-            );
-        }
+        let effects = group_span(job).in_scope(|| apply(job, decision, now));
         let enough = needs(job).is_subset(&seen.asked);
         if !goes_on || job.finished() || !enough {
             return effects;
@@ -142,12 +132,35 @@ fn decide_job(
     Vec::new()
 }
 
+/// Carries a decision into the job and into the log.
+fn apply(job: &mut Job, decision: Decision, now: DateTime<Utc>) -> Vec<Effect> {
+    tracing::debug!(phase = %job.phase, ?decision, "decided");
+    let before = job.phase;
+    let effects = transition::apply(job, decision, now);
+    if job.phase != before {
+        tracing::info!(
+            phase = %job.phase,
+            code = job.failure.as_ref().map(|f| f.code.as_str()),
+            reason = job.reason,
+            "entered a phase"
+        );
+    }
+    effects
+}
+
+/// Every log line about a group carries its name.
+fn group_span(job: &Job) -> Span {
+    tracing::info_span!("group", group = job.group().as_str())
+}
+
 async fn execute(pass: &Pass<'_>, jobs: &mut [Job], chosen: Vec<(usize, Effect)>) {
     let results: Vec<(usize, Effect, Performed)> = {
         let jobs: &[Job] = jobs;
         stream::iter(chosen)
             .map(|(index, effect)| async move {
-                let performed = perform(pass.clients, &jobs[index], &effect).await;
+                let job = &jobs[index];
+                let performed = perform(pass.clients, job, &effect);
+                let performed = performed.instrument(group_span(job)).await;
                 (index, effect, performed)
             })
             .buffered(EFFECTS_AT_ONCE)
@@ -158,22 +171,25 @@ async fn execute(pass: &Pass<'_>, jobs: &mut [Job], chosen: Vec<(usize, Effect)>
     let mut failures = BTreeMap::new();
     for (index, effect, performed) in results {
         let job = &mut jobs[index];
-        match &performed {
-            Ok(_) => tracing::info!(group = job.group().as_str(), effect = %effect.key(), "done"),
-            Err(fault) => tracing::warn!(
-                group = job.group().as_str(),
-                effect = %effect.key(),
-                operation = fault.operation,
-                code = fault.code,
-                message = fault.message,
-                "not done"
-            ),
-        }
+        group_span(job).in_scope(|| log(&effect, &performed));
         if let Some(failure) = learn_performed(job, &effect, &performed, now) {
             failures.entry(index).or_insert(failure);
         }
     }
     for (index, failure) in failures {
         transition::fail(&mut jobs[index], failure, now);
+    }
+}
+
+fn log(effect: &Effect, performed: &Performed) {
+    match performed {
+        Ok(_) => tracing::info!(effect = %effect.key(), "done"),
+        Err(fault) => tracing::warn!(
+            effect = %effect.key(),
+            operation = fault.operation,
+            code = fault.code,
+            message = fault.message,
+            "not done"
+        ),
     }
 }

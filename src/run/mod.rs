@@ -13,18 +13,19 @@ mod restore;
 mod send;
 mod status;
 mod summary;
+mod whole;
 
 use chrono::{DateTime, Utc};
 
 use crate::group::{Outcome, Phase};
 use crate::ids::{GroupName, RunId};
 
-pub use drive::run;
 pub use error::{RunError, SelectionError};
 pub use plan::{Planned, plan, planned};
 pub use restore::restore;
 pub use send::{send, send_to_chat};
 pub use status::status;
+pub use whole::run;
 
 /// The operator's wish for a run under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
