@@ -1,8 +1,8 @@
 //! Faults at every operation: for a set of golden scenarios, every operation that the run calls is
 //! answered with every kind of fault: once, for a minute, and for good, from the first time that it is
-//! called in each phase. What passes costs time only; what lasts ends in a restore and a report that
-//! names the operation and the code; where not even that can be, the record stays and `restore` hands
-//! back once the fault is lifted.
+//! called in each phase. A passing fault costs time only; a lasting one ends in a restore and a report that
+//! names the operation and the code; where not even that is possible, the record stays and `restore`
+//! restores the group once the fault is lifted.
 //!
 //! Operations and phases are not listed here: they are those of the run without faults.
 //!

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Phrases that are gone, in lower case, each with the word that took its place.
-const GONE: [(&str, &str); 24] = [
+const GONE: [(&str, &str); 26] = [
     ("hand back", "restore"),
     ("hands back", "restores"),
     ("handed back", "restored"),
@@ -15,6 +15,8 @@ const GONE: [(&str, &str); 24] = [
     ("gives way", "yields"),
     ("give way", "yield"),
     ("giving way", "yielding"),
+    ("mend", "fix"),
+    ("mends", "fixes"),
     ("mended", "fixed"),
     ("mending", "fixing"),
     ("mid-run", "during the run"),
