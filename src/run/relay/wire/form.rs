@@ -33,7 +33,7 @@ pub(super) struct WireBatch {
     summary: String,
     /// By the machine's clock; only the state machine reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) wake_at: Option<String>,
+    wake_at: Option<String>,
     number: usize,
     work: Work,
     groups: Vec<GroupName>,
@@ -104,6 +104,13 @@ pub(super) struct WireStep {
     /// Written by the state machine: of a batch that broke, nothing or anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     results: Option<Vec<Value>>,
+}
+
+impl WireBatch {
+    /// The same with the time of its next pass.
+    pub(super) fn waking_at(self, wake_at: Option<String>) -> Self {
+        Self { wake_at, ..self }
+    }
 }
 
 impl From<Batch> for WireBatch {

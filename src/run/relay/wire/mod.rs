@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use self::form::{WireBatch, WireRun};
 use super::super::{RecordFilter, RunError};
-use super::{Assignment, Batch, BegunRestore, RESTORE_LIMIT, RunState, Work, begin_restore};
+use super::{Batch, BegunRestore, RESTORE_LIMIT, RunState, Work, begin_restore};
 use crate::aws::Aws;
 use crate::group::Code;
 use crate::ids::{GroupName, RunId};
@@ -47,10 +47,7 @@ pub enum WireError {
 /// A batch as it is passed along; `wake_at` is the time of its next pass, RFC 3339, by the clock that Step
 /// Functions waits by.
 pub fn write_batch(batch: Batch, wake_at: Option<String>) -> Value {
-    value(&WireBatch {
-        wake_at,
-        ..WireBatch::from(batch)
-    })
+    value(&WireBatch::from(batch).waking_at(wake_at))
 }
 
 /// A run between two steps, as it is passed along.
