@@ -34,6 +34,9 @@ const GONE: [(&str, &str); 26] = [
     ("as above", "say it again"),
 ];
 
+/// A gone phrase that must stay where it stands: the name of a field in states of version 1.
+const KEPT: (&str, &str) = ("src/run/relay/wire/mod.rs", "errand");
+
 /// Endings of files whose text is ours. Lock files and recorded data are not.
 const ENDINGS: [&str; 13] = [
     ".rs",
@@ -87,6 +90,7 @@ fn found(name: &str, text: &str) -> Vec<String> {
             .find(|at| is_word(*at, phrase))
     };
     GONE.iter()
+        .filter(|(phrase, _)| (name, *phrase) != KEPT)
         .filter_map(|(phrase, instead)| {
             let at = at(phrase)?;
             let from = text[..at]
