@@ -5,6 +5,9 @@
 //! as one wants (`PROPTEST_RNG_SEED` picks which); `HOSTILE_RUNS=1000` sets those of whole runs apart, which cost a thousand times as much.
 
 mod answers;
+mod mutation;
+mod schedules;
+mod spoiler;
 mod texts;
 
 use std::time::Duration;
