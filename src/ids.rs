@@ -50,7 +50,7 @@ macro_rules! ids {
             }
         }
 
-        /// Where only the text counts, as in messages. What takes an id of one kind takes no other.
+        /// Gives the text, as for messages. A function that takes this kind of id still accepts no other.
         impl Deref for $name {
             type Target = str;
 

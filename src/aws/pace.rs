@@ -64,7 +64,8 @@ impl Pacer {
         }
     }
 
-    /// The same buckets, at the share of one of this many batches that ask at the same time.
+    /// The same buckets, at the share of one of this many batches that ask at the same time. The buckets outlive
+    /// a pass: tokens that a pass reserved before it was cut off stay taken, and the last share sets the size.
     pub(super) fn sharing(&self, concurrent_batches: f64) -> Self {
         Self {
             concurrent_batches: concurrent_batches.max(1.0),

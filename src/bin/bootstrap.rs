@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
     let function = &function;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let (payload, context) = event.into_parts();
-        let span = tracing::info_span!(
+        let span = tracing::error_span!(
             "invocation",
             request_id = context.request_id,
             trace = context.xray_trace_id,

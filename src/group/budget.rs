@@ -57,7 +57,14 @@ impl Budget {
             Phase::Patching | Phase::Baking => bakes && installs,
             Phase::Sealing => bakes && installs && forward.options.seal,
             Phase::Proving => installs && forward.options.canary,
-            _ => false,
+            Phase::Queued
+            | Phase::Recording
+            | Phase::Guarding
+            | Phase::Versioning
+            | Phase::Promoting
+            | Phase::RollingBack
+            | Phase::Restoring
+            | Phase::Finished => false,
         };
         let part = |phase| {
             let times = times(forward, phase);
@@ -120,7 +127,7 @@ impl Budget {
     }
 }
 
-/// `41 min by default, most of it patching` or `62 min as measured by an earlier run, ...`.
+/// `41 min by default, 9 min of it patching` or `62 min as measured by an earlier run, ...`.
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let defaults = || self.0.iter().filter(|p| p.from == Basis::Default);

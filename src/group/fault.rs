@@ -84,7 +84,7 @@ impl FaultClass {
 /// The answer to a read. A read that failed is not an absence.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Read<T> {
-    /// Nobody asked.
+    /// It was not asked for.
     #[default]
     Unread,
     /// AWS did not say.

@@ -261,7 +261,7 @@ impl Job {
         }
     }
 
-    /// Enters a phase, by a declared transition.
+    /// Enters a phase, by a declared transition; debug builds, and so the tests, check that it is.
     pub fn enter(&mut self, phase: Phase, reason: impl Into<String>, now: DateTime<Utc>) {
         debug_assert!(
             self.phase.leads_to(phase),

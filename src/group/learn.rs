@@ -111,7 +111,7 @@ fn learn_pins(job: &mut Job, group: &Read<GroupSeen>) {
             };
             job.names_ours = !group.deleting && group.pins.iter().any(is_ours);
         }
-        // A group that is gone keeps nobody waiting.
+        // A group that is gone holds up no one.
         Read::Absent => job.names_ours = false,
         Read::Failed(_) | Read::Unread => {}
     }

@@ -47,7 +47,7 @@ pub enum Implication {
 }
 
 macro_rules! codes {
-    ($($name:ident = $code:literal, $title:literal, $remedy:literal, [$($trait:ident),*];)*) => {
+    ($($name:ident = $code:literal, $title:literal, $remedy:literal, [$($implied:ident),*];)*) => {
         /// A stable code for a way in which a group is refused, skipped or fails.
         ///
         /// The number never changes its meaning; the text may.
@@ -80,10 +80,10 @@ macro_rules! codes {
                 match self { $(Self::$name => concat!("runbooks/", $code, ".md"),)* }
             }
 
-            /// Whether the code has this trait.
+            /// Whether the code implies this.
             pub fn has(self, wanted: Implication) -> bool {
-                let traits: &[Implication] = match self { $(Self::$name => &[$(Implication::$trait),*],)* };
-                traits.contains(&wanted)
+                let implied: &[Implication] = match self { $(Self::$name => &[$(Implication::$implied),*],)* };
+                implied.contains(&wanted)
             }
         }
     };
@@ -137,7 +137,7 @@ codes! {
         "remove the weights from the overrides: with weights, AWS cannot be asked for exactly one more instance",
         [];
     // Not started.
-    DoesNotFit = "AP-0201", "the group could not be restored before the window's deadline",
+    DoesNotFit = "AP-0201", "the group would not be restored before the window's deadline",
         "lengthen the window, or move the group to an earlier wave",
         [];
     FailureBudget = "AP-0202", "too many groups had already failed",

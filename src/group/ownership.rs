@@ -30,10 +30,14 @@ pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
         Read::Unread if is_taken_over => Ok(()),
         Read::Unread => Err(cx.wait(super::limits::NO_PAUSE, "the record must be read first")),
         Read::Present(RecordSeen::Readable(r)) if r.is_same_record(&job.record) => Ok(()),
-        Read::Present(_) => Err(Decision::Yield(Failure::new(
-            Code::TakenOver,
-            "another run has taken the group over since",
-        ))),
+        Read::Present(RecordSeen::Readable(r)) => {
+            let reason = format!("run {} has taken the group over since", r.run_id);
+            Err(Decision::Yield(Failure::new(Code::TakenOver, reason)))
+        }
+        Read::Present(_) => {
+            let reason = "the group's record is another's, and cannot be read";
+            Err(Decision::Yield(Failure::new(Code::TakenOver, reason)))
+        }
         // Deleted by this job itself.
         Read::Absent if job.ledger.done_at(&Key::DeleteRecord).is_some() => Ok(()),
         Read::Absent if is_taken_over && job.must_restore() => {

@@ -23,7 +23,9 @@ pub(super) enum Task {
         #[serde(default)]
         retries: u64,
     },
-    /// Make a pass of a batch that restores whatever is in flight.
+    /// Make a pass of a batch that restores whatever is in flight. An execution keeps the definition that it
+    /// was started with, and that of a version before 2 of the state calls it `hand-back`.
+    #[serde(alias = "hand-back")]
     Restore {
         state: Value,
         #[serde(default)]
@@ -87,6 +89,22 @@ impl FunctionError {
             Self::Task { .. } => "AsgPatch.Task",
             Self::State(_) => "AsgPatch.State",
             Self::Run(_) => "AsgPatch.Run",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_execution_that_was_started_before_an_upgrade_can_still_restore() {
+        for action in ["restore", "hand-back"] {
+            let payload = json!({"action": action, "state": {}, "retries": 1});
+            let task = Task::read(payload).expect("a task");
+            assert!(matches!(task, Task::Restore { retries: 1, .. }), "{task:?}");
         }
     }
 }

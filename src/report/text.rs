@@ -147,8 +147,8 @@ fn section(lines: &mut Vec<String>, outcome: Outcome, groups: &[&GroupReport]) {
         return;
     }
     let meaning = match outcome {
-        Outcome::Failed => "FAILED - not restored, or not verified",
-        Outcome::RolledBack => "ROLLED BACK - restored, not patched",
+        Outcome::Failed => "FAILED - not, or not provably, as before",
+        Outcome::RolledBack => "ROLLED BACK - as before, not patched",
         Outcome::Skipped => "SKIPPED - not touched",
         Outcome::Patched => "PATCHED - new instances launch from the new image",
         Outcome::AlreadyCurrent => "ALREADY CURRENT - nothing to patch, nothing changed",
@@ -243,12 +243,12 @@ mod tests {
             NOT RESTORED YET - please do this now
               asg-patch restore --region eu-west-1 --group stuck
 
-            FAILED - not restored, or not verified
+            FAILED - not, or not provably, as before
               * stuck (AP-0601): UpdateAutoScalingGroup answered AccessDenied
                 What to do: run `asg-patch restore`: the record stays until the group is restored
                 More: runbooks/AP-0601.md
 
-            ROLLED BACK - restored, not patched
+            ROLLED BACK - as before, not patched
               * batch (AP-0311): the patch command ended as Failed with exit code 4 yum: no space left on device
                 What to do: read the command's output in Run Command; fix the package or the baseline, then run again
                 More: runbooks/AP-0311.md
@@ -281,12 +281,12 @@ mod tests {
             NOT RESTORED YET - please do this now
               asg-patch restore --region eu-west-1 --group stuck
 
-            FAILED - not restored, or not verified
+            FAILED - not, or not provably, as before
               * stuck (AP-0601): UpdateAutoScalingGroup answered AccessDenied
                 What to do: run `asg-patch restore`: the record stays until the group is restored
                 More: runbooks/AP-0601.md
 
-            ROLLED BACK - restored, not patched
+            ROLLED BACK - as before, not patched
               * batch (AP-0311): the patch command ended as Failed with exit code 4 yum: no space left on device
                 What to do: read the command's output in Run Command; fix the package or the baseline, then run again
                 More: runbooks/AP-0311.md

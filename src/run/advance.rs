@@ -148,9 +148,9 @@ fn apply(job: &mut Job, decision: Decision, now: DateTime<Utc>) -> Vec<Effect> {
     effects
 }
 
-/// Every log line about a group carries its name.
+/// Every log line about a group carries its name: the span's level is that of the least that may be logged.
 fn group_span(job: &Job) -> Span {
-    tracing::info_span!("group", group = job.group().as_str())
+    tracing::error_span!("group", group = job.group().as_str())
 }
 
 async fn execute(pass: &Pass<'_>, jobs: &mut [Job], chosen: Vec<(usize, Effect)>) {

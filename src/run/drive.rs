@@ -26,7 +26,7 @@ const PASS_SPACING_MAX: TimeDelta = TimeDelta::seconds(30);
 /// The shortest: a look costs calls even for one group.
 const PASS_SPACING_MIN: TimeDelta = TimeDelta::seconds(2);
 /// How long beyond the deadline a restore is retried before the process leaves it to the sweep: an hour
-/// outlasts most troubles of AWS, and the next sweep is minutes away.
+/// outlasts most AWS disruptions, and the next sweep is minutes away.
 pub(super) const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(1);
 /// How long an operator who wants to stop at once waits for the list of what remains, real time: one call,
 /// which AWS answers within a second.

@@ -91,5 +91,5 @@ impl RecordFilter {
 
 /// The span of a run: every log line within it carries the run's id.
 pub fn run_span(run_id: &RunId) -> tracing::Span {
-    tracing::info_span!("run", run_id = run_id.as_str())
+    tracing::error_span!("run", run_id = run_id.as_str())
 }

@@ -82,8 +82,8 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
     }
 }
 
-/// Notes on each group that was restored after the deadline by how much; answers a warning about the run as a
-/// whole.
+/// Adds a note to each group that was restored after the deadline, saying by how much; answers a warning about
+/// the run as a whole.
 pub(super) fn overruns(
     jobs: &[Job],
     deadline: DateTime<Utc>,
@@ -113,7 +113,7 @@ pub(super) fn overruns(
     (count > 0).then_some(warning).into_iter().collect()
 }
 
-/// Why a group that was restored has other capacity than before.
+/// Why a restored group does not have the capacity that it had before.
 fn capacity_note(job: &Job) -> Option<String> {
     let (before, after) = (job.record.capacity, job.capacity_after?);
     if after == before || !is_closed(job) {

@@ -3,7 +3,7 @@
 use aws_sdk_autoscaling::types::Activity;
 use chrono::DateTime;
 
-use super::asked::{Answers, Asked, one_by_one, single};
+use super::query::{Answers, Query, one_by_one, single};
 use crate::aws::convert::time;
 use crate::aws::faults::{reported, required};
 use crate::aws::pace::Pace;
@@ -37,8 +37,8 @@ const CAPACITY: [&str; 4] = [
     "Insufficient capacity",
 ];
 
-pub(super) async fn read(clients: &Clients, asked: &[Asked<'_>]) -> Answers<Vec<ActivitySeen>> {
-    one_by_one(asked, Need::Activities, |job| async move {
+pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Vec<ActivitySeen>> {
+    one_by_one(queries, Need::Activities, |job| async move {
         single(latest(clients, job.group()).await)
     })
     .await

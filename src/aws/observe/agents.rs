@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ssm::types::{InstanceInformation, InstanceInformationStringFilter};
 
-use super::asked::{Answers, Asked, divide, of_its_instances, possibly_ours};
+use super::query::{Answers, Query, divide, of_its_instances, possibly_ours};
 use crate::aws::convert::time;
 use crate::aws::faults::{required, text};
 use crate::aws::paging::{IDS_PER_CALL, NODES_PER_PAGE, chunks, every};
@@ -17,10 +17,10 @@ const OPERATION: &str = "ssm:DescribeInstanceInformation";
 
 pub(super) async fn read(
     clients: &Clients,
-    asked: &[Asked<'_>],
+    queries: &[Query<'_>],
 ) -> Answers<BTreeMap<InstanceId, AgentSeen>> {
-    let found = describe(clients, possibly_ours(asked, Need::Agents)).await;
-    divide(asked, Need::Agents, found, of_its_instances)
+    let found = describe(clients, possibly_ours(queries, Need::Agents)).await;
+    divide(queries, Need::Agents, found, of_its_instances)
 }
 
 async fn describe(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::InstanceStatus;
 
-use super::asked::{Answers, Asked, asking, divide, of_its_instances};
+use super::query::{Answers, Query, asking, divide, of_its_instances};
 use crate::aws::faults::text;
 use crate::aws::paging::{IDS_PER_CALL, chunks};
 use crate::aws::{Clients, fault};
@@ -17,11 +17,11 @@ const OPERATION: &str = "ec2:DescribeInstanceStatus";
 
 pub(super) async fn read(
     clients: &Clients,
-    asked: &[Asked<'_>],
+    queries: &[Query<'_>],
 ) -> Answers<BTreeMap<InstanceId, Checks>> {
-    let canaries = asking(asked, Need::Checks).filter_map(|a| a.job.instance(Role::Canary));
+    let canaries = asking(queries, Need::Checks).filter_map(|a| a.job.instance(Role::Canary));
     let found = describe(clients, canaries.cloned().collect()).await;
-    divide(asked, Need::Checks, found, of_its_instances)
+    divide(queries, Need::Checks, found, of_its_instances)
 }
 
 async fn describe(

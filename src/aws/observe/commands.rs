@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ssm::types::{CommandFilter, CommandFilterKey, CommandInvocation};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use super::asked::{Answers, Asked, asking, divide};
+use super::query::{Answers, Query, asking, divide};
 use crate::aws::convert::time;
 use crate::aws::faults::{required, text};
 use crate::aws::paging::{NODES_PER_PAGE, every};
@@ -19,11 +19,11 @@ const OPERATION: &str = "ssm:ListCommandInvocations";
 /// Invocations are asked for from a little before the first was sent: clocks differ.
 const CLOCK_MARGIN: TimeDelta = TimeDelta::minutes(5);
 
-pub(super) async fn read(clients: &Clients, asked: &[Asked<'_>]) -> Answers<Vec<CommandSeen>> {
-    let jobs: Vec<&Job> = asking(asked, Need::Commands).map(|a| a.job).collect();
+pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Vec<CommandSeen>> {
+    let jobs: Vec<&Job> = asking(queries, Need::Commands).map(|a| a.job).collect();
     let found = list(clients, &jobs).await;
-    divide(asked, Need::Commands, found, |asked, found| {
-        let instances = asked.instances();
+    divide(queries, Need::Commands, found, |query, found| {
+        let instances = query.instances();
         let its_own = found.iter().filter(|c| instances.contains(&c.instance));
         Read::Present(its_own.cloned().collect())
     })

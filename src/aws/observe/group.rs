@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
 
 use super::Question;
-use super::asked::Answers;
+use super::query::Answers;
 use crate::aws::Clients;
 use crate::aws::convert::{capacity, pins, suspended, tags};
 use crate::aws::faults::{invalid, reported, required, text};

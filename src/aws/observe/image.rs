@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, Image};
 
-use super::asked::{Answers, Asked, asking, divide, if_listed};
+use super::query::{Answers, Query, asking, divide, if_listed};
 use crate::aws::Clients;
 use crate::aws::convert::tag;
 use crate::aws::faults::{required, text};
@@ -16,11 +16,11 @@ use crate::ids::RunId;
 
 const OPERATION: &str = "ec2:DescribeImages";
 
-pub(super) async fn read(clients: &Clients, asked: &[Asked<'_>]) -> Answers<ImageSeen> {
-    let names = asking(asked, Need::Image).map(|a| a.job.record.image_name.clone());
+pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<ImageSeen> {
+    let names = asking(queries, Need::Image).map(|a| a.job.record.image_name.clone());
     let found = describe(clients, names.collect()).await;
-    divide(asked, Need::Image, found, |asked, found| {
-        if_listed(found.get(&asked.job.record.image_name))
+    divide(queries, Need::Image, found, |query, found| {
+        if_listed(found.get(&query.job.record.image_name))
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
 
-use super::asked::{Answers, Asked, divide, of_its_instances, possibly_ours};
+use super::query::{Answers, Query, divide, of_its_instances, possibly_ours};
 use crate::aws::Clients;
 use crate::aws::convert::{tag, time};
 use crate::aws::faults::{required, text};
@@ -18,10 +18,10 @@ const OPERATION: &str = "ec2:DescribeInstances";
 
 pub(super) async fn read(
     clients: &Clients,
-    asked: &[Asked<'_>],
+    queries: &[Query<'_>],
 ) -> Answers<BTreeMap<InstanceId, InstanceSeen>> {
-    let found = describe(clients, possibly_ours(asked, Need::Instances)).await;
-    divide(asked, Need::Instances, found, of_its_instances)
+    let found = describe(clients, possibly_ours(queries, Need::Instances)).await;
+    divide(queries, Need::Instances, found, of_its_instances)
 }
 
 /// By filter, not by id: an id that is not known (yet) is then left out instead of failing the call.

@@ -6,7 +6,6 @@
 mod actions;
 mod activities;
 mod agents;
-mod asked;
 mod checks;
 mod commands;
 mod group;
@@ -14,6 +13,7 @@ mod image;
 mod instances;
 mod packages;
 mod patches;
+mod query;
 mod record;
 mod templates;
 mod users;
@@ -21,7 +21,7 @@ mod versions;
 
 use std::collections::BTreeSet;
 
-use self::asked::Asked;
+use self::query::Query;
 use super::Clients;
 use crate::group::Job;
 use crate::group::seen::{Need, Seen};
@@ -33,8 +33,8 @@ pub type Question<'a> = (&'a Job, BTreeSet<Need>);
 /// Makes the reads, all at the same time, and answers each question with all that was read for it.
 macro_rules! read_together {
     ($clients:ident, $questions:ident, $groups:ident: $($field:ident)+) => {{
-        let asked = Asked::all($questions, &$groups);
-        let ($($field,)+) = tokio::join!($($field::read($clients, &asked)),+);
+        let queries = Query::all($questions, &$groups);
+        let ($($field,)+) = tokio::join!($($field::read($clients, &queries)),+);
         $(let mut $field = $field.into_iter();)+
         let seen = $questions.iter().zip($groups).map(|((_, needs), group)| Seen {
             asked: needs.clone(),

@@ -3,7 +3,7 @@
 use aws_sdk_ssm::types::PatchOrchestratorFilter;
 use chrono::{DateTime, Utc};
 
-use super::asked::{Answers, Asked, one_by_one, single};
+use super::query::{Answers, Query, one_by_one, single};
 use crate::aws::Clients;
 use crate::aws::convert::time;
 use crate::aws::pace::Pace;
@@ -20,8 +20,8 @@ const PATCHES_PER_PAGE: i32 = 100;
 /// A patch's name, and when it was installed.
 type Package = (String, Option<DateTime<Utc>>);
 
-pub(super) async fn read(clients: &Clients, asked: &[Asked<'_>]) -> Answers<Vec<Package>> {
-    one_by_one(asked, Need::Packages, |job| async move {
+pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Vec<Package>> {
+    one_by_one(queries, Need::Packages, |job| async move {
         match job.instance(Role::Build) {
             Some(build) => single(installed(clients, build).await),
             None => Read::Absent,

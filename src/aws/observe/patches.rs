@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ssm::types::InstancePatchState;
 use chrono::DateTime;
 
-use super::asked::{Answers, Asked, asking, divide, of_its_instances};
+use super::query::{Answers, Query, asking, divide, of_its_instances};
 use crate::aws::Clients;
 use crate::aws::convert::time;
 use crate::aws::faults::{invalid, reported, required, text};
@@ -20,11 +20,11 @@ const STATES_PER_PAGE: i32 = 100;
 
 pub(super) async fn read(
     clients: &Clients,
-    asked: &[Asked<'_>],
+    queries: &[Query<'_>],
 ) -> Answers<BTreeMap<InstanceId, PatchSeen>> {
-    let ids = asking(asked, Need::Patches).flat_map(|a| a.job.made.instances.values());
+    let ids = asking(queries, Need::Patches).flat_map(|a| a.job.made.instances.values());
     let found = describe(clients, ids.cloned().collect()).await;
-    divide(asked, Need::Patches, found, of_its_instances)
+    divide(queries, Need::Patches, found, of_its_instances)
 }
 
 async fn describe(

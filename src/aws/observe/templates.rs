@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::asked::{Answers, Asked, asking, divide};
+use super::query::{Answers, Query, asking, divide};
 use crate::aws::Clients;
 use crate::aws::discover::template_facts;
 use crate::group::fault::Read;
@@ -12,15 +12,15 @@ use crate::ids::TemplateId;
 
 pub(super) async fn read(
     clients: &Clients,
-    asked: &[Asked<'_>],
+    queries: &[Query<'_>],
 ) -> Answers<BTreeMap<TemplateId, TemplateMark>> {
-    let ids: BTreeSet<TemplateId> = asking(asked, Need::Templates)
+    let ids: BTreeSet<TemplateId> = asking(queries, Need::Templates)
         .flat_map(|a| a.job.record.templates.keys())
         .cloned()
         .collect();
     let found = template_facts(clients, &ids).await;
-    divide(asked, Need::Templates, found, |asked, found| {
-        let ids = asked.job.record.templates.keys();
+    divide(queries, Need::Templates, found, |query, found| {
+        let ids = query.job.record.templates.keys();
         Read::Present(
             ids.filter_map(|id| Some((id.clone(), found.get(id)?.mark)))
                 .collect(),

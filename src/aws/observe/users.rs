@@ -1,22 +1,22 @@
 //! Other groups that name the groups' launch templates.
 
-use super::asked::{Answers, Asked, asking, divide};
+use super::query::{Answers, Query, asking, divide};
 use crate::aws::discover::find_groups;
 use crate::aws::{Clients, list_records};
 use crate::group::fault::{Fault, Read};
 use crate::group::names::record_parameter;
 use crate::group::seen::{Need, UserSeen};
 
-pub(super) async fn read(clients: &Clients, asked: &[Asked<'_>]) -> Answers<Vec<UserSeen>> {
-    let is_asked = asking(asked, Need::Users).next().is_some();
+pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Vec<UserSeen>> {
+    let is_asked = asking(queries, Need::Users).next().is_some();
     let found = if is_asked {
         all_pins(clients).await
     } else {
         Ok(Vec::new())
     };
-    divide(asked, Need::Users, found, |asked, found| {
-        let templates = &asked.job.record.templates;
-        let others = found.iter().filter(|u| u.group != *asked.job.group());
+    divide(queries, Need::Users, found, |query, found| {
+        let templates = &query.job.record.templates;
+        let others = found.iter().filter(|u| u.group != *query.job.group());
         let users = others.filter(|u| templates.contains_key(&u.pin.template));
         Read::Present(users.cloned().collect())
     })

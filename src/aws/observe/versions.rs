@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::LaunchTemplateVersion;
 
-use super::asked::{Answers, Asked, one_by_one, single};
+use super::query::{Answers, Query, one_by_one, single};
 use crate::aws::Clients;
 use crate::aws::faults::number;
 use crate::aws::pace::Pace;
@@ -18,8 +18,8 @@ const OPERATION: &str = "ec2:DescribeLaunchTemplateVersions";
 
 type Versions = BTreeMap<TemplateId, Vec<VersionSeen>>;
 
-pub(super) async fn read(clients: &Clients, asked: &[Asked<'_>]) -> Answers<Versions> {
-    one_by_one(asked, Need::Versions, |job| async move {
+pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Versions> {
+    one_by_one(queries, Need::Versions, |job| async move {
         single(newer(clients, job).await)
     })
     .await

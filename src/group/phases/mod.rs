@@ -69,7 +69,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     }
 }
 
-/// Takes from a look what single phases remember.
+/// Lets individual phases remember what they need of a look.
 pub(super) fn learn(job: &mut Job, seen: &Seen) {
     scanning::learn(job, seen);
     baking::learn(job, seen);

@@ -1,7 +1,7 @@
 //! Restoring: done when capacity, processes and protections are as they must be and have been read back, and
 //! our instances are gone; the record is deleted last.
 //!
-//! Every value comes in three versions: recorded, set by us, found now. A value that is neither recorded nor
+//! Every value has three readings: recorded, set by us, found now. A value that is neither recorded nor
 //! ours was changed by someone else during the run, and stands.
 
 use std::collections::{BTreeMap, BTreeSet};

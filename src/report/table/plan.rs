@@ -166,7 +166,7 @@ mod tests {
             Times with * were measured in an earlier run, those without are defaults.
             AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (a launch configuration
                     cannot be changed), then run again. More: runbooks/AP-0101.md
-            AP-0201 the group could not be restored before the window's deadline. What to do: lengthen the window, or move the group
+            AP-0201 the group would not be restored before the window's deadline. What to do: lengthen the window, or move the group
                     to an earlier wave. More: runbooks/AP-0201.md
             warning: a warning
         "#]].assert_eq(&text);
@@ -190,7 +190,7 @@ mod tests {
             AP-0101 the group uses a launch configuration. What to do: move the group to a
                     launch template (a launch configuration cannot be changed), then run
                     again. More: runbooks/AP-0101.md
-            AP-0201 the group could not be restored before the window's deadline. What to
+            AP-0201 the group would not be restored before the window's deadline. What to
                     do: lengthen the window, or move the group to an earlier wave. More:
                     runbooks/AP-0201.md
             warning: a warning

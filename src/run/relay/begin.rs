@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::super::patience::patiently;
 use super::super::prepare::{never_stopped, prepare};
 use super::super::{RecordFilter, RunError, SelectionError, restore};
-use super::split::{Candidate, steps};
+use super::split::{BatchMember, steps};
 use super::{RunState, Work};
 use crate::aws::{Aws, Claim, claim_run, find_groups, forget_claims};
 use crate::group::{Code, Failure};
@@ -84,7 +84,7 @@ async fn claim_and_plan(
     }
     let prepared = Box::pin(prepare(aws, request, &stop)).await?;
     let work = Work::Run(request.clone());
-    let candidates = prepared.jobs.iter().map(Candidate::from).collect();
+    let candidates = prepared.jobs.iter().map(BatchMember::from).collect();
     let mut run_state = RunState {
         steps: steps(candidates, &work),
         allowed_failures: Some(request.max_failures.groups(prepared.groups())),
@@ -137,7 +137,7 @@ pub async fn begin_restore(
         let why = first.unwrap_or_else(|| "no open record is to be restored".into());
         return Ok(BegunRestore::Nothing(why));
     }
-    let candidates = chosen.jobs.iter().map(Candidate::from).collect();
+    let candidates = chosen.jobs.iter().map(BatchMember::from).collect();
     let mut run_state = RunState {
         steps: steps(candidates, &work),
         reports: chosen.reports,

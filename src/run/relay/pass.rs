@@ -58,7 +58,7 @@ pub struct Advanced {
 /// # Errors
 /// AWS could not be read while planning; nothing was touched. Later faults are the jobs' own.
 pub async fn advance(aws: &Aws, batch: Batch, options: PassOptions) -> Result<Advanced, RunError> {
-    let span = tracing::info_span!("batch", batch = batch.assignment.number);
+    let span = tracing::error_span!("batch", batch = batch.assignment.number);
     let aws = aws.sharing(batch.assignment.limits.concurrent_batches);
     Box::pin(advance_stage(&aws, batch, options))
         .instrument(span)
@@ -83,11 +83,16 @@ async fn advance_stage(
             (Stage::Working(working), Some(aws.clock.now()), Vec::new())
         }
         Stage::Working(mut working) => {
-            let wake_at = Box::pin(pass(aws, &assignment, &mut working, options)).await;
+            let next = Box::pin(pass(aws, &assignment, &mut working, options)).await;
+            let summary = working.summary();
+            let wake_at = wake_at(aws.clock.now(), &assignment, &mut working.jobs, next);
             let failed = newly_failed(&mut working);
             let stage = match wake_at {
-                Some(_) => Stage::Working(working),
-                None => Stage::Done(result(&assignment, working)),
+                Some(_) => {
+                    fit_to_pass_along(&mut working.jobs);
+                    Stage::Working(working)
+                }
+                None => Stage::Done(result(&assignment, working, summary)),
             };
             (stage, wake_at, failed)
         }
@@ -113,7 +118,7 @@ async fn started(aws: &Aws, assignment: &Assignment, restore: bool) -> Result<Wo
     })
 }
 
-/// Makes a pass; answers when the next one is due, `None` when all jobs are finished.
+/// Makes a pass; answers when the first job wants to be looked at again, `None` when all are finished.
 async fn pass(
     aws: &Aws,
     assignment: &Assignment,
@@ -129,34 +134,37 @@ async fn pass(
         working.jobs.iter_mut().for_each(|j| j.resume(now));
     }
     let next = pass_in_time(aws, assignment, &mut working.jobs, options).await;
-    let now = aws.clock.now();
-    let give_up_at = assignment.work.give_up_at();
-    let wake_at = match next {
-        None => None,
-        Some(_) if now >= give_up_at => {
-            leave_open(&mut working.jobs, now);
-            None
-        }
-        Some(next) => {
-            let apart = apart(&working.jobs, give_up_at);
-            Some(next_pass(&working.jobs, next, now, apart).min(give_up_at))
-        }
-    };
     working.passes += 1;
-    let steps: [fn(&mut Vec<Job>); 1] =
-        [|jobs| jobs.iter_mut().for_each(|j| j.evidence.installed.clear())];
-    if fit::give_up(&mut working.jobs, &steps, |j| {
-        Packed::bytes(j) <= JOBS_BYTES
-    }) > 0
-    {
-        tracing::warn!("names of packages are left out: there are too many to be passed along");
-    }
     working.count(calls.so_far());
-    wake_at
+    next
 }
 
-/// Makes a pass that ends when the invocation must answer; answers when the first job wants to be looked at
-/// again, `None` when all are finished.
+/// When the next pass is due; `None` if none is, since all jobs are finished or must be left open.
+fn wake_at(
+    now: DateTime<Utc>,
+    assignment: &Assignment,
+    jobs: &mut [Job],
+    next: Option<DateTime<Utc>>,
+) -> Option<DateTime<Utc>> {
+    let next = next?;
+    let give_up_at = assignment.work.give_up_at();
+    if now >= give_up_at {
+        leave_open(jobs, now);
+        return None;
+    }
+    let apart = apart(jobs, give_up_at);
+    Some(next_pass(jobs, next, now, apart).min(give_up_at))
+}
+
+fn fit_to_pass_along(jobs: &mut Vec<Job>) {
+    let steps: [fn(&mut Vec<Job>); 1] =
+        [|jobs| jobs.iter_mut().for_each(|j| j.evidence.installed.clear())];
+    if fit::give_up(jobs, &steps, |j| Packed::bytes(j) <= JOBS_BYTES) > 0 {
+        tracing::warn!("names of packages are left out: there are too many to be passed along");
+    }
+}
+
+/// Makes a pass that ends when the invocation must answer.
 async fn pass_in_time(
     aws: &Aws,
     assignment: &Assignment,
@@ -229,8 +237,7 @@ fn newly_failed(working: &mut Working) -> Vec<GroupReport> {
         .collect()
 }
 
-fn result(assignment: &Assignment, working: Working) -> BatchResult {
-    let summary = working.summary();
+fn result(assignment: &Assignment, working: Working, summary: String) -> BatchResult {
     let Working {
         jobs,
         others,

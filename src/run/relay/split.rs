@@ -16,17 +16,17 @@ const BATCHES_AT_ONCE: usize = 8;
 
 /// A group, as far as the split needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Candidate {
+pub(super) struct BatchMember {
     pub wave: i32,
     pub group: GroupName,
     pub bake_key: BakeKey,
     pub run_id: RunId,
 }
 
-impl From<&Job> for Candidate {
+impl From<&Job> for BatchMember {
     fn from(job: &Job) -> Self {
         Self {
-            wave: job.forward.as_ref().map_or(0, |f| f.options.wave),
+            wave: job.wave(),
             group: job.group().to_owned(),
             bake_key: job.record.bake_key.clone(),
             run_id: job.record.run_id.clone(),
@@ -41,7 +41,7 @@ const RESULTS_BYTES: usize = 150 * 1024;
 /// The steps of a run, one after the other; the batches of a step go on side by side. Groups of one bake
 /// stay together, lower waves come first. Where groups queue for a place and a number of failures stops the
 /// queue, every batch is a step of its own, because it must know what came before.
-pub(super) fn steps(mut candidates: Vec<Candidate>, work: &Work) -> Vec<Step> {
+pub(super) fn steps(mut candidates: Vec<BatchMember>, work: &Work) -> Vec<Step> {
     candidates.sort();
     let planned = candidates.len();
     let in_turn = match work {
@@ -50,7 +50,7 @@ pub(super) fn steps(mut candidates: Vec<Candidate>, work: &Work) -> Vec<Step> {
         }
         Work::Restore { .. } => false,
     };
-    let mut waves: BTreeMap<i32, Vec<Vec<Candidate>>> = BTreeMap::new();
+    let mut waves: BTreeMap<i32, Vec<Vec<BatchMember>>> = BTreeMap::new();
     let mut bakes: BTreeMap<(i32, BakeKey), usize> = BTreeMap::new();
     for candidate in candidates {
         let wave = waves.entry(candidate.wave).or_default();
@@ -83,8 +83,8 @@ pub(super) fn steps(mut candidates: Vec<Candidate>, work: &Work) -> Vec<Step> {
 }
 
 /// Bakes in order, as many in a batch as it takes.
-fn filled(bakes: Vec<Vec<Candidate>>) -> Vec<Vec<Candidate>> {
-    let mut batches: Vec<Vec<Candidate>> = Vec::new();
+fn filled(bakes: Vec<Vec<BatchMember>>) -> Vec<Vec<BatchMember>> {
+    let mut batches: Vec<Vec<BatchMember>> = Vec::new();
     for bake in bakes {
         match batches.last_mut() {
             Some(last) if last.len() + bake.len() <= BATCH_GROUPS => last.extend(bake),
@@ -94,7 +94,7 @@ fn filled(bakes: Vec<Vec<Candidate>>) -> Vec<Vec<Candidate>> {
     batches
 }
 
-fn step(batches: Vec<Vec<Candidate>>, work: &Work) -> Step {
+fn step(batches: Vec<Vec<BatchMember>>, work: &Work) -> Step {
     let limit = match work {
         Work::Run(request) => request.max_in_flight,
         Work::Restore { .. } => None,
@@ -104,7 +104,7 @@ fn step(batches: Vec<Vec<Candidate>>, work: &Work) -> Step {
     let mut sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
     sizes.sort_unstable_by(|a, b| b.cmp(a));
     let at_work: usize = sizes.iter().take(concurrency).sum();
-    let batch = |candidates: Vec<Candidate>| {
+    let batch = |candidates: Vec<BatchMember>| {
         let own = candidates.len().max(1);
         let is_restore = matches!(work, Work::Restore { .. });
         let records = candidates.iter().filter(|_| is_restore);
@@ -163,8 +163,8 @@ mod tests {
     }
 
     /// 90 groups: one bake of 40, pairs, in two waves.
-    fn candidates() -> Vec<Candidate> {
-        let candidate = |n: usize| Candidate {
+    fn candidates() -> Vec<BatchMember> {
+        let candidate = |n: usize| BatchMember {
             wave: i32::from(n >= 70),
             group: format!("g{n:03}").into(),
             bake_key: if n < 40 {

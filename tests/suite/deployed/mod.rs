@@ -204,7 +204,7 @@ fn what_cannot_advance_is_restored() {
 /// The function is upgraded during the run, to a version that does not understand the state: what it has in hand
 /// goes back, from its records, and the report says so.
 #[test]
-fn an_upgrade_in_during_run_restores() {
+fn an_upgrade_during_a_run_restores() {
     let scenario = Scenario::load("sleeping-latest");
     let calm = deploy(&scenario, |_, _| None).expect("a report");
     let reported = on_all_cores((1..calm.costs.invocations).collect(), |from: u64| {

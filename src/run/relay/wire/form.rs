@@ -70,7 +70,6 @@ pub(super) enum WireStage {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct WireResult {
-    version: u32,
     summary: String,
     reports: Packed<Vec<GroupReport>>,
     api_calls: BTreeMap<String, u64>,
@@ -233,7 +232,6 @@ impl From<BatchResult> for WireResult {
             passes,
         } = result;
         Self {
-            version: VERSION,
             summary,
             reports: Packed(reports),
             api_calls,
@@ -246,7 +244,6 @@ impl From<BatchResult> for WireResult {
 impl From<WireResult> for BatchResult {
     fn from(wire: WireResult) -> Self {
         let WireResult {
-            version: _,
             summary,
             reports: Packed(reports),
             api_calls,

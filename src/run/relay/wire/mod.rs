@@ -100,6 +100,7 @@ pub async fn rescue_run(aws: &Aws, run_id: RunId, execution: &str) -> Result<Run
 struct Rescue {
     groups: Value,
     records: Value,
+    number: Value,
     run_id: RunId,
     owner: String,
 }
@@ -116,6 +117,7 @@ impl Rescue {
         Self {
             groups: part("/groups"),
             records: part("/records"),
+            number: part("/number"),
             run_id: work("run_id").into(),
             owner: work("owner"),
         }
@@ -125,6 +127,7 @@ impl Rescue {
         let Self {
             groups,
             records,
+            number,
             run_id,
             owner,
         } = self;
@@ -148,6 +151,9 @@ impl Rescue {
             quiet: false,
         };
         let mut batch = Batch::planned(&work, groups);
+        if let Ok(number) = serde_json::from_value(number) {
+            batch.assignment.number = number;
+        }
         batch.assignment.records = serde_json::from_value(records).unwrap_or_default();
         let warning = format!("{}: {problem}", Code::OtherVersion);
         batch.assignment.warnings.push(warning);
@@ -179,7 +185,7 @@ mod tests {
     #[test]
     fn a_batch_of_version_1_is_restored_for_its_own_execution() {
         let now = "2026-10-14T04:00:00Z".parse().expect("a time");
-        let state = json!({"version": 1, "next": "Wait", "groups": ["web"],
+        let state = json!({"version": 1, "next": "Wait", "number": 3, "groups": ["web"],
             "errand": {"kind": "run", "run_id": "sched-1", "owner": "arn:x"}});
         let batch = read_batch(state, now).expect("its groups can be read");
         let Work::Restore { run_id, owner, .. } = &batch.assignment.work else {
@@ -187,5 +193,6 @@ mod tests {
         };
         assert_eq!((run_id.as_str(), owner.as_str()), ("sched-1", "arn:x"));
         assert_eq!(batch.assignment.groups, ["web"]);
+        assert_eq!(batch.assignment.number, 3);
     }
 }

@@ -14,22 +14,22 @@ use crate::ids::InstanceId;
 pub(super) type Answers<T> = Vec<Read<T>>;
 
 /// A question, with the group that was read for it.
-pub(super) struct Asked<'a> {
+pub(super) struct Query<'a> {
     pub job: &'a Job,
     pub needs: &'a BTreeSet<Need>,
     /// None where the group was not asked for, does not exist or could not be read.
     pub group: Option<&'a GroupSeen>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> Query<'a> {
     pub(super) fn all(
         questions: &'a [Question<'a>],
         groups: &'a [Read<GroupSeen>],
-    ) -> Vec<Asked<'a>> {
+    ) -> Vec<Query<'a>> {
         let groups = groups.iter().map(Read::present);
-        let asked = questions.iter().zip(groups);
-        asked
-            .map(|((job, needs), group)| Asked { job, needs, group })
+        let queries = questions.iter().zip(groups);
+        queries
+            .map(|((job, needs), group)| Query { job, needs, group })
             .collect()
     }
 
@@ -51,46 +51,46 @@ impl<'a> Asked<'a> {
 
 /// The questions that ask for `need`.
 pub(super) fn asking<'q, 'a>(
-    asked: &'q [Asked<'a>],
+    queries: &'q [Query<'a>],
     need: Need,
-) -> impl Iterator<Item = &'q Asked<'a>> {
-    asked.iter().filter(move |a| a.needs.contains(&need))
+) -> impl Iterator<Item = &'q Query<'a>> {
+    queries.iter().filter(move |a| a.needs.contains(&need))
 }
 
 /// The instances that may be the run's own, of all jobs that ask for `need`.
-pub(super) fn possibly_ours(asked: &[Asked<'_>], need: Need) -> BTreeSet<InstanceId> {
-    asking(asked, need)
-        .flat_map(Asked::possibly_ours)
+pub(super) fn possibly_ours(queries: &[Query<'_>], need: Need) -> BTreeSet<InstanceId> {
+    asking(queries, need)
+        .flat_map(Query::possibly_ours)
         .cloned()
         .collect()
 }
 
 /// Divides the answer of a bulk call: each job that asked gets its `part`, or the fault.
 pub(super) fn divide<F, T>(
-    asked: &[Asked<'_>],
+    queries: &[Query<'_>],
     need: Need,
     found: Result<F, Fault>,
-    part: impl Fn(&Asked<'_>, &F) -> Read<T>,
+    part: impl Fn(&Query<'_>, &F) -> Read<T>,
 ) -> Answers<T> {
-    let answer = |asked: &Asked<'_>| match &found {
-        _ if !asked.needs.contains(&need) => Read::Unread,
-        Ok(found) => part(asked, found),
+    let answer = |query: &Query<'_>| match &found {
+        _ if !query.needs.contains(&need) => Read::Unread,
+        Ok(found) => part(query, found),
         Err(fault) => Read::Failed(fault.clone()),
     };
-    asked.iter().map(answer).collect()
+    queries.iter().map(answer).collect()
 }
 
 /// Makes a read for each job that asks for it, all at the same time: for want of a bulk call.
 pub(super) async fn one_by_one<'a, T, F>(
-    asked: &[Asked<'a>],
+    queries: &[Query<'a>],
     need: Need,
     read: impl Fn(&'a Job) -> F,
 ) -> Answers<T>
 where
     F: Future<Output = Read<T>>,
 {
-    let answer = |asked: &Asked<'a>| {
-        let read = asked.needs.contains(&need).then(|| read(asked.job));
+    let answer = |query: &Query<'a>| {
+        let read = query.needs.contains(&need).then(|| read(query.job));
         async move {
             match read {
                 Some(read) => read.await,
@@ -98,15 +98,15 @@ where
             }
         }
     };
-    join_all(asked.iter().map(answer)).await
+    join_all(queries.iter().map(answer)).await
 }
 
 /// The part of an answer by instance id that concerns the job's instances.
 pub(super) fn of_its_instances<T: Clone>(
-    asked: &Asked<'_>,
+    query: &Query<'_>,
     found: &BTreeMap<InstanceId, T>,
 ) -> Read<BTreeMap<InstanceId, T>> {
-    let ids = asked.instances().into_iter();
+    let ids = query.instances().into_iter();
     Read::Present(
         ids.filter_map(|id| Some((id.clone(), found.get(id)?.clone())))
             .collect(),
