@@ -223,3 +223,40 @@ pub fn report(aws: &Aws, run_state: RunState) -> RunReport {
     };
     assemble::report(aws, heading, results)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_has_what_is_left_of_the_failure_limit() {
+        let now = "2026-10-14T04:00:00Z".parse().expect("a time");
+        let work = Work::Restore {
+            run_id: "run-1".into(),
+            owner: "arn:x".into(),
+            give_up_at: now,
+            quiet: false,
+        };
+        let step = |group: &str| Step {
+            concurrency: 1,
+            batches: vec![Batch::planned(&work, vec![group.into()])],
+            results: Vec::new(),
+        };
+        let mut run_state = RunState {
+            steps: vec![step("first"), step("second")],
+            allowed_failures: Some(2),
+            ..RunState::empty(work.clone(), now)
+        };
+        let limit = |run_state: &RunState| {
+            let step = run_state.step.as_ref().expect("a step");
+            step.batches[0].assignment.limits.allowed_failures
+        };
+        run_state.proceed();
+        assert_eq!(limit(&run_state), Some(2));
+        let mut failed = crate::report::sample::patched("first");
+        failed.outcome = Outcome::RolledBack;
+        run_state.reports.push(failed);
+        run_state.proceed();
+        assert_eq!(limit(&run_state), Some(1));
+    }
+}
