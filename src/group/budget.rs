@@ -158,18 +158,13 @@ struct Times {
 }
 
 fn times(forward: &Forward, phase: Phase) -> Times {
-    let hooks = TimeDelta::seconds(forward.hook_seconds.max(0));
-    let slow_boot = if forward.windows {
-        limits::WINDOWS_EXTRA
-    } else {
-        TimeDelta::zero()
-    };
+    let hooks = forward.hooks();
     let install = limits::expected_install(forward.windows);
     match phase {
         Phase::Waking => Times {
             first_look: limits::LAUNCH_FIRST_LOOK,
             default: limits::LAUNCH_FIRST_LOOK * 2 + hooks,
-            limit: limits::WAKE_LIMIT + hooks + slow_boot,
+            limit: limits::WAKE_LIMIT + forward.launch_extra(),
         },
         Phase::Patching => Times {
             first_look: install / 2,
@@ -194,7 +189,7 @@ fn times(forward: &Forward, phase: Phase) -> Times {
         Phase::Proving => Times {
             first_look: limits::LAUNCH_FIRST_LOOK + limits::EXPECTED_CANARY / 2,
             default: limits::EXPECTED_CANARY + hooks,
-            limit: limits::CANARY_LIMIT + hooks + slow_boot + limits::SCAN_LIMIT,
+            limit: limits::CANARY_LIMIT + forward.launch_extra() + limits::SCAN_LIMIT,
         },
         Phase::Queued
         | Phase::Recording

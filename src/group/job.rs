@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::effect::{CommandStep, Effect, Role};
@@ -36,6 +36,23 @@ pub struct Forward {
     /// How long the phases took that made the image it launches from.
     #[serde(default)]
     pub measured: Measured,
+}
+
+impl Forward {
+    /// The time that launch hooks may add to a launch.
+    pub fn hooks(&self) -> TimeDelta {
+        TimeDelta::seconds(self.hook_seconds.max(0))
+    }
+
+    /// The time that launch hooks and Windows may add to a launch.
+    pub fn launch_extra(&self) -> TimeDelta {
+        let windows = if self.windows {
+            limits::WINDOWS_EXTRA
+        } else {
+            TimeDelta::zero()
+        };
+        self.hooks() + windows
+    }
 }
 
 /// Everything that the job remembers having made. All of it can also be found again in the world.

@@ -125,17 +125,6 @@ pub struct Try {
 }
 
 impl Try {
-    /// An attempt that succeeded at once.
-    pub fn done(at: DateTime<Utc>) -> Self {
-        Self {
-            first_at: at,
-            last_at: at,
-            count: 1,
-            done_at: Some(at),
-            fault: None,
-        }
-    }
-
     /// Whether it has been failing for so long that waiting for it holds up everything else.
     pub fn is_stuck(&self) -> bool {
         let patience = |f: &Fault| f.class.patience().max(limits::DENIED_LIMIT);
@@ -188,16 +177,6 @@ impl Ledger {
         }
         entry.fault = fault.cloned();
         entry
-    }
-
-    /// Puts an entry in as it is.
-    pub fn insert(&mut self, key: Key, entry: Try) {
-        self.0.insert(key, entry);
-    }
-
-    /// Keeps only the entries whose key satisfies `is_kept`.
-    pub fn retain(&mut self, is_kept: impl Fn(&Key) -> bool) {
-        self.0.retain(|key, _| is_kept(key));
     }
 
     /// The attempts at one effect.

@@ -14,6 +14,9 @@ pub const LAUNCH_SHOWS_LIMIT: TimeDelta = TimeDelta::minutes(1);
 pub const WAKE_LIMIT: TimeDelta = TimeDelta::minutes(15);
 /// Windows boots (sysprep, reboot) and registers in minutes: 10 min more.
 pub const WINDOWS_EXTRA: TimeDelta = TimeDelta::minutes(10);
+/// Scheduled actions that fall due until this long after the deadline are remembered: far longer than a restore
+/// ever has to catch up on.
+pub const ACTIONS_AFTER_DEADLINE: TimeDelta = TimeDelta::days(1);
 /// Scaling activities cost a read per group: they are read only when a launch takes longer than most.
 pub const ACTIVITIES_AFTER: TimeDelta = TimeDelta::seconds(75);
 

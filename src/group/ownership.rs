@@ -35,7 +35,8 @@ pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
             Err(Decision::Yield(Failure::new(Code::TakenOver, reason)))
         }
         Read::Present(_) => {
-            let reason = "the group's record is another's, and cannot be read";
+            let reason =
+                "the group's record is not the one that this run wrote, and cannot be read";
             Err(Decision::Yield(Failure::new(Code::TakenOver, reason)))
         }
         // Deleted by this job itself.

@@ -9,7 +9,7 @@ use super::measured::Measured;
 use super::options::{self, Options};
 use super::pin::{Pin, Style, Templates, resolve};
 use super::record::{RECORD_LIMIT_BYTES, Record, SCHEMA};
-use super::{Code, Failure, names};
+use super::{Code, Failure, limits, names};
 use crate::ids::{BakeKey, GroupName, ImageId, TemplateId};
 use crate::request::RunRequest;
 use crate::schedule::ScheduledAction;
@@ -170,10 +170,9 @@ fn actions_not_understood(all: Option<&Vec<ScheduledAction>>) -> Vec<String> {
         .collect()
 }
 
-/// Only actions that can fall due while the group may be ours: until a day after the deadline, which
-/// is far longer than a restore ever has to catch up on.
+/// Only actions that can fall due while the group may be ours.
 fn actions(all: Option<&Vec<ScheduledAction>>, request: &RunRequest) -> Vec<ScheduledAction> {
-    let until = request.restore_by() + chrono::TimeDelta::days(1);
+    let until = request.restore_by() + limits::ACTIONS_AFTER_DEADLINE;
     all.into_iter()
         .flatten()
         .filter(|a| {

@@ -173,14 +173,18 @@ impl ScheduledAction {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn at(text: &str) -> DateTime<Utc> {
+    pub(in crate::schedule) fn at(text: &str) -> DateTime<Utc> {
         text.parse().expect("a test's time")
     }
 
-    fn recurring(name: &str, recurrence: &str, desired: i32) -> ScheduledAction {
+    pub(in crate::schedule) fn recurring(
+        name: &str,
+        recurrence: &str,
+        desired: i32,
+    ) -> ScheduledAction {
         ScheduledAction {
             name: name.into(),
             recurrence: Some(recurrence.into()),

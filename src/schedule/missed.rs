@@ -87,21 +87,8 @@ fn due(
 
 #[cfg(test)]
 mod tests {
+    use super::super::action::tests::{at, recurring};
     use super::*;
-
-    fn at(text: &str) -> DateTime<Utc> {
-        text.parse().expect("a test's time")
-    }
-
-    fn recurring(name: &str, recurrence: &str, desired: i32) -> ScheduledAction {
-        ScheduledAction {
-            name: name.into(),
-            recurrence: Some(recurrence.into()),
-            min: Some(desired),
-            desired: Some(desired),
-            ..ScheduledAction::default()
-        }
-    }
 
     fn recorded(actions: &[ScheduledAction]) -> Listings<'_> {
         Listings {

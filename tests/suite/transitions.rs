@@ -13,7 +13,7 @@ use asg_patch::group::effect::{CommandStep, Role};
 use asg_patch::group::fault::{Fault, FaultClass, Read};
 use asg_patch::group::job::{Forward, Job, Lapse, Ownership};
 use asg_patch::group::learn::learn;
-use asg_patch::group::ledger::{Key, Try};
+use asg_patch::group::ledger::{Key, Ledger};
 use asg_patch::group::measured::Measured;
 use asg_patch::group::names;
 use asg_patch::group::options::Options;
@@ -221,26 +221,26 @@ fn job(phase: Phase) -> Job {
         _ => None,
     };
     if SUSPENDED.contains(&phase) {
-        job.ledger.insert(Key::Suspend, done());
+        done(&mut job, Key::Suspend);
     }
     if phase == Phase::Restoring {
         let key = Key::Resume(vec!["ScheduledActions".into()]);
-        job.ledger.insert(key, done());
+        done(&mut job, key);
     }
     if POINTED.contains(&phase) {
-        job.ledger.insert(Key::SetPins(vec![pin("2")]), done());
+        done(&mut job, Key::SetPins(vec![pin("2")]));
     }
     if let Some((step, instance)) = step {
         job.made.commands.insert(step, "c-1".into());
         let key = Key::Command(step, instance.into());
-        job.ledger.insert(key, done());
+        done(&mut job, key);
     }
     job
 }
 
-/// An effect that was done four minutes ago.
-fn done() -> Try {
-    Try::done(now() - TimeDelta::minutes(4))
+/// The effect of this key was done four minutes ago.
+fn done(job: &mut Job, key: Key) {
+    job.ledger.record(key, None, now() - TimeDelta::minutes(4));
 }
 
 /// The world in which the phase is done.
@@ -349,7 +349,11 @@ fn as_wished(job: &Job) -> Seen {
 /// The world in which the phase's effect was not asked for yet.
 fn nothing_yet(job: &mut Job, seen: &mut Seen) {
     job.made.commands.clear();
-    job.ledger.retain(|k| *k == Key::Suspend);
+    let suspended = job.ledger.done_at(&Key::Suspend);
+    job.ledger = Ledger::default();
+    if suspended.is_some() {
+        done(job, Key::Suspend);
+    }
     job.made.instances.remove(&Role::Canary);
     job.made.versions.clear();
     seen.record = Read::Absent;
@@ -460,7 +464,7 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
         seen.image = Read::Absent;
     }
     if phase == Phase::Restoring && situation != "nothing yet" {
-        job.ledger.insert(Key::DeleteRecord, done());
+        done(&mut job, Key::DeleteRecord);
     }
     forget_unasked(&mut seen, &needs(&job));
     learn(&mut job, &seen, now);

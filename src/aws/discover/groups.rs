@@ -1,8 +1,8 @@
-//! Groups, with or without the opt-in tag.
+//! All groups: which of them opted in is decided by [`crate::request::Selection::wants`].
 
 use std::collections::BTreeMap;
 
-use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter};
+use aws_sdk_autoscaling::types::AutoScalingGroup;
 
 use super::GROUPS_PER_PAGE;
 use crate::aws::Clients;
@@ -12,28 +12,17 @@ use crate::aws::paging::every;
 use crate::group::facts::GroupFacts;
 use crate::group::fault::Fault;
 use crate::ids::GroupName;
-use crate::request::OptInTag;
 
 const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
 
-/// The groups that opted in by `tag`; all groups of the account and region without one.
+/// All groups of the account and region, by name.
 ///
 /// # Errors
 /// A call that failed, or a group that makes no sense.
-pub async fn find_groups(
-    clients: &Clients,
-    tag: Option<&OptInTag>,
-) -> Result<BTreeMap<GroupName, GroupFacts>, Fault> {
-    let filter = tag.map(|tag| {
-        Filter::builder()
-            .name(format!("tag:{}", tag.key))
-            .values(&tag.value)
-            .build()
-    });
+pub async fn find_groups(clients: &Clients) -> Result<BTreeMap<GroupName, GroupFacts>, Fault> {
     let pages = clients
         .autoscaling
         .describe_auto_scaling_groups()
-        .set_filters(filter.map(|f| vec![f]))
         .include_instances(false)
         .max_records(GROUPS_PER_PAGE)
         .into_paginator()
@@ -43,11 +32,6 @@ pub async fn find_groups(
     groups
         .iter()
         .map(|g| group_facts(g).map(|f| (f.name.clone(), f)))
-        // AWS splits the filter's name at a colon, and the tag's key contains some: check again.
-        .filter(|f| match (f, tag) {
-            (Ok((_, f)), Some(tag)) => tag.is_on(&f.tags),
-            (Ok(_), None) | (Err(_), _) => true,
-        })
         .collect()
 }
 

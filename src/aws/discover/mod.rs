@@ -32,7 +32,7 @@ pub async fn describe_account(
     clients: &Clients,
     wanted: impl Fn(&GroupFacts) -> bool,
 ) -> Result<AccountFacts, Fault> {
-    let groups = find_groups(clients, None).await?;
+    let groups = find_groups(clients).await?;
     let chosen: Vec<&GroupFacts> = groups.values().filter(|g| wanted(g)).collect();
     let names: Vec<GroupName> = chosen.iter().map(|g| g.name.clone()).collect();
     let (details, actions, templates) = try_join3(

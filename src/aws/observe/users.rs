@@ -25,7 +25,7 @@ pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Ve
 /// All pins of all groups of the account and region.
 async fn all_pins(clients: &Clients) -> Result<Vec<UserSeen>, Fault> {
     let (groups, records) =
-        futures_util::future::try_join(find_groups(clients, None), list_records(clients)).await?;
+        futures_util::future::try_join(find_groups(clients), list_records(clients)).await?;
     let mut users = Vec::new();
     for group in groups.into_values() {
         let has_record = records.contains_key(&record_parameter(&group.name));

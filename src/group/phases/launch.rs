@@ -6,22 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::decision::{Context, Decision, failed};
 use super::super::effect::{Effect, Role};
-use super::super::job::Forward;
 use super::super::ledger::Key;
 use super::super::seen::{Ec2State, GroupSeen, InstanceSeen, LaunchFailure, MemberSeen};
 use super::super::{Code, limits};
 use crate::ids::InstanceId;
 use crate::schedule::Capacity;
-
-/// The time that launch hooks and Windows may add to a launch.
-pub(super) fn extra_time(forward: &Forward) -> TimeDelta {
-    let windows = if forward.windows {
-        limits::WINDOWS_EXTRA
-    } else {
-        TimeDelta::zero()
-    };
-    TimeDelta::seconds(forward.hook_seconds) + windows
-}
 
 /// An instance in the group that may be ours.
 #[derive(Clone, Copy)]

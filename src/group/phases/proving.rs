@@ -51,7 +51,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             .is_some_and(|(template, number)| versions.get(template) == Some(number))
     };
     let canary = launch::of_role(cx, &candidates, Role::Canary, is_new);
-    let limit = limits::CANARY_LIMIT + launch::extra_time(cx.forward()?);
+    let limit = limits::CANARY_LIMIT + cx.forward()?.launch_extra();
     let Some(canary) = canary else {
         if let Some(id) = cx.job.instance(Role::Canary) {
             return Ok(failed(

@@ -26,7 +26,7 @@ fn is_late(job: &Job, now: chrono::DateTime<chrono::Utc>) -> bool {
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let (group, instances) = (cx.group()?, cx.instances()?);
     let forward = cx.forward()?;
-    let limit = limits::WAKE_LIMIT + launch::extra_time(forward);
+    let limit = limits::WAKE_LIMIT + forward.launch_extra();
     let candidates = launch::candidates(cx, group, instances);
     let Some(build) = launch::of_role(cx, &candidates, Role::Build, |_| true) else {
         if let Some(decision) = launch::wake(cx, group, "waking the group") {

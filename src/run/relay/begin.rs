@@ -154,7 +154,7 @@ async fn unknown(aws: &Aws, absent: &[GroupName]) -> Result<Option<SelectionErro
     if absent.is_empty() {
         return Ok(None);
     }
-    let groups = find_groups(&aws.clients, None).await?;
+    let groups = find_groups(&aws.clients).await?;
     let unknown = absent.iter().find(|name| !groups.contains_key(*name));
     Ok(unknown.map(|name| SelectionError::NoSuchGroupNorRecord {
         group: name.clone(),
