@@ -114,14 +114,14 @@ impl Fleet {
     /// The world as it is at the start.
     pub fn build(&self) -> World {
         let names = Names::of(self);
-        let mut world = World::new(self.start - SETTLING, self.seed);
+        let mut world = World::new(self.account_start() - SETTLING, self.seed);
         world.account.clone_from(&self.account);
         world.region.clone_from(&self.region);
         for image in &self.images {
-            put_image(&mut world, &names, &image.value, self.start);
+            put_image(&mut world, &names, &image.value, self.account_start());
         }
         for template in &self.templates {
-            world.put_template(template_of(&names, &template.value, self.start));
+            world.put_template(template_of(&names, &template.value, self.account_start()));
         }
         for document in &self.documents {
             let document = document.value.document();
@@ -130,7 +130,7 @@ impl Fleet {
         for group in &self.groups {
             world.put_group(self.settling_group(&names, &group.value));
         }
-        world.advance_to(self.start);
+        world.advance_to(self.account_start());
         for group in &self.groups {
             furnish(&mut world, &group.value);
         }
@@ -159,10 +159,10 @@ impl Fleet {
                 ..Put::default()
             };
             // The file was checked: it cannot be refused.
-            let _ = world.ssm.parameters.put(put, self.start);
+            let _ = world.ssm.parameters.put(put, self.account_start());
         }
         for event in &self.events {
-            if let Some((trigger, action)) = rival(&event.value, names, self.start) {
+            if let Some((trigger, action)) = rival(&event.value, names, self.account_start()) {
                 let every = event.value.every_seconds.map(TimeDelta::seconds);
                 rivals::plan_every(world, trigger, action, every);
             }
@@ -172,7 +172,7 @@ impl Fleet {
     /// The group with everything that does not disturb its coming into service.
     fn settling_group(&self, names: &Names, file: &GroupFile) -> Group {
         let mut group = Group::new(&file.name, launch_source(names, file));
-        group.created_at = self.start - TimeDelta::days(200);
+        group.created_at = self.account_start() - TimeDelta::days(200);
         (group.min, group.max) = (file.min, file.max);
         group.desired = file.desired.unwrap_or(file.min);
         group.zones = if file.zones.is_empty() {

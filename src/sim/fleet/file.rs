@@ -57,6 +57,9 @@ pub(super) struct FleetFile {
     /// When the simulation begins.
     #[serde(deserialize_with = "time")]
     pub start: DateTime<Utc>,
+    /// By how much the account's clock is ahead of the program's.
+    #[serde(default)]
+    pub clock_offset_seconds: i64,
     /// e.g. `eu-west-1`.
     #[serde(default = "FleetFile::default_region")]
     pub region: String,

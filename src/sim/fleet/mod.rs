@@ -12,7 +12,7 @@ mod stamp;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use toml::Spanned;
 
 use super::Account;
@@ -67,6 +67,8 @@ struct Placed<T> {
 pub struct Fleet {
     seed: u64,
     start: DateTime<Utc>,
+    /// The account's clock minus the program's.
+    clock_offset_seconds: i64,
     region: String,
     account: String,
     images: Vec<Placed<ImageFile>>,
@@ -102,6 +104,7 @@ pub fn parse(text: &str) -> Result<Fleet, FleetError> {
     let mut fleet = Fleet {
         seed: file.seed,
         start: file.start,
+        clock_offset_seconds: file.clock_offset_seconds,
         region: file.region,
         account: file.account,
         images: placed(text, file.images),
@@ -132,9 +135,19 @@ fn placed<T>(text: &str, tables: Vec<Spanned<T>>) -> Vec<Placed<T>> {
 }
 
 impl Fleet {
-    /// When the simulation begins.
+    /// When the simulation begins, by the program's clock.
     pub fn start(&self) -> DateTime<Utc> {
         self.start
+    }
+
+    /// The account's clock minus the program's.
+    pub fn clock_offset(&self) -> TimeDelta {
+        TimeDelta::seconds(self.clock_offset_seconds)
+    }
+
+    /// When the simulation begins, by the account's own clock.
+    fn account_start(&self) -> DateTime<Utc> {
+        self.start + self.clock_offset()
     }
 
     /// The same fleet with another seed.
@@ -158,7 +171,8 @@ impl Fleet {
     /// and runs `speed` times as fast. Must be called within a tokio runtime.
     pub fn account(&self, speed: u32) -> Account {
         let world = self.build();
-        let account = Account::new(world, Clock::simulated(self.start, speed));
+        let account = Account::new(world, Clock::simulated(self.start, speed))
+            .with_clock_offset(self.clock_offset());
         account.with_faults(|faults| {
             for rule in self.fault_rules() {
                 faults.add(rule);

@@ -3,6 +3,7 @@
 pub mod params;
 pub mod xml;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use params::{Params, Tree};
@@ -107,8 +108,24 @@ pub struct Response {
     pub content_type: &'static str,
     /// The request id that AWS would send in a header.
     pub request_id: String,
+    /// When it was made, by the account's clock: the header `Date`.
+    pub at: DateTime<Utc>,
     /// Body.
     pub body: String,
+}
+
+impl Response {
+    /// The headers, by name.
+    pub fn headers(&self) -> [(&'static str, String); 3] {
+        [
+            ("content-type", self.content_type.to_owned()),
+            ("x-amzn-requestid", self.request_id.clone()),
+            (
+                "date",
+                self.at.format("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+            ),
+        ]
+    }
 }
 
 /// Decodes a request from its `X-Amz-Target` header, if any, and its body.
@@ -155,27 +172,38 @@ fn decode_query(body: &[u8]) -> Result<Call, ApiError> {
     })
 }
 
-/// Encodes an answer in the protocol of the call's service.
-pub fn encode(call: &Call, result: &Result<Value, ApiError>, request_id: String) -> Response {
-    match call.service {
-        Service::Ssm => encode_json(result, request_id),
-        Service::AutoScaling | Service::Sns | Service::Ec2 => {
-            encode_xml(call.service, &call.operation, result, request_id)
+/// Encodes an answer, made at `at`, in the protocol of the call's service.
+pub fn encode(
+    call: &Call,
+    result: &Result<Value, ApiError>,
+    request_id: String,
+    at: DateTime<Utc>,
+) -> Response {
+    let (status, content_type, body) = match call.service {
+        Service::Ssm => {
+            let (status, body) = encode_json(result);
+            (status, "application/x-amz-json-1.1", body)
         }
+        Service::AutoScaling | Service::Sns | Service::Ec2 => {
+            let (status, body) = encode_xml(call.service, &call.operation, result, &request_id);
+            (status, "text/xml;charset=UTF-8", body)
+        }
+    };
+    Response {
+        status,
+        content_type,
+        request_id,
+        at,
+        body,
     }
 }
 
-fn encode_json(result: &Result<Value, ApiError>, request_id: String) -> Response {
+fn encode_json(result: &Result<Value, ApiError>) -> (u16, String) {
     let (status, body) = match result {
         Ok(value) => (200, without_nulls(value)),
         Err(e) => (e.status, json!({"__type": e.code, "message": e.message})),
     };
-    Response {
-        status,
-        content_type: "application/x-amz-json-1.1",
-        request_id,
-        body: body.to_string(),
-    }
+    (status, body.to_string())
 }
 
 fn without_nulls(value: &Value) -> Value {
@@ -194,8 +222,8 @@ fn encode_xml(
     service: Service,
     operation: &str,
     result: &Result<Value, ApiError>,
-    request_id: String,
-) -> Response {
+    request_id: &str,
+) -> (u16, String) {
     let mut body = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let status = match result {
         Ok(value) => {
@@ -216,16 +244,11 @@ fn encode_xml(
             200
         }
         Err(e) => {
-            body.push_str(&encode_xml_error(service, e, &request_id));
+            body.push_str(&encode_xml_error(service, e, request_id));
             e.status
         }
     };
-    Response {
-        status,
-        content_type: "text/xml;charset=UTF-8",
-        request_id,
-        body,
-    }
+    (status, body)
 }
 
 fn encode_xml_error(service: Service, error: &ApiError, request_id: &str) -> String {

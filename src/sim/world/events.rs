@@ -29,6 +29,10 @@ pub enum WorldEvent {
     LoadBalancerCheck(String),
     /// The load balancer has drained a leaving instance.
     Drained(String),
+    /// A member that enters Standby is there.
+    OnStandby(String),
+    /// A member that leaves Standby is back in service.
+    OutOfStandby(String),
     /// A lifecycle action's time is up: group, instance, token, whether it ends with CONTINUE.
     HookOver(String, String, String, bool),
     /// A group compares what it has with what it wants.
@@ -82,6 +86,8 @@ pub(super) fn happen(world: &mut World, event: WorldEvent) {
         WorldEvent::StatusCheck(id) => scaling::health::status_check_failed(world, &id),
         WorldEvent::LoadBalancerCheck(id) => scaling::health::load_balancer_check(world, &id),
         WorldEvent::Drained(id) => scaling::terminate::drained(world, &id),
+        WorldEvent::OnStandby(id) => scaling::standby::entered(world, &id),
+        WorldEvent::OutOfStandby(id) => scaling::standby::left(world, &id),
         WorldEvent::HookOver(group, instance, token, result) => {
             scaling::hooks::over(world, &group, &instance, &token, result);
         }

@@ -6,6 +6,7 @@ mod hooks;
 mod request;
 mod schedule;
 mod shape;
+mod standby;
 mod tags;
 mod update;
 
@@ -41,6 +42,8 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         "SuspendProcesses" => update::suspend(world, read(call)?),
         "ResumeProcesses" => update::resume(world, read(call)?),
         "SetInstanceProtection" => update::set_protection(world, read(call)?),
+        "EnterStandby" => standby::enter(world, read(call)?),
+        "ExitStandby" => standby::exit(world, read(call)?),
         "TerminateInstanceInAutoScalingGroup" => update::terminate_instance(world, read(call)?),
         "DescribeScalingActivities" => activities::describe(world, read(call)?),
         "StartInstanceRefresh" => activities::start_refresh(world, read(call)?),

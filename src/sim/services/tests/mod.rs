@@ -1,7 +1,9 @@
 //! The account as the real SDK clients see it.
 
+mod clock;
 mod groups;
 mod images;
+mod standby;
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{health, launch, lifecycle, request_pass, terminate};
+use super::{health, launch, lifecycle, request_pass, standby, terminate};
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
 use crate::sim::world::groups::{LaunchSource, PROCESSES, TemplateSpec};
@@ -235,7 +235,7 @@ pub fn set_protection(
             return Err(invalid(text));
         }
         let state = lifecycle(world, id).unwrap_or_default();
-        if !(state == "InService" || state.starts_with("Pending") || state == "Standby") {
+        if !(state == "InService" || state.starts_with("Pending") || standby::is_aside(state)) {
             return Err(invalid(format!(
                 "The instance {id} is not in InService or EnteringStandby or Standby."
             )));
@@ -264,7 +264,17 @@ pub fn terminate_instance(
     let weight = world.group(&name)?.members.get(id).map_or(1, |m| m.weight);
     let leaving = lifecycle(world, id).is_some_and(|l| l.contains("Terminating"));
     let counts = super::counts(world, id);
+    let entering = lifecycle(world, id) == Some(standby::ENTERING);
     let group = world.group_mut(&name)?;
+    if entering {
+        // keikoproj/upgrade-manager#77
+        let activity = group.members.get(id).and_then(|m| m.activity.as_deref());
+        let activity = activity.unwrap_or_default();
+        return Err(ApiError::new(
+            "ScalingActivityInProgress",
+            format!("Activity {activity} is in progress. Please try again later."),
+        ));
+    }
     if leaving {
         let activity = group.members.get(id).and_then(|m| m.activity.clone());
         return Ok((name, activity.unwrap_or_default()));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::{activities, capacity, counts, pass_at, request_pass, warm, zone_counts};
+use super::{activities, capacity, counts, pass_at, request_pass, standby, warm, zone_counts};
 use crate::sim::world::World;
 use crate::sim::world::behaviour::{Behaviour, Failure};
 use crate::sim::world::events::WorldEvent;
@@ -134,7 +134,8 @@ pub(super) fn rebalance(world: &mut World, name: &str) {
         return;
     };
     let settled = group.members.keys().all(|id| {
-        super::lifecycle(world, id).is_none_or(|l| l == "InService" || l.starts_with("Warmed"))
+        super::lifecycle(world, id)
+            .is_none_or(|l| l == "InService" || l.starts_with("Warmed") || standby::is_aside(l))
     });
     let may_leave = |i: &Instance| {
         i.zone == *high.0

@@ -7,6 +7,7 @@ pub mod health;
 pub mod hooks;
 mod launch;
 pub mod scheduled;
+pub mod standby;
 pub mod terminate;
 mod warm;
 
