@@ -60,8 +60,8 @@ fn pin(slot: Slot, spec: &LaunchTemplateSpecification) -> Result<Pin, Fault> {
     Ok(Pin {
         slot,
         template: template.into(),
-        // An omitted version means the default one.
-        version: spec.version().unwrap_or("$Default").to_owned(),
+        // An omitted version means the default one, and stays omitted when the pin is written back.
+        version: spec.version().unwrap_or_default().to_owned(),
     })
 }
 

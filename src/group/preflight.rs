@@ -369,7 +369,7 @@ fn reaches_outsider(
                 "{} follows template {} by {}: a new version would reach it",
                 other.name,
                 name(&pin.template, account),
-                pin.version
+                pin.spelling()
             ),
         ))
     })

@@ -84,6 +84,7 @@ scenarios! {
     capacity_changed_during_run
     sleeping_latest
     suspended_before
+    unversioned_pin
     version_refused
     windows
 }

@@ -98,11 +98,12 @@ pub(super) async fn set_pins(
     done(UPDATE, call.send().await)
 }
 
-/// By id only: AWS answers with both id and name, and refuses a request with both.
+/// By id only: AWS answers with both id and name, and refuses a request with both. A pin without a version
+/// is written without one.
 fn specification(template: &TemplateId, version: &str) -> LaunchTemplateSpecification {
     LaunchTemplateSpecification::builder()
         .launch_template_id(template.as_str())
-        .version(version)
+        .set_version((!version.is_empty()).then(|| version.to_owned()))
         .build()
 }
 
