@@ -139,6 +139,7 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "InvalidAMIID.NotFound"
         | "InvocationDoesNotExist"
         | "InvalidInstanceId"
+        | "InvalidCommandId"
         | "InvalidLaunchTemplateId.VersionNotFound" => FaultClass::NotYet,
         "ResourceContention"
         | "ScalingActivityInProgress"
