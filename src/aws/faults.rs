@@ -66,10 +66,20 @@ pub fn with_causes(error: &dyn Error) -> String {
 }
 
 /// An answer lacks a field that AWS documents as present.
+const MISSING: &str = "MissingField";
+/// An answer holds a value that is not possible.
+const INVALID: &str = "InvalidField";
+
+/// Whether the call succeeded, and its answer makes no sense.
+pub(super) fn is_odd(fault: &Fault) -> bool {
+    fault.code == MISSING || fault.code == INVALID
+}
+
+/// An answer lacks a field that AWS documents as present.
 pub(super) fn missing(operation: &str, field: &str) -> Fault {
     Fault {
         operation: operation.to_owned(),
-        code: "MissingField".into(),
+        code: MISSING.into(),
         message: format!("expected {field} in the answer, found none"),
         class: FaultClass::Unreachable,
     }
@@ -102,7 +112,7 @@ pub(super) fn reported<'a>(
 pub(super) fn invalid(operation: &str, field: &str, found: impl std::fmt::Display) -> Fault {
     Fault {
         operation: operation.to_owned(),
-        code: "InvalidField".into(),
+        code: INVALID.into(),
         message: format!("expected a valid {field}, found '{found}'"),
         class: FaultClass::Unreachable,
     }

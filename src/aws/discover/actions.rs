@@ -38,8 +38,13 @@ pub(in crate::aws) async fn scheduled_actions(
             .items()
             .send();
         for action in &every(OPERATION, pages).await? {
-            let (group, action) = scheduled_action(action)?;
-            found.entry(group).or_default().push(action);
+            match scheduled_action(action) {
+                Ok((group, action)) => found.entry(group).or_default().push(action),
+                // Nobody can tell whose it is.
+                Err(fault) => {
+                    tracing::warn!(problem = fault.message, "a scheduled action is left out");
+                }
+            }
         }
     }
     Ok(found)
@@ -51,8 +56,8 @@ fn scheduled_action(
 ) -> Result<(GroupName, ScheduledAction), Fault> {
     let group = action.auto_scaling_group_name();
     let group = text(group, OPERATION, "AutoScalingGroupName")?;
-    let name = action.scheduled_action_name();
-    let name = text(name, OPERATION, "ScheduledActionName")?;
+    // Nothing but notes and comparisons depends on the name.
+    let name = action.scheduled_action_name().unwrap_or("(no name)");
     Ok((
         group.into(),
         ScheduledAction {
