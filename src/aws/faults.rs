@@ -132,6 +132,7 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "RateExceeded"
         | "TooManyUpdates"
         | "RequestThrottled"
+        | "SnapshotCreationPerVolumeRateExceeded"
         | "SlowDown" => FaultClass::Throttled,
         "AccessDenied"
         | "AccessDeniedException"
@@ -158,11 +159,56 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "IncorrectState"
         | "IncorrectInstanceState"
         | "InvalidAMIID.Unavailable" => FaultClass::Contention,
+        // EC2 Developer Guide, "Error codes": what is under way, or counts against a quota, is others' too.
+        "ConcurrentSnapshotLimitExceeded"
+        | "ConcurrentCreateImageNoRebootLimitExceeded"
+        | "PendingSnapshotLimitExceeded"
+        | "SnapshotLimitExceeded"
+        | "ResourceLimitExceeded"
+        | "InstanceLimitExceeded"
+        | "VcpuLimitExceeded" => FaultClass::Exhausted,
         "ParameterAlreadyExists" | "InvalidAMIName.Duplicate" => FaultClass::Exists,
         "ParameterNotFound" | "InvalidLaunchTemplateId.NotFound" => FaultClass::Gone,
         // The simulated account's own code for a call that it does not model: it must be loud.
         "SimulatorUnsupported" => FaultClass::Refused,
         _ if status >= 500 => FaultClass::Unreachable,
         _ => FaultClass::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_classed_by_what_helps_against_them() {
+        let rows = [
+            (
+                "ConcurrentSnapshotLimitExceeded",
+                400,
+                FaultClass::Exhausted,
+            ),
+            (
+                "ConcurrentCreateImageNoRebootLimitExceeded",
+                400,
+                FaultClass::Exhausted,
+            ),
+            ("PendingSnapshotLimitExceeded", 400, FaultClass::Exhausted),
+            ("ResourceLimitExceeded", 400, FaultClass::Exhausted),
+            ("VcpuLimitExceeded", 400, FaultClass::Exhausted),
+            // Another quota, against which no wait helps.
+            (
+                "LaunchTemplateVersionLimitExceeded",
+                400,
+                FaultClass::Refused,
+            ),
+            ("RequestLimitExceeded", 503, FaultClass::Throttled),
+            ("InsufficientInstanceCapacity", 500, FaultClass::Unreachable),
+            ("InvalidCommandId", 400, FaultClass::NotYet),
+            ("ValidationError", 400, FaultClass::Refused),
+        ];
+        for (code, status, class) in rows {
+            assert_eq!(class_of(code, status), class, "{code}");
+        }
     }
 }

@@ -33,6 +33,7 @@ macro_rules! scenarios {
 
 scenarios! {
     access_denied
+    account_limits
     already_current
     aws_at_its_worst
     canary_never_up
