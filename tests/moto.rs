@@ -343,11 +343,13 @@ fn a_record_is_stored_once_and_deleted_twice() {
             (fault.code.as_str(), fault.class),
             ("ParameterAlreadyExists", FaultClass::Exists)
         );
-        let stored = RecordSeen::Readable(Box::new(job.record.clone()));
-        assert_eq!(
-            present(account.look(&job, &[Need::Record]).await.record),
-            stored
-        );
+        match present(account.look(&job, &[Need::Record]).await.record) {
+            RecordSeen::Readable(stored) => {
+                assert_eq!(*stored.record, job.record);
+                assert!(stored.stored_at.is_some(), "{stored:?}");
+            }
+            other @ RecordSeen::Unreadable { .. } => panic!("{other:?}"),
+        }
         let all = aws::list_records(&account.clients).await.expect("records");
         assert_eq!(
             all,

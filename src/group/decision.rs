@@ -122,6 +122,7 @@ impl<'a> Context<'a> {
             | FaultClass::Unreachable
             | FaultClass::NotYet
             | FaultClass::Contention
+            | FaultClass::Exhausted
             | FaultClass::Expired
             | FaultClass::Exists
             | FaultClass::Gone => limits::FAULT_LIMIT,
@@ -137,6 +138,7 @@ impl<'a> Context<'a> {
             | FaultClass::Unreachable
             | FaultClass::NotYet
             | FaultClass::Contention
+            | FaultClass::Exhausted
             | FaultClass::Expired
             | FaultClass::Exists
             | FaultClass::Gone

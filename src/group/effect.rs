@@ -176,6 +176,8 @@ pub enum Done {
     Version(u64),
     /// It was to be removed, and was not there.
     WasGone,
+    /// An image was deregistered, and these of its snapshots were not deleted: each with AWS's word for why.
+    SnapshotsKept(Vec<String>),
 }
 
 /// How an effect ended.

@@ -244,6 +244,12 @@ fn remember(job: &mut Job, effect: &Effect, done: &Done, count: u32) {
             job.made.instances.insert(*role, instance.clone());
         }
         (Effect::StoreRecord(_), _) if !job.is_recorded() => job.ownership = Ownership::Held,
+        (Effect::DeregisterImage(image), Done::SnapshotsKept(kept)) => {
+            job.note(format!(
+                "{image} was removed, but not all of its snapshots: {}",
+                kept.join(", ")
+            ));
+        }
         // Its absence cannot come from an earlier try.
         (Effect::DeleteRecord, Done::WasGone) if count <= 1 && job.resumed_at.is_none() => {
             let code = Code::RecordLost;
@@ -286,6 +292,7 @@ fn is_lasting(fault: &Fault, entry: &Try) -> bool {
         FaultClass::Throttled
         | FaultClass::Unreachable
         | FaultClass::Contention
+        | FaultClass::Exhausted
         | FaultClass::NotYet
         | FaultClass::Expired
         | FaultClass::Denied => limits::whole_seconds(entry.tried_for()) > fault.class.patience(),

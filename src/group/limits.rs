@@ -78,6 +78,9 @@ pub const VISIBILITY_LIMIT: TimeDelta = TimeDelta::minutes(5);
 pub const SETTLE: TimeDelta = TimeDelta::seconds(30);
 /// A fault that time helps against is given this long before it fails the group.
 pub const FAULT_LIMIT: TimeDelta = TimeDelta::minutes(10);
+/// A reached limit of the account (snapshots under way, vCPUs) is waited out for as long as a window may last: what
+/// is lost with the group is an hour's work, and the window's deadline ends the wait in any case.
+pub const EXHAUSTED_LIMIT: TimeDelta = TimeDelta::hours(12);
 /// A refusal for want of a permission is believed after this long: IAM is eventually consistent, and
 /// a change reaches all its endpoints within about a minute.
 pub const DENIED_LIMIT: TimeDelta = TimeDelta::minutes(2);

@@ -136,6 +136,9 @@ codes! {
     WeightedCapacity = "AP-0115", "the group counts its capacity in weights",
         "remove the weights from the overrides: with weights, AWS cannot be asked for exactly one more instance",
         [];
+    GroupOdd = "AP-0125", "AWS's description of the group makes no sense to this program",
+        "compare the named field with what the console shows; if AWS is right, this program must learn it",
+        [];
     // Not started.
     DoesNotFit = "AP-0201", "the group would not be restored before the window's deadline",
         "lengthen the window, or move the group to an earlier wave",

@@ -1,6 +1,7 @@
 //! One job's view of the world: its group, and the resources that the run made for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 
 use chrono::{DateTime, Utc};
 
@@ -119,7 +120,7 @@ impl MemberSeen {
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecordSeen {
     /// Readable.
-    Readable(Box<Record>),
+    Readable(StoredRecord),
     /// Written by another program or another version of this one: its raw text and the problem with it.
     Unreadable {
         /// As stored.
@@ -127,6 +128,24 @@ pub enum RecordSeen {
         /// Expected and found.
         problem: String,
     },
+}
+
+/// A readable record with the time at which it was stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRecord {
+    /// The record.
+    pub record: Box<Record>,
+    /// When it was stored, by AWS's own clock (`LastModifiedDate`; whole milliseconds). A record is written once,
+    /// so it is when the record was written.
+    pub stored_at: Option<DateTime<Utc>>,
+}
+
+impl Deref for StoredRecord {
+    type Target = Record;
+
+    fn deref(&self) -> &Record {
+        &self.record
+    }
 }
 
 /// An instance as EC2 shows it.
@@ -190,6 +209,9 @@ pub struct CommandSeen {
     pub status: CommandStatus,
     /// AWS's words for it, without spaces.
     pub detail: String,
+    /// The last of what it printed, on one line and without control characters; at most 300 characters. Empty if
+    /// it has printed nothing yet.
+    pub output_end: String,
 }
 
 /// The status of an invocation.

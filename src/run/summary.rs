@@ -147,7 +147,7 @@ fn version_text(job: &Job, new: impl Fn(&TemplateId) -> Option<u64>) -> Option<S
         let number = new(&pin.template).or_else(|| resolve(pin, &job.record.templates))?;
         let text = match pin.style() {
             Style::Number => number.to_string(),
-            Style::Latest | Style::Default => format!("{} ({number})", pin.version),
+            Style::Latest | Style::Default => format!("{} ({number})", pin.spelling()),
         };
         if !texts.contains(&text) {
             texts.push(text);

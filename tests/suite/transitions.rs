@@ -23,7 +23,7 @@ use asg_patch::group::processes::GUARDED_PROCESSES;
 use asg_patch::group::record::{Record, SCHEMA};
 use asg_patch::group::seen::{
     AgentSeen, Checks, CommandSeen, CommandStatus, Ec2State, GroupSeen, ImageSeen, ImageState,
-    InstanceSeen, MemberSeen, Need, PatchSeen, RecordSeen, Seen, VersionSeen,
+    InstanceSeen, MemberSeen, Need, PatchSeen, RecordSeen, Seen, StoredRecord, VersionSeen,
 };
 use asg_patch::group::transition;
 use asg_patch::ids::InstanceId;
@@ -159,6 +159,13 @@ fn pin(version: &str) -> Pin {
         template: "lt-1".into(),
         version: version.into(),
     }
+}
+
+fn stored(record: Record) -> RecordSeen {
+    RecordSeen::Readable(StoredRecord {
+        record: Box::new(record),
+        stored_at: None,
+    })
 }
 
 fn record() -> Record {
@@ -307,11 +314,12 @@ fn as_wished(job: &Job) -> Seen {
         requested_at: now() - TimeDelta::minutes(4),
         status: CommandStatus::Success,
         detail: "Success".into(),
+        output_end: String::new(),
     });
     let latest = if HAS_VERSION.contains(&phase) { 4 } else { 3 };
     Seen {
         asked: BTreeSet::new(),
-        record: Read::Present(RecordSeen::Readable(Box::new(record()))),
+        record: Read::Present(stored(record())),
         agents: Read::Present(agents.collect()),
         checks: Read::Present(BTreeMap::from([("i-canary".into(), Checks::Ok)])),
         commands: Read::Present(commands.collect()),
@@ -575,7 +583,7 @@ fn a_restoring_job_yields_to_the_next_run() {
             owner: "another".into(),
             ..record()
         };
-        seen.record = Read::Present(RecordSeen::Readable(Box::new(next)));
+        seen.record = Read::Present(stored(next));
         if let Read::Present(group) = &mut seen.group {
             group.suspended = record().guarded;
         }

@@ -95,14 +95,32 @@ pub(super) async fn set_pins(
         ] => update.launch_template(specification(template, version)),
         _ => update.mixed_instances_policy(policy(clients, group, expected, pins).await?),
     };
-    done(UPDATE, call.send().await)
+    done(UPDATE, call.send().await).map_err(not_yet)
 }
 
-/// By id only: AWS answers with both id and name, and refuses a request with both.
+/// Auto Scaling asks EC2 about a version and its image, which were made a moment ago. It reports what EC2 does not
+/// know (yet) under a code that it uses for everything, so the texts must tell. Recorded: "You must use a valid
+/// fully-formed launch template. Could not find the specified version 4 for the launch template with ID lt-...";
+/// "... The image id '[ami-...]' does not exist".
+fn not_yet(fault: Fault) -> Fault {
+    let is_unknown = ["Could not find the specified version", "' does not exist"]
+        .iter()
+        .any(|text| fault.message.contains(text));
+    if fault.code == "ValidationError" && is_unknown {
+        return Fault {
+            class: FaultClass::NotYet,
+            ..fault
+        };
+    }
+    fault
+}
+
+/// By id only: AWS answers with both id and name, and refuses a request with both. A pin without a version
+/// is written without one.
 fn specification(template: &TemplateId, version: &str) -> LaunchTemplateSpecification {
     LaunchTemplateSpecification::builder()
         .launch_template_id(template.as_str())
-        .version(version)
+        .set_version((!version.is_empty()).then(|| version.to_owned()))
         .build()
 }
 
@@ -195,4 +213,58 @@ pub(super) async fn terminate(
         "autoscaling:TerminateInstanceInAutoScalingGroup",
         call.send().await,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::canned::{self, Canned, Reply};
+    use crate::clock::Clock;
+
+    fn pin(version: &str) -> Pin {
+        Pin {
+            slot: Slot::Template,
+            template: "lt-1".into(),
+            version: version.into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pin_without_a_version_is_written_without_one() {
+        for (version, written) in [
+            ("", None),
+            ("$Default", Some("%24Default")),
+            ("4", Some("4")),
+        ] {
+            let canned = Canned::new(|_| Reply::ok("<UpdateAutoScalingGroupResponse/>"));
+            let clients = canned::clients(&canned, Clock::system());
+            let done = set_pins(&clients, &"g".into(), &[], &[pin(version)]).await;
+            assert_eq!(done, Ok(crate::group::effect::Done::Ok));
+            let body = canned.bodies().concat();
+            let parts = body.split('&');
+            let mut versions = parts.filter_map(|p| p.strip_prefix("LaunchTemplate.Version="));
+            assert_eq!(versions.next(), written, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_ec2_does_not_know_yet_is_not_refused_for_good() {
+        let classed = |code: &str, message: &str| {
+            let fault = Fault {
+                operation: UPDATE.into(),
+                code: code.into(),
+                message: message.into(),
+                class: FaultClass::Refused,
+            };
+            not_yet(fault).class
+        };
+        let version = "You must use a valid fully-formed launch template. Could not find the specified version 4 \
+                       for the launch template with ID lt-1.";
+        let image = "You must use a valid fully-formed launch template. The image id '[ami-1]' does not exist";
+        let other = "Desired capacity:0 must be between the specified min size:1 and max size:9";
+        assert_eq!(classed("ValidationError", version), FaultClass::NotYet);
+        assert_eq!(classed("ValidationError", image), FaultClass::NotYet);
+        assert_eq!(classed("ValidationError", other), FaultClass::Refused);
+        assert_eq!(classed("AccessDenied", image), FaultClass::Refused);
+    }
 }

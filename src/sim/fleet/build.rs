@@ -485,6 +485,7 @@ fn rival(file: &EventFile, names: &Names, start: DateTime<Utc>) -> Option<(Trigg
             Action::StartInstanceRefresh(group()?, file.desired_configuration)
         }
         ActionName::DeregisterImages => Action::DeregisterImages(file.prefix.clone()?),
+        ActionName::ShareSnapshots => Action::ShareSnapshots(file.prefix.clone()?),
         ActionName::SuspendProcess => Action::SuspendProcess(group()?, file.process.clone()?),
         ActionName::ResumeProcess => Action::ResumeProcess(group()?, file.process.clone()?),
         ActionName::DeleteParameters => Action::DeleteParameters(file.prefix.clone()?),

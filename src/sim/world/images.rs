@@ -323,12 +323,35 @@ fn fail(world: &mut World, id: &str, code: &str, message: &str) {
     }
 }
 
-/// Deregisters an image; returns its snapshots and whether each was deleted with it.
+/// Registers another image with an image's snapshots, as RegisterImage and tools around it do; returns its id.
+pub fn share_snapshots(world: &mut World, id: &str) -> Result<String, ApiError> {
+    let image = world.images.get(id).filter(|i| i.own);
+    let image = image.ok_or_else(|| not_found(&[id]))?.clone();
+    let name = format!("shared-{id}");
+    check_name(world, &name)?;
+    let id = world.new_id("ami");
+    let (created_at, visible_at) = (world.now, world.visible_from());
+    world.put_image(Image {
+        id: id.clone(),
+        name,
+        created_at,
+        visible_at,
+        source_instance: None,
+        source_image: None,
+        tags: BTreeMap::new(),
+        ..image
+    });
+    Ok(id)
+}
+
+/// Deregisters an image; returns its snapshots with whether each was deleted. Those that another image has are
+/// kept ("skipped - The snapshot was not deleted because it's associated with other AMIs": botocore,
+/// DeleteSnapshotReturnCode).
 pub fn deregister(
     world: &mut World,
     id: &str,
     delete_snapshots: bool,
-) -> Result<Vec<String>, ApiError> {
+) -> Result<Vec<(String, bool)>, ApiError> {
     if world.images.get(id).is_none_or(|i| !i.own) {
         return Err(not_found(&[id]));
     }
@@ -339,12 +362,18 @@ pub fn deregister(
     if !delete_snapshots {
         return Ok(Vec::new());
     }
-    let shared = |s: &String| world.images.values().any(|i| i.snapshots.contains(s));
-    let deleted: Vec<String> = image.snapshots.into_iter().filter(|s| !shared(s)).collect();
-    for snapshot in &deleted {
+    let is_shared = |s: &String| world.images.values().any(|i| i.snapshots.contains(s));
+    let snapshots = image.snapshots.into_iter();
+    let results: Vec<(String, bool)> = snapshots
+        .map(|s| {
+            let deleted = !is_shared(&s);
+            (s, deleted)
+        })
+        .collect();
+    for (snapshot, _) in results.iter().filter(|(_, deleted)| *deleted) {
         world.snapshots.remove(snapshot);
     }
-    Ok(deleted)
+    Ok(results)
 }
 
 /// Deletes a snapshot that no image needs.

@@ -209,10 +209,13 @@ pub(super) struct Deregister {
 
 pub(super) fn deregister(world: &mut World, request: Deregister) -> Result<Value, ApiError> {
     let delete = request.delete_associated_snapshots.unwrap_or(false);
-    let deleted = images::deregister(world, &request.image_id, delete)?;
-    let results: Vec<Value> = deleted
+    let snapshots = images::deregister(world, &request.image_id, delete)?;
+    let results: Vec<Value> = snapshots
         .iter()
-        .map(|id| json!({"snapshotId": id, "returnCode": "success"}))
+        .map(|(id, deleted)| {
+            let code = if *deleted { "success" } else { "skipped" };
+            json!({"snapshotId": id, "returnCode": code})
+        })
         .collect();
     Ok(json!({"return": true, "deleteSnapshotResultSet": results}))
 }
