@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::Fleet;
 use super::file::{ImageFile, Patches, Platform, TemplateFile, VersionFile, VersionName};
 use super::file_event::{ActionName, EventFile};
-use super::file_group::{GroupFile, HookFile, MixedFile, ResultName, TransitionName};
+use super::file_group::{GroupFile, HookFile, MixedFile, OverrideFile, ResultName, TransitionName};
 use crate::sim::world::behaviour::Behaviour;
 use crate::sim::world::groups::{
     AlarmPolicy, GroupTag, InstancesDistribution, LaunchConfiguration, LaunchSource, LifecycleHook,
@@ -20,6 +20,7 @@ use crate::sim::world::images::{Image, Snapshot, SnapshotState};
 use crate::sim::world::instance::Guest;
 use crate::sim::world::parameters::Put;
 use crate::sim::world::rivals::{self, Action, Trigger};
+use crate::sim::world::scaling::capacity::suspended_by_user;
 use crate::sim::world::templates::{Template, TemplateData, TemplateVersion};
 use crate::sim::world::topics::{Sns, Topic};
 use crate::sim::world::{Group, World, scaling};
@@ -207,6 +208,7 @@ impl Fleet {
             .collect();
         group.drain_seconds = file.drain_seconds;
         group.new_instances_protected = file.new_instances_protected;
+        group.capacity_type.clone_from(&file.desired_capacity_type);
         let behaviour = file.behaviour.over(&names.platform(file).behaviour());
         group.canary_behaviour = file.canary.as_ref().map(|c| {
             let base = Behaviour {
@@ -226,7 +228,8 @@ fn furnish(world: &mut World, file: &GroupFile) {
         return;
     };
     group.hooks = file.hooks.iter().map(hook).collect();
-    let reason = |process: &String| (process.clone(), "User suspended".to_owned());
+    let since = suspended_by_user(world.now);
+    let reason = |process: &String| (process.clone(), since.clone());
     group.suspended = file.suspended.iter().map(reason).collect();
     group.warm_pool = file.warm_pool.as_ref().map(|pool| WarmPool {
         max_prepared: pool.max_prepared,
@@ -257,7 +260,7 @@ fn furnish(world: &mut World, file: &GroupFile) {
     }
     if let Some(refresh) = &file.instance_refresh {
         // There is no other refresh yet that could forbid it.
-        let _ = scaling::start_refresh(world, &file.name, refresh.desired_configuration);
+        let _ = scaling::start_refresh(world, &file.name, refresh.desired_configuration, None);
     }
     // The group's own pass would end the deletion at once.
     world.advance_to(world.now);
@@ -312,9 +315,16 @@ fn mixed_policy(names: &Names, file: &MixedFile) -> MixedPolicy {
                     .as_ref()
                     .map(|template| names.spec(template, o.version.as_ref())),
                 image: o.image.as_ref().map(|image| names.image(image)),
+                requirements: requirements(o),
             })
             .collect(),
     }
+}
+
+/// InstanceRequirements, which always name the least vCPUs and memory (botocore, InstanceRequirements).
+fn requirements(file: &OverrideFile) -> Option<Value> {
+    let (vcpus, mib) = (file.vcpus?, file.memory_mib?);
+    Some(json!({"VCpuCount": {"Min": vcpus}, "MemoryMiB": {"Min": mib}}))
 }
 
 /// Releases that made-up patches belong to: what is installed is older than what is missing.

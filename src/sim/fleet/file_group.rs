@@ -24,6 +24,8 @@ pub(super) struct GroupFile {
     pub max: i64,
     /// DesiredCapacity; MinSize without it.
     pub desired: Option<i64>,
+    /// DesiredCapacityType: `units`, `vcpu` or `memory-mib`.
+    pub desired_capacity_type: Option<String>,
     /// A launch template's name.
     pub template: Option<String>,
     /// Its version; without it the group names none.
@@ -128,6 +130,10 @@ pub(super) struct OverrideFile {
     pub version: Option<VersionName>,
     /// Its own image: a name from the file or an `ami-` id.
     pub image: Option<String>,
+    /// In the place of an instance type, together with `memory_mib`: the least vCPUs.
+    pub vcpus: Option<u32>,
+    /// The least memory, MiB.
+    pub memory_mib: Option<u32>,
 }
 
 /// A launch configuration.

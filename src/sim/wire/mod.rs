@@ -201,6 +201,8 @@ pub fn encode(
 fn encode_json(result: &Result<Value, ApiError>) -> (u16, String) {
     let (status, body) = match result {
         Ok(value) => (200, without_nulls(value)),
+        // Some errors have no text, and then no message at all: ParameterNotFound (recorded).
+        Err(e) if e.message.is_empty() => (e.status, json!({"__type": e.code})),
         Err(e) => (e.status, json!({"__type": e.code, "message": e.message})),
     };
     (status, body.to_string())
@@ -266,8 +268,10 @@ fn encode_xml_error(service: Service, error: &ApiError, request_id: &str) -> Str
         } else {
             "Receiver"
         };
+        let space = service.namespace();
         format!(
-            "<ErrorResponse><Error><Type>{kind}</Type>{inner}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+            "<ErrorResponse xmlns=\"{space}\"><Error><Type>{kind}</Type>{inner}</Error>\
+             <RequestId>{request_id}</RequestId></ErrorResponse>"
         )
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use super::behaviour::Behaviour;
 use super::instance::Guest;
@@ -68,6 +69,10 @@ pub struct Group {
     pub status: Option<String>,
     /// NewInstancesProtectedFromScaleIn.
     pub new_instances_protected: bool,
+    /// CapacityRebalance, if it was ever set.
+    pub capacity_rebalance: Option<bool>,
+    /// DesiredCapacityType, if it was set: `units`, `vcpu` or `memory-mib`.
+    pub capacity_type: Option<String>,
     /// DefaultCooldown, seconds.
     pub default_cooldown_seconds: i64,
     /// TerminationPolicies, as shown.
@@ -115,6 +120,8 @@ impl Group {
             operator: None,
             status: None,
             new_instances_protected: false,
+            capacity_rebalance: None,
+            capacity_type: None,
             default_cooldown_seconds: 300,
             termination_policies: vec!["Default".into()],
             alarm: None,
@@ -217,6 +224,8 @@ pub struct Override {
     pub template: Option<TemplateSpec>,
     /// Its own image, which masks the template's.
     pub image: Option<String>,
+    /// InstanceRequirements, in the place of an instance type, as they were written.
+    pub requirements: Option<Value>,
 }
 
 /// A launch configuration.
@@ -319,6 +328,8 @@ pub struct InstanceRefresh {
     pub status: String,
     /// Whether it was started with a desired configuration.
     pub has_desired_configuration: bool,
+    /// Its Preferences as they were written; AWS fills in the rest.
+    pub preferences: Option<Value>,
     /// When it was started.
     pub started_at: DateTime<Utc>,
     /// When it ended.

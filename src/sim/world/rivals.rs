@@ -236,7 +236,7 @@ fn perform(world: &mut World, action: &Action) -> Result<(), ApiError> {
             Ok(())
         }
         Action::StartInstanceRefresh(group, with_configuration) => {
-            scaling::start_refresh(world, group, *with_configuration).map(drop)
+            scaling::start_refresh(world, group, *with_configuration, None).map(drop)
         }
         Action::DeregisterImages(prefix) => {
             let meant = images_named(world, prefix);
@@ -250,12 +250,9 @@ fn perform(world: &mut World, action: &Action) -> Result<(), ApiError> {
                 .iter()
                 .try_for_each(|id| images::share_snapshots(world, id).map(drop))
         }
-        Action::SuspendProcess(group, process) => capacity::suspend(
-            world,
-            group,
-            std::slice::from_ref(process),
-            "User suspended",
-        ),
+        Action::SuspendProcess(group, process) => {
+            capacity::suspend(world, group, std::slice::from_ref(process))
+        }
         Action::ResumeProcess(group, process) => {
             capacity::resume(world, group, std::slice::from_ref(process))
         }

@@ -211,7 +211,9 @@ pub fn set_default(world: &mut World, id: &str, version: u64) -> Result<(), ApiE
 
 /// The answer to a version that is not there.
 pub fn no_version(id: &str, version: &str) -> ApiError {
-    let text = format!("Could not find launch template version {version} of launch template {id}.");
+    let text = format!(
+        "Could not find the specified version {version} for the launch template with ID {id}."
+    );
     ApiError::new("InvalidLaunchTemplateId.VersionNotFound", text)
 }
 

@@ -82,10 +82,14 @@ pub(super) fn group(world: &World, group: &Group, with_instances: bool) -> Value
         ),
         "WarmPoolConfiguration": group.warm_pool.as_ref().map(warm_pool),
         "WarmPoolSize": group.warm_pool.as_ref().map(|_| warm_size),
-        "CapacityRebalance": false,
+        "CapacityRebalance": group.capacity_rebalance,
+        "DesiredCapacityType": group.capacity_type,
         "TrafficSources": group.target_groups.iter()
             .map(|arn| json!({"Identifier": arn, "Type": "elbv2"})).collect::<Vec<_>>(),
-        "Operator": group.operator.as_ref().map(|p| json!({"Managed": true, "Principal": p})),
+        // On every group, whether they were set or not (recorded answers of 2025 and later).
+        "AvailabilityZoneDistribution": {"CapacityDistributionStrategy": "balanced-best-effort"},
+        "CapacityReservationSpecification": {"CapacityReservationPreference": "default"},
+        "Operator": group.operator.as_ref().map(|p| json!({"Principal": p})),
     })
 }
 
@@ -165,6 +169,7 @@ fn mixed(policy: &MixedPolicy) -> Value {
                 "WeightedCapacity": o.weight,
                 "LaunchTemplateSpecification": o.template.as_ref().map(template),
                 "ImageId": o.image,
+                "InstanceRequirements": o.requirements,
             })
         })
         .collect();

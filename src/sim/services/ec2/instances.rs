@@ -31,6 +31,9 @@ const STATUS_FILTERS: [&str; 6] = [
     "system-status.status",
 ];
 
+/// The one VPC of the account.
+const VPC: &str = "vpc-0a1b2c3d4e5f60718";
+
 /// DescribeInstanceStatus takes at most this many ids.
 const MOST_STATUS_IDS: usize = 100;
 
@@ -118,7 +121,7 @@ fn values(i: &Instance, name: &str) -> Vec<String> {
 }
 
 /// A private address made of the id, so that it is always the same.
-fn private_ip(i: &Instance) -> String {
+pub(in crate::sim::services) fn private_ip(i: &Instance) -> String {
     let digits = i.id.trim_start_matches("i-");
     let number = u64::from_str_radix(digits, 16).unwrap_or(0) >> 28;
     format!(
@@ -131,6 +134,38 @@ fn private_ip(i: &Instance) -> String {
 
 fn private_name(i: &Instance) -> String {
     format!("ip-{}.compute.internal", private_ip(i).replace('.', "-"))
+}
+
+/// The subnet of its zone: its group's, if that names one.
+fn subnet(world: &World, i: &Instance) -> String {
+    let group = i
+        .membership
+        .as_ref()
+        .and_then(|m| world.groups.get(&m.group));
+    let of_group = group.and_then(|g| {
+        let at = g.zones.iter().position(|z| *z == i.zone)?;
+        g.subnets.get(at).cloned()
+    });
+    of_group.unwrap_or_else(|| format!("subnet-0{}", i.zone.chars().next_back().unwrap_or('a')))
+}
+
+/// The token of the request that launched it: Auto Scaling's own ones are UUIDs.
+fn client_token(i: &Instance) -> String {
+    if !i.tags.contains_key("aws:autoscaling:groupName") {
+        return String::new();
+    }
+    let digits = i.id.trim_start_matches("i-");
+    let number = u64::from_str_radix(digits, 16)
+        .unwrap_or(0)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    format!(
+        "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+        number >> 32,
+        (number >> 16) & 0xffff,
+        number & 0xfff,
+        (number >> 20) & 0xfff,
+        number & 0xffff_ffff_ffff
+    )
 }
 
 fn state(state: InstanceState) -> Value {
@@ -153,6 +188,12 @@ pub(super) fn shape(world: &World, i: &Instance) -> Value {
                 "deleteOnTermination": true,
             },
         }])
+    };
+    // A terminated instance has left its network (recorded).
+    let groups = if ended {
+        json!([])
+    } else {
+        json!([{"groupId": "sg-0d5e1f5a7b2c3d4e6", "groupName": "default"}])
     };
     let why = ended.then(|| {
         json!({"code": "Client.UserInitiatedShutdown", "message": "Client.UserInitiatedShutdown: User initiated shutdown"})
@@ -181,7 +222,12 @@ pub(super) fn shape(world: &World, i: &Instance) -> Value {
         "virtualizationType": "hvm",
         "hypervisor": "xen",
         "ebsOptimized": false,
-        "groupSet": [],
+        "enaSupport": true,
+        "clientToken": client_token(i),
+        "sourceDestCheck": (!ended).then_some(true),
+        "subnetId": (!ended).then(|| subnet(world, i)),
+        "vpcId": (!ended).then_some(VPC),
+        "groupSet": groups,
         "networkInterfaceSet": [],
         "tagSet": tag_set(&i.tags),
     })

@@ -10,6 +10,8 @@ mod tags;
 mod templates;
 mod versions;
 
+pub(super) use self::instances::private_ip;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

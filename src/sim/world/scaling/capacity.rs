@@ -1,6 +1,6 @@
 //! Changes to a group's capacity, launch source and processes that users and programs request.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::{health, launch, lifecycle, request_pass, standby, terminate};
 use crate::sim::wire::ApiError;
@@ -163,10 +163,7 @@ pub fn check_launch(world: &World, launch: &LaunchSource) -> Result<(), ApiError
         };
         let Some((template, number)) = templates::resolve(world, spec) else {
             let version = spec.version.as_deref().unwrap_or("$Default");
-            return Err(fault(format!(
-                "The specified launch template version {version} of {} does not exist.",
-                spec.id
-            )));
+            return Err(fault(templates::no_version(&spec.id, version).message));
         };
         if template.versions[&number].data.image().is_none() {
             return Err(fault(
@@ -178,21 +175,23 @@ pub fn check_launch(world: &World, launch: &LaunchSource) -> Result<(), ApiError
 }
 
 /// SuspendProcesses; an empty list means all.
-pub fn suspend(
-    world: &mut World,
-    name: &str,
-    processes: &[String],
-    reason: &str,
-) -> Result<(), ApiError> {
+pub fn suspend(world: &mut World, name: &str, processes: &[String]) -> Result<(), ApiError> {
     let processes = known(processes)?;
+    let reason = suspended_by_user(world.now);
     let group = world.group_mut(name)?;
     for process in processes {
         group
             .suspended
             .entry(process)
-            .or_insert_with(|| reason.to_owned());
+            .or_insert_with(|| reason.clone());
     }
     Ok(())
+}
+
+/// The reason for a suspension. Recorded: "User suspended at 2026-02-26T18:56:36Z", in whole seconds.
+pub fn suspended_by_user(at: DateTime<Utc>) -> String {
+    let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    format!("User suspended at {at}")
 }
 
 /// ResumeProcesses; an empty list means all.
