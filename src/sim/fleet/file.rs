@@ -11,6 +11,7 @@ use super::file_event::{EventFile, FaultFile};
 use super::file_group::GroupFile;
 use crate::sim::world::behaviour::Behaviour;
 use crate::sim::world::documents::Document;
+use crate::sim::world::guest::Family;
 
 /// A time: TOML's own or RFC 3339 in quotes.
 fn time<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
@@ -102,6 +103,28 @@ impl FleetFile {
     }
 }
 
+/// A Linux distribution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Distribution {
+    /// Amazon Linux and its relatives.
+    #[default]
+    Amazon,
+    /// Debian and Ubuntu.
+    Debian,
+}
+
+impl Platform {
+    /// The family of its guests.
+    pub(super) fn family(self, distribution: Distribution) -> Family {
+        match (self, distribution) {
+            (Self::Windows, _) => Family::Windows,
+            (Self::Linux, Distribution::Amazon) => Family::Amazon,
+            (Self::Linux, Distribution::Debian) => Family::Debian,
+        }
+    }
+}
+
 /// An operating system family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) enum Platform {
@@ -163,6 +186,15 @@ pub(super) struct ImageFile {
     /// The patches installed in it.
     #[serde(default)]
     pub installed: Patches,
+    /// Patches installed that the baseline does not approve.
+    #[serde(default)]
+    pub installed_other: Patches,
+    /// Installs that it takes until nothing is missing: each finds its share of `missing`.
+    #[serde(default = "one")]
+    pub passes: u64,
+    /// The Linux distribution; not looked at on Windows.
+    #[serde(default)]
+    pub distribution: Distribution,
     /// How old it is at the start.
     #[serde(default = "ImageFile::default_age")]
     pub age_days: i64,

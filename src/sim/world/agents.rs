@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::behaviour::Failure;
 use super::commands::SsmEvent;
 use super::instance::{Agent, InstanceState};
-use super::{World, WorldEvent, running, scaling};
+use super::{World, WorldEvent, guest, running, scaling};
 
 /// The agent's heartbeat.
 const HEARTBEAT: TimeDelta = TimeDelta::minutes(5);
@@ -71,24 +71,19 @@ pub fn on_instance_gone(world: &mut World, id: &str) {
 /// heartbeat, and nothing answers until the guest is back, if it ever comes back.
 pub fn reboot_guest(world: &mut World, id: &str) {
     let now = world.now;
-    let Some(instance) = world.instances.get_mut(id) else {
+    let Some(instance) = world.instances.get(id) else {
         return;
     };
     if instance.state != InstanceState::Running {
         return;
     }
-    let guest = &mut instance.guest;
-    guest.sealed = false;
-    let rebooted = std::mem::take(&mut guest.pending_reboot);
-    guest
-        .installed
-        .extend(rebooted.into_iter().map(|p| (p, now.timestamp())));
     let behaviour = instance.behaviour.clone();
     let until = if behaviour.failure == Some(Failure::LostAfterReboot) {
         DateTime::<Utc>::MAX_UTC
     } else {
         now + world.draw(behaviour.reboot)
     };
+    guest::rebooted(world, id, until);
     if let Some(agent) = world
         .instances
         .get_mut(id)

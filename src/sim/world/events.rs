@@ -6,13 +6,15 @@ use std::collections::BinaryHeap;
 use chrono::{DateTime, Utc};
 
 use super::commands::SsmEvent;
-use super::{World, images, instance, rivals, running, scaling};
+use super::{World, guest, images, instance, rivals, running, scaling};
 
 /// Something that happens by itself. Each event checks when it happens whether it still applies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WorldEvent {
     /// A pending instance is running.
     InstanceRunning(String),
+    /// A guest's first boot is over.
+    FirstBootOver(String),
     /// Something in Systems Manager.
     Ssm(SsmEvent),
     /// Another actor in the account acts; by the plan's number.
@@ -80,6 +82,7 @@ pub(super) fn happen(world: &mut World, event: WorldEvent) {
         WorldEvent::Ssm(event) => running::happen(world, event),
         WorldEvent::Rival(number) => rivals::act(world, number),
         WorldEvent::InstanceRunning(id) => world.instance_started(&id),
+        WorldEvent::FirstBootOver(id) => guest::first_boot_over(world, &id),
         WorldEvent::InstanceStopped(id) => instance::stopped(world, &id),
         WorldEvent::InstanceTerminated(id) => instance::terminated(world, &id),
         WorldEvent::InstanceForgotten(id) => instance::forget(world, &id),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::behaviour::Behaviour;
-use super::instance::Guest;
+use super::guest::Guest;
 
 /// The processes that can be suspended, as AWS spells them.
 pub const PROCESSES: [&str; 9] = [

@@ -9,16 +9,19 @@ pub mod commands;
 pub mod documents;
 pub mod events;
 pub mod groups;
+pub mod guest;
 pub mod images;
 pub mod instance;
 pub mod parameters;
 pub mod patching;
+mod ready;
 pub mod rivals;
 pub mod running;
 pub mod scaling;
 pub mod schedule;
 pub mod templates;
 pub mod topics;
+pub mod volumes;
 
 use std::collections::BTreeMap;
 
@@ -211,6 +214,7 @@ impl World {
         if let Some(instance) = self.instances.get_mut(id) {
             instance.checks_ok_at = (!impaired).then_some(checks_ok_at);
         }
+        guest::started(self, id);
         commands::on_instance_running(self, id);
         scaling::member_started(self, id);
     }

@@ -9,6 +9,7 @@ use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
 use crate::sim::world::behaviour::Failure;
 use crate::sim::world::instance::{self, InstanceState};
+use crate::sim::world::volumes::{ROOT_DEVICE, Volume};
 use crate::sim::world::{Instance, World, iso};
 
 const FILTERS: [&str; 8] = [
@@ -141,19 +142,23 @@ fn state(state: InstanceState) -> Value {
 pub(super) fn shape(world: &World, i: &Instance) -> Value {
     let windows = world.platform_of(i) == "Windows";
     let ended = i.state.is_ending();
-    let volumes = if i.state == InstanceState::Terminated {
-        json!([])
+    let attached = if i.state == InstanceState::Terminated {
+        &[][..]
     } else {
-        json!([{
-            "deviceName": "/dev/xvda",
+        &i.volumes[..]
+    };
+    let volume = |v: &Volume| {
+        json!({
+            "deviceName": v.device,
             "ebs": {
-                "volumeId": format!("vol-{}", i.id.trim_start_matches("i-")),
+                "volumeId": v.id,
                 "status": "attached",
                 "attachTime": iso(i.launched_at),
                 "deleteOnTermination": true,
             },
-        }])
+        })
     };
+    let volumes: Vec<Value> = attached.iter().map(volume).collect();
     let why = ended.then(|| {
         json!({"code": "Client.UserInitiatedShutdown", "message": "Client.UserInitiatedShutdown: User initiated shutdown"})
     });
@@ -176,7 +181,7 @@ pub(super) fn shape(world: &World, i: &Instance) -> Value {
         "stateReason": why,
         "architecture": "x86_64",
         "rootDeviceType": "ebs",
-        "rootDeviceName": "/dev/xvda",
+        "rootDeviceName": ROOT_DEVICE,
         "blockDeviceMapping": volumes,
         "virtualizationType": "hvm",
         "hypervisor": "xen",

@@ -81,7 +81,7 @@ fn state_row(world: &World, id: &str, record: &PatchRecord) -> Value {
         "RebootOption": record.reboot_option.map(RebootOption::name),
         "LastNoRebootInstallOperationTime": record.last_no_reboot_install.map(epoch),
         "InstalledCount": record.count(PatchState::Installed),
-        "InstalledOtherCount": 0,
+        "InstalledOtherCount": record.count(PatchState::InstalledOther),
         "InstalledPendingRebootCount": record.count(PatchState::InstalledPendingReboot),
         "InstalledRejectedCount": 0,
         "MissingCount": record.count(PatchState::Missing),
@@ -139,7 +139,6 @@ fn patch_row((id, state, installed_at): &(String, PatchState, Option<i64>)) -> V
         "Classification": CLASSIFICATION,
         "Severity": SEVERITY,
         "State": state.name(),
-        // Required by the API's model even for patches that are not there.
-        "InstalledTime": installed_at.unwrap_or(0),
+        "InstalledTime": installed_at.or_else(|| state.is_absent().then_some(0)),
     })
 }

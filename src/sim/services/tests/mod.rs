@@ -4,6 +4,7 @@ mod clock;
 mod groups;
 mod images;
 mod standby;
+mod volumes;
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::clock::Clock;
 use crate::sim::Account;
 use crate::sim::sdk::sdk_config;
 use crate::sim::world::groups::{GroupTag, LaunchSource, TemplateSpec};
-use crate::sim::world::instance::Guest;
+use crate::sim::world::guest::Guest;
 use crate::sim::world::templates::TemplateData;
 use crate::sim::world::{Group, Image, Template, World};
 
