@@ -118,6 +118,7 @@ impl Fleet {
         let mut world = World::new(self.account_start() - SETTLING, self.seed);
         world.account.clone_from(&self.account);
         world.region.clone_from(&self.region);
+        world.beliefs = self.beliefs.clone();
         for image in &self.images {
             put_image(&mut world, &names, &image.value, self.account_start());
         }

@@ -61,6 +61,9 @@ pub(super) struct FleetFile {
     /// By how much the account's clock is ahead of the program's.
     #[serde(default)]
     pub clock_offset_seconds: i64,
+    /// Variants of open beliefs, by the belief's name.
+    #[serde(default)]
+    pub beliefs: BTreeMap<String, String>,
     /// e.g. `eu-west-1`.
     #[serde(default = "FleetFile::default_region")]
     pub region: String,

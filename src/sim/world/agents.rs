@@ -6,12 +6,16 @@ use super::behaviour::Failure;
 use super::commands::SsmEvent;
 use super::instance::{Agent, InstanceState};
 use super::{World, WorldEvent, guest, running, scaling};
+use crate::sim::beliefs::AgentOnline;
 
 /// The agent's heartbeat.
 const HEARTBEAT: TimeDelta = TimeDelta::minutes(5);
 /// Without a heartbeat for this long the service says ConnectionLost. AWS names no figure; three
 /// missed heartbeats are long enough that a reboot always shows as a stale Online.
 const CONNECTION_LOST_AFTER: TimeDelta = TimeDelta::minutes(15);
+
+/// An agent that waits for first boot looks again after this.
+const FOLLOWS: TimeDelta = TimeDelta::seconds(2);
 
 impl Agent {
     /// The last heartbeat as of `now`.
@@ -105,9 +109,15 @@ pub(super) fn register(world: &mut World, id: &str) {
         return;
     };
     let platform = world.platform_of(instance).to_owned();
+    let belief = world.beliefs.agent_online;
     let Some(instance) = world.instances.get_mut(id) else {
         return;
     };
+    let boots = instance.boot.first.is_under_way();
+    if belief == AgentOnline::BootFirst && boots && instance.state == InstanceState::Running {
+        let again = WorldEvent::Ssm(SsmEvent::Register(id.to_owned()));
+        return world.schedule(now + FOLLOWS, again);
+    }
     if instance.state == InstanceState::Running && instance.agent.is_none() {
         instance.agent = Some(Agent {
             registered_at: now,

@@ -43,6 +43,9 @@ pub enum WorldEvent {
     Alarm(String),
     /// A scheduled action is due: group, action, and for when (seconds since 1970).
     ScheduledAction(String, String, i64),
+    /// A scheduled action runs late: group, action, for when it was due, and whether the process was
+    /// suspended then, if that is what counts.
+    LateAction(String, String, i64, Option<bool>),
     /// An instance refresh has run its time: group and refresh.
     RefreshOver(String, String),
     /// A snapshot's time is up.
@@ -98,6 +101,9 @@ pub(super) fn happen(world: &mut World, event: WorldEvent) {
         WorldEvent::Alarm(group) => scaling::scheduled::alarm(world, &group),
         WorldEvent::ScheduledAction(group, action, at) => {
             scaling::scheduled::due(world, &group, &action, at);
+        }
+        WorldEvent::LateAction(group, action, at, was_suspended) => {
+            scaling::scheduled::run_due(world, &group, &action, at, was_suspended);
         }
         WorldEvent::RefreshOver(group, refresh) => scaling::refresh_over(world, &group, &refresh),
         WorldEvent::SnapshotDone(id) => images::snapshot_done(world, &id),

@@ -87,6 +87,8 @@ pub struct Group {
     pub activities: Vec<Activity>,
     /// The state that the group's own machinery keeps.
     pub mind: Mind,
+    /// The group before a change that reads do not show yet, and until when they do not.
+    pub before_change: Option<(DateTime<Utc>, Box<Group>)>,
 }
 
 impl Group {
@@ -124,6 +126,7 @@ impl Group {
             members: BTreeMap::new(),
             activities: Vec::new(),
             mind: Mind::default(),
+            before_change: None,
         }
     }
 

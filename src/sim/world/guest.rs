@@ -6,12 +6,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::behaviour::{Failure, Spread};
 use super::{World, WorldEvent};
+use crate::sim::beliefs::AgentOnline;
 
 /// A first boot that waited for an Install goes on for about this long after it.
 const REST_OF_FIRST_BOOT: Spread = Spread::seconds(10.0, 0.4);
 
 /// A lock that an Install meets although nobody held it a moment before is freed after this long.
 const PASSING_LOCK: TimeDelta = TimeDelta::seconds(60);
+
+/// A first boot that waits for the agent looks again after this.
+const AFTER_ONLINE: TimeDelta = TimeDelta::seconds(15);
 
 /// The family of a guest's operating system: how it installs packages and reports them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -165,10 +169,18 @@ fn take_lock(world: &mut World, id: &str, from: DateTime<Utc>) {
 
 /// A first boot's time is up.
 pub(super) fn first_boot_over(world: &mut World, id: &str) {
-    let now = world.now;
+    let (now, belief) = (world.now, world.beliefs.agent_online);
     let Some(instance) = world.instances.get_mut(id) else {
         return;
     };
+    let waits = belief == AgentOnline::OnlineFirst
+        && instance.agent.is_none()
+        && instance.behaviour.failure != Some(Failure::NeverOnline);
+    if waits && instance.boot.first.is_under_way() {
+        let until = now + AFTER_ONLINE;
+        instance.boot.first = FirstBoot::UnderWay(until);
+        return world.schedule(until, WorldEvent::FirstBootOver(id.to_owned()));
+    }
     if matches!(instance.boot.first, FirstBoot::UnderWay(until) if until <= now) {
         let fails = instance.behaviour.failure == Some(Failure::FirstBootFails);
         instance.boot.first = if fails {

@@ -10,6 +10,7 @@ use super::guest::Guest;
 use super::instance::InstanceState;
 use super::volumes::{ROOT_DEVICE, Volume};
 use super::{World, commands, is_well_formed};
+use crate::sim::beliefs::ImageNames;
 use crate::sim::wire::ApiError;
 
 /// A snapshot is complete this long before its image is available.
@@ -271,7 +272,10 @@ fn check_name(world: &World, name: &str) -> Result<(), ApiError> {
              numbers, '(', ')', '.', '-', '/' and '_'",
         ));
     }
-    match world.image_names.get(name) {
+    let retired = world.retired_names.get(name);
+    let retired = retired.filter(|(_, free_at)| *free_at > world.now);
+    let holder = world.image_names.get(name);
+    match holder.or(retired.map(|(id, _)| id)) {
         None => Ok(()),
         Some(holder) => Err(ApiError::new(
             "InvalidAMIName.Duplicate",
@@ -359,6 +363,11 @@ pub fn deregister(
         return Err(not_found(&[id]));
     };
     world.image_names.remove(&image.name);
+    if world.beliefs.image_names == ImageNames::Minute {
+        let at = world.now + TimeDelta::minutes(1);
+        let retired = (image.id.clone(), at);
+        world.retired_names.insert(image.name.clone(), retired);
+    }
     if !delete_snapshots {
         return Ok(Vec::new());
     }

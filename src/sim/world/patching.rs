@@ -7,6 +7,7 @@ use super::behaviour::Failure;
 use super::commands::{InvocationKey, Status, Work};
 use super::guest::{Family, Guest};
 use super::running::End;
+use crate::sim::beliefs::InstalledTime;
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -162,7 +163,11 @@ pub(super) fn report(world: &mut World, key: &InvocationKey, work: &Work) -> End
             .and_then(|v| v.first().cloned()),
         reboot_option,
         last_no_reboot_install,
-        patches: listed(&instance.guest, reboot_option.is_some()),
+        patches: listed(
+            &instance.guest,
+            reboot_option.is_some(),
+            world.beliefs.installed_time,
+        ),
     };
     let failed = reboot_option.is_some()
         && (record.count(PatchState::Failed) > 0
@@ -189,7 +194,11 @@ pub(super) fn report(world: &mut World, key: &InvocationKey, work: &Work) -> End
 /// day of an installation (midnight, UTC), Debian and Ubuntu know no time.
 /// Source: SSM User Guide, samples of DescribeInstancePatches; DescribeInstancePatches'
 /// `InstalledTime`: "Not all operating systems provide this level of information."
-fn listed(guest: &Guest, install: bool) -> Vec<(String, PatchState, Option<i64>)> {
+fn listed(
+    guest: &Guest,
+    install: bool,
+    belief: InstalledTime,
+) -> Vec<(String, PatchState, Option<i64>)> {
     let plain = |patches: &[String], state: PatchState| -> Vec<_> {
         patches.iter().map(|p| (p.clone(), state, None)).collect()
     };
@@ -205,7 +214,7 @@ fn listed(guest: &Guest, install: bool) -> Vec<(String, PatchState, Option<i64>)
         (
             p.clone(),
             installed(guest, p),
-            installed_time(guest.family, *at),
+            installed_time(belief, guest.family, *at),
         )
     }));
     all
@@ -220,11 +229,12 @@ fn installed(guest: &Guest, patch: &str) -> PatchState {
 }
 
 /// The time of an installation as the guest reports it, seconds since 1970.
-fn installed_time(family: Family, at: i64) -> Option<i64> {
-    match family {
-        Family::Amazon => Some(at),
-        Family::Windows => Some(at - at.rem_euclid(DAY_SECONDS)),
-        Family::Debian => None,
+fn installed_time(belief: InstalledTime, family: Family, at: i64) -> Option<i64> {
+    let day = at - at.rem_euclid(DAY_SECONDS);
+    match (belief, family) {
+        (InstalledTime::Exact, _) | (InstalledTime::BySystem, Family::Amazon) => Some(at),
+        (InstalledTime::Day, _) | (InstalledTime::BySystem, Family::Windows) => Some(day),
+        (InstalledTime::Absent, _) | (InstalledTime::BySystem, Family::Debian) => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The account as the real SDK clients see it.
 
+mod beliefs;
 mod clock;
 mod groups;
 mod images;

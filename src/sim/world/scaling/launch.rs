@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::{activities, capacity, counts, pass_at, request_pass, standby, warm, zone_counts};
+use crate::sim::beliefs::StandbyAgainstMax;
 use crate::sim::world::World;
 use crate::sim::world::behaviour::{Behaviour, Failure};
 use crate::sim::world::events::WorldEvent;
@@ -96,7 +97,7 @@ pub(super) fn fill(world: &mut World, name: &str) {
         let Some(group) = world.groups.get(name) else {
             return;
         };
-        if have >= group.desired || group.is_suspended("Launch") {
+        if have >= most(world, group) || group.is_suspended("Launch") {
             return;
         }
         if let Some(at) = group.mind.no_launch_before
@@ -119,6 +120,21 @@ pub(super) fn fill(world: &mut World, name: &str) {
         let why = activities::cause(world, name, text);
         if launch(world, name, &zone, why, "Pending").is_none() {
             return;
+        }
+    }
+}
+
+/// The capacity up to which a group launches.
+fn most(world: &World, group: &Group) -> i64 {
+    match world.beliefs.standby_against_max {
+        StandbyAgainstMax::No => group.desired,
+        StandbyAgainstMax::Yes => {
+            let aside = group
+                .members
+                .iter()
+                .filter(|(id, _)| super::lifecycle(world, id).is_some_and(standby::is_aside));
+            let aside: i64 = aside.map(|(_, m)| m.weight).sum();
+            group.desired.min(group.max - aside)
         }
     }
 }
