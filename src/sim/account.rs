@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
+use super::beliefs::DateHeader;
 use super::calls::Calls;
 use super::faults::{Faults, InjectedFault};
 use super::services;
@@ -164,7 +165,7 @@ impl Account {
             Ok(call) => call,
             Err(error) => {
                 return (
-                    Reply::Response(undecodable(error, request_id, now)),
+                    Reply::Response(undecodable(error, request_id, inner.date())),
                     Duration::ZERO,
                 );
             }
@@ -183,8 +184,16 @@ impl Inner {
         format!("00000000-0000-4000-a000-{:012x}", self.requests)
     }
 
+    /// The header `Date` of an answer, if it has one.
+    fn date(&self) -> Option<DateTime<Utc>> {
+        match self.world.beliefs.date_header {
+            DateHeader::Always => Some(self.world.now),
+            DateHeader::Never => None,
+        }
+    }
+
     fn answer_call(&mut self, call: &Call, request_id: String) -> (Reply, Duration) {
-        let now = self.world.now;
+        let (now, date) = (self.world.now, self.date());
         let fault = self.faults.pick(call, now, &mut self.world.rng);
         if let Some(fault @ (InjectedFault::NeverArrived | InjectedFault::Hang)) = &fault {
             self.calls.note(now, call, None, true);
@@ -209,7 +218,7 @@ impl Inner {
         );
         self.calls.note(now, call, Some(&result), reply_lost);
         let respond =
-            |r: &Result<Value, ApiError>| Reply::Response(wire::encode(call, r, request_id, now));
+            |r: &Result<Value, ApiError>| Reply::Response(wire::encode(call, r, request_id, date));
         match fault {
             Some(InjectedFault::ReplyLost) => (Reply::Broken, Duration::ZERO),
             Some(InjectedFault::EffectThenHang) => (Reply::Silence, Duration::ZERO),
@@ -239,7 +248,7 @@ impl Inner {
     }
 }
 
-fn undecodable(error: ApiError, request_id: String, at: DateTime<Utc>) -> Response {
+fn undecodable(error: ApiError, request_id: String, at: Option<DateTime<Utc>>) -> Response {
     Response {
         status: error.status,
         content_type: "text/plain",

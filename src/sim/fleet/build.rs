@@ -16,13 +16,14 @@ use crate::sim::world::groups::{
     AlarmPolicy, GroupTag, InstancesDistribution, LaunchConfiguration, LaunchSource, LifecycleHook,
     MixedPolicy, Override, ScheduledAction, TemplateSpec, Transition, WarmPool,
 };
+use crate::sim::world::guest::Guest;
 use crate::sim::world::images::{Image, Snapshot, SnapshotState};
-use crate::sim::world::instance::Guest;
 use crate::sim::world::parameters::Put;
 use crate::sim::world::rivals::{self, Action, Trigger};
 use crate::sim::world::scaling::capacity::suspended_by_user;
 use crate::sim::world::templates::{Template, TemplateData, TemplateVersion};
 use crate::sim::world::topics::{Sns, Topic};
+use crate::sim::world::volumes::ROOT_DEVICE;
 use crate::sim::world::{Group, World, scaling};
 
 /// The world is built this long before the start, so that instances that ought to run do run then.
@@ -118,6 +119,7 @@ impl Fleet {
         let mut world = World::new(self.account_start() - SETTLING, self.seed);
         world.account.clone_from(&self.account);
         world.region.clone_from(&self.region);
+        world.beliefs = self.beliefs.clone();
         for image in &self.images {
             put_image(&mut world, &names, &image.value, self.account_start());
         }
@@ -328,6 +330,7 @@ fn requirements(file: &OverrideFile) -> Option<Value> {
 }
 
 /// Releases that made-up patches belong to: what is installed is older than what is missing.
+const OTHER_RELEASE: usize = 1;
 const OLD_RELEASE: usize = 2;
 const NEW_RELEASE: usize = 3;
 
@@ -360,18 +363,33 @@ fn patch_names(patches: &Patches, platform: Platform, release: usize) -> Vec<Str
     }
 }
 
+/// The contents of an image: what is missing, in as many shares as it takes Installs.
+fn guest_of(file: &ImageFile, made_at: DateTime<Utc>) -> Guest {
+    let missing = patch_names(&file.missing, file.platform, NEW_RELEASE);
+    let passes = usize::try_from(file.passes).unwrap_or(1).max(1);
+    let share = missing.len().div_ceil(passes).max(1);
+    let mut shares = missing.chunks(share).map(<[String]>::to_vec);
+    let other = patch_names(&file.installed_other, file.platform, OTHER_RELEASE);
+    let installed = patch_names(&file.installed, file.platform, OLD_RELEASE);
+    Guest {
+        family: file.platform.family(file.distribution),
+        missing: shares.next().unwrap_or_default(),
+        later: shares.collect(),
+        installed: installed
+            .into_iter()
+            .chain(other.iter().cloned())
+            .map(|patch| (patch, made_at.timestamp()))
+            .collect(),
+        other: other.into_iter().collect(),
+        volume_gib: file.gib,
+        ..Guest::default()
+    }
+}
+
 fn put_image(world: &mut World, names: &Names, file: &ImageFile, start: DateTime<Utc>) {
     let id = names.image(&file.name);
     let made_at = start - TimeDelta::days(file.age_days);
-    let guest = Guest {
-        missing: patch_names(&file.missing, file.platform, NEW_RELEASE),
-        installed: patch_names(&file.installed, file.platform, OLD_RELEASE)
-            .into_iter()
-            .map(|patch| (patch, made_at.timestamp()))
-            .collect(),
-        volume_gib: file.gib,
-        ..Guest::default()
-    };
+    let guest = guest_of(file, made_at);
     let snapshot = Snapshot {
         id: id_of("snap", &file.name),
         description: format!("Created by CreateImage for {id}"),
@@ -388,6 +406,7 @@ fn put_image(world: &mut World, names: &Names, file: &ImageFile, start: DateTime
     image.created_at = made_at;
     image.done_at = made_at;
     image.snapshots = vec![snapshot.id.clone()];
+    image.devices = vec![ROOT_DEVICE.to_owned()];
     image.tags.clone_from(&file.tags);
     file.platform.name().clone_into(&mut image.platform);
     world.snapshots.insert(snapshot.id.clone(), snapshot);

@@ -267,6 +267,10 @@ pub(super) struct BehaviourFile {
     pub boot: Option<Spread>,
     /// Running to registered with SSM.
     pub agent: Option<Spread>,
+    /// Running to the end of first boot.
+    pub first_boot: Option<Spread>,
+    /// A Debian guest's package lock after each boot.
+    pub package_lock: Option<Spread>,
     /// Running to status checks passed.
     pub checks: Option<Spread>,
     /// Terminate call to terminated.
@@ -293,6 +297,8 @@ impl BehaviourFile {
         Behaviour {
             boot: self.boot.unwrap_or(base.boot),
             agent: self.agent.unwrap_or(base.agent),
+            first_boot: self.first_boot.unwrap_or(base.first_boot),
+            package_lock: self.package_lock.unwrap_or(base.package_lock),
             checks: self.checks.unwrap_or(base.checks),
             terminate: self.terminate.unwrap_or(base.terminate),
             scan: self.scan.unwrap_or(base.scan),

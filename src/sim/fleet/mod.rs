@@ -10,12 +10,14 @@ mod file_event;
 mod file_group;
 mod stamp;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use toml::Spanned;
 
 use super::Account;
+use super::beliefs::Beliefs;
 use super::faults::{FaultRule, InjectedFault};
 use super::wire::ApiError;
 use crate::clock::Clock;
@@ -69,6 +71,7 @@ pub struct Fleet {
     start: DateTime<Utc>,
     /// The account's clock minus the program's.
     clock_offset_seconds: i64,
+    beliefs: Beliefs,
     region: String,
     account: String,
     images: Vec<Placed<ImageFile>>,
@@ -101,7 +104,9 @@ pub fn parse(text: &str) -> Result<Fleet, FleetError> {
             message: e.message().trim().replace('\n', ", "),
         }
     })?;
+    let beliefs = beliefs(&file.beliefs)?;
     let mut fleet = Fleet {
+        beliefs,
         seed: file.seed,
         start: file.start,
         clock_offset_seconds: file.clock_offset_seconds,
@@ -122,6 +127,20 @@ pub fn parse(text: &str) -> Result<Fleet, FleetError> {
     Ok(fleet)
 }
 
+fn beliefs(named: &BTreeMap<String, String>) -> Result<Beliefs, FleetError> {
+    let mut beliefs = Beliefs::default();
+    for (id, variant) in named {
+        let chosen = beliefs.choose(id, variant);
+        chosen.map_err(|unknown| FleetError::Wrong {
+            line: 1,
+            place: format!("beliefs, {id}"),
+            expected: unknown.expected,
+            found: unknown.found,
+        })?;
+    }
+    Ok(beliefs)
+}
+
 fn line_of(text: &str, at: usize) -> usize {
     text.get(..at).unwrap_or(text).matches('\n').count() + 1
 }
@@ -138,6 +157,13 @@ impl Fleet {
     /// When the simulation begins, by the program's clock.
     pub fn start(&self) -> DateTime<Utc> {
         self.start
+    }
+
+    /// The same fleet in an account that behaves by these beliefs.
+    #[must_use]
+    pub fn with_beliefs(mut self, beliefs: Beliefs) -> Self {
+        self.beliefs = beliefs;
+        self
     }
 
     /// The account's clock minus the program's.

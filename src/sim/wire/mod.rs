@@ -108,23 +108,24 @@ pub struct Response {
     pub content_type: &'static str,
     /// The request id that AWS would send in a header.
     pub request_id: String,
-    /// When it was made, by the account's clock: the header `Date`.
-    pub at: DateTime<Utc>,
+    /// When it was made, by the account's clock: the header `Date`, if it has one.
+    pub at: Option<DateTime<Utc>>,
     /// Body.
     pub body: String,
 }
 
 impl Response {
     /// The headers, by name.
-    pub fn headers(&self) -> [(&'static str, String); 3] {
-        [
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
             ("content-type", self.content_type.to_owned()),
             ("x-amzn-requestid", self.request_id.clone()),
-            (
-                "date",
-                self.at.format("%a, %d %b %Y %H:%M:%S GMT").to_string(),
-            ),
-        ]
+        ];
+        if let Some(at) = self.at {
+            let date = at.format("%a, %d %b %Y %H:%M:%S GMT");
+            headers.push(("date", date.to_string()));
+        }
+        headers
     }
 }
 
@@ -172,12 +173,12 @@ fn decode_query(body: &[u8]) -> Result<Call, ApiError> {
     })
 }
 
-/// Encodes an answer, made at `at`, in the protocol of the call's service.
+/// Encodes an answer, dated `at`, in the protocol of the call's service.
 pub fn encode(
     call: &Call,
     result: &Result<Value, ApiError>,
     request_id: String,
-    at: DateTime<Utc>,
+    at: Option<DateTime<Utc>>,
 ) -> Response {
     let (status, content_type, body) = match call.service {
         Service::Ssm => {

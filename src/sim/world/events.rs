@@ -6,13 +6,15 @@ use std::collections::BinaryHeap;
 use chrono::{DateTime, Utc};
 
 use super::commands::SsmEvent;
-use super::{World, images, instance, rivals, running, scaling};
+use super::{World, guest, images, instance, rivals, running, scaling};
 
 /// Something that happens by itself. Each event checks when it happens whether it still applies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WorldEvent {
     /// A pending instance is running.
     InstanceRunning(String),
+    /// A guest's first boot is over.
+    FirstBootOver(String),
     /// Something in Systems Manager.
     Ssm(SsmEvent),
     /// Another actor in the account acts; by the plan's number.
@@ -41,6 +43,9 @@ pub enum WorldEvent {
     Alarm(String),
     /// A scheduled action is due: group, action, and for when (seconds since 1970).
     ScheduledAction(String, String, i64),
+    /// A scheduled action runs late: group, action, for when it was due, and whether the process was
+    /// suspended then, if that is what counts.
+    LateAction(String, String, i64, Option<bool>),
     /// An instance refresh has run its time: group and refresh.
     RefreshOver(String, String),
     /// A snapshot's time is up.
@@ -80,6 +85,7 @@ pub(super) fn happen(world: &mut World, event: WorldEvent) {
         WorldEvent::Ssm(event) => running::happen(world, event),
         WorldEvent::Rival(number) => rivals::act(world, number),
         WorldEvent::InstanceRunning(id) => world.instance_started(&id),
+        WorldEvent::FirstBootOver(id) => guest::first_boot_over(world, &id),
         WorldEvent::InstanceStopped(id) => instance::stopped(world, &id),
         WorldEvent::InstanceTerminated(id) => instance::terminated(world, &id),
         WorldEvent::InstanceForgotten(id) => instance::forget(world, &id),
@@ -95,6 +101,9 @@ pub(super) fn happen(world: &mut World, event: WorldEvent) {
         WorldEvent::Alarm(group) => scaling::scheduled::alarm(world, &group),
         WorldEvent::ScheduledAction(group, action, at) => {
             scaling::scheduled::due(world, &group, &action, at);
+        }
+        WorldEvent::LateAction(group, action, at, was_suspended) => {
+            scaling::scheduled::run_due(world, &group, &action, at, was_suspended);
         }
         WorldEvent::RefreshOver(group, refresh) => scaling::refresh_over(world, &group, &refresh),
         WorldEvent::SnapshotDone(id) => images::snapshot_done(world, &id),

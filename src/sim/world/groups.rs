@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::behaviour::Behaviour;
-use super::instance::Guest;
+use super::guest::Guest;
 
 /// The processes that can be suspended, as AWS spells them.
 pub const PROCESSES: [&str; 9] = [
@@ -92,6 +92,8 @@ pub struct Group {
     pub activities: Vec<Activity>,
     /// The state that the group's own machinery keeps.
     pub mind: Mind,
+    /// The group before a change that reads do not show yet, and until when they do not.
+    pub before_change: Option<(DateTime<Utc>, Box<Group>)>,
 }
 
 impl Group {
@@ -131,6 +133,7 @@ impl Group {
             members: BTreeMap::new(),
             activities: Vec::new(),
             mind: Mind::default(),
+            before_change: None,
         }
     }
 

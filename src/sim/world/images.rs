@@ -6,8 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::behaviour::Failure;
 use super::events::WorldEvent;
-use super::instance::{Guest, InstanceState};
+use super::guest::Guest;
+use super::instance::InstanceState;
+use super::volumes::{ROOT_DEVICE, Volume};
 use super::{World, commands, is_well_formed};
+use crate::sim::beliefs::ImageNames;
 use crate::sim::wire::ApiError;
 
 /// A snapshot is complete this long before its image is available.
@@ -40,6 +43,8 @@ pub struct Image {
     pub source_image: Option<String>,
     /// Its snapshots, root volume first.
     pub snapshots: Vec<String>,
+    /// The device names of its snapshots, in their order.
+    pub devices: Vec<String>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
     /// The contents of instances launched from it.
@@ -64,6 +69,7 @@ impl Image {
             source_instance: None,
             source_image: None,
             snapshots: Vec::new(),
+            devices: Vec::new(),
             tags: BTreeMap::new(),
             guest,
             platform: "Linux".into(),
@@ -170,9 +176,12 @@ pub struct NewImage {
     pub image_tags: BTreeMap<String, String>,
     /// Tags of its snapshots.
     pub snapshot_tags: BTreeMap<String, String>,
+    /// Devices that it leaves out: `NoDevice`.
+    pub without: Vec<String>,
 }
 
-/// Starts an image and its snapshot; returns the image's id.
+/// Starts an image with a snapshot of every attached volume that is not left out; returns the
+/// image's id.
 pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
     check_name(world, &new.name)?;
     let Some(instance) = world.visible_instance(&new.instance) else {
@@ -188,7 +197,17 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
         );
         return Err(ApiError::new("IncorrectState", text));
     }
-    let (guest, behaviour) = (instance.guest.clone(), instance.behaviour.clone());
+    let (mut guest, behaviour) = (instance.guest.clone(), instance.behaviour.clone());
+    guest.first_boot_cut_off |= instance.boot.first.is_under_way();
+    let volumes = instance.volumes.iter();
+    let volumes: Vec<Volume> = volumes
+        .filter(|v| !new.without.contains(&v.device))
+        .cloned()
+        .collect();
+    if volumes.first().is_none_or(|v| v.device != ROOT_DEVICE) {
+        let text = "The root device cannot be left out of the image.";
+        return Err(ApiError::new("InvalidBlockDeviceMapping", text));
+    }
     let source_image = instance.image.clone();
     let running = instance.state == InstanceState::Running;
     let platform = world
@@ -196,28 +215,36 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
         .get(&source_image)
         .map_or("Linux".to_owned(), |i| i.platform.clone());
     let per_gib = world.draw(behaviour.image_per_gib);
-    let took = world.draw(behaviour.image_base) + per_gib * guest.volume_gib.max(1) as i32;
-    let (id, snapshot) = (world.new_id("ami"), world.new_id("snap"));
+    let gib: u32 = volumes.iter().map(|v| v.gib).sum();
+    let gib = i32::try_from(gib.max(1)).unwrap_or(i32::MAX);
+    let took = world.draw(behaviour.image_base) + per_gib * gib;
+    let id = world.new_id("ami");
     let (now, visible_at) = (world.now, world.visible_from());
     let done_at = now + took;
     if running && !new.no_reboot {
         commands::reboot_guest(world, &new.instance);
     }
-    world.snapshots.insert(
-        snapshot.clone(),
-        Snapshot {
-            id: snapshot.clone(),
-            description: format!("Created by CreateImage({}) for {id}", new.instance),
-            volume: format!("vol-{}", new.instance.trim_start_matches("i-")),
-            volume_gib: guest.volume_gib,
+    let devices = volumes.iter().map(|v| v.device.clone()).collect();
+    let description = format!("Created by CreateImage({}) for {id}", new.instance);
+    let mut snapshots = Vec::new();
+    for volume in volumes {
+        let snapshot = Snapshot {
+            id: world.new_id("snap"),
+            description: description.clone(),
+            volume: volume.id,
+            volume_gib: volume.gib,
             state: SnapshotState::Pending,
             started_at: now,
-            // The snapshot is complete a little before its image is available.
+            // A snapshot is complete a little before its image is available.
             done_at: done_at - SNAPSHOT_BEFORE_IMAGE,
             visible_at,
-            tags: new.snapshot_tags,
-        },
-    );
+            tags: new.snapshot_tags.clone(),
+        };
+        let done = WorldEvent::SnapshotDone(snapshot.id.clone());
+        world.schedule(snapshot.done_at, done);
+        snapshots.push(snapshot.id.clone());
+        world.snapshots.insert(snapshot.id.clone(), snapshot);
+    }
     world.put_image(Image {
         description: new.description,
         state: ImageState::Pending,
@@ -226,15 +253,12 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
         done_at,
         source_instance: Some(new.instance),
         source_image: Some(source_image),
-        snapshots: vec![snapshot.clone()],
+        snapshots,
+        devices,
         tags: new.image_tags,
         platform,
         ..Image::new(&id, &new.name, guest)
     });
-    world.schedule(
-        done_at - SNAPSHOT_BEFORE_IMAGE,
-        WorldEvent::SnapshotDone(snapshot),
-    );
     world.schedule(done_at, WorldEvent::ImageDone(id.clone()));
     Ok(id)
 }
@@ -248,7 +272,10 @@ fn check_name(world: &World, name: &str) -> Result<(), ApiError> {
              numbers, '(', ')', '.', '-', '/' and '_'",
         ));
     }
-    match world.image_names.get(name) {
+    let retired = world.retired_names.get(name);
+    let retired = retired.filter(|(_, free_at)| *free_at > world.now);
+    let holder = world.image_names.get(name);
+    match holder.or(retired.map(|(id, _)| id)) {
         None => Ok(()),
         Some(holder) => Err(ApiError::new(
             "InvalidAMIName.Duplicate",
@@ -359,6 +386,11 @@ pub fn deregister(
         return Err(not_found(&[id]));
     };
     world.image_names.remove(&image.name);
+    if world.beliefs.image_names == ImageNames::Minute {
+        let at = world.now + TimeDelta::minutes(1);
+        let retired = (image.id.clone(), at);
+        world.retired_names.insert(image.name.clone(), retired);
+    }
     if !delete_snapshots {
         return Ok(Vec::new());
     }

@@ -96,6 +96,12 @@ impl TemplateData {
         self.0.get("InstanceType")?.as_str()
     }
 
+    /// Its block device mappings, under the names that requests use.
+    pub fn mappings(&self) -> &[Value] {
+        let mappings = self.0.get("BlockDeviceMapping").and_then(Value::as_array);
+        mappings.map_or(&[], Vec::as_slice)
+    }
+
     /// The tags that it gives to instances.
     pub fn instance_tags(&self) -> BTreeMap<String, String> {
         let text = |v: &Value, k: &str| v.get(k).and_then(Value::as_str).map(str::to_owned);

@@ -73,6 +73,9 @@ pub(super) fn all(fleet: &Fleet) -> Checked {
         place.must(fits, "age_days", "0 to 11574", age)?;
         patches(&place, "missing", &image.value.missing)?;
         patches(&place, "installed", &image.value.installed)?;
+        patches(&place, "installed_other", &image.value.installed_other)?;
+        let passes = image.value.passes;
+        place.must((1..=10).contains(&passes), "passes", "1 to 10", passes)?;
         id(&place, image.value.id.as_deref(), "ami-")?;
     }
     for template in &fleet.templates {

@@ -1,7 +1,9 @@
 //! Groups and their members as the wire shows them.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+use crate::sim::beliefs::MemberShown;
 use crate::sim::world::groups::{
     Activity, Group, LaunchSource, MemberNotes, MixedPolicy, TemplateSpec, WarmPool,
 };
@@ -93,6 +95,17 @@ pub(super) fn group(world: &World, group: &Group, with_instances: bool) -> Value
     })
 }
 
+/// How long after its launch a member is not listed, beside EC2's own delay.
+fn shown_after(world: &World, id: &str) -> TimeDelta {
+    match world.beliefs.member_shown {
+        MemberShown::Soon => TimeDelta::zero(),
+        MemberShown::Late => {
+            let sum: i64 = id.bytes().map(i64::from).sum();
+            TimeDelta::seconds(10 + sum % 11)
+        }
+    }
+}
+
 /// The members that reads know, of the group proper or of its warm pool.
 pub(super) fn members<'w>(
     world: &'w World,
@@ -101,6 +114,9 @@ pub(super) fn members<'w>(
 ) -> impl Iterator<Item = (&'w Instance, &'w MemberNotes)> {
     group.members.iter().filter_map(move |(id, member)| {
         let instance = world.visible_instance(id)?;
+        if instance.launched_at + shown_after(world, id) > world.now {
+            return None;
+        }
         let lifecycle = &instance.membership.as_ref()?.lifecycle;
         (lifecycle.starts_with("Warmed") == warm).then_some((instance, member))
     })

@@ -9,6 +9,7 @@ use super::{limit, tag_set};
 use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
 use crate::sim::world::images::{self, NewImage};
+use crate::sim::world::volumes::ROOT_DEVICE;
 use crate::sim::world::{Image, World, iso};
 
 const FILTERS: [&str; 15] = [
@@ -40,16 +41,36 @@ pub(super) struct Create {
     description: Option<String>,
     no_reboot: Option<bool>,
     #[serde(default)]
+    block_device_mapping: Vec<Mapping>,
+    #[serde(default)]
     tag_specification: Vec<TagSpecification>,
+}
+
+/// A device of CreateImage. Nothing but its omission is modelled.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Mapping {
+    device_name: String,
+    /// Present, whatever its text: the device is left out.
+    no_device: Option<String>,
 }
 
 pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiError> {
     tags::check_types(&request.tag_specification, &["image", "snapshot"])?;
+    let mappings = &request.block_device_mapping;
+    if let Some(kept) = mappings.iter().find(|m| m.no_device.is_none()) {
+        let device = &kept.device_name;
+        return Err(ApiError::unsupported(format!(
+            "ec2:CreateImage with a mapping of {device} without NoDevice"
+        )));
+    }
+    let without = mappings.iter().map(|m| m.device_name.clone()).collect();
     let new = NewImage {
         instance: request.instance_id,
         name: request.name,
         description: request.description,
         no_reboot: request.no_reboot.unwrap_or(false),
+        without,
         image_tags: tags::of_type(&request.tag_specification, "image"),
         snapshot_tags: tags::of_type(&request.tag_specification, "snapshot"),
     };
@@ -148,12 +169,11 @@ fn shape(world: &World, i: &Image) -> Value {
     let devices: Vec<Value> = i
         .snapshots
         .iter()
-        .enumerate()
-        .map(|(n, id)| {
-            let letter = char::from(b'a' + u8::try_from(n).unwrap_or(25).min(25));
+        .zip(&i.devices)
+        .map(|(id, device)| {
             let size = world.snapshots.get(id).map(|s| s.volume_gib);
             json!({
-                "deviceName": format!("/dev/xvd{letter}"),
+                "deviceName": device,
                 "ebs": {
                     "snapshotId": id,
                     "volumeSize": size,
@@ -186,7 +206,7 @@ fn shape(world: &World, i: &Image) -> Value {
         "name": i.name,
         "description": i.description,
         "rootDeviceType": "ebs",
-        "rootDeviceName": "/dev/xvda",
+        "rootDeviceName": ROOT_DEVICE,
         "blockDeviceMapping": devices,
         "virtualizationType": "hvm",
         "hypervisor": "xen",

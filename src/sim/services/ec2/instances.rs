@@ -1,14 +1,17 @@
 //! Instances.
 
+use chrono::{DateTime, SubsecRound, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::filters::{self, Filter};
 use super::{invalid, limit, tag_set, yes};
+use crate::sim::beliefs::LaunchTime;
 use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
 use crate::sim::world::behaviour::Failure;
 use crate::sim::world::instance::{self, InstanceState};
+use crate::sim::world::volumes::{ROOT_DEVICE, Volume};
 use crate::sim::world::{Instance, World, iso};
 
 const FILTERS: [&str; 8] = [
@@ -58,7 +61,7 @@ pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, Ap
     let limit = limit(request.max_results, 5, 1000)?;
     let found = chosen(world, &request.instance_id)?
         .into_iter()
-        .filter(|i| filters::pass(&request.filter, &i.tags, |name| values(i, name)))
+        .filter(|i| filters::pass(&request.filter, &i.tags, |name| values(world, i, name)))
         .map(|i| (i.id.clone(), i))
         .collect();
     let (page, next) = page(found, request.next_token.as_deref(), limit)?;
@@ -105,7 +108,7 @@ fn chosen<'w>(world: &'w World, ids: &[String]) -> Result<Vec<&'w Instance>, Api
     Ok(found)
 }
 
-fn values(i: &Instance, name: &str) -> Vec<String> {
+fn values(world: &World, i: &Instance, name: &str) -> Vec<String> {
     let (code, state) = i.state.code_and_name();
     vec![match name {
         "availability-zone" => i.zone.clone(),
@@ -114,10 +117,17 @@ fn values(i: &Instance, name: &str) -> Vec<String> {
         "instance-state-code" => code.to_string(),
         "instance-state-name" => state.to_owned(),
         "instance-type" => i.instance_type.clone(),
-        "launch-time" => iso(i.launched_at),
+        "launch-time" => iso(launch_time(world, i)),
         "private-dns-name" => private_name(i),
         _ => return Vec::new(),
     }]
+}
+
+fn launch_time(world: &World, i: &Instance) -> DateTime<Utc> {
+    match world.beliefs.launch_time {
+        LaunchTime::Seconds => i.launched_at.trunc_subsecs(0),
+        LaunchTime::Milliseconds => i.launched_at,
+    }
 }
 
 /// A private address made of the id, so that it is always the same.
@@ -176,18 +186,21 @@ fn state(state: InstanceState) -> Value {
 pub(super) fn shape(world: &World, i: &Instance) -> Value {
     let windows = world.platform_of(i) == "Windows";
     let ended = i.state.is_ending();
-    let volumes = if i.state == InstanceState::Terminated {
-        json!([])
+    let attached = if i.state == InstanceState::Terminated {
+        &[][..]
     } else {
-        json!([{
-            "deviceName": "/dev/xvda",
+        &i.volumes[..]
+    };
+    let volume = |v: &Volume| {
+        json!({
+            "deviceName": v.device,
             "ebs": {
-                "volumeId": format!("vol-{}", i.id.trim_start_matches("i-")),
+                "volumeId": v.id,
                 "status": "attached",
                 "attachTime": iso(i.launched_at),
                 "deleteOnTermination": true,
             },
-        }])
+        })
     };
     // A terminated instance has left its network (recorded).
     let groups = if ended {
@@ -195,6 +208,7 @@ pub(super) fn shape(world: &World, i: &Instance) -> Value {
     } else {
         json!([{"groupId": "sg-0d5e1f5a7b2c3d4e6", "groupName": "default"}])
     };
+    let volumes: Vec<Value> = attached.iter().map(volume).collect();
     let why = ended.then(|| {
         json!({"code": "Client.UserInitiatedShutdown", "message": "Client.UserInitiatedShutdown: User initiated shutdown"})
     });
@@ -208,7 +222,7 @@ pub(super) fn shape(world: &World, i: &Instance) -> Value {
         "amiLaunchIndex": 0,
         "productCodes": [],
         "instanceType": i.instance_type,
-        "launchTime": iso(i.launched_at),
+        "launchTime": iso(launch_time(world, i)),
         "placement": {"availabilityZone": i.zone, "groupName": "", "tenancy": "default"},
         "platform": windows.then_some("windows"),
         "platformDetails": if windows { "Windows" } else { "Linux/UNIX" },
@@ -217,7 +231,7 @@ pub(super) fn shape(world: &World, i: &Instance) -> Value {
         "stateReason": why,
         "architecture": "x86_64",
         "rootDeviceType": "ebs",
-        "rootDeviceName": "/dev/xvda",
+        "rootDeviceName": ROOT_DEVICE,
         "blockDeviceMapping": volumes,
         "virtualizationType": "hvm",
         "hypervisor": "xen",
@@ -271,7 +285,7 @@ pub(super) fn describe_status(
                     vec![checks(world, i).0.into()]
                 }
                 "instance-status.reachability" => vec![checks(world, i).1.into()],
-                other => values(i, other),
+                other => values(world, i, other),
             })
         })
         .map(|i| (i.id.clone(), status_shape(world, i)))

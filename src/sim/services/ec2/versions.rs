@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::filters::{self, Filter};
 use super::{data, invalid, limit, templates as shapes};
+use crate::sim::beliefs::MinVersion;
 use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
 use crate::sim::world::templates::{self, Template};
@@ -109,7 +110,11 @@ pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, Ap
     let is_named = !request.launch_template_version.is_empty();
     let mut items = Vec::new();
     for (place, (template, number)) in chosen(world, &request)?.into_iter().enumerate() {
-        let within = request.min_version.is_none_or(|m| number >= m)
+        let after = |least: u64| match world.beliefs.min_version {
+            MinVersion::Inclusive => number >= least,
+            MinVersion::Exclusive => number > least,
+        };
+        let within = request.min_version.is_none_or(after)
             && request.max_version.is_none_or(|m| number <= m);
         let none = std::collections::BTreeMap::new();
         if within

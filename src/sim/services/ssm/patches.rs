@@ -82,7 +82,7 @@ fn state_row(world: &World, id: &str, record: &PatchRecord) -> Value {
         "RebootOption": record.reboot_option.unwrap_or(RebootOption::RebootIfNeeded).name(),
         "LastNoRebootInstallOperationTime": record.last_no_reboot_install.map(epoch),
         "InstalledCount": record.count(PatchState::Installed),
-        "InstalledOtherCount": 0,
+        "InstalledOtherCount": record.count(PatchState::InstalledOther),
         "InstalledPendingRebootCount": record.count(PatchState::InstalledPendingReboot),
         "InstalledRejectedCount": 0,
         "MissingCount": record.count(PatchState::Missing),
@@ -141,28 +141,14 @@ pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
         .filter(|(_, p)| keeps(p))
         .map(|(n, patch)| (format!("{n:020}"), patch));
     let (page, token) = query::page_of(keyed, request.next_token.as_deref(), limit)?;
-    let instance = world.instances.get(&request.instance_id);
-    let windows = instance.is_some_and(|i| world.platform_of(i) == "Windows");
-    let rows: Vec<Value> = page.into_iter().map(|p| patch_row(p, windows)).collect();
+    let rows: Vec<Value> = page.into_iter().map(patch_row).collect();
     Ok(json!({"Patches": rows, "NextToken": token}))
 }
 
 const CLASSIFICATION: &str = "Security";
 const SEVERITY: &str = "Important";
 
-/// Windows knows the day of an installation only, shown as its midnight (AWS's samples:
-/// `2019-01-09T00:00:00+00:00`).
-fn patch_row(
-    (id, state, installed_at): &(String, PatchState, Option<i64>),
-    windows: bool,
-) -> Value {
-    const DAY: i64 = 86_400;
-    let installed_at = installed_at.unwrap_or(0);
-    let shown = if windows {
-        installed_at - installed_at.rem_euclid(DAY)
-    } else {
-        installed_at
-    };
+fn patch_row((id, state, installed_at): &(String, PatchState, Option<i64>)) -> Value {
     json!({
         "Title": id,
         "KBId": id,
@@ -170,6 +156,6 @@ fn patch_row(
         "Severity": SEVERITY,
         "State": state.name(),
         // Required by the API's model even for patches that are not there.
-        "InstalledTime": shown,
+        "InstalledTime": installed_at.or_else(|| state.is_absent().then_some(0)),
     })
 }

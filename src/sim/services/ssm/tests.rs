@@ -1,5 +1,7 @@
 //! Through the real SDK client, in paused time.
 
+mod guest;
+
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::error::ProvideErrorMetadata;
 use aws_sdk_ssm::types::{CommandFilter, CommandFilterKey, ParameterStringFilter, ParameterType};

@@ -3,6 +3,7 @@
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::{health, launch, lifecycle, request_pass, standby, terminate};
+use crate::sim::beliefs::StandbyTermination;
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
 use crate::sim::world::groups::{LaunchSource, PROCESSES, TemplateSpec};
@@ -261,9 +262,11 @@ pub fn terminate_instance(
         ))
     })?;
     let weight = world.group(&name)?.members.get(id).map_or(1, |m| m.weight);
-    let leaving = lifecycle(world, id).is_some_and(|l| l.contains("Terminating"));
     let counts = super::counts(world, id);
-    let entering = lifecycle(world, id) == Some(standby::ENTERING);
+    let state = lifecycle(world, id).unwrap_or_default();
+    let leaving = state.contains("Terminating");
+    let (entering, aside) = (state == standby::ENTERING, state == standby::STANDBY);
+    let belief = world.beliefs.standby_termination;
     let group = world.group_mut(&name)?;
     if entering {
         // keikoproj/upgrade-manager#77
@@ -278,7 +281,16 @@ pub fn terminate_instance(
         let activity = group.members.get(id).and_then(|m| m.activity.clone());
         return Ok((name, activity.unwrap_or_default()));
     }
-    if decrement && counts {
+    let lowers = match belief {
+        StandbyTermination::Refused if aside && decrement => {
+            return Err(invalid(format!(
+                "The instance {id} is on Standby: the desired capacity cannot be decremented."
+            )));
+        }
+        StandbyTermination::Lowers => counts || aside,
+        StandbyTermination::Ignored | StandbyTermination::Refused => counts,
+    };
+    if decrement && lowers {
         if group.desired - weight < group.min {
             return Err(invalid(format!(
                 "Currently, desiredSize equals minSize ({}). Terminating instance without \

@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use serde_json::Value;
 
 use super::{activities, capacity, counts, pass_at, request_pass, standby, warm, zone_counts};
+use crate::sim::beliefs::StandbyAgainstMax;
 use crate::sim::world::World;
 use crate::sim::world::behaviour::{Behaviour, Failure};
 use crate::sim::world::events::WorldEvent;
 use crate::sim::world::groups::{Group, LaunchSource, MemberNotes, TemplateSpec};
+use crate::sim::world::guest::{Boot, Guest};
 use crate::sim::world::images::{self, ImageState};
-use crate::sim::world::instance::{Guest, Instance, InstanceState, Membership};
+use crate::sim::world::instance::{Instance, InstanceState, Membership};
 use crate::sim::world::templates;
+use crate::sim::world::volumes;
 
 /// After a failed launch a group tries again, at first so soon, then at doubled intervals.
 const FIRST_RETRY: TimeDelta = TimeDelta::seconds(30);
@@ -35,6 +39,8 @@ pub struct Source {
     pub override_image: Option<String>,
     /// Tags that the template gives.
     pub tags: BTreeMap<String, String>,
+    /// Block device mappings that the template gives, under the names that requests use.
+    pub mappings: Vec<Value>,
 }
 
 /// An instance to be made.
@@ -59,6 +65,7 @@ pub fn new_instance(world: &mut World, order: Order) -> String {
     let id = world.new_id("i");
     let visible_at = world.visible_from();
     let boot = order.behaviour.boot;
+    let volumes = volumes::attached(world, &id, &order.source);
     let instance = Instance {
         id: id.clone(),
         visible_at,
@@ -74,6 +81,8 @@ pub fn new_instance(world: &mut World, order: Order) -> String {
         checks_ok_at: None,
         agent: None,
         guest: order.guest,
+        boot: Boot::default(),
+        volumes,
         behaviour: order.behaviour,
     };
     world.instances.insert(id.clone(), instance);
@@ -88,7 +97,7 @@ pub(super) fn fill(world: &mut World, name: &str) {
         let Some(group) = world.groups.get(name) else {
             return;
         };
-        if have >= group.desired || group.is_suspended("Launch") {
+        if have >= most(world, group) || group.is_suspended("Launch") {
             return;
         }
         if let Some(at) = group.mind.no_launch_before
@@ -111,6 +120,21 @@ pub(super) fn fill(world: &mut World, name: &str) {
         let why = activities::cause(world, name, text);
         if launch(world, name, &zone, why, "Pending").is_none() {
             return;
+        }
+    }
+}
+
+/// The capacity up to which a group launches.
+fn most(world: &World, group: &Group) -> i64 {
+    match world.beliefs.standby_against_max {
+        StandbyAgainstMax::No => group.desired,
+        StandbyAgainstMax::Yes => {
+            let aside = group
+                .members
+                .iter()
+                .filter(|(id, _)| super::lifecycle(world, id).is_some_and(standby::is_aside));
+            let aside: i64 = aside.map(|(_, m)| m.weight).sum();
+            group.desired.min(group.max - aside)
         }
     }
 }
@@ -187,7 +211,8 @@ pub(super) fn launch(
         return None;
     }
     let own = group.guest.as_ref().filter(|_| !baked);
-    let guest = booted(own.unwrap_or(&image.guest));
+    let mut guest = own.unwrap_or(&image.guest).clone();
+    guest.boot(world.now);
     let tags = tags_of(group, &source);
     let membership = Membership {
         group: name.to_owned(),
@@ -222,15 +247,6 @@ pub(super) fn launch(
     Some(id)
 }
 
-/// The contents of an instance right after its first boot.
-fn booted(guest: &Guest) -> Guest {
-    Guest {
-        sealed: false,
-        pending_reboot: Vec::new(),
-        ..guest.clone()
-    }
-}
-
 fn tags_of(group: &Group, source: &Source) -> BTreeMap<String, String> {
     let mut tags = source.tags.clone();
     let propagated = group.tags.iter().filter(|(_, t)| t.propagate);
@@ -257,6 +273,9 @@ fn refusal(behaviour: &Behaviour, instance_type: &str, zone: &str) -> Option<Str
         ),
         Failure::NeverOnline
         | Failure::Impaired
+        | Failure::FirstBootFails
+        | Failure::LockNeverFreed
+        | Failure::InstallLockedOnce
         | Failure::InstallFails
         | Failure::InstallsNothing
         | Failure::LostAfterReboot
@@ -299,6 +318,8 @@ pub(super) fn encourage(world: &mut World, name: &str) {
 fn plan(world: &World, launch: &LaunchSource) -> Result<Source, String> {
     let source = resolve(world, launch)?;
     usable(world, &source.image)?;
+    volumes::check(world, &source)
+        .map_err(|cause| format!("{cause} Launching EC2 instance failed."))?;
     Ok(source)
 }
 
@@ -312,6 +333,7 @@ pub fn resolve(world: &World, launch: &LaunchSource) -> Result<Source, String> {
             weight: 1,
             override_image: None,
             tags: BTreeMap::new(),
+            mappings: Vec::new(),
         },
         LaunchSource::Template(spec) => of_template(world, spec)?,
         LaunchSource::Mixed(policy) => {
@@ -358,6 +380,7 @@ fn of_template(world: &World, spec: &TemplateSpec) -> Result<Source, String> {
         weight: 1,
         override_image: None,
         tags: data.instance_tags(),
+        mappings: data.mappings().to_vec(),
     })
 }
 

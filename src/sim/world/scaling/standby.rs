@@ -9,13 +9,19 @@ use chrono::{SecondsFormat, TimeDelta};
 use super::{
     activities, come_into_service, lifecycle, membership_mut, request_pass, set_lifecycle,
 };
+use crate::sim::beliefs::{StandbyMove, StandbyWeight};
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
 use crate::sim::world::behaviour::Spread;
 use crate::sim::world::events::WorldEvent;
 
 /// A move that no load balancer delays takes about this long.
-const MOVE: Spread = Spread::seconds(1.5, 0.4);
+fn move_time(belief: StandbyMove) -> Spread {
+    match belief {
+        StandbyMove::Seconds => Spread::seconds(1.5, 0.4),
+        StandbyMove::Minute => Spread::seconds(60.0, 0.5),
+    }
+}
 
 /// The way back into service takes about this long.
 const RETURN: Spread = Spread::seconds(5.0, 0.4);
@@ -77,7 +83,8 @@ pub fn enter(
         if registered {
             world.schedule(world.now + drains, event);
         } else {
-            world.schedule_in(MOVE, event);
+            let time = move_time(world.beliefs.standby_move);
+            world.schedule_in(time, event);
         }
     }
     request_pass(world, name);
@@ -129,7 +136,7 @@ fn sizes(group: &crate::sim::world::Group, way: &str) -> ApiError {
     ))
 }
 
-/// The weight of these members, all of which must be in one of these states.
+/// The change of the desired capacity that moving these members makes; all of which must be in one of these states.
 fn check_states(
     world: &World,
     name: &str,
@@ -148,7 +155,10 @@ fn check_states(
             let states = states.join(" or ");
             return Err(invalid(format!("The instance {id} is not in {states}.")));
         }
-        weight += member.weight;
+        weight += match world.beliefs.standby_weight {
+            StandbyWeight::Weight => member.weight,
+            StandbyWeight::One => 1,
+        };
     }
     Ok(weight)
 }

@@ -3,9 +3,11 @@
 use chrono::TimeDelta;
 
 use super::{
-    activities, counts, hooks, lifecycle, membership_mut, request_pass, set_lifecycle, warm,
+    activities, counts, hooks, lifecycle, membership_mut, request_pass, set_lifecycle, standby,
+    warm,
 };
 use super::{group_of, zone_counts};
+use crate::sim::beliefs::StandbyEnded;
 use crate::sim::world::World;
 use crate::sim::world::events::WorldEvent;
 use crate::sim::world::groups::Transition;
@@ -166,7 +168,10 @@ pub(super) fn kill(world: &mut World, id: &str) {
 
 /// An instance is terminated: if its group was terminating it, it leaves the group.
 pub(in crate::sim::world) fn ended(world: &mut World, id: &str) {
-    let leaves = lifecycle(world, id).is_some_and(|l| l.contains("Terminating"));
+    let leaves = lifecycle(world, id).is_some_and(|l| {
+        l.contains("Terminating")
+            || standby::is_aside(l) && world.beliefs.standby_ended == StandbyEnded::Leaves
+    });
     let Some(name) = group_of(world, id).filter(|_| leaves) else {
         return;
     };
