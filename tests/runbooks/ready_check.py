@@ -222,7 +222,8 @@ def what_only_looks_like_a_lock_is_none():
         descriptor.symlink_to("/mnt/elsewhere")
 
     def a_waiter(guest):
-        holding(guest, LOCKS[0], waiter=True)
+        """With a number that is the lock's inode: no field of a waiter's line may be taken for another."""
+        holding(guest, LOCKS[0], pid=guest.write(LOCKS[0], "").stat().st_ino, waiter=True)
 
     def a_stale_number(guest):
         guest.write("run/zypp.pid", "812\n")

@@ -93,6 +93,22 @@ def without_instance_data_imds_names_the_key():
                 equal(differences(seen(bench.root), expected(before)), [], f"{tool} {token}")
 
 
+def the_default_user_is_found_in_every_place_that_names_it():
+    named = {
+        "in root's line": lambda root: (root / "etc/cloud/cloud.cfg").unlink(),
+        "in the configuration": lambda root: (root / "root/.ssh/authorized_keys").write_text(OURS),
+    }
+    for where, forget in named.items():
+        with tempfile.TemporaryDirectory() as home:
+            bench = Sealing(home)
+            guest(bench.root)
+            forget(bench.root)
+            before = seen(bench.root)
+            ended, _ = bench.seal()
+            equal((ended.returncode, ended.stdout, ended.stderr), (0, DONE, ""), where)
+            equal(differences(seen(bench.root), expected(before)), [], where)
+
+
 def a_key_that_nobody_knows_stays():
     kept = {path: KEPT for path, fate in GUEST.items() if fate == NO_KEY}
     with tempfile.TemporaryDirectory() as home:
@@ -271,6 +287,7 @@ if __name__ == "__main__":
                 it_removes_what_it_should_and_nothing_else,
                 an_empty_guest_is_no_failure,
                 without_instance_data_imds_names_the_key,
+                the_default_user_is_found_in_every_place_that_names_it,
                 a_key_that_nobody_knows_stays,
                 cloud_init_is_never_asked_to_clean,
                 the_machine_id_stays_one_file,
