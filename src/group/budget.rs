@@ -53,13 +53,14 @@ impl Budget {
     pub fn of(forward: &Forward, bakes: bool) -> Self {
         let installs = forward.operation == Operation::Install;
         let is_due = |phase| match phase {
-            Phase::Waking | Phase::Scanning => bakes,
+            Phase::Launching | Phase::Returning | Phase::Settling | Phase::Scanning => bakes,
             Phase::Patching | Phase::Baking => bakes && installs,
             Phase::Sealing => bakes && installs && forward.options.seal,
-            Phase::Proving => installs && forward.options.canary,
+            Phase::LaunchingCanary | Phase::ReturningCanary | Phase::Proving => {
+                installs && forward.options.canary
+            }
             Phase::Queued
             | Phase::Recording
-            | Phase::Guarding
             | Phase::Versioning
             | Phase::Promoting
             | Phase::RollingBack
@@ -161,20 +162,33 @@ fn times(forward: &Forward, phase: Phase) -> Times {
     let hooks = forward.hooks();
     let install = limits::expected_install(forward.windows);
     match phase {
-        Phase::Waking => Times {
-            first_look: limits::LAUNCH_FIRST_LOOK,
-            default: limits::LAUNCH_FIRST_LOOK * 2 + hooks,
-            limit: limits::WAKE_LIMIT + forward.launch_extra(),
+        Phase::Launching | Phase::LaunchingCanary => Times {
+            first_look: limits::LAUNCH_SHOWS_PAUSE,
+            default: limits::LAUNCH_FIRST_LOOK + hooks,
+            limit: limits::LAUNCH_LIMIT + forward.launch_extra(),
+        },
+        Phase::Returning | Phase::ReturningCanary => Times {
+            first_look: limits::CHANGE_SHOWS_PAUSE,
+            default: limits::EXPECTED_RETURN,
+            limit: limits::STANDBY_LIMIT,
+        },
+        Phase::Settling => Times {
+            first_look: limits::EXPECTED_READY,
+            default: limits::ONLINE_FIRST_LOOK * 2
+                + limits::EXPECTED_READY
+                + forward.boot_extra() / 2,
+            limit: limits::ONLINE_LIMIT + forward.boot_extra() + limits::READY_LIMIT,
+        },
+        // Once before the install and once after it.
+        Phase::Scanning => Times {
+            first_look: limits::EXPECTED_SCAN,
+            default: limits::EXPECTED_SCAN * 2,
+            limit: limits::SCAN_LIMIT,
         },
         Phase::Patching => Times {
             first_look: install / 2,
             default: install,
             limit: limits::INSTALL_STEP_LIMIT + limits::COMMAND_GRACE,
-        },
-        Phase::Scanning => Times {
-            first_look: limits::EXPECTED_SCAN,
-            default: limits::EXPECTED_SCAN,
-            limit: limits::SCAN_LIMIT,
         },
         Phase::Sealing => Times {
             first_look: limits::EXPECTED_SEAL,
@@ -187,13 +201,15 @@ fn times(forward: &Forward, phase: Phase) -> Times {
             limit: limits::IMAGE_LIMIT,
         },
         Phase::Proving => Times {
-            first_look: limits::LAUNCH_FIRST_LOOK + limits::EXPECTED_CANARY / 2,
-            default: limits::EXPECTED_CANARY + hooks,
-            limit: limits::CANARY_LIMIT + forward.launch_extra() + limits::SCAN_LIMIT,
+            first_look: limits::EXPECTED_CHECKS,
+            default: limits::EXPECTED_CANARY + forward.boot_extra() / 2,
+            limit: limits::CANARY_LIMIT
+                + forward.boot_extra()
+                + limits::READY_LIMIT
+                + limits::SCAN_LIMIT,
         },
         Phase::Queued
         | Phase::Recording
-        | Phase::Guarding
         | Phase::Versioning
         | Phase::Promoting
         | Phase::RollingBack

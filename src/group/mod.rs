@@ -1,6 +1,6 @@
 //! The decisions about one group. Pure: no SDK, no clock, no async, no logging, no environment.
 //!
-//! Reading order: [`record`] and [`job`] (memory), [`seen`] (a look), [`effect`] and [`ledger`] (changes, and
+//! Reading order: [`record`], [`launch`] and [`job`] (memory), [`seen`] (a look), [`effect`] and [`ledger`] (changes, and
 //! those tried), [`decision`] (the vocabulary), [`learn`], [`decide`] and [`transition`] (one step), `phases` (one file per
 //! phase), [`bake`] and [`admit`] (groups among each other), [`preflight`] and [`budget`] (the
 //! plan).
@@ -14,6 +14,7 @@ pub mod effect;
 pub mod facts;
 pub mod fault;
 pub mod job;
+pub mod launch;
 pub mod learn;
 pub mod ledger;
 pub mod limits;
@@ -28,6 +29,7 @@ pub mod pin;
 pub mod preflight;
 pub mod processes;
 pub mod record;
+mod recover;
 pub mod seen;
 pub mod transition;
 

@@ -165,7 +165,7 @@ codes! {
     NoCapacity = "AP-0302", "AWS had no capacity for the instance",
         "run again later, or allow more zones or instance types",
         [];
-    WakeTimeout = "AP-0303", "the build instance did not come into service in time",
+    LaunchTimeout = "AP-0303", "the build instance did not come into service in time",
         "look at the group's lifecycle hooks and scaling activities",
         [AfterRestore, AfterDeletion];
     NeverOnline = "AP-0304", "the build instance did not register with Systems Manager in time",
@@ -173,6 +173,12 @@ codes! {
         [AfterDeletion];
     InstanceLost = "AP-0305", "the build instance was lost while the run needed it",
         "find out who terminated it (CloudTrail TerminateInstances), then run again",
+        [AfterRestore, AfterDeletion];
+    NotReady = "AP-0307", "the first boot of the build instance failed or did not end",
+        "read the end of the cloud-init log in the reason; correct the user data, or what holds the package lock",
+        [AfterRestore, AfterDeletion, SpoilsBake];
+    StandbyFailed = "AP-0308", "the build instance or the canary could not be moved to Standby",
+        "look at the group's scaling activities; another actor may be changing the group",
         [AfterRestore, AfterDeletion];
     PatchFailed = "AP-0311", "the patch command failed",
         "read the command's output in Run Command; fix the package or the baseline, then run again",

@@ -128,6 +128,7 @@ fn record(
         written_at: request.window.start,
         deadline: request.restore_by(),
         capacity: group.capacity,
+        members: BTreeSet::new(),
         suspended: group.suspended.clone(),
         guarded: guarded(group),
         pins: group.pins.clone(),
@@ -145,7 +146,7 @@ fn record(
     Ok(record)
 }
 
-/// The processes that the run suspends: those that are not suspended already.
+/// The processes that launches may suspend: those that are not suspended already.
 fn guarded(group: &GroupFacts) -> BTreeSet<String> {
     super::processes::GUARDED_PROCESSES
         .iter()

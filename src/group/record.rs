@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::pin::{Pin, Templates};
-use crate::ids::{BakeKey, GroupName, RunId};
+use crate::ids::{BakeKey, GroupName, InstanceId, RunId};
 use crate::schedule::{Capacity, ScheduledAction};
 
 /// The form that this version of the program writes.
@@ -29,15 +29,18 @@ pub struct Record {
     pub run_id: RunId,
     /// The run's driver.
     pub owner: String,
-    /// When it was written: instances launched later may be ours.
+    /// When it was written, by the clock of the driver.
     pub written_at: DateTime<Utc>,
     /// When the group is restored at the latest.
     pub deadline: DateTime<Utc>,
     /// Its capacity.
     pub capacity: Capacity,
+    /// Its instances: none of them is ours.
+    #[serde(default)]
+    pub members: BTreeSet<InstanceId>,
     /// Processes that were suspended before us.
     pub suspended: BTreeSet<String>,
-    /// Processes that we suspend.
+    /// Processes that a launch of ours may suspend.
     pub guarded: BTreeSet<String>,
     /// How it names its versions.
     pub pins: Vec<Pin>,
@@ -63,18 +66,6 @@ pub enum RecordError {
 }
 
 impl Record {
-    /// The capacity that brings up one more instance: absolute and from the record alone, so that
-    /// asking twice asks for the same.
-    pub fn wake_capacity(&self) -> Capacity {
-        let Capacity { min, max, desired } = self.capacity;
-        let one_more = desired.saturating_add(1);
-        Capacity {
-            min,
-            max: max.max(one_more),
-            desired: one_more,
-        }
-    }
-
     /// The text to store.
     pub fn to_text(&self) -> String {
         // A structure of strings, numbers and lists: it cannot fail.

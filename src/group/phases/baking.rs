@@ -1,11 +1,22 @@
 //! Baking: done when the image is available.
 
+use std::collections::BTreeSet;
+
 use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::{Effect, Role};
 use super::super::fault::Read;
 use super::super::job::Job;
-use super::super::seen::{ImageSeen, ImageState, Seen};
+use super::super::launch::LaunchState;
+use super::super::seen::{ImageSeen, ImageState, Need, Seen};
 use super::super::{Code, Phase, limits};
+
+pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
+    let mut needs = BTreeSet::from([Need::Image, Need::Group]);
+    if job.launch == LaunchState::Unknown {
+        needs.insert(Need::Instances);
+    }
+    needs
+}
 
 /// Remembers the image once it is usable.
 pub(super) fn learn(job: &mut Job, seen: &Seen) {
