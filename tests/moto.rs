@@ -108,6 +108,7 @@ fn job(group: &str, template: &str) -> Job {
         written_at: now,
         deadline: now + TimeDelta::hours(1),
         capacity: capacity(0, 4, 0),
+        members: BTreeSet::new(),
         suspended: BTreeSet::new(),
         guarded: BTreeSet::new(),
         pins: vec![pin(template, "1")],
@@ -346,7 +347,8 @@ fn a_record_is_stored_once_and_deleted_twice() {
             (fault.code.as_str(), fault.class),
             ("ParameterAlreadyExists", FaultClass::Exists)
         );
-        match present(account.look(&job, &[Need::Record]).await.record) {
+        let stored = present(account.look(&job, &[Need::Record]).await.record);
+        match &stored {
             RecordSeen::Readable(stored) => {
                 assert_eq!(*stored.record, job.record);
                 assert!(stored.stored_at.is_some(), "{stored:?}");

@@ -247,7 +247,7 @@ mod tests {
         (forward, note)
     }
 
-    const ALL: &str = "waking=84 patching=400 scanning=26 sealing=12 baking=200 proving=240";
+    const ALL: &str = "launching=84 patching=400 scanning=26 sealing=12 baking=200 proving=240";
 
     #[test]
     fn what_was_written_is_read() {
