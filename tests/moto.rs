@@ -343,7 +343,8 @@ fn a_record_is_stored_once_and_deleted_twice() {
             (fault.code.as_str(), fault.class),
             ("ParameterAlreadyExists", FaultClass::Exists)
         );
-        match present(account.look(&job, &[Need::Record]).await.record) {
+        let stored = present(account.look(&job, &[Need::Record]).await.record);
+        match &stored {
             RecordSeen::Readable(stored) => {
                 assert_eq!(*stored.record, job.record);
                 assert!(stored.stored_at.is_some(), "{stored:?}");
