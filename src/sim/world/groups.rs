@@ -411,6 +411,8 @@ pub struct Mind {
     pub no_launch_before: Option<DateTime<Utc>>,
     /// The instance launched ahead of a termination in another zone.
     pub rebalancing: Option<String>,
+    /// Actions that fell due while suspended, where AWS would not lose them.
+    pub kept_actions: Vec<ScheduledAction>,
     /// When the desired capacity was changed last.
     pub scaled_at: Option<DateTime<Utc>>,
 }

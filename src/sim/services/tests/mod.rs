@@ -2,6 +2,7 @@
 
 mod beliefs;
 mod clock;
+mod flips;
 mod groups;
 mod images;
 mod standby;

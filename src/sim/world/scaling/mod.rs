@@ -20,6 +20,7 @@ use super::behaviour::{Failure, Spread};
 use super::events::WorldEvent;
 use super::groups::{Group, InstanceRefresh, Transition};
 use super::instance::{self, Instance};
+use crate::sim::beliefs::Flip;
 use crate::sim::wire::ApiError;
 
 pub use health::instance_rebooting;
@@ -74,6 +75,9 @@ pub(super) fn pass(world: &mut World, name: &str) {
         return;
     }
     health::replace_unhealthy(world, name);
+    if world.beliefs.denies(Flip::StandbyNotScaledIn) {
+        terminate::end_standby(world, name);
+    }
     let (have, want) = (capacity(world, name), wanted(world, name));
     if have < want {
         launch::fill(world, name);
@@ -198,8 +202,11 @@ pub(super) fn member_stopped(world: &mut World, id: &str) {
 
 /// Deletes a group: at once if it is empty, else only by force, after its instances.
 pub fn delete_group(world: &mut World, name: &str, force: bool) -> Result<(), ApiError> {
+    let apart = world.beliefs.denies(Flip::StandbyBlocksDeletion);
+    let counts = |id: &String| !apart || !lifecycle(world, id).is_some_and(standby::is_aside);
+    let holds = world.group(name)?.members.keys().any(counts);
     let group = world.group_mut(name)?;
-    if !group.members.is_empty() && !force {
+    if holds && !force {
         return Err(ApiError::new(
             "ResourceInUse",
             "You cannot delete an AutoScalingGroup while there are instances or pending Spot \

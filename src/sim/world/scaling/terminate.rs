@@ -7,7 +7,7 @@ use super::{
     warm,
 };
 use super::{group_of, zone_counts};
-use crate::sim::beliefs::StandbyEnded;
+use crate::sim::beliefs::{Flip, StandbyEnded};
 use crate::sim::world::World;
 use crate::sim::world::events::WorldEvent;
 use crate::sim::world::groups::Transition;
@@ -58,7 +58,10 @@ fn victim(world: &World, name: &str) -> Option<(String, i64)> {
     let candidates = group.members.iter().filter(|(id, _)| counts(world, id));
     let (instance, member) = candidates
         .filter_map(|(id, member)| Some((world.instances.get(id)?, member)))
-        .filter(|(i, _)| i.membership.as_ref().is_some_and(|m| !m.protected))
+        .filter(|(i, _)| {
+            let spared = i.membership.as_ref().is_none_or(|m| m.protected);
+            !spared || world.beliefs.denies(Flip::ProtectedOutlivesDesired)
+        })
         .min_by_key(|(i, _)| {
             let in_zone = zones.get(&i.zone).copied().unwrap_or_default();
             let source = i.template.as_ref().map(|(id, version)| {
@@ -70,6 +73,18 @@ fn victim(world: &World, name: &str) -> Option<(String, i64)> {
             (-in_zone, source, to_next_hour, i.id.clone())
         })?;
     Some((instance.id.clone(), member.weight))
+}
+
+/// Terminates the members on Standby of a group whose desired capacity is 0.
+pub(super) fn end_standby(world: &mut World, name: &str) {
+    let group = world.groups.get(name).filter(|g| g.desired == 0);
+    let members: Vec<String> = group.map_or_else(Vec::new, |g| g.members.keys().cloned().collect());
+    for id in members {
+        if lifecycle(world, &id) == Some(standby::STANDBY) {
+            let why = activities::cause(world, name, "an instance on standby was taken out.");
+            begin(world, name, &id, why);
+        }
+    }
 }
 
 fn say_all_protected(world: &mut World, name: &str) {
