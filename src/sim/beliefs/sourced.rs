@@ -61,6 +61,8 @@ sourced! {
         "Auto Scaling User Guide, instance scale-in protection", "It is terminated.";
     "victim-choice": "On scale-in AWS chooses by zone balance, then the oldest launch template version, then the next billing hour.",
         "Auto Scaling User Guide, default termination policy";
+    "suspended-terminate-holds-in-service": "Suspending Terminate holds instances that are InService, and no others.",
+        "Auto Scaling User Guide, considerations of suspending processes";
     "load-balancer-not-later": "An instance launched while AddToLoadBalancer is suspended is not registered later.",
         "Auto Scaling User Guide, suspend and resume processes";
     "suspended-schedule-loses-actions" as SuspendedScheduleLosesActions: "A scheduled action that falls due while ScheduledActions is suspended is lost.",

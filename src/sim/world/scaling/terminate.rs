@@ -20,19 +20,20 @@ const HOUR_SECONDS: i64 = 3600;
 const ALL_PROTECTED: &str = "Could not scale to desired capacity because all remaining instances are \
                              protected from scale in.";
 
-/// Begins to terminate members worth `surplus`.
+/// Begins to terminate members worth `surplus`. While Terminate is suspended only members that are not
+/// InService are: the suspension does not hold those.
+/// Source: Auto Scaling User Guide, "Considerations" of suspending processes.
 pub(super) fn scale_in(world: &mut World, name: &str, surplus: i64) {
-    if world
-        .groups
-        .get(name)
-        .is_none_or(|g| g.is_suspended("Terminate"))
-    {
+    let Some(group) = world.groups.get(name) else {
         return;
-    }
+    };
+    let suspended = group.is_suspended("Terminate");
     let mut left = surplus;
     while left > 0 {
-        let Some((id, weight)) = victim(world, name) else {
-            say_all_protected(world, name);
+        let Some((id, weight)) = victim(world, name, suspended) else {
+            if !suspended {
+                say_all_protected(world, name);
+            }
             return;
         };
         if weight > left {
@@ -50,12 +51,14 @@ pub(super) fn scale_in(world: &mut World, name: &str, surplus: i64) {
 
 /// The default termination policy: the fullest zone, there launch configurations before templates,
 /// the oldest template and its oldest version, then the instance that is closest to its next billing
-/// hour. Protected members are spared.
+/// hour. Protected members are spared, and those in service if their termination is suspended.
 /// Source: Auto Scaling User Guide, "Default termination policy".
-fn victim(world: &World, name: &str) -> Option<(String, i64)> {
+fn victim(world: &World, name: &str, suspended: bool) -> Option<(String, i64)> {
     let group = world.groups.get(name)?;
     let zones = zone_counts(world, group);
-    let candidates = group.members.iter().filter(|(id, _)| counts(world, id));
+    let held = |id: &str| suspended && lifecycle(world, id) == Some("InService");
+    let candidates = group.members.iter();
+    let candidates = candidates.filter(|(id, _)| counts(world, id) && !held(id));
     let (instance, member) = candidates
         .filter_map(|(id, member)| Some((world.instances.get(id)?, member)))
         .filter(|(i, _)| {
