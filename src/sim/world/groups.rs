@@ -353,6 +353,8 @@ pub struct AlarmPolicy {
 pub struct MemberNotes {
     /// When it came into service last.
     pub in_service_at: Option<DateTime<Utc>>,
+    /// When it passes its target groups' first health checks; none: it is no target.
+    pub target_healthy_at: Option<DateTime<Utc>>,
     /// Hooks that hold it.
     pub waits: Vec<HookWait>,
     /// The activity that is about it now.

@@ -6,6 +6,7 @@ mod flips;
 mod groups;
 mod images;
 mod standby;
+mod targets;
 mod volumes;
 
 use std::time::Duration;

@@ -272,6 +272,7 @@ fn refusal(behaviour: &Behaviour, instance_type: &str, zone: &str) -> Option<Str
         | Failure::FirstBootFails
         | Failure::LockNeverFreed
         | Failure::InstallLockedOnce
+        | Failure::TargetUnhealthy
         | Failure::InstallFails
         | Failure::InstallsNothing
         | Failure::LostAfterReboot

@@ -8,6 +8,7 @@ pub mod hooks;
 mod launch;
 pub mod scheduled;
 pub mod standby;
+pub mod targets;
 pub mod terminate;
 mod warm;
 
@@ -171,17 +172,23 @@ fn proceed(world: &mut World, group: &str, id: &str, base: &str) {
 
 fn come_into_service(world: &mut World, name: &str, id: &str) {
     let now = world.now;
+    let answers = world.instances.get(id).map(|i| i.behaviour.target);
+    let Some(group) = world.groups.get(name) else {
+        return;
+    };
+    let registers = !group.target_groups.is_empty() && !group.is_suspended("AddToLoadBalancer");
+    let answers = answers.filter(|_| registers).map(|a| now + world.draw(a));
     let Some(group) = world.groups.get_mut(name) else {
         return;
     };
     let protected = group.new_instances_protected;
-    let registers = !group.target_groups.is_empty() && !group.is_suspended("AddToLoadBalancer");
     group.mind.launch_failures = 0;
     group.mind.no_launch_before = None;
     let Some(member) = group.members.get_mut(id) else {
         return;
     };
     member.in_service_at = Some(now);
+    member.target_healthy_at = answers;
     let activity = member.activity.take();
     if let Some(membership) = membership_mut(world, id) {
         membership.lifecycle = "InService".into();

@@ -200,8 +200,12 @@ pub(in crate::sim::world) fn entered(world: &mut World, id: &str) {
         return;
     };
     set_lifecycle(world, id, STANDBY);
-    let group = world.groups.get_mut(&name);
-    let activity = group.and_then(|g| g.members.get_mut(id)?.activity.take());
+    let member = world.groups.get_mut(&name);
+    let member = member.and_then(|g| g.members.get_mut(id));
+    let activity = member.and_then(|m| {
+        m.target_healthy_at = None;
+        m.activity.take()
+    });
     activities::finish(world, &name, activity.as_deref(), "Successful", None);
 }
 

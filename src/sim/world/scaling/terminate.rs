@@ -164,6 +164,10 @@ pub(in crate::sim::world) fn drained(world: &mut World, id: &str) {
         return;
     };
     let base = base.to_owned();
+    let members = world.groups.get_mut(&group).map(|g| &mut g.members);
+    if let Some(member) = members.and_then(|m| m.get_mut(id)) {
+        member.target_healthy_at = None;
+    }
     if !hooks::hold(world, &group, id, Transition::Terminating, &base) {
         kill(world, id);
     }
