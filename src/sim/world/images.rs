@@ -10,7 +10,7 @@ use super::guest::Guest;
 use super::instance::InstanceState;
 use super::volumes::{ROOT_DEVICE, Volume};
 use super::{World, commands, is_well_formed};
-use crate::sim::beliefs::ImageNames;
+use crate::sim::beliefs::{Flip, ImageNames};
 use crate::sim::wire::ApiError;
 
 /// A snapshot is complete this long before its image is available.
@@ -199,9 +199,10 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
     }
     let (mut guest, behaviour) = (instance.guest.clone(), instance.behaviour.clone());
     guest.first_boot_cut_off |= instance.boot.first.is_under_way();
+    let root_alone = world.beliefs.denies(Flip::ImageOfEveryVolume);
     let volumes = instance.volumes.iter();
     let volumes: Vec<Volume> = volumes
-        .filter(|v| !new.without.contains(&v.device))
+        .filter(|v| !new.without.contains(&v.device) && (!root_alone || v.device == ROOT_DEVICE))
         .cloned()
         .collect();
     if volumes.first().is_none_or(|v| v.device != ROOT_DEVICE) {
@@ -271,6 +272,9 @@ fn check_name(world: &World, name: &str) -> Result<(), ApiError> {
             "AMI names must be between 3 and 128 characters long, and may contain letters, \
              numbers, '(', ')', '.', '-', '/' and '_'",
         ));
+    }
+    if world.beliefs.denies(Flip::ImageWithoutToken) {
+        return Ok(());
     }
     let retired = world.retired_names.get(name);
     let retired = retired.filter(|(_, free_at)| *free_at > world.now);
