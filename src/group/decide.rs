@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::decision::{Context, Decision};
 use super::fault::Read;
-use super::job::Job;
+use super::job::{Job, Lapse};
 use super::seen::Need;
 use super::{Code, Failure, Phase, limits, ownership, phases};
 
@@ -49,6 +49,9 @@ fn before_phase(cx: &Context<'_>) -> Result<(), Decision> {
             job.record.deadline
         );
         return Err(Decision::Fail(Failure::new(Code::OutOfTime, reason)));
+    }
+    if cx.lasts(Lapse::Crowded) > limits::CROWDED_LIMIT {
+        return fail(Code::StandbyInTheWay);
     }
     siblings(cx)
 }

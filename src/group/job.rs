@@ -183,6 +183,8 @@ pub enum Lapse {
     GroupAbsent,
     /// The run's image was not listed.
     ImageAbsent,
+    /// The group has fewer instances than it wants, and its maximum leaves no room for a borrowed one.
+    Crowded,
 }
 
 /// The run's memory of one group.
@@ -262,7 +264,8 @@ impl Job {
     fn may_have_launched(&self) -> bool {
         let is_near = matches!(
             self.phase,
-            Phase::Recording
+            Phase::Queued
+                | Phase::Recording
                 | Phase::Launching
                 | Phase::Baking
                 | Phase::Versioning

@@ -39,6 +39,7 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
     if let Read::Present(group) = &seen.group {
         learn_deployment(job, group);
         learn_alteration(job, group, now);
+        job.seen(Lapse::Crowded, is_crowded(job, group), now);
     }
     learn_record(job, &seen.record);
     learn_end(job, &seen.group);
@@ -206,6 +207,19 @@ fn learn_stored_at(job: &mut Job, record: &Read<RecordSeen>) {
     }
 }
 
+/// Whether an instance of ours on Standby may be what keeps the group from as many instances as it wants: whether
+/// Standby counts against the maximum is not documented.
+fn is_crowded(job: &Job, group: &GroupSeen) -> bool {
+    let on_standby = group.members.values().filter(|m| m.on_standby()).count() as i64;
+    let ours = job.made.instances.values();
+    let borrows = ours
+        .filter_map(|id| group.members.get(id))
+        .any(|m| m.on_standby());
+    let counted = group.members.values().filter(|m| m.counted()).count() as i64;
+    let desired = i64::from(group.capacity.desired);
+    borrows && counted < desired && desired + on_standby > i64::from(group.capacity.max)
+}
+
 fn learn_record(job: &mut Job, record: &Read<RecordSeen>) {
     match record {
         Read::Present(RecordSeen::Readable(stored)) if stored.is_same_record(&job.record) => {
@@ -289,7 +303,7 @@ pub fn learn_performed(
     }
 }
 
-/// What was tried may have taken effect, whatever the answer.
+/// An effect that was tried may have been done, whatever the answer.
 fn learn_tried(job: &mut Job, effect: &Effect, fault: Option<&Fault>, now: DateTime<Utc>) {
     if let Effect::Update { pins: Some(_), .. } = effect {
         // Until the next look shows which version is named.

@@ -231,6 +231,11 @@ impl Ledger {
         self.0.keys().any(kind)
     }
 
+    /// When an effect of this kind was last tried.
+    pub fn last_tried(&self, kind: impl Fn(&Key) -> bool) -> Option<DateTime<Utc>> {
+        self.of_kind(kind).map(|(_, t)| t.last_at).max()
+    }
+
     /// When an effect of this kind last succeeded.
     pub fn last_done(&self, kind: impl Fn(&Key) -> bool) -> Option<DateTime<Utc>> {
         self.of_kind(kind).filter_map(|(_, t)| t.done_at).max()

@@ -17,6 +17,9 @@ pub const LAUNCH_LIMIT: TimeDelta = TimeDelta::minutes(15);
 /// A move to Standby takes seconds, with a load balancer's draining 5 min by default and an hour at most; our
 /// instance is registered with none.
 pub const STANDBY_LIMIT: TimeDelta = TimeDelta::minutes(10);
+/// A group that wants more instances than it has, and whose maximum has no room for a borrowed one, launches within
+/// a minute or two if Standby does not count; after 3 min the borrowed one goes.
+pub const CROWDED_LIMIT: TimeDelta = TimeDelta::minutes(3);
 /// To Standby, the capacity and the processes back, and read back: a few looks.
 pub const EXPECTED_RETURN: TimeDelta = TimeDelta::seconds(15);
 /// A move to Standby that a group does not show after this long is asked for again.
@@ -128,7 +131,7 @@ pub const CHANGE_SHOWS_PAUSE: TimeDelta = TimeDelta::seconds(5);
 /// Until a parameter or a group's pins, read back by name, show: Parameter Store and Auto Scaling are the
 /// quickest of all.
 pub const RECORD_SHOWS_PAUSE: TimeDelta = TimeDelta::seconds(3);
-/// Until a command that was sent is listed, or an instance shows that its protection was lifted.
+/// Until a command that was sent is listed.
 pub const COMMAND_SHOWS_PAUSE: TimeDelta = TimeDelta::seconds(2);
 /// Until an image whose creation was accepted is listed.
 pub const IMAGE_SHOWS_PAUSE: TimeDelta = TimeDelta::seconds(10);

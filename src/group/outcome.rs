@@ -219,6 +219,9 @@ codes! {
     PinsRefused = "AP-0354", "AWS did not let the group name another version",
         "see the reason; if an instance refresh is in progress, wait until it has ended, then run again",
         [];
+    StandbyInTheWay = "AP-0355", "the group could not grow while an instance of it was borrowed",
+        "raise the group's maximum by one, so that there is room for the borrowed instance, then run again",
+        [];
     CanaryNotUp = "AP-0361", "no healthy instance came up from the new version",
         "start an instance from the image by hand and look at its console output",
         [AfterRestore, AfterDeletion];

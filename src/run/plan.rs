@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
+
 use super::{RunError, SelectionError};
 use crate::aws::{Aws, describe_account};
 use crate::group::budget::Budget;
@@ -12,6 +14,9 @@ use crate::group::preflight::{self, Checked};
 use crate::ids::BakeKey;
 use crate::report::{PlanReport, PlannedGroup};
 use crate::request::{RunRequest, Selection};
+
+/// AWS refuses requests whose signature is 5 min off (15 for some services).
+const SKEW_WARNING: TimeDelta = TimeDelta::minutes(5);
 
 /// A plan: jobs to carry out, groups that are refused.
 #[derive(Clone, Debug)]
@@ -64,6 +69,7 @@ pub(super) fn plan_of(
     if checked.is_empty() {
         warnings.push(format!("no group carries the tag {}", selection.tag));
     }
+    warnings.extend(aws.clients.clock_offset().and_then(skew));
     let misfit = |budget: &Budget| budget.misfit(now.max(request.window.start), &request.window);
     let groups = checked
         .iter()
@@ -93,6 +99,16 @@ pub(super) fn plan_of(
             groups,
             warnings,
         },
+    })
+}
+
+/// A clock that is far from AWS's: AWS refuses requests that are signed more than minutes off, and the window is
+/// kept by our own.
+fn skew(offset: TimeDelta) -> Option<String> {
+    (offset.abs() > SKEW_WARNING).then(|| {
+        let minutes = offset.num_minutes().abs();
+        let side = if offset < TimeDelta::zero() { "ahead of" } else { "behind" };
+        format!("the clock of this machine is {minutes} min {side} AWS's; set it, or the window is kept by the wrong time")
     })
 }
 

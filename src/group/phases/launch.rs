@@ -10,6 +10,7 @@ use super::super::effect::{Effect, Role};
 use super::super::fault::Read;
 use super::super::job::Job;
 use super::super::launch::Launch;
+use super::super::ledger::Key;
 use super::super::pin::Pin;
 use super::super::processes::SCHEDULE;
 use super::super::seen::{Ec2State, GroupSeen, InstanceSeen, LaunchFailure, MemberSeen, Seen};
@@ -195,10 +196,22 @@ pub(in super::super) fn is_back(
         Some(member) => member.on_standby() || member.leaving(),
         None => ours(job, launch, group, instances).is_none() && !may_appear(job, launch, at, seen),
     };
-    is_out
+    let now = at.checked_sub_signed(seen.clock_offset).unwrap_or(at);
+    let changed_at = job.ledger.last_tried(alters_group);
+    let is_settled = changed_at.is_none_or(|changed| now - changed >= limits::CHANGE_SHOWS_PAUSE);
+    is_settled
+        && is_out
         && group.capacity == target
         && launch.suspends.is_disjoint(&group.suspended)
         && (job.must_restore() || !names_new_version(job, &group.pins))
+}
+
+/// Whether an effect changes the group itself: a look that comes too soon after it may not show it.
+fn alters_group(key: &Key) -> bool {
+    matches!(
+        key,
+        Key::Suspend | Key::Resume(_) | Key::Update(..) | Key::EnterStandby(_) | Key::Terminate(_)
+    )
 }
 
 /// Whether the instance that was asked for may still appear in the group.

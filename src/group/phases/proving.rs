@@ -134,7 +134,14 @@ fn checked(cx: &Context<'_>, id: &InstanceId, is_late: bool) -> Result<(), Decis
 }
 
 fn not_up(cx: &Context<'_>, id: &InstanceId, what: &str) -> Decision {
-    let minutes = cx.in_phase().num_minutes();
+    let launched_at = cx
+        .seen
+        .instances
+        .present()
+        .and_then(|i| i.get(id))
+        .map(|i| i.launched_at);
+    let since = launched_at.map_or(cx.in_phase(), |at| cx.account_now() - at);
+    let minutes = since.num_minutes();
     let reason = format!("{id} from the new version {what} {minutes} min after its launch");
     failed(Code::CanaryNotUp, reason)
 }

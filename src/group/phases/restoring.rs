@@ -47,7 +47,7 @@ pub(super) fn look_again(cx: &Context<'_>) -> Decision {
 }
 
 /// Ends the launch under way, gives the group back and removes our instances; `Ok` once all of it was read back.
-fn restore_group(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+pub(super) fn restore_group(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     give_back(cx, group)?;
     let ours = left(cx, group);
     if ours.is_empty() {
@@ -69,7 +69,7 @@ struct Termination<'a> {
 }
 
 /// Ends a launch under way; `Ok` once the group is read back as its owner wants it.
-pub(super) fn give_back(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+fn give_back(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     match &cx.job.launch {
         LaunchState::None => Ok(()),
         LaunchState::Unknown => {

@@ -61,6 +61,10 @@ fn enter_standby(cx: &Context<'_>, group: &GroupSeen, id: &InstanceId) -> Decisi
     let is_asked = since.is_some_and(|at| cx.since(at) < limits::STANDBY_AGAIN_AFTER);
     let is_moving = member.is_some_and(|m| !m.in_service());
     if cx.in_phase() > limits::STANDBY_LIMIT {
+        let tried = cx.job.ledger.get(&effect.key());
+        if let Some(fault) = tried.and_then(|t| t.fault.as_ref()) {
+            return Decision::Fail(fault.to_failure());
+        }
         let minutes = cx.in_phase().num_minutes();
         let reason = format!("{id} is not on Standby after {minutes} min");
         return failed(Code::StandbyFailed, reason);

@@ -17,9 +17,9 @@ use super::{restoring, versioning};
 use crate::ids::TemplateId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
-    let mut needs = BTreeSet::from([Need::Group]);
+    let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
     if job.launch != LaunchState::None {
-        needs.extend([Need::Instances, Need::Actions]);
+        needs.insert(Need::Actions);
     }
     let versions = |k: &Key| matches!(k, Key::CreateVersion(_));
     let has_versions = job.ledger.has_tried(versions) || !job.made.versions.is_empty();
@@ -51,7 +51,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     // The group first: what the run made can be removed at leisure.
     if let Some(group) = group {
         leave_version(cx, group)?;
-        restoring::give_back(cx, group)?;
+        restoring::restore_group(cx, group)?;
     }
     undo(cx, group)
 }
@@ -218,6 +218,21 @@ fn off_the_version(
 /// The pins as recorded, wherever the group names what we set.
 fn restore_pins(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     let pins = merge(cx, group, |recorded, _| recorded.clone());
+    let follows_ours = |pin: &&Pin| {
+        let templates = cx.seen.templates.present();
+        let means = templates.and_then(|t| resolve(pin, t));
+        let ours = versioning::versions(cx).get(&pin.template).copied();
+        pin.style() != Style::Number && means.is_some() && means == ours
+    };
+    // A version that is not proved is never deployed by its name.
+    if let Some(pin) = pins
+        .iter()
+        .filter(|_| group.pins != pins)
+        .find(follows_ours)
+    {
+        let reason = format!("waiting until {pin} does not mean our version any more");
+        return Err(cx.wait(limits::LOOK_MIN, reason));
+    }
     point(
         cx,
         group,
@@ -288,10 +303,8 @@ fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<TemplateId, u64>) -> Re
         let is_recorded = cx.record().pins.iter().any(|p| {
             p.template == *template && resolve(p, &cx.record().templates) == Some(*number)
         });
-        let is_there = listed
-            .and_then(|l| l.get(template))
-            .is_some_and(|vs| vs.iter().any(|v| v.number == *number));
-        if cx.job.done_at(&effect).is_none() && is_there && !is_recorded {
+        // By its number, whether it is listed or not: AWS takes the deletion of what is gone for done.
+        if cx.job.done_at(&effect).is_none() && !is_recorded {
             let reason = format!("deleting our version {number} of {template}");
             return Err(cx.act(effect, limits::NO_PAUSE, reason));
         }

@@ -36,14 +36,17 @@ pub fn run_table(report: &RunReport, width: u16) -> String {
 fn run_summary(report: &RunReport) -> String {
     let seconds = (report.finished_at - report.started_at).num_seconds();
     let instances: u64 = report.groups.iter().map(|g| g.instance_seconds).sum();
+    let altered = report.groups.iter().map(|g| g.altered_seconds).max();
     format!(
-        "{}. {} in {}, {} from {} to {} UTC, {} of instance time.",
+        "{}. {} in {}, {} from {} to {} UTC. No group was altered for longer than {}; instances were borrowed for {} in \
+         all.",
         tally(report),
         report.run_id,
         report.region,
         duration(seconds.unsigned_abs()),
         report.started_at.format("%Y-%m-%d %H:%M"),
         report.finished_at.format("%H:%M"),
+        duration(altered.unwrap_or_default()),
         duration(instances),
     )
 }
