@@ -121,6 +121,7 @@ fn job(group: &str, template: &str) -> Job {
         actions: Vec::new(),
         image_name: "asg-patch/web/run-1".into(),
         bake_key: "b1".into(),
+        members: BTreeSet::new(),
     };
     Job::from_record(record, now)
 }

@@ -135,11 +135,14 @@ fn record(
         actions: actions(account.actions.get(&group.name), request),
         image_name: names::image_name(label, &request.run_id, &bake_key),
         bake_key,
+        // Listed when the record is written.
+        members: BTreeSet::new(),
     };
-    let size = record.to_text().len();
-    if size > RECORD_LIMIT_BYTES {
-        let reason =
-            format!("expected a record of at most {RECORD_LIMIT_BYTES} bytes, found {size}");
+    if !record.fits() {
+        let size = record.to_text().len();
+        let reason = format!(
+            "expected a record of at most {RECORD_LIMIT_BYTES} bytes, found {size} when packed"
+        );
         return Err(Failure::new(Code::RecordTooLarge, reason));
     }
     Ok(record)

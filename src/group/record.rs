@@ -1,7 +1,7 @@
 //! The record: how a group looked before we touched it, and all that a restore needs.
 //!
 //! It is written once, before the first change, outside the group (SSM Parameter Store), and is never
-//! overwritten. One record must fit into a standard parameter's 4 KB.
+//! overwritten. One record must fit into a standard parameter's 4 KB: as JSON or, if that is longer, packed.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,22 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::pin::{Pin, Templates};
-use crate::ids::{BakeKey, GroupName, RunId};
+use crate::ids::{BakeKey, GroupName, InstanceId, RunId};
 use crate::schedule::{Capacity, ScheduledAction};
+use crate::text;
 
 /// The form that this version of the program writes.
 pub const SCHEMA: u32 = 1;
 
 /// A standard parameter's limit, bytes. Source: SSM quotas.
 pub const RECORD_LIMIT_BYTES: usize = 4096;
+
+/// Begins a text that holds the JSON packed; it names the form for those who read it by hand.
+const PACKED: &str = "gzip+base64:";
+
+/// Bytes that a packed record unpacks to at most: a group has at most 125 scheduled actions with names of 255
+/// characters, and 40 overrides.
+const UNPACKED_LIMIT_BYTES: u64 = 1024 * 1024;
 
 /// How a group looked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +57,41 @@ pub struct Record {
     pub image_name: String,
     /// Its bake.
     pub bake_key: BakeKey,
+    /// The instances that it had: none of them is ours. In the text, one line without the `i-` of each.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeSet::is_empty",
+        with = "members_text"
+    )]
+    pub members: BTreeSet<InstanceId>,
+}
+
+/// Instance ids as `0a1b 2c3d`: what all begin with is left out.
+mod members_text {
+    use super::{BTreeSet, Deserialize, InstanceId};
+    use serde::{Deserializer, Serializer};
+
+    const BEGINNING: &str = "i-";
+
+    pub(super) fn serialize<S: Serializer>(
+        members: &BTreeSet<InstanceId>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let short = |id: &InstanceId| {
+            let tail = id.as_str().strip_prefix(BEGINNING);
+            tail.unwrap_or(id.as_str()).to_owned()
+        };
+        let ids: Vec<String> = members.iter().map(short).collect();
+        serializer.serialize_str(&ids.join(" "))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeSet<InstanceId>, D::Error> {
+        let text = String::deserialize(from)?;
+        let whole = |tail: &str| InstanceId::from(format!("{BEGINNING}{tail}"));
+        Ok(text.split_whitespace().map(whole).collect())
+    }
 }
 
 /// Why a parameter's text is not a record of this version.
@@ -57,6 +100,9 @@ pub enum RecordError {
     /// Not the JSON that was expected.
     #[error("expected a record in JSON, found: {0}")]
     Malformed(String),
+    /// It says that it is packed, and cannot be unpacked.
+    #[error("expected a record after '{PACKED}', found: {0}")]
+    Packing(String),
     /// Written by another version of the program.
     #[error("expected record schema {SCHEMA}, found {0}")]
     Schema(u32),
@@ -75,28 +121,155 @@ impl Record {
         }
     }
 
-    /// The text to store.
+    /// The text to store: JSON, which people can read; packed only if it would not fit otherwise.
     pub fn to_text(&self) -> String {
         // A structure of strings, numbers and lists: it cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
+        let json = serde_json::to_string(self).unwrap_or_default();
+        if json.len() <= RECORD_LIMIT_BYTES {
+            return json;
+        }
+        match text::packed(json.as_bytes()) {
+            Ok(packed) => format!("{PACKED}{packed}"),
+            Err(_) => json,
+        }
     }
 
-    /// Reads a stored text.
+    /// Whether it fits into its parameter.
+    pub fn fits(&self) -> bool {
+        self.to_text().len() <= RECORD_LIMIT_BYTES
+    }
+
+    /// Reads a stored text, packed or not.
+    ///
+    /// # Errors
+    /// It is no record, or one of another schema.
     pub fn from_text(text: &str) -> Result<Self, RecordError> {
+        match text.strip_prefix(PACKED) {
+            None => Self::from_json(text.as_bytes()),
+            Some(packed) => {
+                let json = text::unpacked(packed.trim_end(), UNPACKED_LIMIT_BYTES);
+                Self::from_json(&json.map_err(|e| RecordError::Packing(e.to_string()))?)
+            }
+        }
+    }
+
+    fn from_json(json: &[u8]) -> Result<Self, RecordError> {
         #[derive(Deserialize)]
         struct Probe {
             schema: u32,
         }
         let malformed = |e: serde_json::Error| RecordError::Malformed(e.to_string());
-        let probe: Probe = serde_json::from_str(text).map_err(malformed)?;
+        let probe: Probe = serde_json::from_slice(json).map_err(malformed)?;
         if probe.schema != SCHEMA {
             return Err(RecordError::Schema(probe.schema));
         }
-        serde_json::from_str(text).map_err(malformed)
+        serde_json::from_slice(json).map_err(malformed)
     }
 
     /// Whether another record is of the same group, run and owner as this one.
     pub fn is_same_record(&self, other: &Record) -> bool {
         (&self.group, &self.run_id, &self.owner) == (&other.group, &other.run_id, &other.owner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::pin::{Slot, TemplateMark};
+    use crate::text::hash_hex;
+
+    fn record(actions: usize, members: usize) -> Record {
+        let at: DateTime<Utc> = "2026-10-14T04:00:00Z".parse().unwrap();
+        let action = |n: usize| ScheduledAction {
+            name: format!("{}-of-team-{n}", "scale-out-for-the-working-day".repeat(4)),
+            recurrence: Some(format!("{} {} * * MON-FRI", n % 60, n % 24)),
+            time_zone: Some("Europe/Berlin".into()),
+            start_time: Some(at + chrono::TimeDelta::minutes(n as i64 * 7)),
+            desired: Some(n as i32),
+            ..ScheduledAction::default()
+        };
+        // As random as AWS's.
+        let member = |n: usize| format!("i-0{}", hash_hex(&[&n.to_string()], 8)).into();
+        Record {
+            schema: SCHEMA,
+            group: "web-nightly".into(),
+            run_id: "schedule-20261014T040000Z-0a1b2c".into(),
+            owner: "cli:host:1".into(),
+            written_at: at,
+            deadline: at + chrono::TimeDelta::hours(3),
+            capacity: Capacity {
+                min: 0,
+                max: 4,
+                desired: 0,
+            },
+            suspended: BTreeSet::new(),
+            guarded: ["AlarmNotification".to_owned()].into(),
+            pins: vec![Pin {
+                slot: Slot::Template,
+                template: "lt-0123456789abcdef0".into(),
+                version: "$Latest".into(),
+            }],
+            templates: [(
+                "lt-0123456789abcdef0".into(),
+                TemplateMark {
+                    default: 1,
+                    latest: 3,
+                },
+            )]
+            .into(),
+            actions: (0..actions).map(action).collect(),
+            image_name: "asg-patch/web/run-0a1b2c3d4e5f".into(),
+            bake_key: "0a1b2c3d4e5f".into(),
+            members: (0..members).map(member).collect(),
+        }
+    }
+
+    #[test]
+    fn a_short_record_is_json_and_a_long_one_is_packed() {
+        for (actions, members, packed) in [(0, 0, false), (3, 12, false), (17, 0, true)] {
+            let record = record(actions, members);
+            let text = record.to_text();
+            assert_eq!(text.starts_with(PACKED), packed, "{text}");
+            assert_eq!(Record::from_text(&text), Ok(record));
+        }
+        let short = record(0, 2).to_text();
+        let ids = short.split("\"members\":\"").nth(1).unwrap();
+        assert!(ids.starts_with('0') && !ids.contains("i-"), "{ids}");
+    }
+
+    /// All 125 scheduled actions that a group can have fit, and 250 members; with members, fewer actions.
+    #[test]
+    fn the_largest_groups_fit_into_one_standard_parameter() {
+        for (actions, members) in [(125, 0), (60, 100), (17, 200), (0, 250)] {
+            let record = record(actions, members);
+            let bytes = record.to_text().len();
+            assert!(
+                record.fits(),
+                "{actions} actions, {members} members: {bytes}"
+            );
+            assert_eq!(Record::from_text(&record.to_text()), Ok(record));
+        }
+        for (actions, members) in [(125, 300), (0, 350)] {
+            assert!(!record(actions, members).fits(), "{actions} {members}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_the_time_before_members_is_read() {
+        let record = record(1, 0);
+        assert!(!record.to_text().contains("members"));
+        assert_eq!(Record::from_text(&record.to_text()), Ok(record));
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_unpacked_is_no_record() {
+        let text = record(17, 0).to_text();
+        for wrong in [&text[..text.len() - 20], "gzip+base64:", "gzip+base64:bm8="] {
+            let error = Record::from_text(wrong).unwrap_err();
+            assert!(matches!(error, RecordError::Packing(_)), "{error}");
+        }
+        let bomb = text::packed(&vec![b' '; UNPACKED_LIMIT_BYTES as usize + 1]).unwrap();
+        let error = Record::from_text(&format!("{PACKED}{bomb}")).unwrap_err();
+        assert!(matches!(error, RecordError::Packing(_)), "{error}");
     }
 }

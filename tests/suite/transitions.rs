@@ -183,6 +183,7 @@ fn record() -> Record {
         actions: Vec::new(),
         image_name: "asg-patch/web".into(),
         bake_key: "key".into(),
+        members: BTreeSet::new(),
     }
 }
 
