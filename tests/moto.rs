@@ -264,6 +264,7 @@ fn a_version_is_made_pinned_and_made_the_default() {
             image: account.text("image").into(),
             description: "asg-patch run-1".into(),
             token: "token-1".into(),
+            devices: Vec::new(),
         };
         assert_eq!(account.done(&job, create).await, Done::Version(2));
         let seen = present(account.look(&job, &[Need::Versions]).await.versions);

@@ -55,7 +55,7 @@ impl Budget {
         let is_due = |phase| match phase {
             Phase::Waking | Phase::Scanning => bakes,
             Phase::Patching | Phase::Baking => bakes && installs,
-            Phase::Sealing => bakes && installs && forward.options.seal,
+            Phase::Sealing => bakes && installs && forward.options.seal.runs(),
             Phase::Proving => installs && forward.options.canary,
             Phase::Queued
             | Phase::Recording
@@ -157,8 +157,19 @@ struct Times {
     limit: TimeDelta,
 }
 
+/// The time that launch hooks are expected to add to a launch. Their time-outs bound it, and are seldom reached.
+fn expected_hooks(forward: &Forward) -> TimeDelta {
+    let timeouts = forward.hooks();
+    if timeouts.is_zero() {
+        return timeouts;
+    }
+    (timeouts / limits::HOOK_SHARE)
+        .clamp(limits::HOOK_MIN, limits::HOOK_MAX)
+        .min(timeouts)
+}
+
 fn times(forward: &Forward, phase: Phase) -> Times {
-    let hooks = forward.hooks();
+    let hooks = expected_hooks(forward);
     let install = limits::expected_install(forward.windows);
     match phase {
         Phase::Waking => Times {
@@ -213,6 +224,8 @@ pub fn read_tag(forward: &Forward, tag: &str) -> (Measured, Option<String>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::job::Devices;
+    use super::super::lineage::Lineage;
     use super::super::options::Options;
     use super::*;
 
@@ -225,6 +238,8 @@ mod tests {
             hook_seconds: 0,
             bakes: true,
             measured: Measured::default(),
+            devices: Devices::default(),
+            lineage: Lineage::default(),
         };
         let (measured, note) = read_tag(&forward, tag);
         forward.measured = measured;
@@ -304,6 +319,30 @@ mod tests {
             105 + 500 + 32 + 15 + 250 + 300 + 120
         );
         assert_eq!(Budget::of(&forward, false).seconds(), 300 + 120);
+    }
+
+    #[test]
+    fn launch_hooks_are_planned_with_a_share_of_their_time_out() {
+        let waking = |hook_seconds| {
+            let forward = Forward {
+                hook_seconds,
+                ..forward("x=1").0
+            };
+            let budget = Budget::of(&forward, true);
+            budget
+                .0
+                .iter()
+                .find(|p| p.phase == Phase::Waking)
+                .map(|p| p.seconds)
+        };
+        for (timeouts, planned) in [(0, 0), (30, 30), (120, 60), (1200, 300), (7200, 600)] {
+            assert_eq!(waking(timeouts), Some(80 + planned), "{timeouts}");
+        }
+        // What was measured counts, whatever the hooks' time-outs.
+        let mut measured = forward("waking=200").0;
+        measured.hook_seconds = 7200;
+        let first = Budget::of(&measured, true).0[0];
+        assert_eq!((first.seconds, first.from), (250, Basis::Measured));
     }
 
     #[test]

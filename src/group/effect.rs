@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::devices::DeviceMapping;
 use super::fault::Fault;
+use super::lineage::Lineage;
 use super::pin::Pin;
 use super::record::Record;
 use crate::ids::{ImageId, InstanceId, TemplateId};
@@ -63,6 +65,10 @@ pub enum Effect {
         reboot: bool,
         /// The image it was launched from.
         source_image: ImageId,
+        /// The descent of the image to be made.
+        lineage: Lineage,
+        /// Devices that the image is not to hold.
+        without: Vec<String>,
     },
     /// `ec2:CreateLaunchTemplateVersion`.
     CreateVersion {
@@ -76,6 +82,8 @@ pub enum Effect {
         description: String,
         /// Idempotency token.
         token: String,
+        /// Block device mappings that it does not inherit; none if it inherits all.
+        devices: Vec<DeviceMapping>,
     },
     /// `ec2:ModifyLaunchTemplate`.
     SetDefault {

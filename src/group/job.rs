@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::devices::DeviceMapping;
 use super::effect::{CommandStep, Effect, Role};
 use super::ledger::{Key, Ledger};
 use super::limits;
+use super::lineage::Lineage;
 use super::measured::Measured;
 use super::options::Options;
 use super::outcome::{Failure, Outcome};
@@ -36,6 +38,23 @@ pub struct Forward {
     /// How long the phases took that made the image it launches from.
     #[serde(default)]
     pub measured: Measured,
+    /// What the image to be made and the new versions must be right about.
+    #[serde(default)]
+    pub devices: Devices,
+    /// The descent of the image it launches from.
+    #[serde(default)]
+    pub lineage: Lineage,
+}
+
+/// Block devices, as the plan found them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Devices {
+    /// Names of the devices of the image that the group launches from.
+    pub image: BTreeSet<String>,
+    /// Names of the devices that its launch template versions map.
+    pub template: BTreeSet<String>,
+    /// By template: the mappings that a new version must state, because it does not inherit them.
+    pub restated: BTreeMap<TemplateId, Vec<DeviceMapping>>,
 }
 
 impl Forward {

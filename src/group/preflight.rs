@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::budget;
-use super::facts::{AccountFacts, GroupDetails, GroupFacts, ImageFacts, VersionFacts};
-use super::job::Forward;
+use super::devices::restated;
+use super::facts::{AccountFacts, GroupFacts, ImageFacts, VersionFacts};
+use super::job::{Devices, Forward};
 use super::measured::Measured;
 use super::options::{self, Options};
 use super::pin::{Pin, Style, Templates, resolve};
 use super::record::{RECORD_LIMIT_BYTES, Record, SCHEMA};
-use super::{Code, Failure, limits, names};
+use super::{Code, Failure, limits, names, unsuitable};
 use crate::ids::{BakeKey, GroupName, ImageId, TemplateId};
 use crate::request::RunRequest;
 use crate::schedule::ScheduledAction;
@@ -69,13 +70,18 @@ fn ready(
 ) -> Result<(Record, Forward), Failure> {
     let details = account.details.get(&group.name);
     let details = details.cloned().unwrap_or_default();
-    refuse_by_group(group, &details)?;
+    unsuitable::by_group(group, &details)?;
+    unsuitable::by_service(group, account)?;
     let templates = templates(group, account)?;
     let image = image(group, account, &templates)?;
+    let facts = usable(&image, account)?;
+    unsuitable::by_image(facts, options, request)?;
     let forward = Forward {
         operation: request.operation,
         options: options.clone(),
-        windows: usable(&image, account)?.windows,
+        windows: facts.windows,
+        devices: devices(group, account, &templates, facts)?,
+        lineage: facts.lineage.clone(),
         image,
         hook_seconds: details.hook_seconds,
         bakes: true,
@@ -115,7 +121,12 @@ fn record(
         .filter_map(|p| Some((p.template.clone(), resolve(p, &templates)?)))
         .collect();
     let specs: Vec<(TemplateId, u64)> = specs.into_iter().collect();
-    let bake_key = names::bake_key(&specs, &options.bake_text());
+    let shapes = format!(
+        "{} {}",
+        options.bake_text(),
+        readers(group, options, &request.selection.tag.key)
+    );
+    let bake_key = names::bake_key(&specs, &shapes);
     // From the parts of the bake key, so that all groups of the bake name one image.
     let label = specs
         .first()
@@ -146,6 +157,21 @@ fn record(
         return Err(Failure::new(Code::RecordTooLarge, reason));
     }
     Ok(record)
+}
+
+/// What decides whose configuration and secrets an instance of the group fetches, and which patches it gets: its tags
+/// and its patch group. They are on the disk of the build instance, so groups share an image only if they agree. The
+/// instance profile is that of the template version, which is in the bake key anyway.
+fn readers(group: &GroupFacts, options: &Options, prefix: &str) -> String {
+    let patch_group = ["Patch Group", "PatchGroup"]
+        .into_iter()
+        .find_map(|key| group.tags.get(key));
+    let counts = |key: &String| {
+        group.propagated.contains(key) && !key.starts_with(prefix) && !options.share_across_tags
+    };
+    let tags: BTreeMap<&String, &String> =
+        group.tags.iter().filter(|(key, _)| counts(key)).collect();
+    format!("{patch_group:?} {tags:?}")
 }
 
 /// The processes that the run suspends: those that are not suspended already.
@@ -186,46 +212,6 @@ fn actions(all: Option<&Vec<ScheduledAction>>, request: &RunRequest) -> Vec<Sche
         .collect()
 }
 
-fn refuse_by_group(group: &GroupFacts, details: &GroupDetails) -> Result<(), Failure> {
-    let blocking = ["Launch", "Terminate"]
-        .into_iter()
-        .find(|p| group.suspended.contains(*p));
-    let refusal = if group.deleting {
-        Failure::plain(Code::BeingDeleted)
-    } else if let Some(operator) = &group.operator {
-        Failure::new(
-            Code::OperatorManaged,
-            format!("{operator} operates the group"),
-        )
-    } else if let Some(name) = &group.launch_configuration {
-        Failure::new(
-            Code::LaunchConfiguration,
-            format!("the group uses launch configuration {name}, expected a launch template"),
-        )
-    } else if group.warm_pool {
-        Failure::plain(Code::WarmPool)
-    } else if let Some(id) = &details.refresh {
-        Failure::new(
-            Code::InstanceRefreshActive,
-            format!("instance refresh {id} is under way"),
-        )
-    } else if group.image_override {
-        Failure::plain(Code::ImageOverride)
-    } else if group.weighted {
-        Failure::plain(Code::WeightedCapacity)
-    } else if let Some(process) = blocking {
-        Failure::new(
-            Code::LaunchSuspended,
-            format!("{process} is suspended in the group"),
-        )
-    } else if group.pins.is_empty() {
-        Failure::new(Code::ImageUnusable, "the group names no launch template")
-    } else {
-        return Ok(());
-    };
-    Err(refusal)
-}
-
 fn templates(group: &GroupFacts, account: &AccountFacts) -> Result<Templates, Failure> {
     let mut marks = Templates::new();
     for pin in &group.pins {
@@ -259,6 +245,64 @@ fn templates(group: &GroupFacts, account: &AccountFacts) -> Result<Templates, Fa
     Ok(marks)
 }
 
+/// The version that each of the group's templates means, with the template's id and its name and number for people.
+fn versions<'a>(
+    group: &'a GroupFacts,
+    account: &'a AccountFacts,
+    marks: &Templates,
+) -> Vec<(&'a TemplateId, String, Option<&'a VersionFacts>)> {
+    let version = |pin: &'a Pin| {
+        let number = resolve(pin, marks).unwrap_or_default();
+        let template = account.templates.get(&pin.template);
+        let label = format!("{}:{number}", name(&pin.template, account));
+        let facts = template.and_then(|t| t.versions.get(&number));
+        (&pin.template, label, facts)
+    };
+    group.pins.iter().map(version).collect()
+}
+
+/// The image that a group names, whether or not it can be patched; of several, none.
+pub fn named_image(group: &GroupFacts, account: &AccountFacts) -> Option<ImageId> {
+    let templates = account.templates.iter();
+    let marks: Templates = templates.map(|(id, t)| (id.clone(), t.mark)).collect();
+    let images = versions(group, account, &marks)
+        .into_iter()
+        .filter_map(|(_, _, version)| version?.image.as_deref());
+    let images: BTreeSet<&str> = images.filter(|i| i.starts_with("ami-")).collect();
+    match images.into_iter().collect::<Vec<_>>().as_slice() {
+        [image] => Some(ImageId::from(*image)),
+        _ => None,
+    }
+}
+
+/// The block devices that the image to be made, and the new version, must be right about.
+fn devices(
+    group: &GroupFacts,
+    account: &AccountFacts,
+    marks: &Templates,
+    image: &ImageFacts,
+) -> Result<Devices, Failure> {
+    let mut devices = Devices {
+        image: image.devices.clone(),
+        ..Devices::default()
+    };
+    for (template, label, version) in versions(group, account, marks) {
+        let mappings = version.map(|v| v.devices.as_slice()).unwrap_or_default();
+        let nameless = mappings.iter().find(|m| m.device.is_none());
+        if let Some(snapshot) = nameless.and_then(|m| m.snapshot()) {
+            let reason = format!("{label} pins {snapshot} to a device without a name");
+            return Err(Failure::new(Code::SnapshotPinned, reason));
+        }
+        let names = mappings.iter().filter_map(|m| m.device.clone());
+        devices.template.extend(names);
+        let restated = restated(mappings, &image.devices);
+        if !restated.is_empty() {
+            devices.restated.insert(template.clone(), restated);
+        }
+    }
+    Ok(devices)
+}
+
 /// The one image that all of the group's specifications name.
 fn image(
     group: &GroupFacts,
@@ -266,40 +310,26 @@ fn image(
     marks: &Templates,
 ) -> Result<ImageId, Failure> {
     let mut images: BTreeMap<String, String> = BTreeMap::new();
-    for pin in &group.pins {
-        let number = resolve(pin, marks).unwrap_or_default();
-        let template = name(&pin.template, account);
-        let version: &VersionFacts = account
-            .templates
-            .get(&pin.template)
-            .and_then(|t| t.versions.get(&number))
-            .ok_or_else(|| {
-                Failure::new(
-                    Code::ImageUnusable,
-                    format!("{template} has no version {number}"),
-                )
-            })?;
-        if let Some(snapshot) = &version.snapshot {
-            return Err(Failure::new(
-                Code::SnapshotPinned,
-                format!("{template}:{number} pins {snapshot}"),
-            ));
-        }
+    for (_, label, version) in versions(group, account, marks) {
+        let version = version.ok_or_else(|| {
+            let reason = format!("{label} does not exist");
+            Failure::new(Code::ImageUnusable, reason)
+        })?;
         match version.image.as_deref() {
             None => {
                 return Err(Failure::new(
                     Code::ImageUnusable,
-                    format!("{template}:{number} names no image"),
+                    format!("{label} names no image"),
                 ));
             }
             Some(image) if image.starts_with("resolve:ssm:") => {
                 return Err(Failure::new(
                     Code::ResolvedImage,
-                    format!("{template}:{number} takes its image from {image}"),
+                    format!("{label} takes its image from {image}"),
                 ));
             }
             Some(image) => {
-                images.insert(image.to_owned(), format!("{template}:{number}"));
+                images.insert(image.to_owned(), label);
             }
         }
     }

@@ -85,5 +85,6 @@ scenarios! {
     sleeping_latest
     suspended_before
     version_refused
+    volumes
     windows
 }

@@ -11,9 +11,10 @@ use asg_patch::group::decide::{decide, needs};
 use asg_patch::group::decision::{Context, Decision, Directive};
 use asg_patch::group::effect::{CommandStep, Role};
 use asg_patch::group::fault::{Fault, FaultClass, Read};
-use asg_patch::group::job::{Forward, Job, Lapse, Ownership};
+use asg_patch::group::job::{Devices, Forward, Job, Lapse, Ownership};
 use asg_patch::group::learn::learn;
 use asg_patch::group::ledger::{Key, Ledger};
+use asg_patch::group::lineage::Lineage;
 use asg_patch::group::measured::Measured;
 use asg_patch::group::names;
 use asg_patch::group::options::Options;
@@ -197,6 +198,8 @@ fn job(phase: Phase) -> Job {
         hook_seconds: 0,
         bakes: true,
         measured: Measured::default(),
+        devices: Devices::default(),
+        lineage: Lineage::default(),
     };
     let mut job = Job::planned(record(), forward, start());
     if RECORDED.contains(&phase) {
@@ -270,6 +273,7 @@ fn as_wished(job: &Job) -> Seen {
                 launched_at: start() + TimeDelta::minutes(1),
                 run: Some("run-1".into()),
                 role: Some(role.into()),
+                devices: BTreeSet::new(),
             },
         );
     };
@@ -373,6 +377,7 @@ fn nothing_yet(job: &mut Job, seen: &mut Seen) {
                 launched_at: start() + TimeDelta::minutes(1),
                 run: Some("run-1".into()),
                 role: Some("build".into()),
+                devices: BTreeSet::new(),
             },
         );
     }

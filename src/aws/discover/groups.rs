@@ -47,10 +47,20 @@ fn group_facts(group: &AutoScalingGroup) -> Result<GroupFacts, Fault> {
         name: name.into(),
         capacity: capacity(group)?,
         tags: tags(group)?,
+        propagated: group
+            .tags()
+            .iter()
+            .filter(|t| t.propagate_at_launch() == Some(true))
+            .filter_map(|t| t.key().map(str::to_owned))
+            .collect(),
         pins: pins(group)?,
         launch_configuration: group.launch_configuration_name().map(str::to_owned),
         image_override: overrides.iter().any(|o| o.image_id().is_some()),
         weighted: overrides.iter().any(|o| o.weighted_capacity().is_some()),
+        capacity_unit: group
+            .desired_capacity_type()
+            .filter(|unit| *unit != "units")
+            .map(str::to_owned),
         suspended: suspended(group)?,
         operator: group
             .operator()

@@ -181,10 +181,18 @@ pub(super) fn awaited(
     if let Some((LaunchFailure::Hopeless, message)) = failed_launch {
         return failed(refused, format!("launch failed: {message}"));
     }
+    if let Some((LaunchFailure::Quota, message)) = failed_launch
+        && waited > limits::QUOTA_LIMIT
+    {
+        return failed(Code::QuotaReached, format!("launch failed: {message}"));
+    }
     if waited > limit {
         return match failed_launch {
             Some((LaunchFailure::Capacity, message)) => {
                 failed(Code::NoCapacity, format!("launch failed: {message}"))
+            }
+            Some((LaunchFailure::Quota, message)) => {
+                failed(Code::QuotaReached, format!("launch failed: {message}"))
             }
             Some((LaunchFailure::Hopeless | LaunchFailure::Other, message)) => {
                 failed(refused, format!("launch failed: {message}"))

@@ -36,7 +36,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
         Phase::Patching => return patching::needs(job),
         Phase::Scanning => return scanning::needs(job),
         Phase::Sealing => return sealing::needs(job),
-        Phase::Baking => &[Need::Image, Need::Group],
+        Phase::Baking => return baking::needs(job),
         Phase::Versioning => return versioning::needs(job),
         Phase::Proving => return proving::needs(job),
         Phase::Promoting => &[Need::Group, Need::Templates, Need::Image],

@@ -87,7 +87,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     } else {
         "no patch is missing; AWS did not report which were installed".to_owned()
     };
-    Ok(if forward.options.seal {
+    Ok(if forward.options.seal.runs() {
         go(Phase::Sealing, found)
     } else {
         go(Phase::Baking, found)

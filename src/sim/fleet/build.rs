@@ -22,6 +22,7 @@ use crate::sim::world::parameters::Put;
 use crate::sim::world::rivals::{self, Action, Trigger};
 use crate::sim::world::templates::{Template, TemplateData, TemplateVersion};
 use crate::sim::world::topics::{Sns, Topic};
+use crate::sim::world::volumes::{Device, DeviceKind};
 use crate::sim::world::{Group, World, scaling};
 
 /// The world is built this long before the start, so that instances that ought to run do run then.
@@ -48,6 +49,14 @@ struct Names {
 }
 
 impl Names {
+    /// A snapshot: that of the image with this name, or the id itself.
+    fn snapshot(&self, name: &str) -> String {
+        match self.images.contains_key(name) {
+            true => id_of("snap", name),
+            false => name.to_owned(),
+        }
+    }
+
     fn of(fleet: &Fleet) -> Self {
         let mut names = Self {
             images: BTreeMap::new(),
@@ -205,6 +214,7 @@ impl Fleet {
                 format!("arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{name}/{hash}")
             })
             .collect();
+        group.capacity_type.clone_from(&file.capacity_type);
         group.drain_seconds = file.drain_seconds;
         group.new_instances_protected = file.new_instances_protected;
         let behaviour = file.behaviour.over(&names.platform(file).behaviour());
@@ -379,6 +389,28 @@ fn put_image(world: &mut World, names: &Names, file: &ImageFile, start: DateTime
     image.done_at = made_at;
     image.snapshots = vec![snapshot.id.clone()];
     image.tags.clone_from(&file.tags);
+    image.description.clone_from(&file.description);
+    for device in &file.block_devices {
+        let kind = match &device.instance_store {
+            Some(store) => DeviceKind::InstanceStore(store.clone()),
+            None => {
+                let id = id_of("snap", &format!("{}{}", file.name, device.device));
+                let gib = device.gib.unwrap_or(file.gib);
+                image.snapshots.push(id.clone());
+                let copy = Snapshot {
+                    id: id.clone(),
+                    volume_gib: gib,
+                    ..snapshot.clone()
+                };
+                world.snapshots.insert(id.clone(), copy);
+                DeviceKind::Volume(gib, Some(id))
+            }
+        };
+        image.devices.push(Device {
+            name: device.device.clone(),
+            kind,
+        });
+    }
     file.platform.name().clone_into(&mut image.platform);
     world.snapshots.insert(snapshot.id.clone(), snapshot);
     world.put_image(image);
@@ -432,7 +464,11 @@ fn version_data(names: &Names, file: &VersionFile) -> TemplateData {
                     ebs.insert("VolumeSize".into(), json!(gib));
                 }
                 if let Some(snapshot) = &device.snapshot {
+                    let snapshot = names.snapshot(snapshot);
                     ebs.insert("SnapshotId".into(), json!(snapshot));
+                }
+                if let Some(store) = &device.instance_store {
+                    return json!({"DeviceName": device.device, "VirtualName": store});
                 }
                 json!({"DeviceName": device.device, "Ebs": ebs})
             })

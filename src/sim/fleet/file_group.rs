@@ -24,6 +24,8 @@ pub(super) struct GroupFile {
     pub max: i64,
     /// DesiredCapacity; MinSize without it.
     pub desired: Option<i64>,
+    /// DesiredCapacityType.
+    pub capacity_type: Option<String>,
     /// A launch template's name.
     pub template: Option<String>,
     /// Its version; without it the group names none.

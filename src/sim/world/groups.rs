@@ -62,6 +62,8 @@ pub struct Group {
     pub warm_pool: Option<WarmPool>,
     /// Instance refreshes, oldest first.
     pub refreshes: Vec<InstanceRefresh>,
+    /// DesiredCapacityType, if it was set: `units`, `vcpu` or `memory-mib`.
+    pub capacity_type: Option<String>,
     /// Operator.Principal, if another AWS service owns the group.
     pub operator: Option<String>,
     /// `Delete in progress`, or nothing.
@@ -112,6 +114,7 @@ impl Group {
             scheduled: BTreeMap::new(),
             warm_pool: None,
             refreshes: Vec::new(),
+            capacity_type: None,
             operator: None,
             status: None,
             new_instances_protected: false,

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::behaviour::Failure;
 use super::events::WorldEvent;
 use super::instance::{Guest, InstanceState};
+use super::volumes::{Device, DeviceKind};
 use super::{World, commands, is_well_formed};
 use crate::sim::wire::ApiError;
 
@@ -40,6 +41,8 @@ pub struct Image {
     pub source_image: Option<String>,
     /// Its snapshots, root volume first.
     pub snapshots: Vec<String>,
+    /// Its devices beside the root volume.
+    pub devices: Vec<Device>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
     /// The contents of instances launched from it.
@@ -64,6 +67,7 @@ impl Image {
             source_instance: None,
             source_image: None,
             snapshots: Vec::new(),
+            devices: Vec::new(),
             tags: BTreeMap::new(),
             guest,
             platform: "Linux".into(),
@@ -166,6 +170,8 @@ pub struct NewImage {
     pub description: Option<String>,
     /// Without it, the guest reboots.
     pub no_reboot: bool,
+    /// Devices that do not become part of it (`NoDevice`).
+    pub without: Vec<String>,
     /// Tags of the image.
     pub image_tags: BTreeMap<String, String>,
     /// Tags of its snapshots.
@@ -190,6 +196,8 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
     }
     let (guest, behaviour) = (instance.guest.clone(), instance.behaviour.clone());
     let source_image = instance.image.clone();
+    let kept = |d: &&Device| !new.without.contains(&d.name);
+    let devices: Vec<Device> = instance.devices.iter().filter(kept).cloned().collect();
     let running = instance.state == InstanceState::Running;
     let platform = world
         .images
@@ -218,6 +226,11 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
             tags: new.snapshot_tags,
         },
     );
+    let mut snapshots = vec![snapshot.clone()];
+    let devices = devices
+        .into_iter()
+        .map(|device| imaged(world, device, &mut snapshots))
+        .collect();
     world.put_image(Image {
         description: new.description,
         state: ImageState::Pending,
@@ -226,7 +239,8 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
         done_at,
         source_instance: Some(new.instance),
         source_image: Some(source_image),
-        snapshots: vec![snapshot.clone()],
+        snapshots,
+        devices,
         tags: new.image_tags,
         platform,
         ..Image::new(&id, &new.name, guest)
@@ -237,6 +251,31 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
     );
     world.schedule(done_at, WorldEvent::ImageDone(id.clone()));
     Ok(id)
+}
+
+/// The device of an image that a device of its instance becomes. A volume gets a snapshot, a copy of the root volume's,
+/// which is the first of `snapshots`.
+fn imaged(world: &mut World, device: Device, snapshots: &mut Vec<String>) -> Device {
+    let DeviceKind::Volume(gib, _) = device.kind else {
+        return device;
+    };
+    let id = world.new_id("snap");
+    let root = snapshots.first().and_then(|root| world.snapshots.get(root));
+    if let Some(root) = root.cloned() {
+        world.schedule(root.done_at, WorldEvent::SnapshotDone(id.clone()));
+        let snapshot = Snapshot {
+            id: id.clone(),
+            volume: format!("{}-{}", root.volume, device.name.replace('/', "")),
+            volume_gib: gib,
+            ..root
+        };
+        world.snapshots.insert(id.clone(), snapshot);
+    }
+    snapshots.push(id.clone());
+    Device {
+        kind: DeviceKind::Volume(gib, Some(id)),
+        ..device
+    }
 }
 
 fn check_name(world: &World, name: &str) -> Result<(), ApiError> {

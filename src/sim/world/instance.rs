@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::behaviour::Behaviour;
 use super::events::WorldEvent;
+use super::volumes::Device;
 use super::{World, commands, images, is_well_formed, scaling};
 use crate::sim::wire::ApiError;
 
@@ -44,6 +45,8 @@ pub struct Instance {
     pub agent: Option<Agent>,
     /// Its contents.
     pub guest: Guest,
+    /// Its devices beside the root volume.
+    pub devices: Vec<Device>,
     /// How it behaves.
     pub behaviour: Arc<Behaviour>,
 }

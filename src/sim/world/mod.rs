@@ -19,6 +19,7 @@ pub mod scaling;
 pub mod schedule;
 pub mod templates;
 pub mod topics;
+pub mod volumes;
 
 use std::collections::BTreeMap;
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use asg_patch::group::budget::{self, Budget};
-use asg_patch::group::job::Forward;
+use asg_patch::group::job::{Devices, Forward};
+use asg_patch::group::lineage::Lineage;
 use asg_patch::group::measured::Measured;
 use asg_patch::group::names::{group_of_parameter, record_parameter};
 use asg_patch::group::record::{RECORD_LIMIT_BYTES, Record, RecordError, SCHEMA};
@@ -137,6 +138,8 @@ proptest! {
                 hook_seconds: 0,
             bakes: true,
             measured: Measured::default(),
+            devices: Devices::default(),
+            lineage: Lineage::default(),
         };
         let (measured, note) = in_time("measured times", || budget::read_tag(&forward, &value));
         prop_assert!(measured != Measured::default() || note.is_some());

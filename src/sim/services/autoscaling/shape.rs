@@ -61,6 +61,7 @@ pub(super) fn group(world: &World, group: &Group, with_instances: bool) -> Value
         "MinSize": group.min,
         "MaxSize": group.max,
         "DesiredCapacity": group.desired,
+        "DesiredCapacityType": group.capacity_type,
         "DefaultCooldown": group.default_cooldown_seconds,
         "AvailabilityZones": group.zones,
         "LoadBalancerNames": [],

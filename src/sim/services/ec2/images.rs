@@ -9,6 +9,7 @@ use super::{limit, tag_set};
 use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
 use crate::sim::world::images::{self, NewImage};
+use crate::sim::world::volumes::{DeviceKind, ROOT_DEVICE};
 use crate::sim::world::{Image, World, iso};
 
 const FILTERS: [&str; 15] = [
@@ -40,7 +41,18 @@ pub(super) struct Create {
     description: Option<String>,
     no_reboot: Option<bool>,
     #[serde(default)]
+    block_device_mapping: Vec<Mapping>,
+    #[serde(default)]
     tag_specification: Vec<TagSpecification>,
+}
+
+/// Only mappings that take a device away are modelled.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Mapping {
+    device_name: String,
+    #[serde(rename = "NoDevice")]
+    _no_device: String,
 }
 
 pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiError> {
@@ -50,6 +62,11 @@ pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiErr
         name: request.name,
         description: request.description,
         no_reboot: request.no_reboot.unwrap_or(false),
+        without: request
+            .block_device_mapping
+            .into_iter()
+            .map(|m| m.device_name)
+            .collect(),
         image_tags: tags::of_type(&request.tag_specification, "image"),
         snapshot_tags: tags::of_type(&request.tag_specification, "snapshot"),
     };
@@ -145,24 +162,29 @@ fn values(world: &World, i: &Image, name: &str) -> Vec<String> {
 }
 
 fn shape(world: &World, i: &Image) -> Value {
-    let devices: Vec<Value> = i
-        .snapshots
-        .iter()
-        .enumerate()
-        .map(|(n, id)| {
-            let letter = char::from(b'a' + u8::try_from(n).unwrap_or(25).min(25));
-            let size = world.snapshots.get(id).map(|s| s.volume_gib);
-            json!({
-                "deviceName": format!("/dev/xvd{letter}"),
-                "ebs": {
-                    "snapshotId": id,
-                    "volumeSize": size,
-                    "volumeType": "gp3",
-                    "deleteOnTermination": true,
-                    "encrypted": false,
-                },
-            })
+    let volume = |device: &str, id: Option<&String>, gib: Option<u32>| {
+        json!({
+            "deviceName": device,
+            "ebs": {
+                "snapshotId": id,
+                "volumeSize": gib,
+                "volumeType": "gp3",
+                "deleteOnTermination": true,
+                "encrypted": false,
+            },
         })
+    };
+    let root = i.snapshots.first();
+    let root_gib = root
+        .and_then(|id| world.snapshots.get(id))
+        .map(|s| s.volume_gib);
+    let devices: Vec<Value> = root
+        .map(|id| volume(ROOT_DEVICE, Some(id), root_gib))
+        .into_iter()
+        .chain(i.devices.iter().map(|d| match &d.kind {
+            DeviceKind::Volume(gib, snapshot) => volume(&d.name, snapshot.as_ref(), Some(*gib)),
+            DeviceKind::InstanceStore(store) => json!({"deviceName": d.name, "virtualName": store}),
+        }))
         .collect();
     let reason = i
         .state_reason
@@ -186,7 +208,7 @@ fn shape(world: &World, i: &Image) -> Value {
         "name": i.name,
         "description": i.description,
         "rootDeviceType": "ebs",
-        "rootDeviceName": "/dev/xvda",
+        "rootDeviceName": ROOT_DEVICE,
         "blockDeviceMapping": devices,
         "virtualizationType": "hvm",
         "hypervisor": "xen",

@@ -9,6 +9,7 @@ use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
 use crate::sim::world::behaviour::Failure;
 use crate::sim::world::instance::{self, InstanceState};
+use crate::sim::world::volumes::{DeviceKind, ROOT_DEVICE};
 use crate::sim::world::{Instance, World, iso};
 
 const FILTERS: [&str; 8] = [
@@ -141,18 +142,30 @@ fn state(state: InstanceState) -> Value {
 pub(super) fn shape(world: &World, i: &Instance) -> Value {
     let windows = world.platform_of(i) == "Windows";
     let ended = i.state.is_ending();
-    let volumes = if i.state == InstanceState::Terminated {
-        json!([])
-    } else {
-        json!([{
-            "deviceName": "/dev/xvda",
+    let number = i.id.trim_start_matches("i-");
+    let volume = |device: &str, id: String| {
+        json!({
+            "deviceName": device,
             "ebs": {
-                "volumeId": format!("vol-{}", i.id.trim_start_matches("i-")),
+                "volumeId": id,
                 "status": "attached",
                 "attachTime": iso(i.launched_at),
                 "deleteOnTermination": true,
             },
-        }])
+        })
+    };
+    // Instance store volumes are not shown.
+    let data = i.devices.iter().filter_map(|d| match d.kind {
+        DeviceKind::Volume(..) => {
+            let id = format!("vol-{number}-{}", d.name.replace('/', ""));
+            Some(volume(&d.name, id))
+        }
+        DeviceKind::InstanceStore(_) => None,
+    });
+    let root = volume(ROOT_DEVICE, format!("vol-{number}"));
+    let volumes: Vec<Value> = match i.state {
+        InstanceState::Terminated => Vec::new(),
+        _ => std::iter::once(root).chain(data).collect(),
     };
     let why = ended.then(|| {
         json!({"code": "Client.UserInitiatedShutdown", "message": "Client.UserInitiatedShutdown: User initiated shutdown"})
@@ -176,7 +189,7 @@ pub(super) fn shape(world: &World, i: &Instance) -> Value {
         "stateReason": why,
         "architecture": "x86_64",
         "rootDeviceType": "ebs",
-        "rootDeviceName": "/dev/xvda",
+        "rootDeviceName": ROOT_DEVICE,
         "blockDeviceMapping": volumes,
         "virtualizationType": "hvm",
         "hypervisor": "xen",
