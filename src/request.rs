@@ -183,8 +183,8 @@ impl FromStr for Operation {
     }
 }
 
-/// Groups that are worked on at once unless asked otherwise: so few that a quota, an exhausted zone or a bad patch is
-/// noticed while most of the fleet is untouched, and so many that hundreds of groups fit into a window.
+/// Groups that are worked on at once unless asked otherwise: few enough that a quota, an exhausted zone or a bad patch is
+/// noticed while most of the fleet is untouched, and enough for hundreds of groups in a window.
 pub const DEFAULT_IN_FLIGHT: usize = 25;
 
 /// How many groups may fail before nothing more is started.

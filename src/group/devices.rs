@@ -70,14 +70,17 @@ pub fn restated(mappings: &[DeviceMapping], image: &BTreeSet<String>) -> Vec<Dev
     mappings.iter().map(restate).collect()
 }
 
-/// The devices that an instance has, or its launch template gave it, and that its image does not have: an image
-/// made of it would hold them, so that the next instances got the build instance's data or scratch volumes.
+/// The devices that an instance has, instance store volumes among them, and its image does not have: an image made of
+/// it would hold them, so that the next instances got the build instance's data or scratch volumes.
+///
+/// The volumes are those of the instance, not those that the template maps: whatever is attached becomes part of the
+/// image. Source: EC2 API, CreateImage.
 pub fn beyond_image<'a>(
     instance: impl IntoIterator<Item = &'a String>,
-    template: impl IntoIterator<Item = &'a String>,
+    stores: impl IntoIterator<Item = &'a String>,
     image: &BTreeSet<String>,
 ) -> Vec<String> {
-    let all: BTreeSet<&String> = instance.into_iter().chain(template).collect();
+    let all: BTreeSet<&String> = instance.into_iter().chain(stores).collect();
     all.into_iter()
         .filter(|d| !image.contains(*d))
         .cloned()
@@ -122,8 +125,8 @@ mod tests {
         };
         let image = names(&["/dev/xvda", "/dev/sdb"]);
         let instance = names(&["/dev/xvda", "/dev/sdb", "/dev/sdz"]);
-        let template = names(&["/dev/xvda", "/dev/sdc"]);
-        let beyond = beyond_image(&instance, &template, &image);
+        let stores = names(&["/dev/sdb", "/dev/sdc"]);
+        let beyond = beyond_image(&instance, &stores, &image);
         assert_eq!(beyond, ["/dev/sdc", "/dev/sdz"]);
     }
 }

@@ -38,7 +38,7 @@ pub struct Forward {
     /// How long the phases took that made the image it launches from.
     #[serde(default)]
     pub measured: Measured,
-    /// What the image to be made and the new versions must be right about.
+    /// The block devices that decide what the new image and the new versions say of devices.
     #[serde(default)]
     pub devices: Devices,
     /// The descent of the image it launches from.
@@ -51,8 +51,9 @@ pub struct Forward {
 pub struct Devices {
     /// Names of the devices of the image that the group launches from.
     pub image: BTreeSet<String>,
-    /// Names of the devices that its launch template versions map.
-    pub template: BTreeSet<String>,
+    /// Names of the instance store volumes that its launch template versions map: EC2 does not show them among the
+    /// devices of an instance.
+    pub stores: BTreeSet<String>,
     /// By template: the mappings that a new version must state, because it does not inherit them.
     pub restated: BTreeMap<TemplateId, Vec<DeviceMapping>>,
 }

@@ -13,7 +13,7 @@ pub struct Options {
     pub wave: i32,
     /// `image`: `reboot` lets CreateImage reboot the guest; `no-reboot` (default) relies on sealing.
     pub reboot_image: bool,
-    /// `seal`: what becomes of the guest before its image is made.
+    /// `seal`: how the guest is prepared before its image is made.
     pub seal: Seal,
     /// `canary`: prove the image by launching an instance (default on).
     pub canary: bool,
@@ -31,7 +31,7 @@ pub struct Options {
     pub max_generation: Option<u32>,
 }
 
-/// What is done to a guest before its image is made.
+/// The preparation of a guest before its image is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Seal {

@@ -122,7 +122,7 @@ codes! {
         "resume it, or remove the opt-in tag for as long as it must stay suspended",
         [];
     TemplateShared = "AP-0111", "a group outside this bake follows the same launch template by $Latest or $Default",
-        "give each group its own launch template, or opt all of them in with the same version and options",
+        "give each group its own launch template, or opt all of them in with the same version, options and tags",
         [];
     OptionInvalid = "AP-0112", "an option tag has an invalid value",
         "correct the tag's value",

@@ -159,8 +159,8 @@ fn record(
     Ok(record)
 }
 
-/// What decides whose configuration and secrets an instance of the group fetches, and which patches it gets: its tags
-/// and its patch group. They are on the disk of the build instance, so groups share an image only if they agree. The
+/// The tags and the patch group of the group's instances, by which they fetch their configuration and secrets, and are
+/// patched. The results are on the disk of the build instance, so groups share an image only if they agree. The
 /// instance profile is that of the template version, which is in the bake key anyway.
 fn readers(group: &GroupFacts, options: &Options, prefix: &str) -> String {
     let patch_group = ["Patch Group", "PatchGroup"]
@@ -293,8 +293,10 @@ fn devices(
             let reason = format!("{label} pins {snapshot} to a device without a name");
             return Err(Failure::new(Code::SnapshotPinned, reason));
         }
-        let names = mappings.iter().filter_map(|m| m.device.clone());
-        devices.template.extend(names);
+        let stores = mappings.iter().filter(|m| m.virtual_name.is_some());
+        devices
+            .stores
+            .extend(stores.filter_map(|m| m.device.clone()));
         let restated = restated(mappings, &image.devices);
         if !restated.is_empty() {
             devices.restated.insert(template.clone(), restated);

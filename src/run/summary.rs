@@ -161,7 +161,7 @@ fn lineage_note(job: &Job) -> Option<String> {
     let descent = forward.lineage.next(&forward.image);
     let owners = descent.first_ancestor.as_ref().filter(|_| promoted)?;
     Some(format!(
-        "its image is of generation {}; the template does not name the owner's image {owners} any more",
+        "image generation {} since the owner's image {owners}, which the template no longer names",
         descent.generation
     ))
 }

@@ -59,6 +59,7 @@ scenarios! {
     numbered_pin
     opt_in_removed_during_run
     options_document
+    options_share
     options_shortcuts
     options_tolerate_missing
     options_unknown

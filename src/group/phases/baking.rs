@@ -45,7 +45,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         lineage: forward.lineage.next(&forward.image),
         without: beyond_image(
             devices_of(cx, build),
-            &forward.devices.template,
+            &forward.devices.stores,
             &forward.devices.image,
         ),
     };

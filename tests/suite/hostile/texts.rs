@@ -82,7 +82,7 @@ proptest! {
                 }
             }
             Err(RecordError::Schema(found)) => prop_assert_ne!(found, SCHEMA),
-            Err(RecordError::Malformed(why)) => prop_assert!(!why.is_empty()),
+            Err(RecordError::Malformed(why) | RecordError::Packing(why)) => prop_assert!(!why.is_empty()),
         }
     }
 

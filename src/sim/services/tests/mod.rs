@@ -2,6 +2,7 @@
 
 mod groups;
 mod images;
+mod volumes;
 
 use std::time::Duration;
 
