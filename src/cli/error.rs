@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use asg_patch::group::{Code, Outcome};
-use asg_patch::report::{GroupReport, RunReport};
+use asg_patch::report::{GroupReport, RunKind, RunReport};
 use asg_patch::run::RunError;
 use serde_json::{Value, json};
 
@@ -41,7 +41,10 @@ impl From<&RunReport> for Exit {
             Exit::LeftOpen
         } else if groups.iter().any(bad) {
             Exit::SomeFailed
-        } else if groups.is_empty() || groups.iter().any(is_served) {
+        } else if report.kind == RunKind::Restore
+            || groups.is_empty()
+            || groups.iter().any(is_served)
+        {
             Exit::Well
         } else if groups.iter().filter_map(|g| g.code).any(Code::is_of_aws) {
             Exit::Aws
@@ -51,16 +54,12 @@ impl From<&RunReport> for Exit {
     }
 }
 
-/// Whether a group got what was asked for: patches, the answer that there are none, the result of a scan, a restore.
+/// Whether a group got what a run was asked for: patches, the answer that there are none, or the result of a scan.
 fn is_served(group: &GroupReport) -> bool {
     match group.outcome {
-        Outcome::Patched | Outcome::AlreadyCurrent | Outcome::RolledBack => true,
-        Outcome::Skipped => match group.code {
-            // A restore that was not due, or the result of a scan.
-            Some(Code::PatchesMissing | Code::StillOwned) => true,
-            Some(_) | None => false,
-        },
-        Outcome::Failed => false,
+        Outcome::Patched | Outcome::AlreadyCurrent => true,
+        Outcome::Skipped => group.code == Some(Code::PatchesMissing),
+        Outcome::RolledBack | Outcome::Failed => false,
     }
 }
 
@@ -194,7 +193,7 @@ fn run_error_text(error: &RunError) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use asg_patch::report::{PatchCounts, RunKind};
+    use asg_patch::report::PatchCounts;
 
     use super::*;
 
@@ -242,11 +241,6 @@ mod tests {
             (vec![(Patched, None), refused], Exit::Well),
             (vec![(AlreadyCurrent, None), denied], Exit::Well),
             (vec![(Skipped, Some(Code::PatchesMissing))], Exit::Well),
-            (
-                vec![(RolledBack, Some(Code::RestoredFromRecord))],
-                Exit::Well,
-            ),
-            (vec![(Skipped, Some(Code::StillOwned))], Exit::Well),
             (vec![refused, refused], Exit::SomeFailed),
             (vec![denied, denied], Exit::Aws),
             (vec![denied, refused], Exit::Aws),
@@ -257,6 +251,18 @@ mod tests {
         ];
         for (groups, exit) in rows {
             assert_eq!(Exit::from(&report(&groups)), exit, "{groups:?}");
+        }
+        // A restore that was not due, or that another has done, is no failure.
+        for (outcome, code) in [
+            (RolledBack, Code::RestoredFromRecord),
+            (Skipped, Code::StillOwned),
+            (Skipped, Code::RestoredMeanwhile),
+        ] {
+            let restored = RunReport {
+                kind: RunKind::Restore,
+                ..report(&[(outcome, Some(code))])
+            };
+            assert_eq!(Exit::from(&restored), Exit::Well, "{code}");
         }
     }
 }

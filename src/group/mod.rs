@@ -31,6 +31,7 @@ pub mod preflight;
 pub mod processes;
 pub mod record;
 pub mod seen;
+pub mod sharing;
 pub mod transition;
 mod unsuitable;
 

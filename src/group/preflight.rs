@@ -8,10 +8,10 @@ use super::facts::{AccountFacts, GroupFacts, ImageFacts, VersionFacts};
 use super::job::{Devices, Forward};
 use super::measured::Measured;
 use super::options::{self, Options};
-use super::pin::{Pin, Style, Templates, resolve};
+use super::pin::{Pin, Templates, resolve};
 use super::record::{RECORD_LIMIT_BYTES, Record, SCHEMA};
 use super::{Code, Failure, limits, names, unsuitable};
-use crate::ids::{BakeKey, GroupName, ImageId, TemplateId};
+use crate::ids::{GroupName, ImageId, TemplateId};
 use crate::request::RunRequest;
 use crate::schedule::ScheduledAction;
 
@@ -29,14 +29,15 @@ pub struct Checked {
 }
 
 /// A template's name, which people know it by; its id where that is all there is.
-fn name<'a>(id: &'a TemplateId, account: &'a AccountFacts) -> &'a str {
+pub(super) fn name<'a>(id: &'a TemplateId, account: &'a AccountFacts) -> &'a str {
     account
         .templates
         .get(id)
         .map_or(id.as_str(), |t| t.name.as_str())
 }
 
-/// Checks one opted-in group by itself. Whether its bake agrees with others is for [`check_sharing`].
+/// Checks one opted-in group by itself. Whether its bake agrees with others is for
+/// [`super::sharing::check_sharing`].
 pub fn check(group: &GroupFacts, account: &AccountFacts, request: &RunRequest) -> Checked {
     let reading = options::read(&group.tags, &request.selection.tag.key);
     let mut notes = reading.notes;
@@ -347,65 +348,4 @@ fn image(
         .next()
         .map(ImageId::from)
         .ok_or_else(|| Failure::plain(Code::ImageUnusable))
-}
-
-/// Refuses groups whose new version would reach others that are not of their bake.
-///
-/// Making a version of a template deploys it to the groups that follow `$Latest`; making it the default, to
-/// those that follow `$Default`. All of them must be in the same bake, or none is touched. A refusal can take
-/// a group out of another's bake, so this repeats until nothing changes.
-pub fn check_sharing(checked: &mut [Checked], account: &AccountFacts) {
-    loop {
-        let keys: BTreeMap<GroupName, BakeKey> = checked
-            .iter()
-            .filter_map(|c| Some((c.group.clone(), c.plan.as_ref().ok()?.0.bake_key.clone())))
-            .collect();
-        let mut changed = false;
-        for entry in checked.iter_mut() {
-            let Ok((record, _)) = &entry.plan else {
-                continue;
-            };
-            if let Some(refusal) = reaches_outsider(record, account, &keys) {
-                entry.plan = Err(refusal);
-                changed = true;
-            }
-        }
-        if !changed {
-            return;
-        }
-    }
-}
-
-fn reaches_outsider(
-    record: &Record,
-    account: &AccountFacts,
-    keys: &BTreeMap<GroupName, BakeKey>,
-) -> Option<Failure> {
-    let moves_default = |template: &str| {
-        record
-            .pins
-            .iter()
-            .any(|p| p.template == template && p.style() == Style::Default)
-    };
-    let reached = |pin: &Pin| match pin.style() {
-        Style::Latest => record.templates.contains_key(&pin.template),
-        Style::Default => moves_default(&pin.template),
-        Style::Number => false,
-    };
-    account.groups.values().find_map(|other| {
-        let same_bake = keys.get(&other.name) == Some(&record.bake_key);
-        if other.name == record.group || same_bake {
-            return None;
-        }
-        let pin = other.pins.iter().find(|p| reached(p))?;
-        Some(Failure::new(
-            Code::TemplateShared,
-            format!(
-                "{} follows template {} by {}: a new version would reach it",
-                other.name,
-                name(&pin.template, account),
-                pin.version
-            ),
-        ))
-    })
 }

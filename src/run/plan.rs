@@ -9,6 +9,7 @@ use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::job::Job;
 use crate::group::pin::{Pin, Templates, resolve, version_text};
 use crate::group::preflight::{self, Checked};
+use crate::group::sharing::check_sharing;
 use crate::ids::BakeKey;
 use crate::report::{PlanReport, PlannedGroup};
 use crate::request::{RunRequest, Selection};
@@ -58,7 +59,7 @@ pub(super) fn plan_of(
         .filter(|g| selection.wants(&g.name, &g.tags))
         .map(|g| preflight::check(g, account, request))
         .collect();
-    preflight::check_sharing(&mut checked, account);
+    check_sharing(&mut checked, account);
     arrange(&mut checked);
     let mut warnings = Vec::new();
     if checked.is_empty() {
