@@ -62,7 +62,7 @@ async fn woken_jobs(groups: usize) -> (Aws, RunRequest, Vec<Job>) {
     let mut jobs = planned(&aws, &request).await.unwrap().jobs;
     for job in &mut jobs {
         job.ownership = Ownership::Held;
-        for phase in [Phase::Recording, Phase::Guarding, Phase::Waking] {
+        for phase in [Phase::Recording, Phase::Launching] {
             job.enter(phase, "bench", aws.clock.now());
         }
     }

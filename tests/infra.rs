@@ -149,6 +149,18 @@ fn the_seals_clean_up_and_nothing_else() {
 }
 
 #[test]
+fn the_readiness_scripts_wait_for_what_they_should() {
+    passes(RUNBOOKS.0, RUNBOOKS.1, "ready_check.py", &[]);
+}
+
+#[test]
+#[ignore = "minutes, root and a Debian mirror: ./dev long guest"]
+fn guests_boot_from_a_sealed_disk_as_from_the_owners() {
+    let directory = made("guest").display().to_string();
+    passes(RUNBOOKS.0, RUNBOOKS.1, "guest_check.py", &[&directory]);
+}
+
+#[test]
 fn deployed_every_way_in_ends_as_it_should() {
     let directory = made("deployed").display().to_string();
     let programs = [

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use asg_patch::aws::{self, Clients, Post};
 use asg_patch::clock::Clock;
-use asg_patch::group::effect::{Done, Effect, Role};
+use asg_patch::group::effect::{Done, Effect, PinChange, Role};
 use asg_patch::group::fault::{FaultClass, Read};
 use asg_patch::group::names::{RUN_TAG, record_parameter};
 use asg_patch::group::pin::{Pin, Slot, TemplateMark};
@@ -121,7 +121,7 @@ fn job(group: &str, template: &str) -> Job {
         actions: Vec::new(),
         image_name: "asg-patch/web/run-1".into(),
         bake_key: "b1".into(),
-        members: BTreeSet::new(),
+        members: None,
     };
     Job::from_record(record, now)
 }
@@ -171,8 +171,15 @@ fn groups_are_found_over_several_pages() {
     });
 }
 
+fn resize(capacity: Capacity) -> Effect {
+    Effect::Update {
+        capacity: Some(capacity),
+        pins: None,
+    }
+}
+
 #[test]
-fn a_group_is_woken_guarded_and_put_to_sleep() {
+fn a_group_lends_an_instance_and_is_as_before() {
     real_time(async {
         let account = Account::start().await;
         let mut job = job("group-000", &account.text("template"));
@@ -185,24 +192,22 @@ fn a_group_is_woken_guarded_and_put_to_sleep() {
         account
             .done(&job, Effect::Resume(vec!["HealthCheck".into()]))
             .await;
-        account
-            .done(&job, Effect::SetCapacity(capacity(0, 4, 1)))
-            .await;
+        account.done(&job, resize(capacity(0, 4, 1))).await;
         let group = account.group(&job).await;
         assert_eq!(group.suspended, BTreeSet::from(["AZRebalance".to_owned()]));
         assert_eq!(group.capacity, capacity(0, 4, 1));
         assert!(group.opted_in && !group.deleting);
         let (instance, member) = group.members.first_key_value().expect("a member");
-        assert!(member.in_service() && member.healthy && !member.protected);
+        assert!(member.in_service());
 
-        let protect = |on| Effect::Protect {
+        let standby = Effect::EnterStandby {
             instance: instance.clone(),
-            on,
+            decrement: true,
         };
-        account.done(&job, protect(true)).await;
-        assert!(account.group(&job).await.members[instance].protected);
-        account.done(&job, protect(false)).await;
-        assert!(!account.group(&job).await.members[instance].protected);
+        account.done(&job, standby).await;
+        let group = account.group(&job).await;
+        assert!(group.members[instance].on_standby());
+        assert_eq!(group.capacity, capacity(0, 4, 0));
 
         let tag = Effect::TagInstance {
             instance: instance.clone(),
@@ -222,7 +227,7 @@ fn a_group_is_woken_guarded_and_put_to_sleep() {
 
         let terminate = Effect::Terminate {
             instance: instance.clone(),
-            decrement: true,
+            decrement: false,
         };
         account.done(&job, terminate).await;
         let group = account.group(&job).await;
@@ -238,12 +243,7 @@ fn a_group_that_is_not_there_is_absent_and_refuses() {
         let seen = account.look(&job, &[Need::Group, Need::Record]).await;
         assert!(matches!(seen.group, Read::Absent), "{:?}", seen.group);
         assert!(matches!(seen.record, Read::Absent), "{:?}", seen.record);
-        let refused = aws::perform(
-            &account.clients,
-            &job,
-            &Effect::SetCapacity(capacity(0, 1, 1)),
-        )
-        .await;
+        let refused = aws::perform(&account.clients, &job, &resize(capacity(0, 1, 1))).await;
         let fault = refused.expect_err("there is no such group");
         assert_eq!(
             (fault.code.as_str(), fault.class),
@@ -274,9 +274,12 @@ fn a_version_is_made_pinned_and_made_the_default() {
             .collect();
         assert_eq!(newer, [(2, "asg-patch run-1")]);
 
-        let pins = Effect::SetPins {
-            expected: vec![pin(&template, "$Default")],
-            pins: vec![pin(&template, "2")],
+        let pins = Effect::Update {
+            capacity: None,
+            pins: Some(PinChange {
+                expected: vec![pin(&template, "$Default")],
+                to: vec![pin(&template, "2")],
+            }),
         };
         account.done(&job, pins).await;
         assert_eq!(account.group(&job).await.pins, [pin(&template, "2")]);
@@ -345,16 +348,16 @@ fn a_record_is_stored_once_and_deleted_twice() {
             (fault.code.as_str(), fault.class),
             ("ParameterAlreadyExists", FaultClass::Exists)
         );
-        let stored = RecordSeen::Readable(Box::new(job.record.clone()));
-        assert_eq!(
-            present(account.look(&job, &[Need::Record]).await.record),
-            stored
-        );
+        let seen = present(account.look(&job, &[Need::Record]).await.record);
+        match &seen {
+            RecordSeen::Readable(stored) => {
+                assert_eq!(*stored.record, job.record);
+                assert!(stored.stored_at.is_some(), "{stored:?}");
+            }
+            RecordSeen::Unreadable { .. } => panic!("{seen:?}"),
+        }
         let all = aws::list_records(&account.clients).await.expect("records");
-        assert_eq!(
-            all,
-            BTreeMap::from([(record_parameter(job.group()), stored)])
-        );
+        assert_eq!(all, BTreeMap::from([(record_parameter(job.group()), seen)]));
         account.done(&job, Effect::DeleteRecord).await;
         account.done(&job, Effect::DeleteRecord).await;
         assert_eq!(

@@ -14,8 +14,10 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
+use chrono::TimeDelta;
 
 use super::complete::Completeness;
+use super::offset::AwsClock;
 use super::pace::{Pace, Pacer};
 use crate::clock::Clock;
 
@@ -38,6 +40,7 @@ pub struct Clients {
     /// SNS.
     pub sns: aws_sdk_sns::Client,
     counts: CallCounter,
+    aws_clock: AwsClock,
     pacer: Pacer,
 }
 
@@ -47,6 +50,7 @@ impl Clients {
     /// They have a retry budget of their own: the SDK's default one is shared by the whole process.
     pub fn new(sdk: &SdkConfig, clock: Clock) -> Self {
         let counts = CallCounter::default();
+        let aws_clock = AwsClock::new(clock.clone());
         let partition = RetryPartition::custom("asg-patch").build();
         let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
         let timeouts = TimeoutConfig::builder()
@@ -61,6 +65,7 @@ impl Clients {
                         .retry_partition(partition.clone())
                         .timeout_config(timeouts.clone())
                         .interceptor(counts.clone())
+                        .interceptor(aws_clock.clone())
                         .interceptor(Completeness)
                         .build(),
                 )
@@ -72,6 +77,7 @@ impl Clients {
             ssm: client!(aws_sdk_ssm),
             sns: client!(aws_sdk_sns),
             counts,
+            aws_clock,
             pacer: Pacer::new(clock, 1.0),
         }
     }
@@ -87,6 +93,12 @@ impl Clients {
     /// Waits until one more call of this kind stays within what AWS allows.
     pub(super) async fn pace(&self, kind: Pace) {
         self.pacer.take(kind).await;
+    }
+
+    /// How far AWS's clock is ahead of ours (AWS minus ours), by the last answer that showed it, in whole seconds;
+    /// `None` before the first. An answer that took long says little, and is left out.
+    pub fn clock_offset(&self) -> Option<TimeDelta> {
+        self.aws_clock.offset()
     }
 
     /// Calls so far per `service:Operation`, every attempt counted.

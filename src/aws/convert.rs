@@ -60,31 +60,42 @@ fn pin(slot: Slot, spec: &LaunchTemplateSpecification) -> Result<Pin, Fault> {
     Ok(Pin {
         slot,
         template: template.into(),
-        // An omitted version means the default one.
-        version: spec.version().unwrap_or("$Default").to_owned(),
+        // An omitted version means the default one, and stays omitted when the pin is written back.
+        version: spec.version().unwrap_or_default().to_owned(),
     })
 }
 
 /// How a group names its launch template versions: all specifications, base first.
 pub(super) fn pins(group: &AutoScalingGroup) -> Result<Vec<Pin>, Fault> {
-    let mut pins = Vec::new();
-    if let Some(spec) = group.launch_template() {
-        pins.push(pin(Slot::Template, spec)?);
-    }
-    let template = group
-        .mixed_instances_policy()
-        .and_then(|p| p.launch_template());
-    if let Some(template) = template {
-        if let Some(spec) = template.launch_template_specification() {
-            pins.push(pin(Slot::Base, spec)?);
-        }
-        for (index, o) in template.overrides().iter().enumerate() {
-            if let Some(spec) = o.launch_template_specification() {
-                pins.push(pin(Slot::Override(index), spec)?);
-            }
-        }
-    }
-    Ok(pins)
+    let specifications = specifications(group).into_iter();
+    specifications.map(|(slot, spec)| pin(slot, spec)).collect()
+}
+
+/// The pins of a group that make sense.
+pub(super) fn readable_pins(group: &AutoScalingGroup) -> Vec<Pin> {
+    let specifications = specifications(group).into_iter();
+    specifications
+        .filter_map(|(slot, spec)| pin(slot, spec).ok())
+        .collect()
+}
+
+/// The launch template specifications of a group with their places, base first.
+pub(super) fn specifications(
+    group: &AutoScalingGroup,
+) -> Vec<(Slot, &LaunchTemplateSpecification)> {
+    let own = group.launch_template().map(|spec| (Slot::Template, spec));
+    let policy = group.mixed_instances_policy();
+    let template = policy.and_then(|p| p.launch_template());
+    let base = template.and_then(|t| t.launch_template_specification());
+    let overrides = template.map(|t| t.overrides()).unwrap_or_default();
+    let overrides = overrides.iter().enumerate().filter_map(|(index, o)| {
+        let spec = o.launch_template_specification()?;
+        Some((Slot::Override(index), spec))
+    });
+    own.into_iter()
+        .chain(base.map(|spec| (Slot::Base, spec)))
+        .chain(overrides)
+        .collect()
 }
 
 /// A group's suspended processes.

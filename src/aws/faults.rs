@@ -66,10 +66,20 @@ pub fn with_causes(error: &dyn Error) -> String {
 }
 
 /// An answer lacks a field that AWS documents as present.
+const MISSING: &str = "MissingField";
+/// An answer holds a value that is not possible.
+const INVALID: &str = "InvalidField";
+
+/// Whether the call succeeded, and its answer makes no sense.
+pub(super) fn is_odd(fault: &Fault) -> bool {
+    fault.code == MISSING || fault.code == INVALID
+}
+
+/// An answer lacks a field that AWS documents as present.
 pub(super) fn missing(operation: &str, field: &str) -> Fault {
     Fault {
         operation: operation.to_owned(),
-        code: "MissingField".into(),
+        code: MISSING.into(),
         message: format!("expected {field} in the answer, found none"),
         class: FaultClass::Unreachable,
     }
@@ -102,7 +112,7 @@ pub(super) fn reported<'a>(
 pub(super) fn invalid(operation: &str, field: &str, found: impl std::fmt::Display) -> Fault {
     Fault {
         operation: operation.to_owned(),
-        code: "InvalidField".into(),
+        code: INVALID.into(),
         message: format!("expected a valid {field}, found '{found}'"),
         class: FaultClass::Unreachable,
     }
@@ -122,6 +132,7 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "RateExceeded"
         | "TooManyUpdates"
         | "RequestThrottled"
+        | "SnapshotCreationPerVolumeRateExceeded"
         | "SlowDown" => FaultClass::Throttled,
         "AccessDenied"
         | "AccessDeniedException"
@@ -139,6 +150,7 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "InvalidAMIID.NotFound"
         | "InvocationDoesNotExist"
         | "InvalidInstanceId"
+        | "InvalidCommandId"
         | "InvalidLaunchTemplateId.VersionNotFound" => FaultClass::NotYet,
         "ResourceContention"
         | "ScalingActivityInProgress"
@@ -147,11 +159,56 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "IncorrectState"
         | "IncorrectInstanceState"
         | "InvalidAMIID.Unavailable" => FaultClass::Contention,
+        // EC2 Developer Guide, "Error codes": what is under way, or counts against a quota, is others' too.
+        "ConcurrentSnapshotLimitExceeded"
+        | "ConcurrentCreateImageNoRebootLimitExceeded"
+        | "PendingSnapshotLimitExceeded"
+        | "SnapshotLimitExceeded"
+        | "ResourceLimitExceeded"
+        | "InstanceLimitExceeded"
+        | "VcpuLimitExceeded" => FaultClass::Exhausted,
         "ParameterAlreadyExists" | "InvalidAMIName.Duplicate" => FaultClass::Exists,
         "ParameterNotFound" | "InvalidLaunchTemplateId.NotFound" => FaultClass::Gone,
         // The simulated account's own code for a call that it does not model: it must be loud.
         "SimulatorUnsupported" => FaultClass::Refused,
         _ if status >= 500 => FaultClass::Unreachable,
         _ => FaultClass::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_classed_by_what_helps_against_them() {
+        let rows = [
+            (
+                "ConcurrentSnapshotLimitExceeded",
+                400,
+                FaultClass::Exhausted,
+            ),
+            (
+                "ConcurrentCreateImageNoRebootLimitExceeded",
+                400,
+                FaultClass::Exhausted,
+            ),
+            ("PendingSnapshotLimitExceeded", 400, FaultClass::Exhausted),
+            ("ResourceLimitExceeded", 400, FaultClass::Exhausted),
+            ("VcpuLimitExceeded", 400, FaultClass::Exhausted),
+            // Another quota, against which no wait helps.
+            (
+                "LaunchTemplateVersionLimitExceeded",
+                400,
+                FaultClass::Refused,
+            ),
+            ("RequestLimitExceeded", 503, FaultClass::Throttled),
+            ("InsufficientInstanceCapacity", 500, FaultClass::Unreachable),
+            ("InvalidCommandId", 400, FaultClass::NotYet),
+            ("ValidationError", 400, FaultClass::Refused),
+        ];
+        for (code, status, class) in rows {
+            assert_eq!(class_of(code, status), class, "{code}");
+        }
     }
 }

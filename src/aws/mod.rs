@@ -2,6 +2,8 @@
 //!
 //! The same code runs against AWS, the simulated account and third-party emulators.
 
+#[cfg(test)]
+mod canned;
 mod claims;
 mod clients;
 mod complete;
@@ -11,6 +13,7 @@ mod discover;
 mod faults;
 mod handle;
 mod observe;
+mod offset;
 mod pace;
 mod paging;
 mod perform;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ssm::types::Parameter;
 
+use super::convert::time;
 use super::faults::{missing, required};
 use super::{Clients, fault};
 use crate::group::Record;
 use crate::group::fault::Fault;
 use crate::group::names::{RECORD_PREFIX, record_parameter};
-use crate::group::seen::RecordSeen;
+use crate::group::seen::{RecordSeen, StoredRecord};
 
 /// `GetParameters` takes this many names.
 const NAMES_PER_CALL: usize = 10;
@@ -81,7 +82,10 @@ fn record(parameter: &Parameter, operation: &str) -> Result<(String, RecordSeen)
             "expected the record of the group that the parameter is named after, found that of '{}'",
             record.group
         )),
-        Ok(record) => RecordSeen::Readable(Box::new(record)),
+        Ok(record) => RecordSeen::Readable(StoredRecord {
+            record: Box::new(record),
+            stored_at: parameter.last_modified_date().and_then(time),
+        }),
         Err(problem) => unreadable(problem.to_string()),
     };
     Ok((name.to_owned(), seen))

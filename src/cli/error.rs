@@ -215,6 +215,7 @@ mod tests {
             patches: PatchCounts::default(),
             installed: Vec::new(),
             phases: Vec::new(),
+            altered_seconds: 0,
             instance_seconds: 0,
             notes: Vec::new(),
         };

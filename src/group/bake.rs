@@ -119,8 +119,10 @@ fn follows_latest(job: &Job) -> bool {
 
 /// Whether a group that follows `$Latest` names a number now: its job has come to Versioning and held it.
 fn is_held(job: &Job) -> bool {
-    let set_pins = |key: &Key| matches!(key, Key::SetPins(_));
-    job.phase >= Phase::Proving || job.finished() || job.ledger.last_done(set_pins).is_some()
+    let set_pins = |key: &Key| matches!(key, Key::Update(_, Some(_)));
+    job.phase >= Phase::LaunchingCanary
+        || job.finished()
+        || job.ledger.last_done(set_pins).is_some()
 }
 
 /// Whether a group that failed still names a version of ours.

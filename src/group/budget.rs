@@ -53,13 +53,14 @@ impl Budget {
     pub fn of(forward: &Forward, bakes: bool) -> Self {
         let installs = forward.operation == Operation::Install;
         let is_due = |phase| match phase {
-            Phase::Waking | Phase::Scanning => bakes,
+            Phase::Launching | Phase::Returning | Phase::Settling | Phase::Scanning => bakes,
             Phase::Patching | Phase::Baking => bakes && installs,
             Phase::Sealing => bakes && installs && forward.options.seal.runs(),
-            Phase::Proving => installs && forward.options.canary,
+            Phase::LaunchingCanary | Phase::ReturningCanary | Phase::Proving => {
+                installs && forward.options.canary
+            }
             Phase::Queued
             | Phase::Recording
-            | Phase::Guarding
             | Phase::Versioning
             | Phase::Promoting
             | Phase::RollingBack
@@ -172,20 +173,33 @@ fn times(forward: &Forward, phase: Phase) -> Times {
     let hooks = expected_hooks(forward);
     let install = limits::expected_install(forward.windows);
     match phase {
-        Phase::Waking => Times {
-            first_look: limits::LAUNCH_FIRST_LOOK,
-            default: limits::LAUNCH_FIRST_LOOK * 2 + hooks,
-            limit: limits::WAKE_LIMIT + forward.launch_extra(),
+        Phase::Launching | Phase::LaunchingCanary => Times {
+            first_look: limits::LAUNCH_SHOWS_PAUSE,
+            default: limits::LAUNCH_FIRST_LOOK + hooks,
+            limit: limits::LAUNCH_LIMIT + forward.launch_extra(),
+        },
+        Phase::Returning | Phase::ReturningCanary => Times {
+            first_look: limits::CHANGE_SHOWS_PAUSE,
+            default: limits::EXPECTED_RETURN,
+            limit: limits::STANDBY_LIMIT,
+        },
+        Phase::Settling => Times {
+            first_look: limits::EXPECTED_READY,
+            default: limits::ONLINE_FIRST_LOOK * 2
+                + limits::EXPECTED_READY
+                + forward.boot_extra() / 2,
+            limit: limits::ONLINE_LIMIT + forward.boot_extra() + limits::READY_LIMIT,
+        },
+        // Once before the install and once after it.
+        Phase::Scanning => Times {
+            first_look: limits::EXPECTED_SCAN,
+            default: limits::EXPECTED_SCAN * 2,
+            limit: limits::SCAN_LIMIT,
         },
         Phase::Patching => Times {
             first_look: install / 2,
             default: install,
             limit: limits::INSTALL_STEP_LIMIT + limits::COMMAND_GRACE,
-        },
-        Phase::Scanning => Times {
-            first_look: limits::EXPECTED_SCAN,
-            default: limits::EXPECTED_SCAN,
-            limit: limits::SCAN_LIMIT,
         },
         Phase::Sealing => Times {
             first_look: limits::EXPECTED_SEAL,
@@ -198,13 +212,15 @@ fn times(forward: &Forward, phase: Phase) -> Times {
             limit: limits::IMAGE_LIMIT,
         },
         Phase::Proving => Times {
-            first_look: limits::LAUNCH_FIRST_LOOK + limits::EXPECTED_CANARY / 2,
-            default: limits::EXPECTED_CANARY + hooks,
-            limit: limits::CANARY_LIMIT + forward.launch_extra() + limits::SCAN_LIMIT,
+            first_look: limits::EXPECTED_CHECKS,
+            default: limits::EXPECTED_CANARY + forward.boot_extra() / 2,
+            limit: limits::CANARY_LIMIT
+                + forward.boot_extra()
+                + limits::READY_LIMIT
+                + limits::SCAN_LIMIT,
         },
         Phase::Queued
         | Phase::Recording
-        | Phase::Guarding
         | Phase::Versioning
         | Phase::Promoting
         | Phase::RollingBack
@@ -246,7 +262,8 @@ mod tests {
         (forward, note)
     }
 
-    const ALL: &str = "waking=84 patching=400 scanning=26 sealing=12 baking=200 proving=240";
+    const ALL: &str = "launching=60 returning=20 settling=84 scanning=60 patching=400 sealing=12 baking=200 \
+                       launching_canary=60 returning_canary=20 proving=160";
 
     #[test]
     fn what_was_written_is_read() {
@@ -316,30 +333,36 @@ mod tests {
         let (forward, _) = forward(ALL);
         assert_eq!(
             Budget::of(&forward, true).seconds(),
-            105 + 500 + 32 + 15 + 250 + 300 + 120
+            75 + 25 + 105 + 75 + 500 + 15 + 250 + 75 + 25 + 200 + 120
         );
-        assert_eq!(Budget::of(&forward, false).seconds(), 300 + 120);
+        assert_eq!(Budget::of(&forward, false).seconds(), 75 + 25 + 200 + 120);
     }
 
     #[test]
     fn launch_hooks_are_planned_with_a_share_of_their_time_out() {
-        let waking = |hook_seconds| {
+        let launching = |hook_seconds| {
             let forward = Forward {
                 hook_seconds,
                 ..forward("x=1").0
             };
+            let is_launch =
+                |p: &&Part| matches!(p.phase, Phase::Launching | Phase::LaunchingCanary);
             let budget = Budget::of(&forward, true);
-            budget
-                .0
-                .iter()
-                .find(|p| p.phase == Phase::Waking)
-                .map(|p| p.seconds)
+            let launches = budget.0.iter().filter(is_launch);
+            launches.map(|p| p.seconds).collect::<Vec<_>>()
         };
         for (timeouts, planned) in [(0, 0), (30, 30), (120, 60), (1200, 300), (7200, 600)] {
-            assert_eq!(waking(timeouts), Some(80 + planned), "{timeouts}");
+            assert_eq!(launching(timeouts), [40 + planned; 2], "{timeouts}");
+            // A hook may take all of it.
+            let forward = Forward {
+                hook_seconds: timeouts,
+                ..forward("x=1").0
+            };
+            let limit = times(&forward, Phase::Launching).limit;
+            assert_eq!(limit, limits::LAUNCH_LIMIT + TimeDelta::seconds(timeouts));
         }
         // What was measured counts, whatever the hooks' time-outs.
-        let mut measured = forward("waking=200").0;
+        let mut measured = forward("launching=200").0;
         measured.hook_seconds = 7200;
         let first = Budget::of(&measured, true).0[0];
         assert_eq!((first.seconds, first.from), (250, Basis::Measured));
@@ -357,8 +380,8 @@ mod tests {
             .unwrap();
         assert_eq!(
             failure.reason,
-            "it needs about 43 min (23 min as measured by an earlier run, 9 min of it patching, \
-             20 min in reserve for the restore), 42 min are left"
+            "it needs about 45 min (25 min as measured by an earlier run, 9 min of it patching, \
+             20 min in reserve for the restore), 44 min are left"
         );
         let closed = Window::lasting(start, TimeDelta::hours(3), TimeDelta::hours(1)).unwrap();
         assert!(budget.misfit(closed.cutoff, &closed).is_some());

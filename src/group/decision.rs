@@ -8,6 +8,7 @@ use super::bake::Bake;
 use super::effect::Effect;
 use super::fault::{Fault, FaultClass, Read};
 use super::job::{Forward, Job, Lapse};
+use super::launch::Launch;
 use super::ledger::Key;
 use super::record::Record;
 use super::seen::{GroupSeen, InstanceSeen, Seen};
@@ -92,6 +93,27 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// The launch under way. The look that a phase needs brings one to light before the phase decides.
+    pub(super) fn launch(&self) -> Result<&'a Launch, Decision> {
+        let unknown = || {
+            self.wait(
+                limits::NO_PAUSE,
+                "the group must be looked at before it launches",
+            )
+        };
+        self.job.open_launch().ok_or_else(unknown)
+    }
+
+    /// The present by AWS's clock.
+    pub(super) fn account_now(&self) -> DateTime<Utc> {
+        self.account_time(self.now)
+    }
+
+    /// A moment of ours by AWS's clock.
+    pub(super) fn account_time(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        at.checked_add_signed(self.seen.clock_offset).unwrap_or(at)
+    }
+
     /// The group. Absent groups were dealt with before.
     pub(super) fn group(&self) -> Result<&'a GroupSeen, Decision> {
         self.read(&self.seen.group, "the group")
@@ -122,6 +144,7 @@ impl<'a> Context<'a> {
             | FaultClass::Unreachable
             | FaultClass::NotYet
             | FaultClass::Contention
+            | FaultClass::Exhausted
             | FaultClass::Expired
             | FaultClass::Exists
             | FaultClass::Gone => limits::FAULT_LIMIT,
@@ -137,6 +160,7 @@ impl<'a> Context<'a> {
             | FaultClass::Unreachable
             | FaultClass::NotYet
             | FaultClass::Contention
+            | FaultClass::Exhausted
             | FaultClass::Expired
             | FaultClass::Exists
             | FaultClass::Gone

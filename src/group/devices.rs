@@ -51,8 +51,9 @@ impl DeviceMapping {
 ///
 /// EC2 does not let a version inherit snapshots: a mapping that pins one must be stated anew, and with it all
 /// others, since they are one parameter. A mapping of a device that the image has loses its snapshot: the new
-/// image holds that device as the build instance had it, and the snapshot would hide what was patched. A device
-/// that the image does not have is the owner's own data and keeps its snapshot.
+/// image holds that device as the build instance had it, and the snapshot would hide what was patched, or keep the
+/// instance from being launched (EC2 refuses another root snapshot than the image's). A device that the image does not
+/// have is the owner's own data and keeps its snapshot.
 ///
 /// Source: EC2 API, CreateLaunchTemplateVersion, SourceVersion.
 pub fn restated(mappings: &[DeviceMapping], image: &BTreeSet<String>) -> Vec<DeviceMapping> {

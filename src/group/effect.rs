@@ -1,6 +1,8 @@
 //! Everything that can be done to the world: one effect is one changing call.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,15 +23,19 @@ pub enum Effect {
     Suspend(Vec<String>),
     /// `autoscaling:ResumeProcesses`; never an empty list.
     Resume(Vec<String>),
-    /// `autoscaling:UpdateAutoScalingGroup` with minimum, maximum and desired capacity.
-    SetCapacity(Capacity),
-    /// `autoscaling:UpdateAutoScalingGroup` with these pins; the call is refused if the group no
-    /// longer names what `expected` says.
-    SetPins {
-        /// As the group names its versions now.
-        expected: Vec<Pin>,
-        /// As it is to name them.
-        pins: Vec<Pin>,
+    /// `autoscaling:UpdateAutoScalingGroup`: capacity, pins, or both in one call.
+    Update {
+        /// Minimum, maximum and desired capacity.
+        capacity: Option<Capacity>,
+        /// The versions to name.
+        pins: Option<PinChange>,
+    },
+    /// `autoscaling:EnterStandby`.
+    EnterStandby {
+        /// The instance.
+        instance: InstanceId,
+        /// Whether the desired capacity falls by it.
+        decrement: bool,
     },
     /// `ec2:CreateTags`: run and role.
     TagInstance {
@@ -45,13 +51,6 @@ pub enum Effect {
         image: ImageId,
         /// The tag's value.
         seconds: String,
-    },
-    /// `autoscaling:SetInstanceProtection`.
-    Protect {
-        /// The instance.
-        instance: InstanceId,
-        /// On or off.
-        on: bool,
     },
     /// `ssm:SendCommand`.
     SendCommand(Command),
@@ -112,6 +111,15 @@ pub enum Effect {
     DeleteRecord,
 }
 
+/// Other versions for a group to name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinChange {
+    /// As the group names its versions now: the call is refused if it no longer does.
+    pub expected: Vec<Pin>,
+    /// As it is to name them.
+    pub to: Vec<Pin>,
+}
+
 /// The purpose of an instance of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -147,29 +155,78 @@ pub struct Command {
     pub comment: String,
 }
 
-/// The commands of a job.
+/// The commands of a job. Those that may be sent more than once carry the number of Installs that had ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String", into = "String")]
 pub enum CommandStep {
+    /// Wait until the first boot of the build instance is over.
+    Ready(u8),
+    /// Scan the build instance.
+    Scan(u8),
     /// Patch the build instance.
-    Install,
-    /// Scan the build instance afterwards.
-    Scan,
+    Install(u8),
     /// Image hygiene.
     Seal,
+    /// Wait until the first boot of the canary is over.
+    CanaryReady,
     /// Scan the canary.
     CanaryScan,
+    /// The owner's own proof on the canary.
+    CanaryProof,
 }
 
-impl CommandStep {
-    /// As the comment names it.
-    pub fn as_str(self) -> &'static str {
+/// As a command's comment names its step.
+impl fmt::Display for CommandStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Install => "install",
-            Self::Scan => "scan",
-            Self::Seal => "seal",
-            Self::CanaryScan => "canary-scan",
+            Self::Ready(pass) => write!(f, "ready-{pass}"),
+            Self::Scan(pass) => write!(f, "scan-{pass}"),
+            Self::Install(pass) => write!(f, "install-{pass}"),
+            Self::Seal => f.write_str("seal"),
+            Self::CanaryReady => f.write_str("canary-ready"),
+            Self::CanaryScan => f.write_str("canary-scan"),
+            Self::CanaryProof => f.write_str("canary-proof"),
         }
+    }
+}
+
+impl FromStr for CommandStep {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbered = text.rsplit_once('-').and_then(|(name, pass)| {
+            let pass = pass.parse().ok()?;
+            match name {
+                "ready" => Some(Self::Ready(pass)),
+                "scan" => Some(Self::Scan(pass)),
+                "install" => Some(Self::Install(pass)),
+                _ => None,
+            }
+        });
+        let named = match text {
+            "seal" => Some(Self::Seal),
+            "canary-ready" => Some(Self::CanaryReady),
+            "canary-scan" => Some(Self::CanaryScan),
+            "canary-proof" => Some(Self::CanaryProof),
+            _ => None,
+        };
+        numbered
+            .or(named)
+            .ok_or_else(|| format!("expected the step of a command, found '{text}'"))
+    }
+}
+
+impl TryFrom<String> for CommandStep {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<CommandStep> for String {
+    fn from(step: CommandStep) -> Self {
+        step.to_string()
     }
 }
 
@@ -184,6 +241,8 @@ pub enum Done {
     Version(u64),
     /// It was to be removed, and was not there.
     WasGone,
+    /// An image was deregistered, and these of its snapshots were not deleted: each with AWS's word for why.
+    SnapshotsKept(Vec<String>),
 }
 
 /// How an effect ended.

@@ -41,6 +41,11 @@ pub struct GroupFacts {
     pub warm_pool: bool,
     /// Whether instances are registered with a load balancer.
     pub load_balanced: bool,
+    /// The first of AWS's fields about the group that makes no sense: what was expected, and what was found.
+    /// The other fields hold what can be read.
+    pub odd: Option<String>,
+    /// Names of launch templates that it names without their ids: its `pins` lack them.
+    pub named_only: BTreeSet<String>,
 }
 
 /// Facts that are read group by group, because AWS has no bulk call for them.
@@ -50,6 +55,8 @@ pub struct GroupDetails {
     pub hook_seconds: i64,
     /// The id of an instance refresh under way.
     pub refresh: Option<String>,
+    /// As in [`GroupFacts::odd`].
+    pub odd: Option<String>,
 }
 
 /// A launch template.

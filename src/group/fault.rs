@@ -29,6 +29,8 @@ pub enum FaultClass {
     NotYet,
     /// Time: another change is under way.
     Contention,
+    /// Time, perhaps much: a limit of the account is reached, and what others have under way ends some day.
+    Exhausted,
     /// It exists already: look at it.
     Exists,
     /// It does not exist (any more).
@@ -59,6 +61,10 @@ impl Fault {
             FaultClass::Throttled | FaultClass::Unreachable | FaultClass::Contention => {
                 (Code::AwsUnreachable, "did not succeed for too long")
             }
+            FaultClass::Exhausted => (
+                Code::AwsError,
+                "was refused for too long, for a limit of the account",
+            ),
             FaultClass::NotYet | FaultClass::Exists | FaultClass::Gone | FaultClass::Refused => {
                 (Code::AwsError, "was refused")
             }
@@ -74,6 +80,7 @@ impl FaultClass {
             Self::Throttled | Self::Unreachable | Self::Contention | Self::Expired => {
                 limits::FAULT_LIMIT
             }
+            Self::Exhausted => limits::EXHAUSTED_LIMIT,
             Self::NotYet => limits::VISIBILITY_LIMIT,
             Self::Denied => limits::DENIED_LIMIT,
             Self::Exists | Self::Gone | Self::Refused => TimeDelta::zero(),
@@ -102,5 +109,39 @@ impl<T> Read<T> {
             Self::Present(value) => Some(value),
             Self::Unread | Self::Failed(_) | Self::Absent => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reached_limit_is_waited_out_for_longer_than_anything_else() {
+        let others = [
+            FaultClass::Throttled,
+            FaultClass::Unreachable,
+            FaultClass::NotYet,
+            FaultClass::Contention,
+            FaultClass::Expired,
+            FaultClass::Denied,
+        ];
+        for other in others {
+            assert!(
+                FaultClass::Exhausted.patience() > other.patience() * 10,
+                "{other:?}"
+            );
+        }
+        let fault = Fault {
+            operation: "ec2:CreateImage".into(),
+            code: "ConcurrentSnapshotLimitExceeded".into(),
+            message: "five at a time".into(),
+            class: FaultClass::Exhausted,
+        };
+        assert_eq!(
+            fault.to_failure().reason,
+            "ec2:CreateImage was refused for too long, for a limit of the account: \
+             ConcurrentSnapshotLimitExceeded: five at a time"
+        );
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::devices::DeviceMapping;
 use super::effect::{CommandStep, Effect, Role};
+use super::launch::{Launch, LaunchState};
 use super::ledger::{Key, Ledger};
 use super::limits;
 use super::lineage::Lineage;
@@ -14,8 +15,8 @@ use super::measured::Measured;
 use super::options::Options;
 use super::outcome::{Failure, Outcome};
 use super::phase::{Entered, Phase};
-use super::processes::LOAD_BALANCER;
 use super::record::Record;
+use super::seen::InstanceSeen;
 use crate::ids::{GroupName, ImageId, InstanceId, TemplateId};
 use crate::request::Operation;
 use crate::schedule::Capacity;
@@ -64,14 +65,18 @@ impl Forward {
         TimeDelta::seconds(self.hook_seconds.max(0))
     }
 
-    /// The time that launch hooks and Windows may add to a launch.
+    /// The time that launch hooks may add to a launch until the instance is in service.
     pub fn launch_extra(&self) -> TimeDelta {
-        let windows = if self.windows {
+        self.hooks()
+    }
+
+    /// The time that Windows may add to a boot.
+    pub fn boot_extra(&self) -> TimeDelta {
+        if self.windows {
             limits::WINDOWS_EXTRA
         } else {
             TimeDelta::zero()
-        };
-        self.hooks() + windows
+        }
     }
 }
 
@@ -84,6 +89,8 @@ pub struct Made {
     pub lifetimes: BTreeMap<InstanceId, (DateTime<Utc>, Option<DateTime<Utc>>)>,
     /// Ids of the commands sent, by step.
     pub commands: BTreeMap<CommandStep, String>,
+    /// The commands that have ended well.
+    pub ended: BTreeSet<CommandStep>,
     /// The image, once it is available to this job.
     pub image: Option<ImageId>,
     /// The versions, by template.
@@ -92,19 +99,50 @@ pub struct Made {
     pub foreign: BTreeSet<InstanceId>,
 }
 
+/// Counts of a Scan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Patches missing.
+    pub missing: u32,
+    /// Patches failed.
+    pub failed: u32,
+    /// Patches pending a reboot.
+    pub pending_reboot: u32,
+}
+
 /// The patch evidence, collected before the build instance goes away.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
+    /// Installs that have ended, well or not.
+    pub passes: u8,
+    /// The counts of our own Scans, the first from before any Install, each with the number of Installs that
+    /// had ended.
+    pub scans: Vec<(u8, Counts)>,
+    /// The counts of the Scan of the canary.
+    pub canary: Option<Counts>,
+    /// Names of the patches that were missing at one Scan or another.
+    pub wanted: BTreeSet<String>,
+    /// Names of the patches that were there before the first Install, where the owner names what is to be
+    /// installed.
+    pub present: BTreeSet<String>,
+    /// Whether AWS named the patches after the last Scan that needed it.
+    pub named: Option<u8>,
     /// Names of the patches that the run installed.
     pub installed: Vec<String>,
-    /// Patches missing, by the last Scan.
-    pub missing: u32,
-    /// Patches failed, by the last Scan.
-    pub failed: u32,
-    /// Patches pending a reboot, by the last Scan.
-    pub pending_reboot: u32,
-    /// Whether the counts are those of our own Scan.
-    pub scanned: bool,
+}
+
+impl Evidence {
+    /// The counts of the last Scan.
+    pub fn counts(&self) -> Option<Counts> {
+        self.scans.last().map(|(_, counts)| *counts)
+    }
+
+    /// Whether the guest was scanned after the last Install.
+    pub fn scanned(&self) -> bool {
+        self.scans
+            .last()
+            .is_some_and(|(pass, _)| *pass == self.passes)
+    }
 }
 
 /// Whether the group's record is stored and protects the group for this job.
@@ -116,9 +154,29 @@ pub enum Ownership {
     None,
     /// It is stored, by us or by the driver before us.
     Held,
-    /// It was stored, but processes that the run had suspended are resumed, and not by the run: perhaps
-    /// another has restored the group. The record must be read before anything is decided.
-    SuspensionLost,
+}
+
+/// The time in which the group differs from what its owner set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Altered {
+    /// Since when it does now.
+    pub since: Option<DateTime<Utc>>,
+    /// For how long it did before that, seconds.
+    pub seconds: i64,
+}
+
+impl Altered {
+    /// It may differ from now on.
+    pub fn begin(&mut self, now: DateTime<Utc>) {
+        self.since.get_or_insert(now);
+    }
+
+    /// It is as its owner left it again.
+    pub fn end(&mut self, now: DateTime<Utc>) {
+        if let Some(since) = self.since.take() {
+            self.seconds += limits::whole_seconds(now - since).num_seconds().max(0);
+        }
+    }
 }
 
 /// How far the run's version has come in this group.
@@ -173,10 +231,16 @@ pub struct Job {
     pub failure: Option<Failure>,
     /// Notes for the owner.
     pub notes: Vec<String>,
+    /// When the record was stored: by AWS's clock as soon as it has been read, until then as it says itself.
+    pub recorded_at: DateTime<Utc>,
     /// Whether the record is stored and ours.
     pub ownership: Ownership,
     /// How far the version has come.
     pub deployment: Deployment,
+    /// The launch under way.
+    pub launch: LaunchState,
+    /// For how long the group differs from what its owner set.
+    pub altered: Altered,
     /// Whether the group names a version that the run made, as far as known: nobody may delete it yet.
     pub names_ours: bool,
     /// When a driver took the job over whose memory may be older than the world: from then on it looks
@@ -208,12 +272,29 @@ impl Job {
     pub fn resume(&mut self, now: DateTime<Utc>) {
         if !self.finished() {
             self.resumed_at = Some(now);
+            if self.launch == LaunchState::None && self.may_have_launched() {
+                self.launch = LaunchState::Unknown;
+            }
             self.wake_at = now;
         }
     }
 
+    /// Whether a pass that began in this phase, and whose memory is lost, may have gone as far as a launch.
+    fn may_have_launched(&self) -> bool {
+        let is_near = matches!(
+            self.phase,
+            Phase::Recording
+                | Phase::Launching
+                | Phase::Baking
+                | Phase::Versioning
+                | Phase::LaunchingCanary
+        );
+        is_near || self.forward.is_none()
+    }
+
     fn new(record: Record, forward: Option<Forward>, phase: Phase, now: DateTime<Utc>) -> Self {
         Self {
+            recorded_at: record.written_at,
             record,
             forward,
             phase,
@@ -227,6 +308,8 @@ impl Job {
             notes: Vec::new(),
             ownership: Ownership::default(),
             deployment: Deployment::default(),
+            launch: LaunchState::None,
+            altered: Altered::default(),
             names_ours: false,
             resumed_at: None,
             lapses: BTreeMap::new(),
@@ -274,7 +357,7 @@ impl Job {
     pub fn is_recorded(&self) -> bool {
         match self.ownership {
             Ownership::None => false,
-            Ownership::Held | Ownership::SuspensionLost => true,
+            Ownership::Held => true,
         }
     }
 
@@ -313,6 +396,7 @@ impl Job {
 
     /// Ends the job.
     pub fn finish(&mut self, outcome: Outcome, reason: impl Into<String>, now: DateTime<Utc>) {
+        self.altered.end(now);
         self.outcome = Some(outcome);
         self.enter(Phase::Finished, reason, now);
     }
@@ -350,13 +434,21 @@ impl Job {
         self.resumed_at.is_none() && self.forward.is_some()
     }
 
-    /// When processes were last resumed for the restore. The canary is let into the load balancer long
-    /// before that.
-    pub fn resumed_processes_at(&self) -> Option<DateTime<Utc>> {
-        self.ledger.last_done(|key| match key {
-            Key::Resume(processes) => *processes != [LOAD_BALANCER],
-            _ => false,
-        })
+    /// The launch under way, as far as known.
+    pub fn open_launch(&self) -> Option<&Launch> {
+        match &self.launch {
+            LaunchState::Open(launch) => Some(launch),
+            LaunchState::None | LaunchState::Unknown => None,
+        }
+    }
+
+    /// Whether an instance was in the group when the record was stored: listed in it or, where it lists none, launched
+    /// before. None of those is ours. None where only EC2 could tell, and does not show the instance.
+    pub fn was_there(&self, id: &InstanceId, instance: Option<&InstanceSeen>) -> Option<bool> {
+        match &self.record.members {
+            Some(members) => Some(members.has(id)),
+            None => instance.map(|i| i.launched_at < self.recorded_at),
+        }
     }
 
     /// Takes down whether this was seen at a look.

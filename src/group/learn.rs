@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::bake::{Bake, SharedImage};
-use super::effect::{Done, Effect, Performed, Role};
+use super::effect::{CommandStep, Done, Effect, Performed, Role};
 use super::fault::{Fault, FaultClass, Read};
 use super::job::{Deployment, Job, Lapse, Ownership};
+use super::launch::{Launch, LaunchState};
 use super::ledger::{Key, Try};
 use super::outcome::Implication;
 use super::pin::{Pin, Style};
-use super::processes::LOAD_BALANCER;
-use super::seen::{Ec2State, GroupSeen, RecordSeen, Seen};
+use super::recover::{Unseen, recovered};
+use super::seen::{CommandStatus, Ec2State, GroupSeen, RecordSeen, Seen};
 use super::{Code, Failure, Phase, limits, names, phases};
 use crate::ids::InstanceId;
 
@@ -29,13 +30,15 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
         Read::Absent => job.seen(Lapse::ImageAbsent, true, now),
         Read::Failed(_) | Read::Unread => {}
     }
+    learn_stored_at(job, &seen.record);
     learn_instances(job, seen, now);
+    learn_launch(job, seen, now);
     learn_commands(job, seen);
     learn_versions(job, seen);
     learn_pins(job, &seen.group);
     if let Read::Present(group) = &seen.group {
-        learn_suspension(job, group);
         learn_deployment(job, group);
+        learn_alteration(job, group, now);
     }
     learn_record(job, &seen.record);
     learn_end(job, &seen.group);
@@ -51,9 +54,6 @@ fn learn_instances(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
         match instance.role.as_deref() {
             Some("build") if ours => _ = job.made.instances.insert(Role::Build, id.clone()),
             Some("canary") if ours => _ = job.made.instances.insert(Role::Canary, id.clone()),
-            _ if instance.launched_at < job.record.written_at => {
-                job.made.foreign.insert(id.clone());
-            }
             _ => {}
         }
     }
@@ -78,15 +78,19 @@ fn learn_commands(job: &mut Job, seen: &Seen) {
     let Some(commands) = seen.commands.present() else {
         return;
     };
-    for step in phases::COMMAND_STEPS {
-        let comment = names::command_comment(&job.record.run_id, step.as_str());
-        let instances: BTreeSet<&InstanceId> = job.made.instances.values().collect();
-        let mut ours = commands
-            .iter()
-            .filter(|c| c.comment == comment && instances.contains(&c.instance));
-        if let Some(found) = ours.next_back() {
-            let id = found.id.clone();
+    let instances: BTreeSet<&InstanceId> = job.made.instances.values().collect();
+    // Newest first: a step that was sent twice counts by its last command.
+    for command in commands.iter().rev() {
+        let step = names::command_step(&job.record.run_id, &command.comment);
+        if let Some(step) = step.filter(|_| instances.contains(&command.instance)) {
+            let id = command.id.clone();
             job.made.commands.entry(step).or_insert(id);
+        }
+        let is_it = |(_, id): &(&CommandStep, &String)| **id == command.id;
+        if command.status == CommandStatus::Success
+            && let Some((step, _)) = job.made.commands.iter().find(is_it)
+        {
+            job.made.ended.insert(*step);
         }
     }
 }
@@ -117,20 +121,62 @@ fn learn_pins(job: &mut Job, group: &Read<GroupSeen>) {
     }
 }
 
-/// Processes that the job suspended are resumed, and not by itself: a restore by another looks like this.
-fn learn_suspension(job: &mut Job, group: &GroupSeen) {
-    if !job.is_recorded() {
+/// The launch under way: begun with the first look of its phase, ended when the group is read back as its owner
+/// wants it.
+fn learn_launch(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
+    let Read::Present(group) = &seen.group else {
         return;
-    }
-    let suspended = job.ledger.done_at(&Key::Suspend).is_some();
-    let holds = suspended && job.resumed_processes_at().is_none();
-    let mut guarded = job.record.guarded.iter();
-    let is_missing = |p: &String| p != LOAD_BALANCER && !group.suspended.contains(p);
-    job.ownership = if holds && guarded.any(is_missing) {
-        Ownership::SuspensionLost
-    } else {
-        Ownership::Held
     };
+    let at = now.checked_add_signed(seen.clock_offset).unwrap_or(now);
+    let role = job.phase.launch_role();
+    if job.launch == LaunchState::Unknown {
+        let last = phases::last_role(job);
+        match recovered(job, seen, group, role.unwrap_or(last), at) {
+            Err(Unseen) => return,
+            Ok(None) => job.launch = LaunchState::None,
+            Ok(Some(launch)) => {
+                job.launch = LaunchState::Open(Box::new(launch));
+                job.altered.begin(now);
+            }
+        }
+    }
+    match (&mut job.launch, role) {
+        (LaunchState::Open(launch), _) if !launch.is_untouched() => {
+            learn_others_will(launch, group, job.made.instances.get(&launch.role));
+        }
+        (_, Some(role)) if job.phase.launches() => {
+            let limit = phases::launch_limit(job);
+            let launch = Launch::begin(&job.record, group, role, at, limit);
+            job.made.foreign.extend(launch.members.iter().cloned());
+            job.launch = LaunchState::Open(Box::new(launch));
+        }
+        _ => {}
+    }
+    if phases::gives_back(job.phase) && phases::is_back(job, seen, group, at) {
+        job.launch = LaunchState::None;
+    }
+}
+
+/// Until the capacity is asked for, the group before the launch is the one that was seen last; afterwards, a
+/// desired capacity that is neither as it was nor as we set it is another's, and may count our instance.
+fn learn_others_will(launch: &mut Launch, group: &GroupSeen, ours: Option<&InstanceId>) {
+    let Some(asked) = launch.asked else {
+        launch.capacity = group.capacity;
+        launch.members = group.members.keys().cloned().collect();
+        return;
+    };
+    let is_counted = ours.is_none_or(|id| group.members.get(id).is_some_and(|m| m.counted()));
+    let desired = group.capacity.desired;
+    if is_counted && desired != asked.desired && desired != launch.capacity.desired {
+        launch.wish = Some(desired);
+    }
+}
+
+/// The group names its versions as its owner does and no launch is under way: it is not altered any more.
+fn learn_alteration(job: &mut Job, group: &GroupSeen, now: DateTime<Utc>) {
+    if job.launch == LaunchState::None && group.pins == job.record.pins {
+        job.altered.end(now);
+    }
 }
 
 /// The pins that were promoted name something else: someone restored or deployed before the group was
@@ -150,6 +196,16 @@ fn learn_deployment(job: &mut Job, group: &GroupSeen) {
     };
 }
 
+/// Whose clock the schedule goes by.
+fn learn_stored_at(job: &mut Job, record: &Read<RecordSeen>) {
+    if let Read::Present(RecordSeen::Readable(stored)) = record
+        && stored.record.is_same_record(&job.record)
+        && let Some(at) = stored.stored_at
+    {
+        job.recorded_at = at;
+    }
+}
+
 fn learn_record(job: &mut Job, record: &Read<RecordSeen>) {
     match record {
         Read::Present(RecordSeen::Readable(stored)) if stored.is_same_record(&job.record) => {
@@ -157,7 +213,9 @@ fn learn_record(job: &mut Job, record: &Read<RecordSeen>) {
                 job.ownership = Ownership::Held;
             }
             // The stored one is the truth: it was written before the first change.
-            job.record.written_at = stored.written_at;
+            if job.phase == Phase::Recording {
+                job.record = (**stored).clone();
+            }
         }
         Read::Present(_) => job.ownership = Ownership::None,
         // The one who deleted it had restored the group.
@@ -165,7 +223,7 @@ fn learn_record(job: &mut Job, record: &Read<RecordSeen>) {
             job.ownership = Ownership::None;
         }
         // What the other took back looks like a failure of its own.
-        Read::Absent if job.ownership == Ownership::SuspensionLost => {
+        Read::Absent if job.is_recorded() && job.ledger.done_at(&Key::DeleteRecord).is_none() => {
             explain(job, Implication::AfterRestore, Code::RestoredMeanwhile);
         }
         Read::Absent | Read::Failed(_) | Read::Unread => {}
@@ -219,9 +277,8 @@ pub fn learn_performed(
     performed: &Performed,
     now: DateTime<Utc>,
 ) -> Option<Failure> {
-    // Until the next look shows which version is named.
-    job.names_ours |= matches!(effect, Effect::SetPins { .. });
     let fault = performed.as_ref().err();
+    learn_tried(job, effect, fault, now);
     let entry = job.ledger.record(effect.key(), fault, now).clone();
     match performed {
         Ok(done) => {
@@ -229,6 +286,30 @@ pub fn learn_performed(
             None
         }
         Err(fault) => learn_fault(job, effect, fault, &entry, now),
+    }
+}
+
+/// What was tried may have taken effect, whatever the answer.
+fn learn_tried(job: &mut Job, effect: &Effect, fault: Option<&Fault>, now: DateTime<Utc>) {
+    if let Effect::Update { pins: Some(_), .. } = effect {
+        // Until the next look shows which version is named.
+        job.names_ours = true;
+    }
+    let may_have_effect = fault.is_none_or(|f| f.class == FaultClass::Unreachable);
+    let alters = matches!(effect, Effect::Suspend(_) | Effect::Update { .. });
+    if !alters || !may_have_effect {
+        return;
+    }
+    job.altered.begin(now);
+    if let LaunchState::Open(launch) = &mut job.launch {
+        match effect {
+            Effect::Suspend(_) => launch.has_suspended = true,
+            Effect::Update {
+                capacity: Some(capacity),
+                ..
+            } if launch.asked.is_none() && job.phase.launches() => launch.asked = Some(*capacity),
+            _ => {}
+        }
     }
 }
 
@@ -244,6 +325,12 @@ fn remember(job: &mut Job, effect: &Effect, done: &Done, count: u32) {
             job.made.instances.insert(*role, instance.clone());
         }
         (Effect::StoreRecord(_), _) if !job.is_recorded() => job.ownership = Ownership::Held,
+        (Effect::DeregisterImage(image), Done::SnapshotsKept(kept)) => {
+            job.note(format!(
+                "{image} was removed, but not all of its snapshots: {}",
+                kept.join(", ")
+            ));
+        }
         // Its absence cannot come from an earlier try.
         (Effect::DeleteRecord, Done::WasGone) if count <= 1 && job.resumed_at.is_none() => {
             let code = Code::RecordLost;
@@ -286,6 +373,7 @@ fn is_lasting(fault: &Fault, entry: &Try) -> bool {
         FaultClass::Throttled
         | FaultClass::Unreachable
         | FaultClass::Contention
+        | FaultClass::Exhausted
         | FaultClass::NotYet
         | FaultClass::Expired
         | FaultClass::Denied => limits::whole_seconds(entry.tried_for()) > fault.class.patience(),
@@ -297,7 +385,7 @@ fn failure_of(effect: &Effect, fault: &Fault) -> Failure {
     let failure = fault.to_failure();
     let code = match effect {
         Effect::CreateVersion { .. } if failure.code == Code::AwsError => Code::VersionRefused,
-        Effect::SetPins { .. } if failure.code == Code::AwsError => Code::PinsRefused,
+        Effect::Update { pins: Some(_), .. } if failure.code == Code::AwsError => Code::PinsRefused,
         _ => failure.code,
     };
     Failure { code, ..failure }

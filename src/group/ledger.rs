@@ -23,16 +23,14 @@ pub enum Key {
     Suspend,
     /// These processes are resumed.
     Resume(Vec<String>),
-    /// The group has this capacity.
-    SetCapacity(Capacity),
-    /// The group has these pins.
-    SetPins(Vec<Pin>),
+    /// The group has this capacity, these pins, or both.
+    Update(Option<Capacity>, Option<Vec<Pin>>),
+    /// The instance is moved to Standby.
+    EnterStandby(InstanceId),
     /// The instance is tagged.
     TagInstance(InstanceId),
     /// The image is tagged.
     TagImage(ImageId),
-    /// The instance is protected from scale-in, or no longer so.
-    Protect(InstanceId, bool),
     /// The instance runs the command of this step.
     Command(CommandStep, InstanceId),
     /// An image of this name is made.
@@ -58,11 +56,15 @@ impl Effect {
             Self::StoreRecord(_) => Key::StoreRecord,
             Self::Suspend(_) => Key::Suspend,
             Self::Resume(processes) => Key::Resume(processes.clone()),
-            Self::SetCapacity(capacity) => Key::SetCapacity(*capacity),
-            Self::SetPins { pins, expected: _ } => Key::SetPins(pins.clone()),
+            Self::Update { capacity, pins } => {
+                Key::Update(*capacity, pins.as_ref().map(|change| change.to.clone()))
+            }
+            Self::EnterStandby {
+                instance,
+                decrement: _,
+            } => Key::EnterStandby(instance.clone()),
             Self::TagInstance { instance, role: _ } => Key::TagInstance(instance.clone()),
             Self::TagImage { image, seconds: _ } => Key::TagImage(image.clone()),
-            Self::Protect { instance, on } => Key::Protect(instance.clone(), *on),
             Self::SendCommand(c) => Key::Command(c.step, c.instance.clone()),
             Self::CreateImage { name, .. } => Key::CreateImage(name.clone()),
             Self::CreateVersion { template, .. } => Key::CreateVersion(template.clone()),
@@ -87,15 +89,19 @@ impl fmt::Display for Key {
             Self::StoreRecord => f.write_str("store-record"),
             Self::Suspend => f.write_str("suspend"),
             Self::Resume(processes) => write!(f, "resume {}", processes.join(",")),
-            Self::SetCapacity(capacity) => write!(f, "set-capacity {capacity}"),
-            Self::SetPins(pins) => {
-                let pins: Vec<String> = pins.iter().map(ToString::to_string).collect();
-                write!(f, "set-pins {}", pins.join(","))
+            Self::Update(capacity, pins) => {
+                let capacity = capacity.map(|c| format!("capacity {c}"));
+                let pins = pins.as_ref().map(|pins| {
+                    let pins: Vec<String> = pins.iter().map(ToString::to_string).collect();
+                    format!("pins {}", pins.join(","))
+                });
+                let both: Vec<String> = capacity.into_iter().chain(pins).collect();
+                write!(f, "update {}", both.join(" "))
             }
+            Self::EnterStandby(instance) => write!(f, "enter-standby {instance}"),
             Self::TagInstance(instance) => write!(f, "tag {instance}"),
             Self::TagImage(image) => write!(f, "tag-image {image}"),
-            Self::Protect(instance, on) => write!(f, "protect {instance} {on}"),
-            Self::Command(step, instance) => write!(f, "command {} {instance}", step.as_str()),
+            Self::Command(step, instance) => write!(f, "command {step} {instance}"),
             Self::CreateImage(name) => write!(f, "create-image {name}"),
             Self::CreateVersion(template) => write!(f, "create-version {template}"),
             Self::SetDefault(template, version) => write!(f, "set-default {template} {version}"),

@@ -9,9 +9,32 @@ use chrono::TimeDelta;
 pub const LAUNCH_FIRST_LOOK: TimeDelta = TimeDelta::seconds(40);
 /// A launch that was asked for appears in the group within seconds; a minute is ample.
 pub const LAUNCH_SHOWS_LIMIT: TimeDelta = TimeDelta::minutes(1);
-/// A launch until InService and SSM Online: 15 min, Windows and slow boots included. Launch hooks'
-/// timeouts come on top.
-pub const WAKE_LIMIT: TimeDelta = TimeDelta::minutes(15);
+/// A launch that was asked for shows in the group within seconds; the first look may tag it and name the old
+/// version again.
+pub const LAUNCH_SHOWS_PAUSE: TimeDelta = TimeDelta::seconds(10);
+/// A launch until InService: 15 min, for groups that try again after a failure. Launch hooks come on top.
+pub const LAUNCH_LIMIT: TimeDelta = TimeDelta::minutes(15);
+/// A move to Standby takes seconds, with a load balancer's draining 5 min by default and an hour at most; our
+/// instance is registered with none.
+pub const STANDBY_LIMIT: TimeDelta = TimeDelta::minutes(10);
+/// To Standby, the capacity and the processes back, and read back: a few looks.
+pub const EXPECTED_RETURN: TimeDelta = TimeDelta::seconds(15);
+/// A move to Standby that a group does not show after this long is asked for again.
+pub const STANDBY_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(1);
+/// An instance in service registers with SSM 20 to 60 s after its boot.
+pub const ONLINE_FIRST_LOOK: TimeDelta = TimeDelta::seconds(20);
+/// From Standby until SSM Online: 15 min, slow boots included.
+pub const ONLINE_LIMIT: TimeDelta = TimeDelta::minutes(15);
+/// First boot, with user data: mostly seconds after the agent is online.
+pub const EXPECTED_READY: TimeDelta = TimeDelta::seconds(15);
+/// User data that installs much takes 10 to 20 min; the script itself waits 20 min for locks after that.
+pub const READY_LIMIT: TimeDelta = TimeDelta::minutes(40);
+/// Installs in a row: Windows often needs two, the third is for a cause that passes.
+pub const INSTALL_PASSES: u8 = 3;
+/// AWS's `Date` header and many of its times have whole seconds: so much is allowed when they meet ours.
+pub const CLOCK_GRAIN: TimeDelta = TimeDelta::seconds(2);
+/// A capacity that was asked for and does not show after this long was set back by someone.
+pub const CHANGE_SHOWS_LIMIT: TimeDelta = TimeDelta::seconds(20);
 /// Windows boots (sysprep, reboot) and registers in minutes: 10 min more.
 pub const WINDOWS_EXTRA: TimeDelta = TimeDelta::minutes(10);
 /// Scheduled actions that fall due until this long after the deadline are remembered: far longer than a restore
@@ -67,9 +90,11 @@ pub const EXPECTED_IMAGE: TimeDelta = TimeDelta::minutes(4);
 /// AWS's own waiter gives up after 10 min, which is too short; 90 min cover large volumes.
 pub const IMAGE_LIMIT: TimeDelta = TimeDelta::minutes(90);
 
-/// A canary: launch, status checks (2-5 min), SSM, scan.
-pub const EXPECTED_CANARY: TimeDelta = TimeDelta::minutes(4);
-/// The same as for waking, with the status checks.
+/// Status checks pass 2 to 5 min after the launch.
+pub const EXPECTED_CHECKS: TimeDelta = TimeDelta::seconds(120);
+/// A canary on Standby: SSM, first boot, scan, status checks.
+pub const EXPECTED_CANARY: TimeDelta = TimeDelta::minutes(3);
+/// From Standby until SSM and the status checks agree.
 pub const CANARY_LIMIT: TimeDelta = TimeDelta::minutes(15);
 
 /// Terminating takes about 22 s; load balancers drain 300 s; hooks come on top.
@@ -88,6 +113,9 @@ pub const VISIBILITY_LIMIT: TimeDelta = TimeDelta::minutes(5);
 pub const SETTLE: TimeDelta = TimeDelta::seconds(30);
 /// A fault that time helps against is given this long before it fails the group.
 pub const FAULT_LIMIT: TimeDelta = TimeDelta::minutes(10);
+/// A reached limit of the account (snapshots under way, vCPUs) is waited out for as long as a window may last: what
+/// is lost with the group is an hour's work, and the window's deadline ends the wait in any case.
+pub const EXHAUSTED_LIMIT: TimeDelta = TimeDelta::hours(12);
 /// A refusal for want of a permission is believed after this long: IAM is eventually consistent, and
 /// a change reaches all its endpoints within about a minute.
 pub const DENIED_LIMIT: TimeDelta = TimeDelta::minutes(2);

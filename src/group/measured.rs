@@ -9,12 +9,16 @@ use super::names::SECONDS_TAG;
 use super::phase::{Entered, Phase};
 
 /// The phases that take long enough to be measured, in order.
-pub(super) const MEASURED_PHASES: [Phase; 6] = [
-    Phase::Waking,
-    Phase::Patching,
+pub(super) const MEASURED_PHASES: [Phase; 10] = [
+    Phase::Launching,
+    Phase::Returning,
+    Phase::Settling,
     Phase::Scanning,
+    Phase::Patching,
     Phase::Sealing,
     Phase::Baking,
+    Phase::LaunchingCanary,
+    Phase::ReturningCanary,
     Phase::Proving,
 ];
 
@@ -30,9 +34,13 @@ impl Measured {
         let lengths = history
             .iter()
             .zip(ends)
-            .filter(|(entered, _)| MEASURED_PHASES.contains(&entered.phase))
-            .map(|(entered, end)| (entered.phase, (end - entered.at).num_seconds()));
-        Self(lengths.collect())
+            .filter(|(entered, _)| MEASURED_PHASES.contains(&entered.phase));
+        let mut measured = Self::default();
+        // A phase may have been entered more than once.
+        for (entered, end) in lengths {
+            *measured.0.entry(entered.phase).or_default() += (end - entered.at).num_seconds();
+        }
+        measured
     }
 
     /// The length of a phase, seconds.
@@ -40,7 +48,7 @@ impl Measured {
         self.0.get(&phase).copied()
     }
 
-    /// The tag's value: `waking=84 patching=239`.
+    /// The tag's value: `launching=84 patching=239`.
     pub fn to_text(&self) -> String {
         let pairs: Vec<String> = self.0.iter().map(|(p, s)| format!("{p}={s}")).collect();
         pairs.join(" ")
@@ -92,8 +100,10 @@ mod tests {
         let start: DateTime<Utc> = "2026-10-14T04:00:00Z".parse().unwrap();
         let phases = [
             (Phase::Queued, 0),
-            (Phase::Waking, 600),
+            (Phase::Launching, 600),
             (Phase::Patching, 684),
+            (Phase::Scanning, 900),
+            (Phase::Patching, 940),
             (Phase::Versioning, 1_000),
             (Phase::Proving, 1_500),
         ];
@@ -101,6 +111,9 @@ mod tests {
             phase,
             at: start + TimeDelta::seconds(at),
         });
-        assert_eq!(Measured::of(&history).to_text(), "waking=84 patching=316");
+        assert_eq!(
+            Measured::of(&history).to_text(),
+            "launching=84 scanning=40 patching=276"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! The decisions about one group. Pure: no SDK, no clock, no async, no logging, no environment.
 //!
-//! Reading order: [`record`] and [`job`] (memory), [`seen`] (a look), [`effect`] and [`ledger`] (changes, and
+//! Reading order: [`record`], [`launch`] and [`job`] (memory), [`seen`] (a look), [`effect`] and [`ledger`] (changes, and
 //! those tried), [`decision`] (the vocabulary), [`learn`], [`decide`] and [`transition`] (one step), `phases` (one file per
 //! phase), [`bake`] and [`admit`] (groups among each other), [`preflight`] and [`budget`] (the
 //! plan).
@@ -15,11 +15,13 @@ pub mod effect;
 pub mod facts;
 pub mod fault;
 pub mod job;
+pub mod launch;
 pub mod learn;
 pub mod ledger;
 pub mod limits;
 pub mod lineage;
 pub mod measured;
+pub mod members;
 pub mod names;
 pub mod options;
 mod outcome;
@@ -30,6 +32,7 @@ pub mod pin;
 pub mod preflight;
 pub mod processes;
 pub mod record;
+mod recover;
 pub mod seen;
 pub mod sharing;
 pub mod transition;

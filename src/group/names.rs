@@ -1,5 +1,6 @@
 //! Names of everything that a run makes: deterministic, so that a repetition finds what is there.
 
+use super::effect::CommandStep;
 use super::pin::Pin;
 use crate::ids::{BakeKey, GroupName, ImageId, RunId, TemplateId};
 use crate::text::{hash_hex, legal_name};
@@ -106,9 +107,18 @@ pub fn version_token(run_id: &RunId, pin: &Pin, source: u64, image: &ImageId) ->
 }
 
 /// A command's comment (at most 100 characters): how our commands are found.
-pub fn command_comment(run_id: &RunId, step: &str) -> String {
+pub fn command_comment(run_id: &RunId, step: CommandStep) -> String {
+    format!("{}{step}", comment_prefix(run_id))
+}
+
+/// The step of a command of the run, by its comment.
+pub fn command_step(run_id: &RunId, comment: &str) -> Option<CommandStep> {
+    comment.strip_prefix(&comment_prefix(run_id))?.parse().ok()
+}
+
+fn comment_prefix(run_id: &RunId) -> String {
     let run: String = run_id.as_str().chars().take(64).collect();
-    format!("asg-patch {run} {step}")
+    format!("asg-patch {run} ")
 }
 
 /// A GUID from the run id: `AWS-RunPatchBaseline` then gives all nodes of a run the same patch set.
@@ -158,7 +168,11 @@ mod tests {
     fn names_keep_to_their_limits() {
         let long = "x".repeat(300);
         assert!(image_name(&long, &long.as_str().into(), &"0123456789ab".into()).len() <= 128);
-        assert!(command_comment(&long.into(), "canary-scan").len() <= 100);
+        let (run, step) = (long.into(), CommandStep::CanaryProof);
+        let comment = command_comment(&run, step);
+        assert!(comment.len() <= 100);
+        assert_eq!(command_step(&run, &comment), Some(step));
+        assert_eq!(command_step(&"other".into(), &comment), None);
         assert_eq!(patch_snapshot_id(&"r".into()).len(), 36);
     }
 }

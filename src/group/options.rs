@@ -162,7 +162,30 @@ fn parameters(value: &str) -> Result<BTreeMap<String, String>, String> {
         .collect()
 }
 
+/// Packages that the owner lists for AWS's document; they need not be approved by the baseline.
+const INSTALL_OVERRIDE: &str = "InstallOverrideList";
+
+/// Parameters by which the owner says what is to be installed; a Scan must look for the same.
+const OVERRIDES: [&str; 2] = ["BaselineOverride", INSTALL_OVERRIDE];
+
 impl Options {
+    /// Whether the owner lists the packages to install: then all packages are compared, not only the missing ones.
+    pub fn lists_packages(&self) -> bool {
+        self.document.is_none() && self.parameters.contains_key(INSTALL_OVERRIDE)
+    }
+
+    /// The parameters that a Scan shares with the Install.
+    pub fn overrides(&self) -> impl Iterator<Item = (&String, &String)> {
+        let keys = OVERRIDES.iter().filter(|_| self.document.is_none());
+        keys.filter_map(|key| self.parameters.get_key_value(*key))
+    }
+
+    /// Whether the owner forbids the reboot after an Install.
+    pub fn forbids_reboot(&self) -> bool {
+        let option = self.parameters.get("RebootOption");
+        option.is_some_and(|value| value == "NoReboot")
+    }
+
     /// The options that shape the image, as text: groups share a bake only if it is the same.
     pub fn bake_text(&self) -> String {
         let Self {

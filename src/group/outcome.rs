@@ -148,6 +148,9 @@ codes! {
     TooDeep = "AP-0119", "the image descends from too many generations of patched images",
         "rebuild: point the launch template at a new image of the vendor's, then run again",
         [];
+    GroupOdd = "AP-0125", "AWS's description of the group makes no sense to this program",
+        "compare the named field with what the console shows; if AWS is right, this program must learn it",
+        [];
     // Not started.
     DoesNotFit = "AP-0201", "the group would not be restored before the window's deadline",
         "lengthen the window, or move the group to an earlier wave",
@@ -174,7 +177,7 @@ codes! {
     NoCapacity = "AP-0302", "AWS had no capacity for the instance",
         "run again later, or allow more zones or instance types",
         [];
-    WakeTimeout = "AP-0303", "the build instance did not come into service in time",
+    LaunchTimeout = "AP-0303", "the build instance did not come into service in time",
         "look at the group's lifecycle hooks and scaling activities",
         [AfterRestore, AfterDeletion];
     NeverOnline = "AP-0304", "the build instance did not register with Systems Manager in time",
@@ -185,6 +188,12 @@ codes! {
         [AfterRestore, AfterDeletion];
     QuotaReached = "AP-0306", "a quota of the account forbids another instance",
         "ask Service Quotas for a higher quota, or lower --max-in-flight so that fewer groups have an instance more at once",
+        [AfterRestore, AfterDeletion];
+    NotReady = "AP-0307", "the first boot of the build instance failed or did not end",
+        "read the end of the cloud-init log in the reason; correct the user data, or what holds the package lock",
+        [AfterRestore, AfterDeletion, SpoilsBake];
+    StandbyFailed = "AP-0308", "the build instance or the canary could not be moved to Standby",
+        "look at the group's scaling activities; another actor may be changing the group",
         [AfterRestore, AfterDeletion];
     PatchFailed = "AP-0311", "the patch command failed",
         "read the command's output in Run Command; fix the package or the baseline, then run again",

@@ -2,18 +2,40 @@
 
 use super::decision::{Context, Decision};
 use super::fault::Read;
-use super::job::{Job, Ownership};
+use super::job::Job;
 use super::ledger::Key;
 use super::seen::RecordSeen;
 use super::{Code, Failure, Phase, phases};
 
 /// Whether the job's record must be read before anything is decided.
 pub(super) fn needs_record(job: &Job) -> bool {
-    // A driver that takes a job over must know that the group is still its own; so must one that finds its
-    // processes resumed. A driver that restores a group must not undo the work of the next run.
+    // A driver that takes a job over must know that the group is still its own; so must one that is about to
+    // change it. A driver that restores a group must not undo the work of the next run.
     let restores = job.is_recorded() && job.must_restore();
-    let is_in_doubt = job.ownership == Ownership::SuspensionLost && job.in_flight();
-    job.resumed_at.is_some() || is_in_doubt || restores
+    job.resumed_at.is_some() || restores || alters_group(job.phase)
+}
+
+/// Whether the group is changed in this phase.
+fn alters_group(phase: Phase) -> bool {
+    match phase {
+        Phase::Launching
+        | Phase::Returning
+        | Phase::LaunchingCanary
+        | Phase::ReturningCanary
+        | Phase::Promoting => true,
+        Phase::Queued
+        | Phase::Recording
+        | Phase::Settling
+        | Phase::Scanning
+        | Phase::Patching
+        | Phase::Sealing
+        | Phase::Baking
+        | Phase::Versioning
+        | Phase::Proving
+        | Phase::RollingBack
+        | Phase::Restoring
+        | Phase::Finished => false,
+    }
 }
 
 /// A job goes on only while the group's record is its own.
@@ -34,10 +56,12 @@ pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
             let reason = format!("run {} has taken the group over since", r.run_id);
             Err(Decision::Yield(Failure::new(Code::TakenOver, reason)))
         }
-        Read::Present(_) => {
+        // Nobody else can restore the group by that text: this job still remembers.
+        Read::Present(RecordSeen::Unreadable { .. }) if job.must_restore() => Ok(()),
+        Read::Present(RecordSeen::Unreadable { problem, .. }) => {
             let reason =
-                "the group's record is not the one that this run wrote, and cannot be read";
-            Err(Decision::Yield(Failure::new(Code::TakenOver, reason)))
+                format!("the group's record was overwritten and cannot be read: {problem}");
+            Err(Decision::Fail(Failure::new(Code::RecordUnreadable, reason)))
         }
         // Deleted by this job itself.
         Read::Absent if job.ledger.done_at(&Key::DeleteRecord).is_some() => Ok(()),

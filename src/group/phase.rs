@@ -5,6 +5,8 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::effect::Role;
+
 /// Where a group's job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -13,21 +15,27 @@ pub enum Phase {
     Queued,
     /// Storing the record.
     Recording,
-    /// Suspending the processes that could interfere.
-    Guarding,
-    /// Bringing up the build instance.
-    Waking,
-    /// Installing patches.
-    Patching,
+    /// Having the group launch the build instance.
+    Launching,
+    /// Moving the build instance to Standby, and the group back to what its owner set.
+    Returning,
+    /// Waiting until the guest's first boot is over.
+    Settling,
     /// Reading the patch state afresh.
     Scanning,
+    /// Installing patches.
+    Patching,
     /// Removing from the guest what must not be copied.
     Sealing,
     /// Making the image.
     Baking,
     /// Making the launch template version.
     Versioning,
-    /// Launching the canary.
+    /// Having the group launch the canary.
+    LaunchingCanary,
+    /// Moving the canary to Standby, and the group back to what its owner set.
+    ReturningCanary,
+    /// Waiting until the canary has proved the new version.
     Proving,
     /// Letting the pin name the new version in its own style.
     Promoting,
@@ -41,16 +49,19 @@ pub enum Phase {
 
 impl Phase {
     /// All phases, in order.
-    pub const ALL: [Phase; 14] = [
+    pub const ALL: [Phase; 17] = [
         Self::Queued,
         Self::Recording,
-        Self::Guarding,
-        Self::Waking,
-        Self::Patching,
+        Self::Launching,
+        Self::Returning,
+        Self::Settling,
         Self::Scanning,
+        Self::Patching,
         Self::Sealing,
         Self::Baking,
         Self::Versioning,
+        Self::LaunchingCanary,
+        Self::ReturningCanary,
         Self::Proving,
         Self::Promoting,
         Self::RollingBack,
@@ -72,16 +83,45 @@ impl Phase {
         WAYS.into_iter().chain(fails).collect()
     }
 
-    fn works_on_group(self) -> bool {
+    /// The instance that the group launches in this phase, or has just launched.
+    pub fn launch_role(self) -> Option<Role> {
         match self {
-            Self::Recording
-            | Self::Guarding
-            | Self::Waking
-            | Self::Patching
+            Self::Launching | Self::Returning => Some(Role::Build),
+            Self::LaunchingCanary | Self::ReturningCanary => Some(Role::Canary),
+            Self::Queued
+            | Self::Recording
+            | Self::Settling
             | Self::Scanning
+            | Self::Patching
             | Self::Sealing
             | Self::Baking
             | Self::Versioning
+            | Self::Proving
+            | Self::Promoting
+            | Self::RollingBack
+            | Self::Restoring
+            | Self::Finished => None,
+        }
+    }
+
+    /// Whether the group is to launch an instance in this phase.
+    pub fn launches(self) -> bool {
+        matches!(self, Self::Launching | Self::LaunchingCanary)
+    }
+
+    fn works_on_group(self) -> bool {
+        match self {
+            Self::Recording
+            | Self::Launching
+            | Self::Returning
+            | Self::Settling
+            | Self::Scanning
+            | Self::Patching
+            | Self::Sealing
+            | Self::Baking
+            | Self::Versioning
+            | Self::LaunchingCanary
+            | Self::ReturningCanary
             | Self::Proving
             | Self::Promoting => true,
             Self::Queued | Self::RollingBack | Self::Restoring | Self::Finished => false,
@@ -91,13 +131,18 @@ impl Phase {
     /// Whether a job in this phase needs the bake's image and its versions.
     pub fn uses_version(self) -> bool {
         match self {
-            Self::Versioning | Self::Proving | Self::Promoting => true,
+            Self::Versioning
+            | Self::LaunchingCanary
+            | Self::ReturningCanary
+            | Self::Proving
+            | Self::Promoting => true,
             Self::Queued
             | Self::Recording
-            | Self::Guarding
-            | Self::Waking
-            | Self::Patching
+            | Self::Launching
+            | Self::Returning
+            | Self::Settling
             | Self::Scanning
+            | Self::Patching
             | Self::Sealing
             | Self::Baking
             | Self::RollingBack
@@ -112,13 +157,16 @@ impl fmt::Display for Phase {
         f.pad(match self {
             Self::Queued => "queued",
             Self::Recording => "recording",
-            Self::Guarding => "guarding",
-            Self::Waking => "waking",
+            Self::Launching => "launching",
+            Self::Returning => "returning",
+            Self::Settling => "settling",
             Self::Patching => "patching",
             Self::Scanning => "scanning",
             Self::Sealing => "sealing",
             Self::Baking => "baking",
             Self::Versioning => "versioning",
+            Self::LaunchingCanary => "launching_canary",
+            Self::ReturningCanary => "returning_canary",
             Self::Proving => "proving",
             Self::Promoting => "promoting",
             Self::RollingBack => "rolling_back",
@@ -140,24 +188,31 @@ pub struct Entered {
 /// The way forward and the way back. Two rules come on top: every phase that works on a group may fail into
 /// `rolling_back`, and every phase may end the job (`finished`): a queued group that is not started, a group
 /// that another run owns now, one that could not be restored in time.
-const WAYS: [(Phase, Phase); 18] = [
+const WAYS: [(Phase, Phase); 24] = [
     (Phase::Queued, Phase::Recording),
-    (Phase::Recording, Phase::Guarding),
-    (Phase::Guarding, Phase::Waking),
+    (Phase::Recording, Phase::Launching),
     // The group's image was made by another group of its bake.
-    (Phase::Guarding, Phase::Versioning),
-    (Phase::Waking, Phase::Patching),
-    (Phase::Patching, Phase::Scanning),
+    (Phase::Recording, Phase::Versioning),
+    (Phase::Launching, Phase::Returning),
+    (Phase::Returning, Phase::Settling),
+    (Phase::Settling, Phase::Scanning),
+    // An install failed, and is tried again.
+    (Phase::Settling, Phase::Patching),
+    (Phase::Scanning, Phase::Patching),
+    // Nothing had to be patched, or only a scan was asked for.
+    (Phase::Scanning, Phase::Restoring),
     (Phase::Scanning, Phase::Sealing),
     // No sealing, by tag.
     (Phase::Scanning, Phase::Baking),
-    // Nothing had to be patched, or only a scan was asked for.
-    (Phase::Scanning, Phase::Restoring),
+    (Phase::Patching, Phase::Scanning),
+    (Phase::Patching, Phase::Settling),
     (Phase::Sealing, Phase::Baking),
     (Phase::Baking, Phase::Versioning),
-    (Phase::Versioning, Phase::Proving),
+    (Phase::Versioning, Phase::LaunchingCanary),
     // No canary, by tag.
     (Phase::Versioning, Phase::Promoting),
+    (Phase::LaunchingCanary, Phase::ReturningCanary),
+    (Phase::ReturningCanary, Phase::Proving),
     (Phase::Proving, Phase::Promoting),
     (Phase::Promoting, Phase::Restoring),
     (Phase::RollingBack, Phase::Restoring),

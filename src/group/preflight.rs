@@ -148,7 +148,7 @@ fn record(
         image_name: names::image_name(label, &request.run_id, &bake_key),
         bake_key,
         // Listed when the record is written.
-        members: BTreeSet::new(),
+        members: None,
     };
     if !record.fits() {
         let size = record.to_text().len();
@@ -175,7 +175,7 @@ fn readers(group: &GroupFacts, options: &Options, prefix: &str) -> String {
     format!("{patch_group:?} {tags:?}")
 }
 
-/// The processes that the run suspends: those that are not suspended already.
+/// The processes that launches may suspend: those that are not suspended already.
 fn guarded(group: &GroupFacts) -> BTreeSet<String> {
     super::processes::GUARDED_PROCESSES
         .iter()

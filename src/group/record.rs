@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::members::Members;
 use super::pin::{Pin, Templates};
 use crate::ids::{BakeKey, GroupName, InstanceId, RunId};
 use crate::schedule::{Capacity, ScheduledAction};
@@ -37,7 +38,7 @@ pub struct Record {
     pub run_id: RunId,
     /// The run's driver.
     pub owner: String,
-    /// When it was written: instances launched later may be ours.
+    /// When it was written, by the clock of the driver.
     pub written_at: DateTime<Utc>,
     /// When the group is restored at the latest.
     pub deadline: DateTime<Utc>,
@@ -45,7 +46,7 @@ pub struct Record {
     pub capacity: Capacity,
     /// Processes that were suspended before us.
     pub suspended: BTreeSet<String>,
-    /// Processes that we suspend.
+    /// Processes that a launch of ours may suspend.
     pub guarded: BTreeSet<String>,
     /// How it names its versions.
     pub pins: Vec<Pin>,
@@ -57,41 +58,9 @@ pub struct Record {
     pub image_name: String,
     /// Its bake.
     pub bake_key: BakeKey,
-    /// The instances that it had: none of them is ours. In the text, one line without the `i-` of each.
-    #[serde(
-        default,
-        skip_serializing_if = "BTreeSet::is_empty",
-        with = "members_text"
-    )]
-    pub members: BTreeSet<InstanceId>,
-}
-
-/// Instance ids as `0a1b 2c3d`: what all begin with is left out.
-mod members_text {
-    use super::{BTreeSet, Deserialize, InstanceId};
-    use serde::{Deserializer, Serializer};
-
-    const BEGINNING: &str = "i-";
-
-    pub(super) fn serialize<S: Serializer>(
-        members: &BTreeSet<InstanceId>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let short = |id: &InstanceId| {
-            let tail = id.as_str().strip_prefix(BEGINNING);
-            tail.unwrap_or(id.as_str()).to_owned()
-        };
-        let ids: Vec<String> = members.iter().map(short).collect();
-        serializer.serialize_str(&ids.join(" "))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<BTreeSet<InstanceId>, D::Error> {
-        let text = String::deserialize(from)?;
-        let whole = |tail: &str| InstanceId::from(format!("{BEGINNING}{tail}"));
-        Ok(text.split_whitespace().map(whole).collect())
-    }
+    /// The instances that it had: none of them is ours. None: they are not listed, for want of room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Members>,
 }
 
 /// Why a parameter's text is not a record of this version.
@@ -109,18 +78,6 @@ pub enum RecordError {
 }
 
 impl Record {
-    /// The capacity that brings up one more instance: absolute and from the record alone, so that
-    /// asking twice asks for the same.
-    pub fn wake_capacity(&self) -> Capacity {
-        let Capacity { min, max, desired } = self.capacity;
-        let one_more = desired.saturating_add(1);
-        Capacity {
-            min,
-            max: max.max(one_more),
-            desired: one_more,
-        }
-    }
-
     /// The text to store: JSON, which people can read; packed only if it would not fit otherwise.
     pub fn to_text(&self) -> String {
         // A structure of strings, numbers and lists: it cannot fail.
@@ -137,6 +94,16 @@ impl Record {
     /// Whether it fits into its parameter.
     pub fn fits(&self) -> bool {
         self.to_text().len() <= RECORD_LIMIT_BYTES
+    }
+
+    /// The record with a list of the group's instances, or without one if it would not fit then: a driver without memory
+    /// goes by the times of launches instead ([`super::Job::was_there`]).
+    pub fn listing<'a>(mut self, members: impl IntoIterator<Item = &'a InstanceId>) -> Self {
+        self.members = Some(members.into_iter().collect());
+        if !self.fits() {
+            self.members = None;
+        }
+        self
     }
 
     /// Reads a stored text, packed or not.
@@ -190,7 +157,7 @@ mod tests {
         };
         // As random as AWS's.
         let member = |n: usize| format!("i-0{}", hash_hex(&[&n.to_string()], 8)).into();
-        Record {
+        let record = Record {
             schema: SCHEMA,
             group: "web-nightly".into(),
             run_id: "schedule-20261014T040000Z-0a1b2c".into(),
@@ -220,8 +187,10 @@ mod tests {
             actions: (0..actions).map(action).collect(),
             image_name: "asg-patch/web/run-0a1b2c3d4e5f".into(),
             bake_key: "0a1b2c3d4e5f".into(),
-            members: (0..members).map(member).collect(),
-        }
+            members: None,
+        };
+        let members: Vec<InstanceId> = (0..members).map(member).collect();
+        record.listing(&members)
     }
 
     #[test]
@@ -233,32 +202,31 @@ mod tests {
             assert_eq!(Record::from_text(&text), Ok(record));
         }
         let short = record(0, 2).to_text();
-        let ids = short.split("\"members\":\"").nth(1).unwrap();
-        assert!(ids.starts_with('0') && !ids.contains("i-"), "{ids}");
+        assert!(!short.contains("i-"), "{short}");
     }
 
-    /// All 125 scheduled actions that a group can have fit, and 250 members; with members, fewer actions.
+    /// All 125 scheduled actions that a group can have fit, or 500 members; with actions, fewer of them.
     #[test]
     fn the_largest_groups_fit_into_one_standard_parameter() {
-        for (actions, members) in [(125, 0), (60, 100), (17, 200), (0, 250)] {
+        for (actions, members) in [(125, 0), (60, 150), (17, 350), (0, 500)] {
             let record = record(actions, members);
             let bytes = record.to_text().len();
-            assert!(
-                record.fits(),
-                "{actions} actions, {members} members: {bytes}"
-            );
+            assert!(record.fits(), "{actions}, {members}: {bytes}");
+            assert!(record.members.is_some(), "{actions}, {members}");
             assert_eq!(Record::from_text(&record.to_text()), Ok(record));
-        }
-        for (actions, members) in [(125, 300), (0, 350)] {
-            assert!(!record(actions, members).fits(), "{actions} {members}");
         }
     }
 
     #[test]
-    fn a_record_of_the_time_before_members_is_read() {
-        let record = record(1, 0);
-        assert!(!record.to_text().contains("members"));
-        assert_eq!(Record::from_text(&record.to_text()), Ok(record));
+    fn members_that_do_not_fit_are_left_out() {
+        for (actions, members) in [(125, 300), (0, 600)] {
+            let record = record(actions, members);
+            assert!(record.fits());
+            assert_eq!(record.members, None);
+            let text = record.to_text();
+            assert!(!text.contains("members"));
+            assert_eq!(Record::from_text(&text), Ok(record));
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! One job's view of the world: its group, and the resources that the run made for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::fault::Read;
 use super::pin::{Pin, TemplateMark};
@@ -29,13 +30,15 @@ macro_rules! reads {
         pub struct Seen {
             /// The reads that were asked for; the others are [`Read::Unread`].
             pub asked: BTreeSet<Need>,
+            /// AWS's clock less ours, as far as known.
+            pub clock_offset: TimeDelta,
             $($(#[doc = $doc])+ pub $field: Read<$brings>,)+
         }
 
         impl Seen {
             /// Whether any read failed.
             pub fn is_blind(&self) -> bool {
-                let Self { asked: _, $($field),+ } = self;
+                let Self { asked: _, clock_offset: _, $($field),+ } = self;
                 $(matches!($field, Read::Failed(_)))||+
             }
         }
@@ -55,8 +58,9 @@ reads! {
     Commands => commands: Vec<CommandSeen>;
     /// Patch states of our instances, by id.
     Patches => patches: BTreeMap<InstanceId, PatchSeen>;
-    /// The patches on the build instance: name, and when it was installed.
-    Packages => packages: Vec<(String, Option<DateTime<Utc>>)>;
+    /// The patches of the build instance by name: those that are missing; all of them where the owner names
+    /// what is to be installed.
+    Packages => packages: Vec<PackageSeen>;
     /// The run's image.
     Image => image: ImageSeen;
     /// Default and latest numbers of the group's templates, by id; one that does not exist is left out.
@@ -95,10 +99,6 @@ pub struct GroupSeen {
 pub struct MemberSeen {
     /// `Pending`, `InService`, `Terminating:Wait`, ...
     pub lifecycle: String,
-    /// `HealthStatus` is `Healthy`.
-    pub healthy: bool,
-    /// Protected from scale-in.
-    pub protected: bool,
     /// The template version it was launched from.
     pub version: Option<(TemplateId, u64)>,
 }
@@ -107,6 +107,16 @@ impl MemberSeen {
     /// Whether it is in service.
     pub fn in_service(&self) -> bool {
         self.lifecycle == "InService"
+    }
+
+    /// Whether it is on Standby.
+    pub fn on_standby(&self) -> bool {
+        self.lifecycle == "Standby"
+    }
+
+    /// Whether the desired capacity counts it.
+    pub fn counted(&self) -> bool {
+        self.in_service() || self.lifecycle.starts_with("Pending")
     }
 
     /// Whether it is on its way out.
@@ -119,7 +129,7 @@ impl MemberSeen {
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecordSeen {
     /// Readable.
-    Readable(Box<Record>),
+    Readable(StoredRecord),
     /// Written by another program or another version of this one: its raw text and the problem with it.
     Unreadable {
         /// As stored.
@@ -127,6 +137,24 @@ pub enum RecordSeen {
         /// Expected and found.
         problem: String,
     },
+}
+
+/// A readable record with the time at which it was stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRecord {
+    /// The record.
+    pub record: Box<Record>,
+    /// When it was stored, by AWS's own clock (`LastModifiedDate`; whole milliseconds). A record is written once,
+    /// so it is when the record was written.
+    pub stored_at: Option<DateTime<Utc>>,
+}
+
+impl Deref for StoredRecord {
+    type Target = Record;
+
+    fn deref(&self) -> &Record {
+        &self.record
+    }
 }
 
 /// An instance as EC2 shows it.
@@ -192,6 +220,9 @@ pub struct CommandSeen {
     pub status: CommandStatus,
     /// AWS's words for it, without spaces.
     pub detail: String,
+    /// The last of what it printed, on one line and without control characters; at most 300 characters. Empty if
+    /// it has printed nothing yet.
+    pub output_end: String,
 }
 
 /// The status of an invocation.
@@ -224,6 +255,15 @@ pub struct PatchSeen {
     pub failed: u32,
     /// Waiting for a reboot.
     pub pending_reboot: u32,
+}
+
+/// A patch as SSM reports it of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackageSeen {
+    /// Its name.
+    pub name: String,
+    /// Whether the instance still wants it.
+    pub missing: bool,
 }
 
 /// An image.

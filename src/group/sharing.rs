@@ -57,6 +57,16 @@ fn reaches_outsider(
         if other.name == record.group || same_bake {
             return None;
         }
+        let mut templates = record.templates.keys();
+        if let Some(id) = templates.find(|id| other.named_only.contains(name(id, account))) {
+            let (other, template) = (&other.name, name(id, account));
+            return Some(Failure::new(
+                Code::TemplateShared,
+                format!(
+                    "{other} names template {template} without its id: a new version might reach it"
+                ),
+            ));
+        }
         let pin = other.pins.iter().find(|p| reached(p))?;
         Some(Failure::new(
             Code::TemplateShared,
@@ -64,7 +74,7 @@ fn reaches_outsider(
                 "{} follows template {} by {}: a new version would reach it",
                 other.name,
                 name(&pin.template, account),
-                pin.version
+                pin.spelling()
             ),
         ))
     })

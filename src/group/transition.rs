@@ -25,8 +25,12 @@ pub fn apply(job: &mut Job, decision: Decision, now: DateTime<Utc>) -> Vec<Effec
         }
         Decision::Go { to, reason } => {
             match (job.phase, to) {
-                (Phase::Promoting, Phase::Restoring) => job.deployment = Deployment::Promoted,
+                (Phase::Promoting, Phase::Restoring) => {
+                    job.deployment = Deployment::Promoted;
+                    job.altered.end(now);
+                }
                 (Phase::Scanning, Phase::Restoring) => job.deployment = Deployment::AlreadyCurrent,
+                (Phase::Patching, _) => job.evidence.passes = job.evidence.passes.saturating_add(1),
                 _ => {}
             }
             job.enter(to, reason, now);
@@ -50,13 +54,16 @@ pub fn fail(job: &mut Job, failure: Failure, now: DateTime<Utc>) {
         Phase::Queued => skip(job, failure, now),
         Phase::Recording if !job.is_recorded() => skip(job, failure, now),
         Phase::Recording
-        | Phase::Guarding
-        | Phase::Waking
-        | Phase::Patching
+        | Phase::Launching
+        | Phase::Returning
+        | Phase::Settling
         | Phase::Scanning
+        | Phase::Patching
         | Phase::Sealing
         | Phase::Baking
         | Phase::Versioning
+        | Phase::LaunchingCanary
+        | Phase::ReturningCanary
         | Phase::Proving
         | Phase::Promoting => {
             job.failure = Some(failure);

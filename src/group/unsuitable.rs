@@ -12,6 +12,8 @@ pub(super) fn by_group(group: &GroupFacts, details: &GroupDetails) -> Result<(),
         .find(|p| group.suspended.contains(*p));
     let refusal = if group.deleting {
         Failure::plain(Code::BeingDeleted)
+    } else if let Some(odd) = group.odd.as_ref().or(details.odd.as_ref()) {
+        Failure::new(Code::GroupOdd, odd)
     } else if let Some(operator) = &group.operator {
         Failure::new(
             Code::OperatorManaged,
@@ -163,6 +165,7 @@ mod tests {
         let tag = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         GroupFacts {
             name: "g".into(),
+            odd: None,
             capacity: Capacity {
                 min: 0,
                 max: 1,
@@ -170,6 +173,7 @@ mod tests {
             },
             tags: tags.iter().map(tag).collect(),
             propagated: BTreeSet::new(),
+            named_only: BTreeSet::new(),
             pins: vec![Pin {
                 slot: Slot::Template,
                 template: "lt-1".into(),

@@ -79,7 +79,9 @@ pub struct GroupReport {
     pub installed: Vec<String>,
     /// The phases it went through.
     pub phases: Vec<PhaseReport>,
-    /// Instance time that the run caused, seconds.
+    /// For how long the group differed from what its owner set, seconds.
+    pub altered_seconds: u64,
+    /// For how long instances were borrowed: from the launch of each of ours until it was gone, seconds.
     pub instance_seconds: u64,
     /// Anything else the owner should know, e.g. changes by others that were kept, or unknown tags.
     pub notes: Vec<String>,

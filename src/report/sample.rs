@@ -38,6 +38,7 @@ pub(crate) fn group(name: &str, outcome: Outcome, failure: Option<(Code, &str)>)
         patches: PatchCounts::default(),
         installed: Vec::new(),
         phases: phases(&[(Phase::Queued, 60)]),
+        altered_seconds: 0,
         instance_seconds: 0,
         notes: Vec::new(),
     }
@@ -73,9 +74,10 @@ pub(crate) fn patched(name: &str) -> GroupReport {
         installed: vec!["kernel-6.1.112".into(), "openssl-3.0.8".into()],
         phases: phases(&[
             (Phase::Queued, 30),
-            (Phase::Waking, 300),
+            (Phase::Launching, 300),
             (Phase::Patching, 425),
         ]),
+        altered_seconds: 66,
         instance_seconds: 700,
         ..group(name, Outcome::Patched, None)
     }
@@ -108,7 +110,7 @@ pub(crate) fn run() -> RunReport {
                 )),
             ),
             GroupReport {
-                phases: phases(&[(Phase::Waking, 200), (Phase::Patching, 61)]),
+                phases: phases(&[(Phase::Launching, 200), (Phase::Patching, 61)]),
                 ..group(
                     "batch",
                     Outcome::RolledBack,

@@ -50,7 +50,10 @@ pub(super) fn passes(fault: &Fault) -> bool {
         // That no connection can be made is a wrong address or a missing network more often than not:
         // the SDK has tried it several times.
         FaultClass::Unreachable => fault.code != "DispatchFailure",
-        FaultClass::Throttled | FaultClass::Contention | FaultClass::Expired => true,
+        FaultClass::Throttled
+        | FaultClass::Contention
+        | FaultClass::Exhausted
+        | FaultClass::Expired => true,
         FaultClass::NotYet
         | FaultClass::Exists
         | FaultClass::Gone

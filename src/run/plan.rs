@@ -150,9 +150,9 @@ pub(super) fn pin_text(pin: &Pin, templates: &Templates, account: &AccountFacts)
         .map_or(pin.template.as_str(), |t| t.name.as_str());
     match resolve(pin, templates) {
         Some(number) if number.to_string() != pin.version => {
-            format!("{name}:{} ({number})", pin.version)
+            format!("{name}:{} ({number})", pin.spelling())
         }
-        Some(_) | None => format!("{name}:{}", pin.version),
+        Some(_) | None => format!("{name}:{}", pin.spelling()),
     }
 }
 

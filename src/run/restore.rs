@@ -130,8 +130,8 @@ pub(super) async fn choose(
                 let failure = Failure::new(Code::RecordUnreadable, reason);
                 chosen.reports.push(summary::of_unreadable(&name, &failure));
             }
-            RecordSeen::Readable(record) if matches_filter(filter, &record, now) => {
-                chosen.jobs.push(Job::from_record(*record, now));
+            RecordSeen::Readable(stored) if matches_filter(filter, &stored, now) => {
+                chosen.jobs.push(Job::from_record(*stored.record, now));
             }
             RecordSeen::Readable(record) => {
                 let reason = format!(

@@ -66,12 +66,12 @@ fn image_of(group: &GroupFacts, account: &AccountFacts) -> Option<ImageId> {
 /// A record for people.
 pub(super) fn open_record(parameter: String, seen: RecordSeen) -> OpenRecord {
     match seen {
-        RecordSeen::Readable(record) => OpenRecord {
+        RecordSeen::Readable(stored) => OpenRecord {
             parameter,
-            group: Some(record.group),
-            run_id: Some(record.run_id),
-            owner: Some(record.owner),
-            deadline: Some(record.deadline),
+            group: Some(stored.record.group),
+            run_id: Some(stored.record.run_id),
+            owner: Some(stored.record.owner),
+            deadline: Some(stored.record.deadline),
             raw: None,
         },
         RecordSeen::Unreadable { raw, .. } => OpenRecord {

@@ -18,12 +18,12 @@ use crate::text::{counted, duration};
 pub(super) fn of_jobs(jobs: &[Job]) -> Vec<GroupReport> {
     let makers: BTreeMap<&BakeKey, &Job> = jobs
         .iter()
-        .filter(|j| j.evidence.scanned && j.made.image.is_some())
+        .filter(|j| j.evidence.scanned() && j.made.image.is_some())
         .map(|j| (&j.record.bake_key, j))
         .collect();
     let report = |job: &Job| {
         let maker = makers.get(&job.record.bake_key);
-        let maker = maker.filter(|_| job.was_promoted() && !job.evidence.scanned);
+        let maker = maker.filter(|_| job.was_promoted() && !job.evidence.scanned());
         let mut report = of_job(job, maker.map_or(&job.evidence, |m| &m.evidence));
         if let Some(maker) = maker {
             let note = format!("its image was made with {}", maker.group());
@@ -36,6 +36,7 @@ pub(super) fn of_jobs(jobs: &[Job]) -> Vec<GroupReport> {
 
 fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
     let record = &job.record;
+    let counts = evidence.counts().unwrap_or_default();
     let outcome = job.outcome.unwrap_or(Outcome::Failed);
     let untouched = outcome == Outcome::Skipped || job.history.len() <= 2;
     let image_before = job.forward.as_ref().map(|f| f.image.clone());
@@ -67,12 +68,13 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
         capacity_after: job.capacity_after.or(untouched.then_some(record.capacity)),
         patches: PatchCounts {
             installed: evidence.installed.len() as u32,
-            missing: evidence.missing,
-            failed: evidence.failed,
-            pending_reboot: evidence.pending_reboot,
+            missing: counts.missing,
+            failed: counts.failed,
+            pending_reboot: counts.pending_reboot,
         },
         installed: evidence.installed.clone(),
         phases: phases(job),
+        altered_seconds: job.altered.seconds.unsigned_abs(),
         instance_seconds: instance_seconds(job),
         notes: job
             .notes
@@ -127,7 +129,7 @@ fn capacity_note(job: &Job) -> Option<String> {
             recorded: &job.record.actions,
             present: &[],
         },
-        job.record.written_at,
+        job.recorded_at,
         job.entered_at(),
     );
     Some(if due == after {
@@ -226,6 +228,7 @@ pub(super) fn of_skipped(group: &GroupName, failure: &Failure) -> GroupReport {
         patches: PatchCounts::default(),
         installed: Vec::new(),
         phases: Vec::new(),
+        altered_seconds: 0,
         instance_seconds: 0,
         notes: Vec::new(),
     }

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
+use super::beliefs::DateHeader;
 use super::calls::Calls;
 use super::faults::{Faults, InjectedFault};
 use super::services;
@@ -21,6 +22,8 @@ const CALL_LATENCY: Duration = Duration::from_millis(60);
 #[derive(Clone, Debug)]
 pub struct Account {
     clock: Clock,
+    /// The account's clock minus the program's.
+    offset: TimeDelta,
     inner: Arc<Mutex<Inner>>,
     silenced: Arc<tokio::sync::Notify>,
 }
@@ -41,7 +44,9 @@ struct Inner {
 /// A simulated account at one moment, to go on from more than once.
 #[derive(Clone, Debug)]
 pub struct Frozen {
+    /// By the program's clock.
     at: DateTime<Utc>,
+    offset: TimeDelta,
     inner: Inner,
 }
 
@@ -51,6 +56,7 @@ impl Frozen {
     pub fn thaw(&self) -> Account {
         Account {
             clock: Clock::simulated(self.at, 1),
+            offset: self.offset,
             inner: Arc::new(Mutex::new(self.inner.clone())),
             silenced: Arc::default(),
         }
@@ -75,6 +81,7 @@ impl Account {
     pub fn new(world: World, clock: Clock) -> Self {
         Self {
             clock,
+            offset: TimeDelta::zero(),
             inner: Arc::new(Mutex::new(Inner {
                 world,
                 before: None,
@@ -87,15 +94,28 @@ impl Account {
         }
     }
 
-    /// The clock that this account follows.
+    /// The same account with a clock that is ahead of the program's by `offset` (behind it: a negative
+    /// one). AWS's SDK retries what it takes for a skew from 4 min on; offsets stay below that.
+    #[must_use]
+    pub fn with_clock_offset(mut self, offset: TimeDelta) -> Self {
+        self.offset = offset;
+        self
+    }
+
+    /// The program's clock, which this account follows at a fixed offset.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The present time by the account's own clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now() + self.offset
     }
 
     /// Gives access to the world as it is now, also to change it as another actor would.
     pub fn with_world<T>(&self, f: impl FnOnce(&mut World) -> T) -> T {
         let mut inner = self.lock();
-        let now = self.clock.now();
+        let now = self.now();
         inner.world.advance_to(now);
         f(&mut inner.world)
     }
@@ -105,6 +125,7 @@ impl Account {
         self.with_world(|_| ());
         Frozen {
             at: self.clock.now(),
+            offset: self.offset,
             inner: self.lock().clone(),
         }
     }
@@ -137,14 +158,14 @@ impl Account {
 
     fn answer(&self, target: Option<&str>, body: &[u8]) -> (Reply, Duration) {
         let mut inner = self.lock();
-        let now = self.clock.now();
+        let now = self.now();
         inner.world.advance_to(now);
         let request_id = inner.new_request_id();
         let call = match wire::decode(target, body) {
             Ok(call) => call,
             Err(error) => {
                 return (
-                    Reply::Response(undecodable(error, request_id)),
+                    Reply::Response(undecodable(error, request_id, inner.date())),
                     Duration::ZERO,
                 );
             }
@@ -163,8 +184,16 @@ impl Inner {
         format!("00000000-0000-4000-a000-{:012x}", self.requests)
     }
 
+    /// The header `Date` of an answer, if it has one.
+    fn date(&self) -> Option<DateTime<Utc>> {
+        match self.world.beliefs.date_header {
+            DateHeader::Always => Some(self.world.now),
+            DateHeader::Never => None,
+        }
+    }
+
     fn answer_call(&mut self, call: &Call, request_id: String) -> (Reply, Duration) {
-        let now = self.world.now;
+        let (now, date) = (self.world.now, self.date());
         let fault = self.faults.pick(call, now, &mut self.world.rng);
         if let Some(fault @ (InjectedFault::NeverArrived | InjectedFault::Hang)) = &fault {
             self.calls.note(now, call, None, true);
@@ -189,7 +218,7 @@ impl Inner {
         );
         self.calls.note(now, call, Some(&result), reply_lost);
         let respond =
-            |r: &Result<Value, ApiError>| Reply::Response(wire::encode(call, r, request_id));
+            |r: &Result<Value, ApiError>| Reply::Response(wire::encode(call, r, request_id, date));
         match fault {
             Some(InjectedFault::ReplyLost) => (Reply::Broken, Duration::ZERO),
             Some(InjectedFault::EffectThenHang) => (Reply::Silence, Duration::ZERO),
@@ -219,11 +248,12 @@ impl Inner {
     }
 }
 
-fn undecodable(error: ApiError, request_id: String) -> Response {
+fn undecodable(error: ApiError, request_id: String, at: Option<DateTime<Utc>>) -> Response {
     Response {
         status: error.status,
         content_type: "text/plain",
         request_id,
+        at,
         body: format!("{}: {}", error.code, error.message),
     }
 }

@@ -60,10 +60,12 @@ impl HttpConnector for SimConnector {
 }
 
 fn to_http(response: Response) -> Result<HttpResponse, ConnectorError> {
-    let http = http::Response::builder()
-        .status(response.status)
-        .header("content-type", response.content_type)
-        .header("x-amzn-requestid", response.request_id)
+    let builder = http::Response::builder().status(response.status);
+    let headers = response.headers().into_iter();
+    let http = headers
+        .fold(builder, |builder, (name, value)| {
+            builder.header(name, value)
+        })
         .body(SdkBody::from(response.body))
         .map_err(|e| ConnectorError::other(e.into(), None))?;
     HttpResponse::try_from(http).map_err(|e| ConnectorError::other(e.into(), None))

@@ -4,6 +4,7 @@
 //! [`crate::clock::Clock`]'s. It knows nothing of the patch pipeline.
 
 pub mod account;
+pub mod beliefs;
 pub mod calls;
 pub mod connector;
 pub mod faults;

@@ -62,11 +62,12 @@ async fn answer(
         .map(ToOwned::to_owned);
     let body = request.into_body().collect().await?.to_bytes();
     match account.serve(target.as_deref(), &body).await {
-        Reply::Response(response) => Ok(Response::builder()
-            .status(response.status)
-            .header("content-type", response.content_type)
-            .header("x-amzn-requestid", response.request_id)
-            .body(Full::new(Bytes::from(response.body)))?),
+        Reply::Response(response) => {
+            let builder = Response::builder().status(response.status);
+            let headers = response.headers().into_iter();
+            let builder = headers.fold(builder, |b, (name, value)| b.header(name, value));
+            Ok(builder.body(Full::new(Bytes::from(response.body)))?)
+        }
         // An error from the service makes hyper drop the connection.
         Reply::Broken | Reply::NeverConnected => Err(Dropped::Fault),
         Reply::Silence => std::future::pending().await,

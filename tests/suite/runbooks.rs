@@ -58,7 +58,13 @@ fn each_kind_has_its_folder() {
     let folders = ["documents", "guest"].map(str::to_owned);
     assert_eq!(names("runbooks", "md"), BTreeSet::from(folders));
     assert_eq!(names("runbooks/documents", "yaml"), BTreeSet::new());
-    let scripts = ["reset-windows.ps1", "seal-linux.sh", "seal-windows.ps1"].map(str::to_owned);
+    let scripts = [
+        "ready-linux.sh",
+        "ready-windows.ps1",
+        "seal-linux.sh",
+        "seal-windows.ps1",
+    ];
+    let scripts = scripts.map(str::to_owned);
     assert_eq!(names("runbooks/guest", ""), BTreeSet::from(scripts));
 }
 

@@ -33,6 +33,7 @@ macro_rules! scenarios {
 
 scenarios! {
     access_denied
+    account_limits
     already_current
     aws_at_its_worst
     canary_never_up
@@ -85,6 +86,7 @@ scenarios! {
     capacity_changed_during_run
     sleeping_latest
     suspended_before
+    unversioned_pin
     version_refused
     volumes
     windows

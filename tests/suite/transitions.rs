@@ -12,10 +12,12 @@ use asg_patch::group::decision::{Context, Decision, Directive};
 use asg_patch::group::effect::{CommandStep, Role};
 use asg_patch::group::fault::{Fault, FaultClass, Read};
 use asg_patch::group::job::{Devices, Forward, Job, Lapse, Ownership};
+use asg_patch::group::launch::{Launch, LaunchState};
 use asg_patch::group::learn::learn;
 use asg_patch::group::ledger::{Key, Ledger};
 use asg_patch::group::lineage::Lineage;
 use asg_patch::group::measured::Measured;
+use asg_patch::group::members::Members;
 use asg_patch::group::names;
 use asg_patch::group::options::Options;
 use asg_patch::group::phase::Phase;
@@ -24,7 +26,8 @@ use asg_patch::group::processes::GUARDED_PROCESSES;
 use asg_patch::group::record::{Record, SCHEMA};
 use asg_patch::group::seen::{
     AgentSeen, Checks, CommandSeen, CommandStatus, Ec2State, GroupSeen, ImageSeen, ImageState,
-    InstanceSeen, MemberSeen, Need, PatchSeen, RecordSeen, Seen, VersionSeen,
+    InstanceSeen, MemberSeen, Need, PackageSeen, PatchSeen, RecordSeen, Seen, StoredRecord,
+    VersionSeen,
 };
 use asg_patch::group::transition;
 use asg_patch::ids::InstanceId;
@@ -33,97 +36,43 @@ use asg_patch::schedule::Capacity;
 use chrono::{DateTime, TimeDelta, Utc};
 use expect_test::expect_file;
 
-/// Phases of a job whose record is stored.
-const RECORDED: [Phase; 12] = [
-    Phase::Guarding,
-    Phase::Waking,
-    Phase::Patching,
-    Phase::Scanning,
-    Phase::Sealing,
-    Phase::Baking,
-    Phase::Versioning,
-    Phase::Proving,
-    Phase::Promoting,
-    Phase::RollingBack,
-    Phase::Restoring,
-    Phase::Finished,
-];
-/// Phases of a job that has suspended processes.
-const SUSPENDED: [Phase; 11] = [
-    Phase::Waking,
-    Phase::Patching,
-    Phase::Scanning,
-    Phase::Sealing,
-    Phase::Baking,
-    Phase::Versioning,
-    Phase::Proving,
-    Phase::Promoting,
-    Phase::RollingBack,
-    Phase::Restoring,
-    Phase::Finished,
-];
-/// Phases in which the group runs one instance more.
-const AWAKE: [Phase; 8] = [
-    Phase::Waking,
-    Phase::Patching,
-    Phase::Scanning,
-    Phase::Sealing,
-    Phase::Baking,
-    Phase::Versioning,
-    Phase::Proving,
-    Phase::Promoting,
+/// Phases of a job that has the group launch an instance, or has just had it do so.
+const LAUNCH: [Phase; 4] = [
+    Phase::Launching,
+    Phase::Returning,
+    Phase::LaunchingCanary,
+    Phase::ReturningCanary,
 ];
 /// Phases of a job that knows its build instance.
-const HAS_BUILD: [Phase; 7] = [
-    Phase::Patching,
+const HAS_BUILD: [Phase; 9] = [
+    Phase::Returning,
+    Phase::Settling,
     Phase::Scanning,
+    Phase::Patching,
     Phase::Sealing,
     Phase::Baking,
     Phase::Versioning,
-    Phase::Proving,
-    Phase::Promoting,
-];
-/// Phases in which the build instance is up.
-const BUILD_IS_UP: [Phase; 5] = [
-    Phase::Waking,
-    Phase::Patching,
-    Phase::Scanning,
-    Phase::Sealing,
-    Phase::Baking,
-];
-/// Phases in which a build instance may still be found.
-const BUILD_WAS_UP: [Phase; 10] = [
-    Phase::Patching,
-    Phase::Scanning,
-    Phase::Sealing,
-    Phase::Baking,
-    Phase::Versioning,
-    Phase::Proving,
-    Phase::Promoting,
     Phase::RollingBack,
     Phase::Restoring,
-    Phase::Finished,
 ];
 /// Phases of a job that has the image.
-const HAS_IMAGE: [Phase; 3] = [Phase::Versioning, Phase::Proving, Phase::Promoting];
-/// Phases of a job whose canary is up, launched from the new version.
-const HAS_CANARY: [Phase; 2] = [Phase::Proving, Phase::Promoting];
-/// Phases of a job that has pointed the group at a number.
-const POINTED: [Phase; 6] = [
+const HAS_IMAGE: [Phase; 5] = [
     Phase::Versioning,
+    Phase::LaunchingCanary,
+    Phase::ReturningCanary,
     Phase::Proving,
     Phase::Promoting,
-    Phase::RollingBack,
-    Phase::Restoring,
-    Phase::Finished,
 ];
+/// Phases of a job whose canary is up, launched from the new version.
+const HAS_CANARY: [Phase; 3] = [Phase::ReturningCanary, Phase::Proving, Phase::Promoting];
 /// Phases in which the template has the new version.
-const HAS_VERSION: [Phase; 5] = [
+const HAS_VERSION: [Phase; 6] = [
+    Phase::LaunchingCanary,
+    Phase::ReturningCanary,
     Phase::Proving,
     Phase::Promoting,
     Phase::RollingBack,
     Phase::Restoring,
-    Phase::Finished,
 ];
 
 const SITUATIONS: [&str; 9] = [
@@ -162,6 +111,13 @@ fn pin(version: &str) -> Pin {
     }
 }
 
+fn stored(record: Record) -> RecordSeen {
+    RecordSeen::Readable(StoredRecord {
+        record: Box::new(record),
+        stored_at: None,
+    })
+}
+
 fn record() -> Record {
     Record {
         schema: SCHEMA,
@@ -184,7 +140,7 @@ fn record() -> Record {
         actions: Vec::new(),
         image_name: "asg-patch/web".into(),
         bake_key: "key".into(),
-        members: BTreeSet::new(),
+        members: Some(Members::default()),
     }
 }
 
@@ -202,7 +158,7 @@ fn job(phase: Phase) -> Job {
         lineage: Lineage::default(),
     };
     let mut job = Job::planned(record(), forward, start());
-    if RECORDED.contains(&phase) {
+    if !matches!(phase, Phase::Queued | Phase::Recording) {
         job.ownership = Ownership::Held;
     }
     job.phase = phase;
@@ -212,27 +168,31 @@ fn job(phase: Phase) -> Job {
     }
     if HAS_CANARY.contains(&phase) {
         job.made.instances.insert(Role::Canary, "i-canary".into());
+    }
+    if HAS_VERSION.contains(&phase) {
         job.made.versions.insert("lt-1".into(), 4);
     }
     if HAS_IMAGE.contains(&phase) {
         job.made.image = Some("ami-new".into());
     }
     let step = match phase {
-        Phase::Patching => Some((CommandStep::Install, "i-build")),
-        Phase::Scanning => Some((CommandStep::Scan, "i-build")),
+        Phase::Settling => Some((CommandStep::Ready(0), "i-build")),
+        Phase::Scanning => Some((CommandStep::Scan(0), "i-build")),
+        Phase::Patching => Some((CommandStep::Install(0), "i-build")),
         Phase::Sealing => Some((CommandStep::Seal, "i-build")),
         Phase::Proving => Some((CommandStep::CanaryScan, "i-canary")),
         _ => None,
     };
-    if SUSPENDED.contains(&phase) {
+    if phase == Phase::Proving {
+        job.made.ended.insert(CommandStep::CanaryReady);
+    }
+    if LAUNCH.contains(&phase) {
+        job.launch = LaunchState::Open(Box::new(launch(phase)));
         done(&mut job, Key::Suspend);
+        done(&mut job, Key::Update(Some(capacity(1)), None));
     }
-    if phase == Phase::Restoring {
-        let key = Key::Resume(vec!["ScheduledActions".into()]);
-        done(&mut job, key);
-    }
-    if POINTED.contains(&phase) {
-        done(&mut job, Key::SetPins(vec![pin("2")]));
+    if HAS_VERSION.contains(&phase) {
+        done(&mut job, Key::Update(None, Some(vec![pin("3")])));
     }
     if let Some((step, instance)) = step {
         job.made.commands.insert(step, "c-1".into());
@@ -240,6 +200,23 @@ fn job(phase: Phase) -> Job {
         done(&mut job, key);
     }
     job
+}
+
+/// The launch of a phase: the processes are suspended, and one instance more was asked for.
+fn launch(phase: Phase) -> Launch {
+    let role = phase.launch_role().unwrap_or(Role::Build);
+    Launch {
+        role,
+        since: now() - TimeDelta::minutes(5),
+        capacity: capacity(0),
+        pins: vec![pin("$Latest")],
+        members: BTreeSet::new(),
+        suspends: record().guarded,
+        has_suspended: true,
+        asked: Some(capacity(1)),
+        wish: None,
+        is_recovered: false,
+    }
 }
 
 /// The effect of this key was done four minutes ago.
@@ -250,16 +227,21 @@ fn done(job: &mut Job, key: Key) {
 /// The world in which the phase is done.
 fn as_wished(job: &Job) -> Seen {
     let phase = job.phase;
-    let wakes = AWAKE.contains(&phase);
     let version = match phase {
-        Phase::Versioning => "3",
-        Phase::Proving => "4",
+        Phase::Versioning
+        | Phase::LaunchingCanary
+        | Phase::ReturningCanary
+        | Phase::Proving
+        | Phase::Promoting => "3",
         _ => "$Latest",
     };
+    let lifecycle = if phase.launches() {
+        "InService"
+    } else {
+        "Standby"
+    };
     let member = |number: u64| MemberSeen {
-        lifecycle: "InService".into(),
-        healthy: true,
-        protected: true,
+        lifecycle: lifecycle.into(),
         version: Some(("lt-1".into(), number)),
     };
     let mut members = BTreeMap::new();
@@ -277,10 +259,10 @@ fn as_wished(job: &Job) -> Seen {
             },
         );
     };
-    if BUILD_IS_UP.contains(&phase) {
+    if phase == Phase::Launching || HAS_BUILD.contains(&phase) && !job.must_restore() {
         add("i-build", "build", 3);
     }
-    if HAS_CANARY.contains(&phase) {
+    if phase == Phase::LaunchingCanary || HAS_CANARY.contains(&phase) {
         add("i-canary", "canary", 4);
     }
     let agents = instances.keys().map(|id| {
@@ -290,9 +272,10 @@ fn as_wished(job: &Job) -> Seen {
         };
         (id.clone(), agent)
     });
-    let suspended = match phase {
-        Phase::Restoring | Phase::Recording => BTreeSet::new(),
-        _ => record().guarded,
+    let suspended = if phase.launches() {
+        record().guarded
+    } else {
+        BTreeSet::new()
     };
     let scanned = PatchSeen {
         is_scan: true,
@@ -308,15 +291,16 @@ fn as_wished(job: &Job) -> Seen {
         } else {
             "i-build".into()
         },
-        comment: names::command_comment(&"run-1".into(), step.as_str()),
+        comment: names::command_comment(&"run-1".into(), *step),
         requested_at: now() - TimeDelta::minutes(4),
         status: CommandStatus::Success,
         detail: "Success".into(),
+        output_end: String::new(),
     });
     let latest = if HAS_VERSION.contains(&phase) { 4 } else { 3 };
     Seen {
         asked: BTreeSet::new(),
-        record: Read::Present(RecordSeen::Readable(Box::new(record()))),
+        record: Read::Present(stored(record())),
         agents: Read::Present(agents.collect()),
         checks: Read::Present(BTreeMap::from([("i-canary".into(), Checks::Ok)])),
         commands: Read::Present(commands.collect()),
@@ -324,7 +308,8 @@ fn as_wished(job: &Job) -> Seen {
             ("i-build".into(), scanned.clone()),
             ("i-canary".into(), scanned),
         ])),
-        packages: Read::Present(vec![("kernel".into(), Some(now()))]),
+        clock_offset: TimeDelta::zero(),
+        packages: Read::Present(Vec::new()),
         image: Read::Present(ImageSeen {
             id: "ami-new".into(),
             state: ImageState::Available,
@@ -340,7 +325,7 @@ fn as_wished(job: &Job) -> Seen {
         actions: Read::Present(Vec::new()),
         users: Read::Present(Vec::new()),
         group: Read::Present(GroupSeen {
-            capacity: capacity(i32::from(wakes)),
+            capacity: capacity(i32::from(phase.launches())),
             pins: vec![pin(version)],
             suspended,
             members,
@@ -354,21 +339,21 @@ fn as_wished(job: &Job) -> Seen {
 /// The world in which the phase's effect was not asked for yet.
 fn nothing_yet(job: &mut Job, seen: &mut Seen) {
     job.made.commands.clear();
-    let suspended = job.ledger.done_at(&Key::Suspend);
     job.ledger = Ledger::default();
-    if suspended.is_some() {
-        done(job, Key::Suspend);
-    }
+    job.launch = LaunchState::None;
+    job.made.ended.clear();
     job.made.instances.remove(&Role::Canary);
     job.made.versions.clear();
-    seen.record = Read::Absent;
+    if matches!(job.phase, Phase::Queued | Phase::Recording) {
+        seen.record = Read::Absent;
+    }
     seen.commands = Read::Present(Vec::new());
     seen.image = Read::Absent;
     if let Read::Present(instances) = &mut seen.instances {
         instances.clear();
     }
     if let Read::Present(instances) = &mut seen.instances
-        && BUILD_WAS_UP.contains(&job.phase)
+        && HAS_BUILD.contains(&job.phase)
     {
         instances.insert(
             "i-build".into(),
@@ -383,12 +368,20 @@ fn nothing_yet(job: &mut Job, seen: &mut Seen) {
     }
     if let Read::Present(group) = &mut seen.group {
         group.members.clear();
+        if HAS_BUILD.contains(&job.phase) {
+            let standby = MemberSeen {
+                lifecycle: if job.phase == Phase::Returning {
+                    "InService"
+                } else {
+                    "Standby"
+                }
+                .into(),
+                version: Some(("lt-1".into(), 3)),
+            };
+            group.members.insert("i-build".into(), standby);
+        }
         group.pins = vec![pin("$Latest")];
-        group.suspended = if SUSPENDED.contains(&job.phase) {
-            record().guarded
-        } else {
-            BTreeSet::new()
-        };
+        group.suspended = BTreeSet::new();
         group.capacity = capacity(0);
         if job.phase == Phase::RollingBack {
             group.pins = vec![pin("3")];
@@ -407,6 +400,7 @@ fn fail_all(seen: &mut Seen, class: FaultClass) {
     }
     *seen = Seen {
         asked: BTreeSet::new(),
+        clock_offset: TimeDelta::zero(),
         group: fault(class),
         record: fault(class),
         instances: fault(class),
@@ -460,11 +454,15 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
         "no time left" => now = start() + TimeDelta::minutes(170),
         _ => {}
     }
-    if phase == Phase::Scanning && matches!(situation, "as wished" | "image current") {
-        job.evidence.scanned = true;
-    }
-    if situation == "image current" {
-        seen.packages = Read::Present(Vec::new());
+    if phase == Phase::Scanning && situation != "image current" {
+        let scanned = |state: &mut PatchSeen| state.missing = 2;
+        if let Read::Present(patches) = &mut seen.patches {
+            patches.values_mut().for_each(scanned);
+        }
+        seen.packages = Read::Present(vec![PackageSeen {
+            name: "kernel".into(),
+            missing: true,
+        }]);
     }
     if phase == Phase::RollingBack && situation != "nothing yet" {
         seen.image = Read::Absent;
@@ -521,13 +519,13 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
 
 #[test]
 fn every_phase_has_an_answer_in_every_situation() {
-    let mut table = format!("{:<14}", "");
+    let mut table = format!("{:<17}", "");
     for situation in SITUATIONS {
         let _ = write!(table, "| {situation:<25}");
     }
     table.push('\n');
     for phase in Phase::ALL {
-        let _ = write!(table, "{phase:<14}");
+        let _ = write!(table, "{phase:<17}");
         for situation in SITUATIONS {
             let (text, _) = decided(phase, situation);
             let _ = write!(table, "| {text:<25}");
@@ -549,7 +547,7 @@ fn the_table_takes_declared_ways() {
             }
         }
     }
-    assert!(!Phase::Waking.leads_to(Phase::Promoting));
+    assert!(!Phase::Launching.leads_to(Phase::Promoting));
     assert!(!Phase::Finished.leads_to(Phase::Finished));
 }
 
@@ -581,10 +579,7 @@ fn a_restoring_job_yields_to_the_next_run() {
             owner: "another".into(),
             ..record()
         };
-        seen.record = Read::Present(RecordSeen::Readable(Box::new(next)));
-        if let Read::Present(group) = &mut seen.group {
-            group.suspended = record().guarded;
-        }
+        seen.record = Read::Present(stored(next));
         forget_unasked(&mut seen, &needs(&job));
         learn(&mut job, &seen, now());
         let decision = decide(&Context {

@@ -1,6 +1,7 @@
 """Auto Scaling through boto3."""
 
 import json
+import re
 from datetime import datetime, timezone
 
 from fleet import NO_INSTANCE, OPTED_IN, QUICK, TAGGED, UNTAGGED, awake, group, names, capacity
@@ -115,6 +116,60 @@ def processes_are_suspended_and_resumed(account):
         AutoScalingGroupName="batch-b",
         ScalingProcesses=["Sleep"],
     )
+
+
+def every_group_has_what_aws_shows_of_every_group(account):
+    found = group(account, "batch-a")
+    equal(found["AvailabilityZoneDistribution"], {"CapacityDistributionStrategy": "balanced-best-effort"}, "zones")
+    equal(found["CapacityReservationSpecification"], {"CapacityReservationPreference": "default"}, "reservations")
+    for unset in ("CapacityRebalance", "DesiredCapacityType", "Operator"):
+        holds(unset not in found, f"{unset} was never set: {found.get(unset)}")
+    account.autoscaling.suspend_processes(AutoScalingGroupName="batch-a", ScalingProcesses=["HealthCheck"])
+    reason = group(account, "batch-a")["SuspendedProcesses"][0]["SuspensionReason"]
+    seconds = r"User suspended at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+    holds(re.fullmatch(seconds, reason), f"the reason: {reason}")
+    account.autoscaling.resume_processes(AutoScalingGroupName="batch-a", ScalingProcesses=["HealthCheck"])
+
+
+def a_group_may_name_no_version(account):
+    client = account.autoscaling
+    about = {"AutoScalingGroupName": "unversioned"}
+    spec = {"LaunchTemplateId": group(account, "batch-a")["LaunchTemplate"]["LaunchTemplateId"]}
+    client.create_auto_scaling_group(
+        **about, LaunchTemplate=spec, MinSize=0, MaxSize=1, AvailabilityZones=["eu-west-1a"]
+    )
+    until(lambda: client.describe_auto_scaling_groups(AutoScalingGroupNames=["unversioned"])["AutoScalingGroups"], "seen")
+    holds("Version" not in group(account, "unversioned")["LaunchTemplate"], "made without one")
+    client.update_auto_scaling_group(**about, LaunchTemplate={**spec, "Version": "1"}, CapacityRebalance=True)
+    equal(group(account, "unversioned")["LaunchTemplate"]["Version"], "1", "it names one")
+    client.update_auto_scaling_group(**about, LaunchTemplate=spec)
+    found = group(account, "unversioned")
+    holds("Version" not in found["LaunchTemplate"], "written without one")
+    equal(found["CapacityRebalance"], True, "set, and so shown")
+    error = refused("ValidationError", client.update_auto_scaling_group, **about, LaunchTemplate={**spec, "Version": "9"})
+    text = f"Could not find the specified version 9 for the launch template with ID {spec['LaunchTemplateId']}."
+    holds(text in str(error), f"says what is missing: {error}")
+    client.delete_auto_scaling_group(**about)
+
+
+def overrides_may_ask_for_attributes(account):
+    client = account.autoscaling
+    about = {"AutoScalingGroupName": "attributes"}
+    spec = {"LaunchTemplateId": group(account, "batch-a")["LaunchTemplate"]["LaunchTemplateId"], "Version": "1"}
+    needs = {"VCpuCount": {"Min": 2, "Max": 4}, "MemoryMiB": {"Min": 2048}, "CpuManufacturers": ["intel", "amd"]}
+    overrides = [{"InstanceRequirements": needs}]
+    policy = {"LaunchTemplate": {"LaunchTemplateSpecification": spec, "Overrides": overrides}}
+    request = {**about, "MixedInstancesPolicy": policy, "MinSize": 0, "MaxSize": 8, "AvailabilityZones": ["eu-west-1a"]}
+    refused("ValidationError", client.create_auto_scaling_group, **request, DesiredCapacityType="cores")
+    client.create_auto_scaling_group(**request, DesiredCapacityType="vcpu")
+    until(lambda: client.describe_auto_scaling_groups(AutoScalingGroupNames=["attributes"])["AutoScalingGroups"], "seen")
+    found = group(account, "attributes")
+    equal(found["DesiredCapacityType"], "vcpu", "what the capacity counts")
+    equal(found["MixedInstancesPolicy"]["LaunchTemplate"]["Overrides"], overrides, "the overrides")
+    both = [{"InstanceRequirements": needs, "InstanceType": "t3.small"}]
+    policy["LaunchTemplate"]["Overrides"] = both
+    refused("ValidationError", client.update_auto_scaling_group, **about, MixedInstancesPolicy=policy)
+    client.delete_auto_scaling_group(**about)
 
 
 def scheduled_actions_are_listed(account):
@@ -245,11 +300,18 @@ def a_refresh_keeps_others_out(account):
     client = account.autoscaling
     about = {"AutoScalingGroupName": "api-running"}
     spec = {"LaunchTemplateId": group(account, "api-running")["LaunchTemplate"]["LaunchTemplateId"], "Version": "1"}
-    started = client.start_instance_refresh(**about, DesiredConfiguration={"LaunchTemplate": spec})
+    started = client.start_instance_refresh(
+        **about, DesiredConfiguration={"LaunchTemplate": spec}, Preferences={"MinHealthyPercentage": 50}
+    )
     answer = client.describe_instance_refreshes(**about)["InstanceRefreshes"]
     equal([r["InstanceRefreshId"] for r in answer], [started["InstanceRefreshId"]], "the refresh")
+    holds(answer[0]["StatusReason"], "it says why it is under way")
+    preferences = answer[0]["Preferences"]
+    equal(preferences["MinHealthyPercentage"], 50, "the preference asked for")
+    equal(preferences["StandbyInstances"], "Wait", "a default")
     error = refused("InstanceRefreshInProgress", client.start_instance_refresh, **about)
     holds(isinstance(error, client.exceptions.InstanceRefreshInProgressFault), "botocore knows its class")
+    holds(str(error).endswith("blocks the execution of this Instance Refresh."), f"its text: {error}")
     refused("ValidationError", client.update_auto_scaling_group, **about, LaunchTemplate=spec)
 
 

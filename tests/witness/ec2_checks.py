@@ -27,6 +27,16 @@ def instances_are_found_and_filtered(account):
     equal([s["InstanceState"]["Name"] for s in status], ["running"], "status")
 
 
+def an_instance_has_its_network_and_its_token(account):
+    by_id = account.ec2.describe_instances(InstanceIds=[awake(account)])
+    found = by_id["Reservations"][0]["Instances"][0]
+    for field, start in (("SubnetId", "subnet-"), ("VpcId", "vpc-")):
+        holds(found[field].startswith(start), f"{field}: {found[field]}")
+    equal(len(found["ClientToken"]), 36, "Auto Scaling's token is a UUID")
+    equal((found["EnaSupport"], found["SourceDestCheck"]), (True, True), "its network card")
+    equal([g["GroupName"] for g in found["SecurityGroups"]], ["default"], "its security groups")
+
+
 def resources_are_tagged(account):
     instance = awake(account)
     account.ec2.create_tags(Resources=[instance], Tags=[{"Key": "run", "Value": "r&1 <ä>"}])
@@ -110,6 +120,11 @@ def a_template_version_inherits(account):
     )
     inherited = {**latest["LaunchTemplateData"], "ImageId": "ami-0feedfeedfeedfeed"}
     equal(made["LaunchTemplateData"], inherited, "what it holds")
+    missing = refused(
+        "InvalidLaunchTemplateId.VersionNotFound", client.describe_launch_template_versions, **spec, Versions=["99"]
+    )
+    text = f"Could not find the specified version 99 for the launch template with ID {spec['LaunchTemplateId']}."
+    holds(text in str(missing), f"its text: {missing}")
     # What was just made may be unknown for a while.
     wanted = until(
         lambda: answered(
@@ -121,6 +136,13 @@ def a_template_version_inherits(account):
         "the version is seen",
     )
     equal(wanted["LaunchTemplateVersions"][0]["VersionDescription"], "witness", "read back")
+    number, default = made["VersionNumber"], next(
+        v["VersionNumber"] for v in before["LaunchTemplateVersions"] if v["DefaultVersion"]
+    )
+    asked = [str(number), "$Latest", "$Default", str(number)]
+    answer = client.describe_launch_template_versions(**spec, Versions=asked)["LaunchTemplateVersions"]
+    found = [v["VersionNumber"] for v in answer]
+    equal(found, [number, number, default, number], "each as often as asked for, in that order")
 
 
 def the_default_version_moves(account):

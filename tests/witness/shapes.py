@@ -96,6 +96,9 @@ def _xml_error(protocol, root):
         "query": ("{*}Error", "RequestId"),
     }[protocol]
     error = root.find(path)
+    # EC2's errors have no namespace, those of the query protocol have one.
+    if protocol == "query" and not root.tag.startswith("{http://"):
+        return ["the error has no namespace"] + ([] if error is not None else [f"no {path} in it"])
     if error is None:
         return [f"no {path} in the error {_tag(root)}"]
     return [

@@ -25,6 +25,10 @@ IMAGES = (
     "<imagesSet><item><imageId>ami-1</imageId><imageState>available</imageState>"
     "<isPublic>false</isPublic></item></imagesSet></DescribeImagesResponse>"
 )
+ERROR = (
+    '<ErrorResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><Error><Type>Sender</Type>'
+    "<Code>ValidationError</Code><Message>m</Message></Error><RequestId>r</RequestId></ErrorResponse>"
+)
 STATES = '{"InstancePatchStates": [{"InstanceId": "i-0123456789abcdef0"}]}'
 
 # (service, operation, status, answer, what to replace, by what, the expected complaint or None)
@@ -37,7 +41,9 @@ ROWS = [
     ("autoscaling", "DescribeAutoScalingGroups", 200, GROUP, "member>", "item>", "unknown list element item"),
     ("autoscaling", "DescribeAutoScalingGroups", 200, GROUP, "Groups>", "Group>", "unknown element AutoScalingGroup"),
     ("autoscaling", "DescribeAutoScalingGroups", 200, GROUP, "2011-01-01/", "2001-01-01/", "lacks the version"),
-    ("autoscaling", "DescribeAutoScalingGroups", 400, "<Response><Error/></Response>", "", "", "no Code"),
+    ("autoscaling", "DescribeAutoScalingGroups", 400, "<Response><Error/></Response>", "", "", "no namespace"),
+    ("autoscaling", "DescribeAutoScalingGroups", 400, ERROR, "", "", None),
+    ("autoscaling", "DescribeAutoScalingGroups", 400, ERROR, "Code>", "code>", "no Code"),
     ("ec2", "DescribeImages", 200, IMAGES, "", "", None),
     ("ec2", "DescribeImages", 200, IMAGES, "imagesSet", "imageSet", "unknown element imageSet"),
     ("ec2", "DescribeImages", 200, IMAGES, "imageId", "ImageId", "unknown element ImageId"),

@@ -23,6 +23,14 @@ def commands_run_and_are_read_back(account):
     )
     answer = client.list_command_invocations(CommandId=sent["CommandId"], Details=True)["CommandInvocations"]
     equal([(i["InstanceId"], i["Status"], i["Comment"]) for i in answer], [(instance, "Success", "witness")], "invocation")
+    equal([c["DocumentVersion"] for c in (sent, *answer)], ["", ""], "no version was asked for")
+    plugins = {p["Name"]: p for p in answer[0]["CommandPlugins"]}
+    ran = plugins["PatchLinux"]
+    equal((ran["Status"], ran["ResponseCode"]), ("Success", 0), "the step for this platform")
+    holds("Operation type: Scan" in ran["Output"], f"its output: {ran['Output']}")
+    holds("skipped" in plugins["PatchWindows"]["Output"], "the other step was skipped")
+    brief = client.list_command_invocations(CommandId=sent["CommandId"])["CommandInvocations"]
+    equal(brief[0]["CommandPlugins"], [], "without details")
     commands = client.list_commands(CommandId=sent["CommandId"])["Commands"]
     equal([c["Status"] for c in commands], ["Success"], "command")
     since = (datetime.now(timezone.utc) - timedelta(days=36500)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -30,6 +38,8 @@ def commands_run_and_are_read_back(account):
     holds(sent["CommandId"] in [c["CommandId"] for c in again], "found again by instance and time")
     state = client.describe_instance_patch_states(InstanceIds=[instance])["InstancePatchStates"][0]
     equal(state["Operation"], "Scan", "the patch state's operation")
+    equal(state["RebootOption"], "RebootIfNeeded", "the default of the document")
+    equal(len(state["SnapshotId"]), 36, "a snapshot of the patches, though none was asked for")
     pages = client.get_paginator("describe_instance_patches").paginate(
         InstanceId=instance, PaginationConfig={"PageSize": 10}
     )
@@ -69,6 +79,9 @@ def nodes_come_in_pages(account):
         for node in page["InstanceInformationList"]
     ]
     holds(len(ids) >= 3 and len(ids) == len(set(ids)), f"nodes: {ids}")
+    node = account.ssm.describe_instance_information()["InstanceInformationList"][0]
+    holds(node["IPAddress"].startswith("10."), f"its address: {node['IPAddress']}")
+    equal(node["AssociationStatus"], "Success", "its associations")
 
 
 def parameters_are_created_once(account):

@@ -17,17 +17,21 @@ const OPERATION: &str = "autoscaling:DescribeScheduledActions";
 /// For more groups than this, all actions of the account are read rather than each group's.
 const GROUPS_ONE_BY_ONE: usize = 2;
 
-/// Scheduled actions by group; groups without any are left out, others may be among them.
+/// Scheduled actions by group; groups without any are left out, others may be among them. One that makes no sense
+/// spoils the list of its own group only.
+///
+/// # Errors
+/// A call that failed, or an action of which nobody can tell whose it is.
 pub(in crate::aws) async fn scheduled_actions(
     clients: &Clients,
     groups: &[GroupName],
-) -> Result<BTreeMap<GroupName, Vec<ScheduledAction>>, Fault> {
+) -> Result<BTreeMap<GroupName, Result<Vec<ScheduledAction>, Fault>>, Fault> {
     let asked: Vec<Option<&GroupName>> = if groups.len() <= GROUPS_ONE_BY_ONE {
         groups.iter().map(Some).collect()
     } else {
         vec![None]
     };
-    let mut found: BTreeMap<GroupName, Vec<ScheduledAction>> = BTreeMap::new();
+    let mut found = BTreeMap::new();
     for group in asked {
         let pages = clients
             .autoscaling
@@ -38,32 +42,30 @@ pub(in crate::aws) async fn scheduled_actions(
             .items()
             .send();
         for action in &every(OPERATION, pages).await? {
-            let (group, action) = scheduled_action(action)?;
-            found.entry(group).or_default().push(action);
+            let owner = action.auto_scaling_group_name();
+            let owner = text(owner, OPERATION, "AutoScalingGroupName")?;
+            let list = found.entry(owner.into()).or_insert_with(|| Ok(Vec::new()));
+            match (list.as_mut(), scheduled_action(action)) {
+                (Ok(list), Ok(action)) => list.push(action),
+                (Ok(_), Err(fault)) => *list = Err(fault),
+                (Err(_), _) => {}
+            }
         }
     }
     Ok(found)
 }
 
-/// A scheduled action with the group that it belongs to.
-fn scheduled_action(
-    action: &ScheduledUpdateGroupAction,
-) -> Result<(GroupName, ScheduledAction), Fault> {
-    let group = action.auto_scaling_group_name();
-    let group = text(group, OPERATION, "AutoScalingGroupName")?;
+fn scheduled_action(action: &ScheduledUpdateGroupAction) -> Result<ScheduledAction, Fault> {
     let name = action.scheduled_action_name();
     let name = text(name, OPERATION, "ScheduledActionName")?;
-    Ok((
-        group.into(),
-        ScheduledAction {
-            name: name.to_owned(),
-            recurrence: action.recurrence().map(str::to_owned),
-            time_zone: action.time_zone().map(str::to_owned),
-            start_time: action.start_time().and_then(time),
-            end_time: action.end_time().and_then(time),
-            min: action.min_size(),
-            max: action.max_size(),
-            desired: action.desired_capacity(),
-        },
-    ))
+    Ok(ScheduledAction {
+        name: name.to_owned(),
+        recurrence: action.recurrence().map(str::to_owned),
+        time_zone: action.time_zone().map(str::to_owned),
+        start_time: action.start_time().and_then(time),
+        end_time: action.end_time().and_then(time),
+        min: action.min_size(),
+        max: action.max_size(),
+        desired: action.desired_capacity(),
+    })
 }

@@ -6,7 +6,7 @@ use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::SINGLE_READS_AT_ONCE;
-use crate::aws::faults::required;
+use crate::aws::faults::{is_odd, required};
 use crate::aws::pace::Pace;
 use crate::aws::{Clients, fault};
 use crate::group::facts::GroupDetails;
@@ -35,11 +35,19 @@ pub(super) async fn details(
         .map(|name| async move {
             clients.pace(Pace::AutoScalingRead).await;
             clients.pace(Pace::AutoScalingRead).await;
-            let (hook_seconds, refresh) =
-                try_join(hook_seconds(clients, name), refresh(clients, name)).await?;
-            let details = GroupDetails {
-                hook_seconds,
-                refresh,
+            let both = try_join(hook_seconds(clients, name), refresh(clients, name)).await;
+            let details = match both {
+                Ok((hook_seconds, refresh)) => GroupDetails {
+                    hook_seconds,
+                    refresh,
+                    odd: None,
+                },
+                // An answer that makes no sense concerns its group only.
+                Err(fault) if is_odd(&fault) => GroupDetails {
+                    odd: Some(fault.message),
+                    ..GroupDetails::default()
+                },
+                Err(fault) => return Err(fault),
             };
             Ok((name.clone(), details))
         })

@@ -1,24 +1,32 @@
 //! All groups: which of them opted in is decided by [`crate::request::Selection::wants`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 
 use super::GROUPS_PER_PAGE;
 use crate::aws::Clients;
-use crate::aws::convert::{capacity, pins, suspended, tags};
+use crate::aws::convert::{capacity, pins, readable_pins, specifications, suspended, tags};
 use crate::aws::faults::text;
 use crate::aws::paging::every;
 use crate::group::facts::GroupFacts;
 use crate::group::fault::Fault;
 use crate::ids::GroupName;
+use crate::schedule::Capacity;
 
 const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
+/// The capacity of a group that tells none.
+const NOTHING: Capacity = Capacity {
+    min: 0,
+    max: 0,
+    desired: 0,
+};
 
-/// All groups of the account and region, by name.
+/// All groups of the account and region, by name. One that makes no sense is [odd](GroupFacts::odd); one without a
+/// name is left out.
 ///
 /// # Errors
-/// A call that failed, or a group that makes no sense.
+/// A call that failed.
 pub async fn find_groups(clients: &Clients) -> Result<BTreeMap<GroupName, GroupFacts>, Fault> {
     let pages = clients
         .autoscaling
@@ -29,31 +37,45 @@ pub async fn find_groups(clients: &Clients) -> Result<BTreeMap<GroupName, GroupF
         .items()
         .send();
     let groups: Vec<AutoScalingGroup> = every(OPERATION, pages).await?;
-    groups
-        .iter()
-        .map(|g| group_facts(g).map(|f| (f.name.clone(), f)))
-        .collect()
+    let named = groups.iter().filter_map(|group| {
+        let name = text(group.auto_scaling_group_name(), OPERATION, "its name");
+        match name {
+            Ok(name) => Some((name.into(), group_facts(name, group))),
+            Err(fault) => {
+                tracing::debug!(problem = fault.message, "a group is left out");
+                None
+            }
+        }
+    });
+    Ok(named.collect())
 }
 
-fn group_facts(group: &AutoScalingGroup) -> Result<GroupFacts, Fault> {
-    let name = group.auto_scaling_group_name();
-    let name = text(name, OPERATION, "AutoScalingGroupName")?;
+fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
     let overrides = group
         .mixed_instances_policy()
         .and_then(|p| p.launch_template())
         .map(|t| t.overrides())
         .unwrap_or_default();
-    Ok(GroupFacts {
+    let (capacity, tags, pins, suspended) =
+        (capacity(group), tags(group), pins(group), suspended(group));
+    let problems = [
+        capacity.as_ref().err(),
+        tags.as_ref().err(),
+        pins.as_ref().err(),
+        suspended.as_ref().err(),
+    ];
+    let odd = problems.into_iter().flatten().next().map(|f| &f.message);
+    if let Some(problem) = odd {
+        tracing::debug!(group = name, problem, "a group makes no sense");
+    }
+    GroupFacts {
         name: name.into(),
-        capacity: capacity(group)?,
-        tags: tags(group)?,
-        propagated: group
-            .tags()
-            .iter()
-            .filter(|t| t.propagate_at_launch() == Some(true))
-            .filter_map(|t| t.key().map(str::to_owned))
-            .collect(),
-        pins: pins(group)?,
+        odd: odd.cloned(),
+        capacity: capacity.unwrap_or(NOTHING),
+        tags: tags.unwrap_or_else(|_| readable_tags(group)),
+        propagated: propagated(group),
+        named_only: named_only(group),
+        pins: pins.unwrap_or_else(|_| readable_pins(group)),
         launch_configuration: group.launch_configuration_name().map(str::to_owned),
         image_override: overrides.iter().any(|o| o.image_id().is_some()),
         weighted: overrides.iter().any(|o| o.weighted_capacity().is_some()),
@@ -61,7 +83,7 @@ fn group_facts(group: &AutoScalingGroup) -> Result<GroupFacts, Fault> {
             .desired_capacity_type()
             .filter(|unit| *unit != "units")
             .map(str::to_owned),
-        suspended: suspended(group)?,
+        suspended: suspended.unwrap_or_default(),
         operator: group
             .operator()
             .and_then(|o| o.principal())
@@ -71,5 +93,110 @@ fn group_facts(group: &AutoScalingGroup) -> Result<GroupFacts, Fault> {
         load_balanced: !group.target_group_arns().is_empty()
             || !group.load_balancer_names().is_empty()
             || !group.traffic_sources().is_empty(),
-    })
+    }
+}
+
+/// The tags that are whole: they say whether the group opted in.
+fn readable_tags(group: &AutoScalingGroup) -> BTreeMap<String, String> {
+    let tags = group.tags().iter();
+    tags.filter_map(|t| Some((t.key()?.to_owned(), t.value()?.to_owned())))
+        .collect()
+}
+
+/// The keys of the tags that instances get.
+fn propagated(group: &AutoScalingGroup) -> BTreeSet<String> {
+    let tags = group.tags().iter();
+    tags.filter(|t| t.propagate_at_launch() == Some(true))
+        .filter_map(|t| t.key().map(str::to_owned))
+        .collect()
+}
+
+/// The launch templates that are named without an id.
+fn named_only(group: &AutoScalingGroup) -> BTreeSet<String> {
+    let specifications = specifications(group).into_iter().map(|(_, s)| s);
+    specifications
+        .filter(|s| s.launch_template_id().is_none_or(str::is_empty))
+        .filter_map(|s| s.launch_template_name())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::canned::{self, Canned, Reply};
+    use crate::clock::Clock;
+
+    fn group(name: &str, capacity: &str, tag: &str, specification: &str) -> String {
+        format!(
+            "<member>{name}{capacity}<Tags><member><Key>ep:asg:patch</Key><Value>true</Value></member>\
+             {tag}</Tags><LaunchTemplate>{specification}<Version>2</Version></LaunchTemplate></member>"
+        )
+    }
+
+    fn named(name: &str) -> String {
+        format!("<AutoScalingGroupName>{name}</AutoScalingGroupName>")
+    }
+
+    async fn found(groups: String) -> BTreeMap<GroupName, GroupFacts> {
+        let canned = Canned::new(move |_| {
+            Reply::ok(format!(
+                "<DescribeAutoScalingGroupsResponse><DescribeAutoScalingGroupsResult><AutoScalingGroups>\
+                 {groups}</AutoScalingGroups></DescribeAutoScalingGroupsResult>\
+                 </DescribeAutoScalingGroupsResponse>"
+            ))
+        });
+        let clients = canned::clients(&canned, Clock::system());
+        find_groups(&clients).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_odd_group_is_odd_by_itself_and_keeps_what_can_be_read() {
+        let (good, bad) = (
+            "<MinSize>0</MinSize><MaxSize>4</MaxSize><DesiredCapacity>1</DesiredCapacity>",
+            "<MinSize>3</MinSize><MaxSize>1</MaxSize><DesiredCapacity>5</DesiredCapacity>",
+        );
+        let (by_id, by_name) = (
+            "<LaunchTemplateId>lt-1</LaunchTemplateId>",
+            "<LaunchTemplateName>web</LaunchTemplateName>",
+        );
+        let no_value = "<member><Key>k</Key></member>";
+        let groups = [
+            group(&named("fine"), good, "", by_id),
+            group(&named("sizes"), bad, "", by_id),
+            group(&named("tags"), good, no_value, by_id),
+            group(&named("template"), good, "", by_name),
+            group("", good, "", by_id),
+        ];
+        let found = found(groups.concat()).await;
+        let odd: Vec<(&str, Option<&str>)> = found
+            .values()
+            .map(|g| (g.name.as_str(), g.odd.as_deref()))
+            .collect();
+        let expected = [
+            ("fine", None),
+            (
+                "sizes",
+                Some("expected a valid capacity (min-max-desired), found '3-1-5'"),
+            ),
+            (
+                "tags",
+                Some("expected Value of a tag in the answer, found none"),
+            ),
+            (
+                "template",
+                Some("expected LaunchTemplateId in the answer, found none"),
+            ),
+        ];
+        assert_eq!(odd, expected);
+        for group in found.values() {
+            assert_eq!(group.tags["ep:asg:patch"], "true");
+            assert_eq!(
+                group.pins.len(),
+                usize::from(group.name.as_str() != "template")
+            );
+        }
+        let template = &found[&GroupName::from("template")];
+        assert_eq!(template.named_only, BTreeSet::from(["web".to_owned()]));
+    }
 }

@@ -6,7 +6,7 @@ mod groups;
 mod images;
 mod templates;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join3;
 
@@ -15,7 +15,7 @@ pub use self::groups::find_groups;
 pub use self::templates::template_facts;
 
 use super::Clients;
-use crate::group::facts::{AccountFacts, GroupFacts, TemplateFacts};
+use crate::group::facts::{AccountFacts, GroupDetails, GroupFacts, TemplateFacts};
 use crate::group::fault::Fault;
 use crate::ids::{GroupName, ImageId};
 
@@ -35,12 +35,24 @@ pub async fn describe_account(
     let groups = find_groups(clients).await?;
     let chosen: Vec<&GroupFacts> = groups.values().filter(|g| wanted(g)).collect();
     let names: Vec<GroupName> = chosen.iter().map(|g| g.name.clone()).collect();
-    let (details, actions, templates) = try_join3(
+    let (mut details, actions, templates) = try_join3(
         details::details(clients, &names),
         scheduled_actions(clients, &names),
         templates::templates(clients, &chosen),
     )
     .await?;
+    let mut read = BTreeMap::new();
+    for (group, actions) in actions {
+        match actions {
+            Ok(actions) => _ = read.insert(group, actions),
+            Err(fault) => {
+                let details: Option<&mut GroupDetails> = details.get_mut(&group);
+                if let Some(details) = details {
+                    details.odd.get_or_insert(fault.message);
+                }
+            }
+        }
+    }
     let ids: BTreeSet<ImageId> = templates
         .values()
         .flat_map(|t: &TemplateFacts| t.versions.values())
@@ -52,7 +64,7 @@ pub async fn describe_account(
     Ok(AccountFacts {
         groups,
         details,
-        actions,
+        actions: read,
         templates,
         images,
     })

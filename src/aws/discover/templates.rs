@@ -9,10 +9,10 @@ use super::SINGLE_READS_AT_ONCE;
 use crate::aws::devices::device_mapping;
 use crate::aws::faults::{number, required};
 use crate::aws::pace::Pace;
-use crate::aws::paging::{IDS_PER_CALL, chunks, every};
+use crate::aws::paging::{IDS_PER_CALL, every, known};
 use crate::aws::{Clients, fault};
 use crate::group::facts::{GroupFacts, TemplateFacts, VersionFacts};
-use crate::group::fault::{Fault, FaultClass};
+use crate::group::fault::Fault;
 use crate::group::pin::{TemplateMark, resolve};
 use crate::ids::TemplateId;
 
@@ -92,57 +92,43 @@ pub async fn template_facts(
     clients: &Clients,
     ids: &BTreeSet<TemplateId>,
 ) -> Result<BTreeMap<TemplateId, TemplateFacts>, Fault> {
+    let found = known(ids.clone(), IDS_PER_CALL, |ids| {
+        launch_templates(clients, ids)
+    })
+    .await?;
     let mut templates = BTreeMap::new();
-    for chunk in &chunks(ids.clone(), IDS_PER_CALL) {
-        let answer = match launch_templates(clients, chunk).await {
-            // One unknown id fails the whole call: ask for each.
-            Err(fault) if fault.class == FaultClass::Gone && chunk.len() > 1 => {
-                one_by_one(clients, chunk).await?
-            }
-            Err(fault) if fault.class == FaultClass::Gone => Vec::new(),
-            answer => answer?,
+    for template in found {
+        let id = required(template.launch_template_id(), TEMPLATES, "LaunchTemplateId")?;
+        let default = template.default_version_number();
+        let latest = template.latest_version_number();
+        let facts = TemplateFacts {
+            name: template.launch_template_name().unwrap_or(id).to_owned(),
+            mark: TemplateMark {
+                default: number(default, TEMPLATES, "DefaultVersionNumber")?,
+                latest: number(latest, TEMPLATES, "LatestVersionNumber")?,
+            },
+            versions: BTreeMap::new(),
         };
-        for template in answer {
-            let id = required(template.launch_template_id(), TEMPLATES, "LaunchTemplateId")?;
-            let default = template.default_version_number();
-            let latest = template.latest_version_number();
-            let facts = TemplateFacts {
-                name: template.launch_template_name().unwrap_or(id).to_owned(),
-                mark: TemplateMark {
-                    default: number(default, TEMPLATES, "DefaultVersionNumber")?,
-                    latest: number(latest, TEMPLATES, "LatestVersionNumber")?,
-                },
-                versions: BTreeMap::new(),
-            };
-            templates.insert(id.into(), facts);
-        }
+        templates.insert(id.into(), facts);
     }
     Ok(templates)
 }
 
-async fn launch_templates(clients: &Clients, ids: &[String]) -> Result<Vec<LaunchTemplate>, Fault> {
+async fn launch_templates(
+    clients: &Clients,
+    ids: Vec<String>,
+) -> Result<Vec<LaunchTemplate>, Fault> {
     every(
         TEMPLATES,
         clients
             .ec2
             .describe_launch_templates()
-            .set_launch_template_ids(Some(ids.to_vec()))
+            .set_launch_template_ids(Some(ids))
             .into_paginator()
             .items()
             .send(),
     )
     .await
-}
-
-async fn one_by_one(clients: &Clients, ids: &[String]) -> Result<Vec<LaunchTemplate>, Fault> {
-    let mut found = Vec::new();
-    for id in ids {
-        match launch_templates(clients, std::slice::from_ref(id)).await {
-            Err(fault) if fault.class == FaultClass::Gone => {}
-            answer => found.extend(answer?),
-        }
-    }
-    Ok(found)
 }
 
 fn version_facts(version: &LaunchTemplateVersion) -> VersionFacts {

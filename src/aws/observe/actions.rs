@@ -1,9 +1,8 @@
 //! The groups' scheduled actions.
 
-use super::query::{Answers, Query, asking, divide};
+use super::query::{Answers, Query, asking, divide, single};
 use crate::aws::Clients;
 use crate::aws::discover::scheduled_actions;
-use crate::group::fault::Read;
 use crate::group::seen::Need;
 use crate::ids::GroupName;
 use crate::schedule::ScheduledAction;
@@ -16,6 +15,7 @@ pub(super) async fn read(
     let found = scheduled_actions(clients, &names.collect::<Vec<GroupName>>()).await;
     divide(queries, Need::Actions, found, |query, found| {
         // A group without actions is not in the list.
-        Read::Present(found.get(query.job.group()).cloned().unwrap_or_default())
+        let none = || Ok(Vec::new());
+        single(found.get(query.job.group()).cloned().unwrap_or_else(none))
     })
 }

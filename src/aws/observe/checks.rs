@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::InstanceStatus;
 
-use super::query::{Answers, Query, asking, divide, of_its_instances};
+use super::query::{Answers, ByInstance, Query, asking, divide, of_its_instances};
 use crate::aws::faults::text;
-use crate::aws::paging::{IDS_PER_CALL, chunks};
+use crate::aws::paging::{IDS_PER_CALL, known};
 use crate::aws::{Clients, fault};
 use crate::group::effect::Role;
-use crate::group::fault::{Fault, FaultClass};
+use crate::group::fault::Fault;
 use crate::group::seen::{Checks, Need};
 use crate::ids::InstanceId;
 
@@ -24,44 +24,29 @@ pub(super) async fn read(
     divide(queries, Need::Checks, found, of_its_instances)
 }
 
+/// An id that EC2 does not know yet has no checks.
 async fn describe(
     clients: &Clients,
     ids: BTreeSet<InstanceId>,
-) -> Result<BTreeMap<InstanceId, Checks>, Fault> {
-    let mut found = BTreeMap::new();
-    for chunk in chunks(ids, IDS_PER_CALL) {
-        match statuses(clients, &chunk).await {
-            Ok(checks) => found.extend(checks),
-            // One unknown id fails the whole call: ask for each.
-            Err(fault) if fault.class == FaultClass::NotYet => {
-                for id in &chunk {
-                    match statuses(clients, std::slice::from_ref(id)).await {
-                        Ok(checks) => found.extend(checks),
-                        Err(fault) if fault.class == FaultClass::NotYet => {}
-                        Err(fault) => return Err(fault),
-                    }
-                }
-            }
-            Err(fault) => return Err(fault),
-        }
-    }
-    Ok(found)
+) -> Result<ByInstance<Checks>, Fault> {
+    let statuses = known(ids, IDS_PER_CALL, |ids| statuses(clients, ids)).await?;
+    statuses.iter().map(checks).collect()
 }
 
-async fn statuses(clients: &Clients, ids: &[String]) -> Result<Vec<(InstanceId, Checks)>, Fault> {
+async fn statuses(clients: &Clients, ids: Vec<String>) -> Result<Vec<InstanceStatus>, Fault> {
     let answer = clients
         .ec2
         .describe_instance_status()
-        .set_instance_ids(Some(ids.to_vec()))
+        .set_instance_ids(Some(ids))
         .include_all_instances(true)
         .send()
         .await
         .map_err(|e| fault(OPERATION, &e))?;
-    answer.instance_statuses().iter().map(checks).collect()
+    Ok(answer.instance_statuses().to_vec())
 }
 
 /// The worse of both checks.
-fn checks(status: &InstanceStatus) -> Result<(InstanceId, Checks), Fault> {
+fn checks(status: &InstanceStatus) -> Result<(InstanceId, Result<Checks, Fault>), Fault> {
     let check = |status: Option<&str>| match status {
         Some("ok" | "not-applicable") => Checks::Ok,
         Some("impaired") => Checks::Impaired,
@@ -78,5 +63,5 @@ fn checks(status: &InstanceStatus) -> Result<(InstanceId, Checks), Fault> {
         (Checks::Initializing, _) | (_, Checks::Initializing) => Checks::Initializing,
     };
     let id = text(status.instance_id(), OPERATION, "InstanceId")?;
-    Ok((id.into(), both))
+    Ok((id.into(), Ok(both)))
 }

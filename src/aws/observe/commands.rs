@@ -2,77 +2,178 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ssm::types::{CommandFilter, CommandFilterKey, CommandInvocation};
+use aws_sdk_ssm::operation::list_command_invocations::builders::ListCommandInvocationsFluentBuilder;
+use aws_sdk_ssm::types::{CommandFilter, CommandFilterKey, CommandInvocation, CommandPlugin};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::query::{Answers, Query, asking, divide};
+use super::query::{Answers, Query, asking, divide, single};
 use crate::aws::convert::time;
 use crate::aws::faults::{required, text};
+use crate::aws::pace::Pace;
 use crate::aws::paging::{NODES_PER_PAGE, every};
-use crate::aws::{Clients, missing};
+use crate::aws::{Clients, fault, missing};
 use crate::group::Job;
-use crate::group::fault::{Fault, Read};
-use crate::group::ledger::Key;
+use crate::group::fault::{Fault, FaultClass};
+use crate::group::ledger::{Key, Try};
 use crate::group::seen::{CommandSeen, CommandStatus, Need};
+use crate::ids::InstanceId;
+use crate::text::plain_text;
 
 const OPERATION: &str = "ssm:ListCommandInvocations";
 /// Invocations are asked for from a little before the first was sent: clocks differ.
 const CLOCK_MARGIN: TimeDelta = TimeDelta::minutes(5);
+/// Commands that are asked for one by one at the same time.
+const SINGLE_READS_AT_ONCE: usize = 8;
+/// Characters that are kept of a command's output: a line or two, where errors are.
+const OUTPUT_END: usize = 300;
+/// The output of a step that is meant for another platform (Systems Manager's own words).
+const SKIPPED_STEP: &str = "Step execution skipped";
+
+/// An invocation with the instance that it runs on: one that makes no sense fails the read of its own job only.
+type Invocation = (InstanceId, Result<CommandSeen, Fault>);
 
 pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Vec<CommandSeen>> {
     let jobs: Vec<&Job> = asking(queries, Need::Commands).map(|a| a.job).collect();
     let found = list(clients, &jobs).await;
     divide(queries, Need::Commands, found, |query, found| {
         let instances = query.instances();
-        let its_own = found.iter().filter(|c| instances.contains(&c.instance));
-        Read::Present(its_own.cloned().collect())
+        let its_own = found.iter().filter(|(id, _)| instances.contains(id));
+        let its_own: Result<Vec<_>, _> = its_own.map(|(_, command)| command.clone()).collect();
+        single(its_own.map(|mut commands| {
+            commands.sort_by_key(|c| (c.requested_at, c.id.clone()));
+            commands
+        }))
     })
 }
 
-/// All invocations since the first job began to wait, oldest first. AWS cannot filter by comment.
-async fn list(clients: &Clients, jobs: &[&Job]) -> Result<Vec<CommandSeen>, Fault> {
-    let Some(since) = jobs.iter().map(|j| awaited_since(j)).min() else {
-        return Ok(Vec::new());
+/// The commands that jobs wait for.
+#[derive(Debug, Default)]
+struct Awaited<'a> {
+    /// By their ids.
+    known: BTreeSet<&'a str>,
+    /// When the first of those was sent.
+    known_since: Option<DateTime<Utc>>,
+    /// Whether one was sent, and under which id, is to be found out: not before this time.
+    unknown_since: Option<DateTime<Utc>>,
+}
+
+impl<'a> Awaited<'a> {
+    /// The present phase's command is the last that was sent. Another driver may have sent one that a job which
+    /// was taken over does not know of.
+    fn add(&mut self, job: &'a Job) {
+        let earliest = |known: Option<DateTime<Utc>>, at| Some(known.map_or(at, |k| k.min(at)));
+        let commands = job.ledger.of_kind(|k| matches!(k, Key::Command(..)));
+        let last = commands.max_by_key(|(_, t): &(&Key, &Try)| t.first_at);
+        match last {
+            Some((Key::Command(step, _), sent)) if job.resumed_at.is_none() => {
+                if let Some(id) = job.made.commands.get(step) {
+                    self.known.insert(id);
+                    self.known_since = earliest(self.known_since, sent.first_at);
+                } else {
+                    self.unknown_since = earliest(self.unknown_since, sent.first_at);
+                }
+            }
+            _ => self.unknown_since = earliest(self.unknown_since, job.record.written_at),
+        }
+    }
+}
+
+/// The invocations that the jobs wait for, and others of ours.
+async fn list(clients: &Clients, jobs: &[&Job]) -> Result<Vec<Invocation>, Fault> {
+    let mut awaited = Awaited::default();
+    jobs.iter().for_each(|job| awaited.add(job));
+    let found = find(clients, &awaited).await?;
+    // Commands of others are left out before conversion: they need not make sense.
+    let is_ours = |i: &&CommandInvocation| {
+        i.comment().is_some_and(|c| c.starts_with("asg-patch "))
+            || i.command_id().is_some_and(|id| awaited.known.contains(id))
     };
+    let ours = found.iter().filter(is_ours);
+    ours.map(|i| {
+        let instance = text(i.instance_id(), OPERATION, "InstanceId")?;
+        Ok((instance.into(), command_seen(i)))
+    })
+    .collect()
+}
+
+/// AWS filters neither by comment nor by several ids. Commands whose ids are known are looked for in the listing
+/// only as long as each page of it has some, and then one by one: so the calls stay few however many commands the
+/// account runs.
+async fn find(clients: &Clients, awaited: &Awaited<'_>) -> Result<Vec<CommandInvocation>, Fault> {
+    let known = &awaited.known;
+    let mut found = match (awaited.unknown_since, awaited.known_since) {
+        (Some(since), _) => {
+            let pages = listing(clients, since)?.into_paginator();
+            every(OPERATION, pages.items().send()).await?
+        }
+        (None, Some(since)) if known.len() > 1 => newest(clients, since, known).await?,
+        (None, _) => Vec::new(),
+    };
+    let listed: BTreeSet<&str> = found.iter().filter_map(|i| i.command_id()).collect();
+    let rest = known.difference(&listed).map(|id| (*id).to_owned());
+    let rest = one_by_one(clients, rest.collect()).await?;
+    found.extend(rest);
+    Ok(found)
+}
+
+fn listing(
+    clients: &Clients,
+    since: DateTime<Utc>,
+) -> Result<ListCommandInvocationsFluentBuilder, Fault> {
     let after = since.checked_sub_signed(CLOCK_MARGIN).unwrap_or(since);
     let filter = CommandFilter::builder()
         .key(CommandFilterKey::InvokedAfter)
         .value(after.to_rfc3339_opts(SecondsFormat::Secs, true))
         .build()
         .map_err(|e| missing(OPERATION, &e.to_string()))?;
-    let known: BTreeSet<&str> = jobs
-        .iter()
-        .flat_map(|j| j.made.commands.values().map(String::as_str))
-        .collect();
-    // Commands of others are left out before conversion: they need not make sense.
-    let is_ours = |c: &&CommandInvocation| {
-        c.comment().is_some_and(|c| c.starts_with("asg-patch "))
-            || c.command_id().is_some_and(|id| known.contains(id))
-    };
-    let pages = clients
+    Ok(clients
         .ssm
         .list_command_invocations()
         .filters(filter)
-        .max_results(NODES_PER_PAGE as i32)
-        .into_paginator()
-        .items()
-        .send();
-    let invocations = every(OPERATION, pages).await?;
-    let ours = invocations.iter().filter(is_ours).map(command_seen);
-    let mut found = ours.collect::<Result<Vec<CommandSeen>, Fault>>()?;
-    found.sort_by_key(|c| (c.requested_at, c.id.clone()));
-    Ok(found)
+        .details(true)
+        .max_results(NODES_PER_PAGE as i32))
 }
 
-/// The present phase's command was not sent before the phase began.
-fn awaited_since(job: &Job) -> DateTime<Utc> {
-    if job.resumed_at.is_some() {
-        job.record.written_at
-    } else {
-        let sent = job.ledger.of_kind(|k| matches!(k, Key::Command(..)));
-        let last = sent.map(|(_, t)| t.first_at).max();
-        last.unwrap_or(job.record.written_at)
+/// The first pages of the listing, as long as each has some of the commands looked for: in which order AWS lists
+/// them is not documented.
+async fn newest(
+    clients: &Clients,
+    since: DateTime<Utc>,
+    known: &BTreeSet<&str>,
+) -> Result<Vec<CommandInvocation>, Fault> {
+    let mut pages = listing(clients, since)?.into_paginator().send();
+    let (mut listed, mut wanted) = (Vec::new(), known.clone());
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|e| fault(OPERATION, &e))?;
+        let before = wanted.len();
+        for invocation in page.command_invocations() {
+            wanted.remove(invocation.command_id().unwrap_or_default());
+        }
+        listed.extend(page.command_invocations.unwrap_or_default());
+        if wanted.is_empty() || wanted.len() == before {
+            break;
+        }
     }
+    Ok(listed)
+}
+
+async fn one_by_one(clients: &Clients, ids: Vec<String>) -> Result<Vec<CommandInvocation>, Fault> {
+    let found: Vec<Vec<CommandInvocation>> = stream::iter(ids)
+        .map(|id| async move {
+            clients.pace(Pace::NodeRead).await;
+            let call = clients.ssm.list_command_invocations();
+            let pages = call.command_id(id).details(true).into_paginator();
+            match every(OPERATION, pages.items().send()).await {
+                // Not known everywhere yet.
+                Err(fault) if fault.class == FaultClass::NotYet => Ok(Vec::new()),
+                other => other,
+            }
+        })
+        .buffered(SINGLE_READS_AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 fn command_seen(invocation: &CommandInvocation) -> Result<CommandSeen, Fault> {
@@ -99,5 +200,120 @@ fn command_seen(invocation: &CommandInvocation) -> Result<CommandSeen, Fault> {
         requested_at: required(requested_at, OPERATION, "RequestedDateTime")?,
         status,
         detail,
+        output_end: output_end(invocation.command_plugins()),
     })
+}
+
+/// The end of what the last step printed: of the last that failed, else of the last that was run at all.
+fn output_end(steps: &[CommandPlugin]) -> String {
+    let is_bad = |p: &&CommandPlugin| p.response_code() != 0;
+    let has_run = |p: &&CommandPlugin| !p.output().is_some_and(|o| o.starts_with(SKIPPED_STEP));
+    let run = || steps.iter().rev().filter(has_run);
+    let step = run().find(is_bad).or_else(|| run().next());
+    let output = plain_text(step.and_then(|s| s.output()).unwrap_or_default());
+    let surplus = output.chars().count().saturating_sub(OUTPUT_END);
+    let end: String = output.chars().skip(surplus).collect();
+    end.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::canned::{self, Call, Canned, Reply};
+    use crate::clock::Clock;
+
+    /// A page, and the number of the next one.
+    fn rows(ids: impl IntoIterator<Item = String>, next: Option<usize>) -> Reply {
+        let row = |id: String| format!(r#"{{"CommandId":"{id}"}}"#);
+        let rows: Vec<String> = ids.into_iter().map(row).collect();
+        let token = next.map(|n| format!(r#","NextToken":"{n}""#));
+        let token = token.unwrap_or_default();
+        Reply::ok(format!(
+            r#"{{"CommandInvocations":[{}]{token}}}"#,
+            rows.join(",")
+        ))
+    }
+
+    fn asked_by_id(call: &Call) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_str(&call.body).unwrap();
+        assert_eq!(body["Details"], true);
+        body["CommandId"].as_str().map(str::to_owned)
+    }
+
+    /// An account that lists `before` pages of other commands first, then ours on one page, then others, 20
+    /// pages in all. Returns the ids found, and how many calls that took.
+    async fn find_among(before: usize, ids: &[&str], unknown: bool) -> (BTreeSet<String>, usize) {
+        let all: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let canned = Canned::new(move |call| match asked_by_id(call) {
+            Some(id) if id == "c-new" => Reply::json_error("InvalidCommandId"),
+            Some(id) => rows([id], None),
+            None if call.count == before + 1 => rows(
+                all.iter().filter(|id| *id != "c-new").cloned(),
+                Some(call.count),
+            ),
+            None => {
+                let next = (call.count < 20).then_some(call.count);
+                rows([format!("other-{}", call.count)], next)
+            }
+        });
+        let clients = canned::clients(&canned, Clock::system());
+        let since = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let awaited = Awaited {
+            known: ids.iter().copied().collect(),
+            known_since: Some(since),
+            unknown_since: unknown.then_some(since),
+        };
+        let found = find(&clients, &awaited).await.unwrap();
+        let found = found.iter().filter_map(|i| i.command_id());
+        let found = found.filter(|id| ids.contains(id)).map(str::to_owned);
+        (found.collect(), canned.bodies().len())
+    }
+
+    #[tokio::test]
+    async fn commands_are_found_in_few_calls_whatever_the_account_runs() {
+        // Ids, pages of others before ours, whether a job knows no id, calls.
+        let rows: [(&[&str], usize, bool, usize); 6] = [
+            // By id.
+            (&["c-1"], 0, false, 1),
+            // All on the first page of the listing.
+            (&["c-1", "c-2", "c-3"], 0, false, 1),
+            // Oldest first, or a busy account: one page in vain, then one by one.
+            (&["c-1", "c-2", "c-3"], 4, false, 4),
+            // One is not listed yet: a second page in vain.
+            (&["c-1", "c-2", "c-new"], 0, false, 3),
+            (&["c-new"], 0, false, 1),
+            // An unknown one may be on any page.
+            (&["c-1", "c-2"], 4, true, 20),
+        ];
+        for (ids, before, unknown, calls) in rows {
+            let expected = ids.iter().filter(|id| **id != "c-new");
+            let expected: BTreeSet<String> = expected.map(ToString::to_string).collect();
+            let found = find_among(before, ids, unknown).await;
+            assert_eq!(found, (expected, calls), "{ids:?} after {before} pages");
+        }
+    }
+
+    fn step(code: i32, output: &str) -> CommandPlugin {
+        CommandPlugin::builder()
+            .response_code(code)
+            .output(output)
+            .build()
+    }
+
+    #[test]
+    fn the_end_of_an_output_is_that_of_the_step_that_tells_most() {
+        let skipped = || step(0, "Step execution skipped due to unsatisfied preconditions");
+        assert_eq!(output_end(&[]), "");
+        assert_eq!(
+            output_end(&[skipped(), step(0, "two\n lines\u{1b}\n")]),
+            "two lines"
+        );
+        assert_eq!(output_end(&[step(0, "windows"), skipped()]), "windows");
+        assert_eq!(output_end(&[step(1, "bad"), step(0, "later")]), "bad");
+        let long = format!("{}ä{}", "x".repeat(400), "y".repeat(299));
+        assert_eq!(
+            output_end(&[step(1, &long)]),
+            format!("ä{}", "y".repeat(299))
+        );
+    }
 }

@@ -8,7 +8,7 @@ use super::Question;
 use super::query::Answers;
 use crate::aws::Clients;
 use crate::aws::convert::{capacity, pins, suspended, tags};
-use crate::aws::faults::{invalid, reported, required, text};
+use crate::aws::faults::{invalid, reported, text};
 use crate::aws::paging::every;
 use crate::group::fault::{Fault, Read};
 use crate::group::seen::{GroupSeen, MemberSeen, Need};
@@ -83,15 +83,11 @@ fn group_seen(group: &AutoScalingGroup, tag: &OptInTag) -> Result<GroupSeen, Fau
         let id = text(instance.instance_id(), OPERATION, "InstanceId")?;
         let lifecycle = instance.lifecycle_state().map(|s| s.as_str());
         let lifecycle = reported(lifecycle, OPERATION, "LifecycleState")?;
-        let health = text(instance.health_status(), OPERATION, "HealthStatus")?;
-        let protected = instance.protected_from_scale_in();
         let version = instance.launch_template().map(launched_from).transpose()?;
         members.insert(
             InstanceId::from(id),
             MemberSeen {
                 lifecycle: lifecycle.to_owned(),
-                healthy: health.eq_ignore_ascii_case("healthy"),
-                protected: required(protected, OPERATION, "ProtectedFromScaleIn")?,
                 version,
             },
         );

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
 
-use super::query::{Answers, Query, divide, of_its_instances, possibly_ours};
+use super::query::{Answers, ByInstance, Query, divide, of_its_instances, possibly_ours};
 use crate::aws::Clients;
 use crate::aws::convert::{tag, time};
 use crate::aws::faults::{required, text};
@@ -28,7 +28,7 @@ pub(super) async fn read(
 async fn describe(
     clients: &Clients,
     ids: BTreeSet<InstanceId>,
-) -> Result<BTreeMap<InstanceId, InstanceSeen>, Fault> {
+) -> Result<ByInstance<InstanceSeen>, Fault> {
     let mut found = BTreeMap::new();
     for chunk in chunks(ids, IDS_PER_CALL) {
         let filter = Filter::builder()
@@ -44,15 +44,15 @@ async fn describe(
             .send();
         for reservation in every(OPERATION, pages).await? {
             for instance in reservation.instances() {
-                let (id, seen) = instance_seen(instance)?;
-                found.insert(id, seen);
+                let id = text(instance.instance_id(), OPERATION, "InstanceId")?;
+                found.insert(id.into(), instance_seen(instance));
             }
         }
     }
     Ok(found)
 }
 
-fn instance_seen(instance: &Instance) -> Result<(InstanceId, InstanceSeen), Fault> {
+fn instance_seen(instance: &Instance) -> Result<InstanceSeen, Fault> {
     let state = instance.state().and_then(|s| s.name());
     let state = match required(state, OPERATION, "State")? {
         InstanceStateName::Pending => Ec2State::Pending,
@@ -62,20 +62,16 @@ fn instance_seen(instance: &Instance) -> Result<(InstanceId, InstanceSeen), Faul
         // A state unknown to this program: neither up nor known to be gone.
         _ => Ec2State::Stopped,
     };
-    let id = text(instance.instance_id(), OPERATION, "InstanceId")?;
     let launched_at = instance.launch_time().and_then(time);
-    Ok((
-        id.into(),
-        InstanceSeen {
-            state,
-            launched_at: required(launched_at, OPERATION, "LaunchTime")?,
-            run: tag(instance.tags(), RUN_TAG, OPERATION)?.map(RunId::from),
-            role: tag(instance.tags(), ROLE_TAG, OPERATION)?,
-            devices: instance
-                .block_device_mappings()
-                .iter()
-                .filter_map(|m| m.device_name().map(str::to_owned))
-                .collect(),
-        },
-    ))
+    Ok(InstanceSeen {
+        state,
+        launched_at: required(launched_at, OPERATION, "LaunchTime")?,
+        run: tag(instance.tags(), RUN_TAG, OPERATION)?.map(RunId::from),
+        role: tag(instance.tags(), ROLE_TAG, OPERATION)?,
+        devices: instance
+            .block_device_mappings()
+            .iter()
+            .filter_map(|m| m.device_name().map(str::to_owned))
+            .collect(),
+    })
 }

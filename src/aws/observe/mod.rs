@@ -38,6 +38,7 @@ macro_rules! read_together {
         $(let mut $field = $field.into_iter();)+
         let seen = $questions.iter().zip($groups).map(|((_, needs), group)| Seen {
             asked: needs.clone(),
+            clock_offset: $clients.clock_offset().unwrap_or_default(),
             group,
             $($field: $field.next().unwrap_or_default(),)+
         });

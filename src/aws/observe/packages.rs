@@ -1,60 +1,60 @@
-//! The patches on build instances, by name.
+//! The patches of build instances, by name.
 
-use aws_sdk_ssm::types::PatchOrchestratorFilter;
-use chrono::{DateTime, Utc};
+use aws_sdk_ssm::types::{PatchComplianceData, PatchOrchestratorFilter};
 
 use super::query::{Answers, Query, one_by_one, single};
 use crate::aws::Clients;
-use crate::aws::convert::time;
 use crate::aws::pace::Pace;
 use crate::aws::paging::every;
 use crate::group::effect::Role;
 use crate::group::fault::{Fault, Read};
-use crate::group::seen::Need;
+use crate::group::seen::{Need, PackageSeen};
 use crate::ids::InstanceId;
 
 const OPERATION: &str = "ssm:DescribeInstancePatches";
 /// Largest page of the call.
 const PATCHES_PER_PAGE: i32 = 100;
 
-/// A patch's name, and when it was installed.
-type Package = (String, Option<DateTime<Utc>>);
+/// The states of a patch that the instance still wants.
+const WANTED: [&str; 2] = ["Missing", "Failed"];
 
-pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Vec<Package>> {
+pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Vec<PackageSeen>> {
     one_by_one(queries, Need::Packages, |job| async move {
+        let all = job
+            .forward
+            .as_ref()
+            .is_some_and(|f| f.options.lists_packages());
         match job.instance(Role::Build) {
-            Some(build) => single(installed(clients, build).await),
+            Some(build) => single(describe(clients, build, all).await),
             None => Read::Absent,
         }
     })
     .await
 }
 
-/// Not every system knows when a patch was installed: the time is then missing, or the epoch.
-async fn installed(clients: &Clients, instance: &InstanceId) -> Result<Vec<Package>, Fault> {
+async fn describe(
+    clients: &Clients,
+    instance: &InstanceId,
+    all: bool,
+) -> Result<Vec<PackageSeen>, Fault> {
     clients.pace(Pace::NodeRead).await;
-    let filter = PatchOrchestratorFilter::builder()
+    let wanted = PatchOrchestratorFilter::builder()
         .key("State")
-        .values("Installed")
+        .set_values(Some(WANTED.map(str::to_owned).to_vec()))
         .build();
-    let patches = every(
-        OPERATION,
-        clients
-            .ssm
-            .describe_instance_patches()
-            .instance_id(instance.as_str())
-            .filters(filter)
-            .max_results(PATCHES_PER_PAGE)
-            .into_paginator()
-            .items()
-            .send(),
-    )
-    .await?;
-    Ok(patches
-        .iter()
-        .map(|p| {
-            let at = time(p.installed_time()).filter(|at| *at > DateTime::UNIX_EPOCH);
-            (p.title().to_owned(), at)
-        })
-        .collect())
+    let pages = clients
+        .ssm
+        .describe_instance_patches()
+        .instance_id(instance.as_str())
+        .set_filters((!all).then(|| vec![wanted]))
+        .max_results(PATCHES_PER_PAGE)
+        .into_paginator()
+        .items()
+        .send();
+    let patches = every(OPERATION, pages).await?;
+    let seen = |p: &PatchComplianceData| PackageSeen {
+        name: p.title().to_owned(),
+        missing: WANTED.contains(&p.state().as_str()),
+    };
+    Ok(patches.iter().map(seen).collect())
 }

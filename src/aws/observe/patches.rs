@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ssm::types::InstancePatchState;
 use chrono::DateTime;
 
-use super::query::{Answers, Query, asking, divide, of_its_instances};
+use super::query::{Answers, ByInstance, Query, asking, divide, of_its_instances};
 use crate::aws::Clients;
 use crate::aws::convert::time;
 use crate::aws::faults::{invalid, reported, required, text};
-use crate::aws::paging::{NODES_PER_PAGE, chunks, every};
+use crate::aws::paging::{NODES_PER_PAGE, every, known};
 use crate::group::fault::Fault;
 use crate::group::seen::{Need, PatchSeen};
 use crate::ids::InstanceId;
@@ -30,39 +30,39 @@ pub(super) async fn read(
 async fn describe(
     clients: &Clients,
     ids: BTreeSet<InstanceId>,
-) -> Result<BTreeMap<InstanceId, PatchSeen>, Fault> {
-    let mut found = BTreeMap::new();
-    for chunk in chunks(ids, NODES_PER_PAGE) {
-        let pages = clients
-            .ssm
-            .describe_instance_patch_states()
-            .set_instance_ids(Some(chunk))
-            .max_results(STATES_PER_PAGE)
-            .into_paginator()
-            .items()
-            .send();
-        for state in &every(OPERATION, pages).await? {
-            let (id, seen) = patch_seen(state)?;
-            found.insert(id, seen);
-        }
-    }
-    Ok(found)
+) -> Result<ByInstance<PatchSeen>, Fault> {
+    let states = known(ids, NODES_PER_PAGE, |ids| states(clients, ids)).await?;
+    let by_instance = states.iter().map(|state| {
+        let id = text(Some(state.instance_id()), OPERATION, "InstanceId")?;
+        Ok((id.into(), patch_seen(state)))
+    });
+    by_instance.collect()
+}
+
+async fn states(clients: &Clients, ids: Vec<String>) -> Result<Vec<InstancePatchState>, Fault> {
+    let pages = clients
+        .ssm
+        .describe_instance_patch_states()
+        .set_instance_ids(Some(ids))
+        .max_results(STATES_PER_PAGE)
+        .into_paginator()
+        .items()
+        .send();
+    every(OPERATION, pages).await
 }
 
 /// The SDK puts empty values where required fields are missing.
-fn patch_seen(state: &InstancePatchState) -> Result<(InstanceId, PatchSeen), Fault> {
+fn patch_seen(state: &InstancePatchState) -> Result<PatchSeen, Fault> {
     let count =
         |count: i32, name| u32::try_from(count).map_err(|_| invalid(OPERATION, name, count));
     let operation = reported(Some(state.operation().as_str()), OPERATION, "Operation")?;
     let ended_at = time(state.operation_end_time()).filter(|at| *at > DateTime::UNIX_EPOCH);
     let pending = state.installed_pending_reboot_count().unwrap_or_default();
-    let seen = PatchSeen {
+    Ok(PatchSeen {
         is_scan: operation == "Scan",
         ended_at: required(ended_at, OPERATION, "OperationEndTime")?,
         missing: count(state.missing_count(), "MissingCount")?,
         failed: count(state.failed_count(), "FailedCount")?,
         pending_reboot: count(pending, "InstalledPendingRebootCount")?,
-    };
-    let id = text(Some(state.instance_id()), OPERATION, "InstanceId")?;
-    Ok((id.into(), seen))
+    })
 }

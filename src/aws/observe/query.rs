@@ -101,14 +101,19 @@ where
     join_all(queries.iter().map(answer)).await
 }
 
+/// Answers by instance id: one that makes no sense fails the read of its own job only.
+pub(super) type ByInstance<T> = BTreeMap<InstanceId, Result<T, Fault>>;
+
 /// The part of an answer by instance id that concerns the job's instances.
 pub(super) fn of_its_instances<T: Clone>(
     query: &Query<'_>,
-    found: &BTreeMap<InstanceId, T>,
+    found: &ByInstance<T>,
 ) -> Read<BTreeMap<InstanceId, T>> {
     let ids = query.instances().into_iter();
-    Read::Present(
-        ids.filter_map(|id| Some((id.clone(), found.get(id)?.clone())))
+    let its_own = ids.filter_map(|id| Some((id, found.get(id)?)));
+    single(
+        its_own
+            .map(|(id, answer)| Ok((id.clone(), answer.clone()?)))
             .collect(),
     )
 }

@@ -28,26 +28,38 @@ pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Ve
 async fn newer(clients: &Clients, job: &Job) -> Result<Versions, Fault> {
     let mut found = BTreeMap::new();
     for (template, mark) in &job.record.templates {
-        clients.pace(Pace::Ec2Read).await;
-        let pages = clients
-            .ec2
-            .describe_launch_template_versions()
-            .launch_template_id(template.as_str())
-            .min_version(mark.latest.saturating_add(1).to_string())
-            .into_paginator()
-            .items()
-            .send();
-        match every(OPERATION, pages).await {
-            Ok(versions) => {
-                let versions = versions.iter().map(version_seen);
-                found.insert(template.clone(), versions.collect::<Result<_, _>>()?);
-            }
+        let newer = match above(clients, template, mark.latest).await {
+            Ok(newer) => newer,
             // The template is gone.
-            Err(fault) if fault.class == FaultClass::Gone => {}
+            Err(fault) if fault.class == FaultClass::Gone => continue,
             Err(fault) => return Err(fault),
-        }
+        };
+        found.insert(template.clone(), newer);
     }
     Ok(found)
+}
+
+/// Whether `MinVersion` is among the versions that it asks for is not documented ("the version number after
+/// which to describe"): so the recorded one is asked from, and left out here.
+async fn above(
+    clients: &Clients,
+    template: &TemplateId,
+    recorded: u64,
+) -> Result<Vec<VersionSeen>, Fault> {
+    clients.pace(Pace::Ec2Read).await;
+    let pages = clients
+        .ec2
+        .describe_launch_template_versions()
+        .launch_template_id(template.as_str())
+        .min_version(recorded.to_string())
+        .into_paginator()
+        .items()
+        .send();
+    let versions = every(OPERATION, pages).await?;
+    let versions = versions.iter().map(version_seen);
+    let mut versions = versions.collect::<Result<Vec<_>, _>>()?;
+    versions.retain(|v| v.number > recorded);
+    Ok(versions)
 }
 
 fn version_seen(version: &LaunchTemplateVersion) -> Result<VersionSeen, Fault> {
@@ -55,4 +67,42 @@ fn version_seen(version: &LaunchTemplateVersion) -> Result<VersionSeen, Fault> {
         number: number(version.version_number(), OPERATION, "VersionNumber")?,
         description: version.version_description().unwrap_or_default().to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::canned::{self, Canned, Reply};
+    use crate::clock::Clock;
+
+    /// The numbers found above `recorded` in a template of five versions.
+    async fn found(recorded: u64, inclusive: bool) -> Vec<u64> {
+        let canned = Canned::new(move |call| {
+            let least = call
+                .body
+                .split('&')
+                .find_map(|p| p.strip_prefix("MinVersion="));
+            let least: u64 = least.unwrap().parse().unwrap();
+            let rows: String = (1..=5)
+                .filter(|n| *n > least || inclusive && *n == least)
+                .map(|n| format!("<item><versionNumber>{n}</versionNumber></item>"))
+                .collect();
+            Reply::ok(format!(
+                "<DescribeLaunchTemplateVersionsResponse><launchTemplateVersionSet>{rows}\
+                 </launchTemplateVersionSet></DescribeLaunchTemplateVersionsResponse>"
+            ))
+        });
+        let clients = canned::clients(&canned, Clock::system());
+        let newer = above(&clients, &"lt-1".into(), recorded).await.unwrap();
+        newer.iter().map(|v| v.number).collect()
+    }
+
+    #[tokio::test]
+    async fn newer_versions_are_the_same_whether_the_least_one_is_included_or_not() {
+        for (recorded, expected) in [(3, vec![4, 5]), (4, vec![5]), (5, vec![])] {
+            for inclusive in [true, false] {
+                assert_eq!(found(recorded, inclusive).await, expected);
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use aws_sdk_autoscaling::types::{
 use super::done;
 use crate::aws::clients::no_retry;
 use crate::aws::{Clients, convert, fault, missing};
-use crate::group::effect::Performed;
+use crate::group::effect::{Performed, PinChange};
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::pin::{Pin, Slot};
 use crate::ids::{GroupName, InstanceId, TemplateId};
@@ -59,50 +59,77 @@ fn never_empty(operation: &str, processes: &[String]) -> Result<Vec<String>, Fau
     Ok(processes.to_vec())
 }
 
-pub(super) async fn set_capacity(
+/// Capacity and pins in one call, so that the group has both or neither.
+pub(super) async fn update(
     clients: &Clients,
     group: &GroupName,
-    capacity: Capacity,
+    capacity: Option<Capacity>,
+    pins: Option<&PinChange>,
 ) -> Performed {
-    let Capacity { min, max, desired } = capacity;
-    let call = clients
-        .autoscaling
-        .update_auto_scaling_group()
-        .auto_scaling_group_name(group.as_str())
-        .min_size(min)
-        .max_size(max)
-        .desired_capacity(desired);
-    done(UPDATE, call.send().await)
-}
-
-pub(super) async fn set_pins(
-    clients: &Clients,
-    group: &GroupName,
-    expected: &[Pin],
-    pins: &[Pin],
-) -> Performed {
-    let update = clients
+    let mut call = clients
         .autoscaling
         .update_auto_scaling_group()
         .auto_scaling_group_name(group.as_str());
-    let call = match pins {
-        [
-            Pin {
-                slot: Slot::Template,
-                template,
-                version,
-            },
-        ] => update.launch_template(specification(template, version)),
-        _ => update.mixed_instances_policy(policy(clients, group, expected, pins).await?),
-    };
-    done(UPDATE, call.send().await)
+    if let Some(Capacity { min, max, desired }) = capacity {
+        call = call.min_size(min).max_size(max).desired_capacity(desired);
+    }
+    if let Some(change) = pins {
+        call = match change.to.as_slice() {
+            [
+                Pin {
+                    slot: Slot::Template,
+                    template,
+                    version,
+                },
+            ] => call.launch_template(specification(template, version)),
+            _ => call.mixed_instances_policy(policy(clients, group, change).await?),
+        };
+    }
+    done(UPDATE, call.send().await).map_err(not_yet)
 }
 
-/// By id only: AWS answers with both id and name, and refuses a request with both.
+/// Auto Scaling asks EC2 about a version and its image, which were made a moment ago. It reports what EC2 does not
+/// know (yet) under a code that it uses for everything, so the texts must tell. Recorded: "You must use a valid
+/// fully-formed launch template. Could not find the specified version 4 for the launch template with ID lt-...";
+/// "... The image id '[ami-...]' does not exist".
+fn not_yet(fault: Fault) -> Fault {
+    let is_unknown = ["Could not find the specified version", "' does not exist"]
+        .iter()
+        .any(|text| fault.message.contains(text));
+    if fault.code == "ValidationError" && is_unknown {
+        return Fault {
+            class: FaultClass::NotYet,
+            ..fault
+        };
+    }
+    fault
+}
+
+/// Without retries of the SDK's own: a repetition of a move that took effect would be refused, and the next look
+/// shows whether it did.
+pub(super) async fn enter_standby(
+    clients: &Clients,
+    group: &GroupName,
+    instance: &InstanceId,
+    decrement: bool,
+) -> Performed {
+    let call = clients
+        .autoscaling
+        .enter_standby()
+        .auto_scaling_group_name(group.as_str())
+        .instance_ids(instance.as_str())
+        .should_decrement_desired_capacity(decrement)
+        .customize()
+        .config_override(aws_sdk_autoscaling::Config::builder().retry_config(no_retry()));
+    done("autoscaling:EnterStandby", call.send().await)
+}
+
+/// By id only: AWS answers with both id and name, and refuses a request with both. A pin without a version
+/// is written without one.
 fn specification(template: &TemplateId, version: &str) -> LaunchTemplateSpecification {
     LaunchTemplateSpecification::builder()
         .launch_template_id(template.as_str())
-        .version(version)
+        .set_version((!version.is_empty()).then(|| version.to_owned()))
         .build()
 }
 
@@ -110,8 +137,7 @@ fn specification(template: &TemplateId, version: &str) -> LaunchTemplateSpecific
 async fn policy(
     clients: &Clients,
     group: &GroupName,
-    expected: &[Pin],
-    pins: &[Pin],
+    change: &PinChange,
 ) -> Result<MixedInstancesPolicy, Fault> {
     let answer = clients
         .autoscaling
@@ -125,7 +151,7 @@ async fn policy(
         .auto_scaling_groups()
         .first()
         .ok_or_else(|| missing(DESCRIBE, "the group"))?;
-    if convert::pins(found)? != expected {
+    if convert::pins(found)? != change.expected {
         return Err(Fault {
             operation: UPDATE.into(),
             code: "ChangedMeanwhile".into(),
@@ -135,7 +161,7 @@ async fn policy(
     }
     let policy = found.mixed_instances_policy().cloned();
     let mut policy = policy.ok_or_else(|| missing(DESCRIBE, "MixedInstancesPolicy"))?;
-    put_pins(&mut policy, pins)?;
+    put_pins(&mut policy, &change.to)?;
     Ok(policy)
 }
 
@@ -164,21 +190,6 @@ fn put_pins(policy: &mut MixedInstancesPolicy, pins: &[Pin]) -> Result<(), Fault
     Ok(())
 }
 
-pub(super) async fn protect(
-    clients: &Clients,
-    group: &GroupName,
-    instance: &InstanceId,
-    on: bool,
-) -> Performed {
-    let call = clients
-        .autoscaling
-        .set_instance_protection()
-        .auto_scaling_group_name(group.as_str())
-        .instance_ids(instance.as_str())
-        .protected_from_scale_in(on);
-    done("autoscaling:SetInstanceProtection", call.send().await)
-}
-
 pub(super) async fn terminate(
     clients: &Clients,
     instance: &InstanceId,
@@ -195,4 +206,62 @@ pub(super) async fn terminate(
         "autoscaling:TerminateInstanceInAutoScalingGroup",
         call.send().await,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::canned::{self, Canned, Reply};
+    use crate::clock::Clock;
+
+    fn pin(version: &str) -> Pin {
+        Pin {
+            slot: Slot::Template,
+            template: "lt-1".into(),
+            version: version.into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pin_without_a_version_is_written_without_one() {
+        for (version, written) in [
+            ("", None),
+            ("$Default", Some("%24Default")),
+            ("4", Some("4")),
+        ] {
+            let canned = Canned::new(|_| Reply::ok("<UpdateAutoScalingGroupResponse/>"));
+            let clients = canned::clients(&canned, Clock::system());
+            let change = PinChange {
+                expected: Vec::new(),
+                to: vec![pin(version)],
+            };
+            let done = update(&clients, &"g".into(), None, Some(&change)).await;
+            assert_eq!(done, Ok(crate::group::effect::Done::Ok));
+            let body = canned.bodies().concat();
+            let parts = body.split('&');
+            let mut versions = parts.filter_map(|p| p.strip_prefix("LaunchTemplate.Version="));
+            assert_eq!(versions.next(), written, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_ec2_does_not_know_yet_is_not_refused_for_good() {
+        let classed = |code: &str, message: &str| {
+            let fault = Fault {
+                operation: UPDATE.into(),
+                code: code.into(),
+                message: message.into(),
+                class: FaultClass::Refused,
+            };
+            not_yet(fault).class
+        };
+        let version = "You must use a valid fully-formed launch template. Could not find the specified version 4 \
+                       for the launch template with ID lt-1.";
+        let image = "You must use a valid fully-formed launch template. The image id '[ami-1]' does not exist";
+        let other = "Desired capacity:0 must be between the specified min size:1 and max size:9";
+        assert_eq!(classed("ValidationError", version), FaultClass::NotYet);
+        assert_eq!(classed("ValidationError", image), FaultClass::NotYet);
+        assert_eq!(classed("ValidationError", other), FaultClass::Refused);
+        assert_eq!(classed("AccessDenied", image), FaultClass::Refused);
+    }
 }

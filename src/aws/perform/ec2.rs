@@ -1,8 +1,8 @@
 //! Changing calls of EC2: tags, images, launch template versions.
 
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, RequestLaunchTemplateData, ResourceType, Tag, TagSpecification,
-    ValidationError, ValidationWarning,
+    BlockDeviceMapping, DeleteSnapshotReturnCode, RequestLaunchTemplateData, ResourceType,
+    SnapshotReturnCodes, Tag, TagSpecification, ValidationError, ValidationWarning,
 };
 
 use super::done;
@@ -19,6 +19,7 @@ use crate::ids::{ImageId, InstanceId, TemplateId};
 
 const CREATE_IMAGE: &str = "ec2:CreateImage";
 const CREATE_VERSION: &str = "ec2:CreateLaunchTemplateVersion";
+const DEREGISTER_IMAGE: &str = "ec2:DeregisterImage";
 const DELETE_VERSIONS: &str = "ec2:DeleteLaunchTemplateVersions";
 
 /// An image to be made from an instance.
@@ -166,11 +167,18 @@ fn warned(warning: &ValidationWarning) -> Fault {
         format!("{code}: {}", error.message().unwrap_or_default())
     };
     let errors: Vec<String> = warning.errors().iter().map(text).collect();
+    // The image was available when the version was asked for: it is not known everywhere yet.
+    let is_new = |e: &ValidationError| e.code().is_some_and(|c| c.starts_with("InvalidAMIID"));
+    let all_new = !errors.is_empty() && warning.errors().iter().all(is_new);
     Fault {
         operation: CREATE_VERSION.into(),
         code: "Warning".into(),
         message: errors.join("; "),
-        class: FaultClass::Refused,
+        class: if all_new {
+            FaultClass::NotYet
+        } else {
+            FaultClass::Refused
+        },
     }
 }
 
@@ -224,16 +232,93 @@ pub(super) async fn delete_version(
 }
 
 pub(super) async fn deregister(clients: &Clients, image: &ImageId) -> Performed {
-    let call = clients
+    let answer = clients
         .ec2
         .deregister_image()
         .image_id(image.as_str())
-        .delete_associated_snapshots(true);
-    match done("ec2:DeregisterImage", call.send().await) {
+        .delete_associated_snapshots(true)
+        .send()
+        .await;
+    match answer.map_err(|e| fault(DEREGISTER_IMAGE, &e)) {
+        Ok(answer) => Ok(deleted(answer.delete_snapshot_results())),
         // Gone already, by a repetition of ours or by another actor.
         Err(f) if f.code == "InvalidAMIID.NotFound" || f.code == "InvalidAMIID.Unavailable" => {
             Ok(Done::Ok)
         }
-        other => other,
+        Err(fault) => Err(fault),
+    }
+}
+
+/// An image goes without those of its snapshots that could not be deleted: the call succeeds all the same.
+fn deleted(snapshots: &[DeleteSnapshotReturnCode]) -> Done {
+    let kept = snapshots.iter().filter_map(|s| {
+        let why = match s.return_code()? {
+            SnapshotReturnCodes::Success => return None,
+            SnapshotReturnCodes::WarnSkipped => "in use by another image",
+            other => other.as_str(),
+        };
+        let id = s.snapshot_id().unwrap_or("one without an id");
+        Some(format!("{id} ({why})"))
+    });
+    let kept: Vec<String> = kept.collect();
+    if kept.is_empty() {
+        Done::Ok
+    } else {
+        Done::SnapshotsKept(kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::canned::{self, Canned, Reply};
+    use crate::clock::Clock;
+
+    async fn deregistered(reply: Reply) -> Performed {
+        let canned = Canned::new(move |_| reply.clone());
+        let clients = canned::clients(&canned, Clock::system());
+        let done = deregister(&clients, &"ami-1".into()).await;
+        assert!(canned.bodies()[0].contains("DeleteAssociatedSnapshots=true"));
+        done
+    }
+
+    fn answer(results: &[(&str, &str)]) -> Reply {
+        let results: String = results
+            .iter()
+            .map(|(id, code)| {
+                format!("<item><snapshotId>{id}</snapshotId><returnCode>{code}</returnCode></item>")
+            })
+            .collect();
+        Reply::ok(format!(
+            "<DeregisterImageResponse><return>true</return><deleteSnapshotResultSet>{results}\
+             </deleteSnapshotResultSet></DeregisterImageResponse>"
+        ))
+    }
+
+    #[tokio::test]
+    async fn snapshots_that_stay_behind_are_told() {
+        let success = ("snap-1", "success");
+        assert_eq!(deregistered(answer(&[])).await, Ok(Done::Ok));
+        assert_eq!(deregistered(answer(&[success])).await, Ok(Done::Ok));
+        let some = [
+            success,
+            ("snap-2", "skipped"),
+            ("snap-3", "missing-permissions"),
+            ("snap-4", "a-code-of-next-year"),
+        ];
+        let kept = [
+            "snap-2 (in use by another image)",
+            "snap-3 (missing-permissions)",
+            "snap-4 (a-code-of-next-year)",
+        ];
+        let kept = kept.map(str::to_owned).into();
+        assert_eq!(
+            deregistered(answer(&some)).await,
+            Ok(Done::SnapshotsKept(kept))
+        );
+        let gone = deregistered(Reply::ec2_error("InvalidAMIID.NotFound")).await;
+        assert_eq!(gone, Ok(Done::Ok));
+        let refused = deregistered(Reply::ec2_error("OperationNotPermitted")).await;
+        assert_eq!(refused.unwrap_err().class, FaultClass::Refused);
     }
 }

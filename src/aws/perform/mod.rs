@@ -52,17 +52,16 @@ fn call<'a>(
             AutoScalingChange,
             autoscaling::resume(clients, group, processes).boxed(),
         ),
-        Effect::SetCapacity(capacity) => (
+        Effect::Update { capacity, pins } => (
             AutoScalingChange,
-            autoscaling::set_capacity(clients, group, *capacity).boxed(),
+            autoscaling::update(clients, group, *capacity, pins.as_ref()).boxed(),
         ),
-        Effect::SetPins { expected, pins } => (
+        Effect::EnterStandby {
+            instance,
+            decrement,
+        } => (
             AutoScalingChange,
-            autoscaling::set_pins(clients, group, expected, pins).boxed(),
-        ),
-        Effect::Protect { instance, on } => (
-            AutoScalingChange,
-            autoscaling::protect(clients, group, instance, *on).boxed(),
+            autoscaling::enter_standby(clients, group, instance, *decrement).boxed(),
         ),
         Effect::Terminate {
             instance,

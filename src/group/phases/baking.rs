@@ -7,6 +7,7 @@ use super::super::devices::beyond_image;
 use super::super::effect::{Effect, Role};
 use super::super::fault::Read;
 use super::super::job::Job;
+use super::super::launch::LaunchState;
 use super::super::ledger::Key;
 use super::super::seen::{ImageSeen, ImageState, Need, Seen};
 use super::super::{Code, Phase, limits};
@@ -26,7 +27,7 @@ pub(super) fn learn(job: &mut Job, seen: &Seen) {
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Image, Need::Group]);
     let asked = |key: &Key| matches!(key, Key::CreateImage(_));
-    if job.ledger.last_done(asked).is_none() {
+    if job.launch == LaunchState::Unknown || job.ledger.last_done(asked).is_none() {
         needs.insert(Need::Instances);
     }
     needs

@@ -12,14 +12,6 @@ use super::super::seen::{CommandSeen, CommandStatus, Ec2State, InstanceSeen, Nee
 use super::super::{Code, limits, names};
 use crate::ids::InstanceId;
 
-/// All commands of a job.
-pub(in super::super) const COMMAND_STEPS: [CommandStep; 4] = [
-    CommandStep::Install,
-    CommandStep::Scan,
-    CommandStep::Seal,
-    CommandStep::CanaryScan,
-];
-
 /// A command: where and with what it runs, how long it may take, and the codes of its bad ends.
 pub(super) struct CommandSpec {
     pub step: CommandStep,
@@ -35,7 +27,8 @@ pub(super) struct CommandSpec {
 /// The reads: none before the command is sent, unless memory was lost.
 pub(super) fn needs(job: &Job, step: CommandStep) -> BTreeSet<Need> {
     let sent_at = sent_at(job, step);
-    if job.resumed_at.is_none() && !job.ledger.has_tried(is_step(step)) {
+    let may_be_sent = job.resumed_at.is_some() || job.ledger.has_tried(is_step(step));
+    if !may_be_sent || job.made.ended.contains(&step) {
         return BTreeSet::new();
     }
     // The group too: that it is gone or has opted out is to be noticed before the command ends.
@@ -51,19 +44,24 @@ fn may_be_silent(sent_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
     now - sent_at >= limits::AGENT_SILENCE_LIMIT
 }
 
-fn is_step(step: CommandStep) -> impl Fn(&Key) -> bool {
+pub(super) fn is_step(step: CommandStep) -> impl Fn(&Key) -> bool {
     move |key| matches!(key, Key::Command(s, _) if *s == step)
 }
 
-fn sent_at(job: &Job, step: CommandStep) -> Option<DateTime<Utc>> {
+pub(super) fn sent_at(job: &Job, step: CommandStep) -> Option<DateTime<Utc>> {
     let (_, first) = job.ledger.of_kind(is_step(step)).next()?;
     first.done_at
 }
 
-/// When the job's command of this step was requested, as far as known.
+/// When the job's command of this step was requested by AWS's clock, as far as known.
 pub(super) fn requested_at(job: &Job, seen: &Seen, step: CommandStep) -> Option<DateTime<Utc>> {
     let listed = found(job, seen, step).map(|c| c.requested_at);
-    listed.or_else(|| sent_at(job, step))
+    // Without it, our own clock, and a little before.
+    let sent = || {
+        let sent_at = sent_at(job, step)?.checked_add_signed(seen.clock_offset)?;
+        sent_at.checked_sub_signed(limits::CLOCK_GRAIN)
+    };
+    listed.or_else(sent)
 }
 
 fn found<'a>(job: &Job, seen: &'a Seen, step: CommandStep) -> Option<&'a CommandSeen> {
@@ -74,6 +72,9 @@ fn found<'a>(job: &Job, seen: &'a Seen, step: CommandStep) -> Option<&'a Command
 
 /// Sends the command or waits for it. `Ok` once it has succeeded.
 pub(super) fn succeeded(cx: &Context<'_>, spec: &CommandSpec) -> Result<(), Decision> {
+    if cx.job.made.ended.contains(&spec.step) {
+        return Ok(());
+    }
     let Some(instance) = cx.job.instance(spec.role) else {
         return Err(failed(Code::InstanceLost, "no instance of ours is known"));
     };
@@ -93,11 +94,12 @@ fn ended_well(
     command: &CommandSeen,
     instance: &InstanceId,
 ) -> Result<(), Decision> {
-    let step = spec.step.as_str();
+    let step = spec.step;
     let CommandSeen { id, detail, .. } = command;
-    let running_for = cx.since(command.requested_at);
+    let running_for = limits::whole_seconds(cx.account_now() - command.requested_at);
     let ended = |code| {
-        let reason = format!("{step} command {id} ended {detail} on {instance}");
+        let output = last_words(&command.output_end);
+        let reason = format!("{step} command {id} ended {detail} on {instance}{output}");
         Err(failed(code, reason))
     };
     match command.status {
@@ -110,12 +112,22 @@ fn ended_well(
         CommandStatus::Running => {
             agent_answers(cx, spec, command, instance)?;
             let reason = format!("{step} command {id} is {detail}");
-            Err(cx.look(command.requested_at, spec.expected, reason))
+            let sent_at = sent_at(cx.job, step).unwrap_or(cx.job.entered_at());
+            Err(cx.look(sent_at, spec.expected, reason))
         }
         CommandStatus::Undelivered => ended(Code::PatchUndelivered),
         CommandStatus::Failed | CommandStatus::TimedOut | CommandStatus::Cancelled => {
             ended(spec.failed)
         }
+    }
+}
+
+/// The end of a command's output, as far as there is one.
+fn last_words(output: &str) -> String {
+    if output.is_empty() {
+        String::new()
+    } else {
+        format!("; its output ends: {output}")
     }
 }
 
@@ -129,7 +141,9 @@ fn agent_answers(
 ) -> Result<(), Decision> {
     let agents = cx.seen.agents.present();
     let last_ping = agents.and_then(|a| a.get(instance)?.last_ping);
-    let silence = last_ping.map_or(TimeDelta::zero(), |at| cx.since(at));
+    let silence = last_ping.map_or(TimeDelta::zero(), |at| {
+        limits::whole_seconds(cx.account_now() - at)
+    });
     let limit = if cx.forward()?.windows {
         limits::WINDOWS_AGENT_SILENCE_LIMIT
     } else {
@@ -142,7 +156,7 @@ fn agent_answers(
         Code::PatchUndelivered,
         format!(
             "{} command {} is {}, but the agent of {instance} has been silent for {} min: the guest has probably not come back from a reboot",
-            spec.step.as_str(),
+            spec.step,
             command.id,
             command.detail,
             silence.num_minutes()
@@ -150,7 +164,7 @@ fn agent_answers(
     ))
 }
 
-fn instance_lives(
+pub(super) fn instance_lives(
     instance: &InstanceId,
     instances: &BTreeMap<InstanceId, InstanceSeen>,
 ) -> Result<(), Decision> {
@@ -169,9 +183,9 @@ fn send(cx: &Context<'_>, spec: &CommandSpec, instance: &InstanceId) -> Decision
         instance: instance.clone(),
         document: spec.document.clone(),
         parameters: spec.parameters.clone(),
-        comment: names::command_comment(&cx.record().run_id, spec.step.as_str()),
+        comment: names::command_comment(&cx.record().run_id, spec.step),
     });
-    let step = spec.step.as_str();
+    let step = spec.step;
     // Sent, but not listed yet: sending again would run it twice.
     if let Some(sent_at) = cx.job.done_at(&effect) {
         if cx.is_fresh(&effect) {
@@ -194,7 +208,7 @@ fn send_now(
     instance: &InstanceId,
     effect: Effect,
 ) -> Decision {
-    let step = spec.step.as_str();
+    let step = spec.step;
     // An attempt without an answer may have taken effect: the command would be listed within seconds.
     if let Some(last) = cx.job.ledger.get(&effect.key()) {
         let elapsed = cx.since(last.last_at);

@@ -1,18 +1,23 @@
-//! Waiting for an instance that the group launches for us: shared by waking and proving.
+//! An instance that the group launches for us: found among its members, and out of the way again. Shared by the
+//! launches and by everything that gives the group back.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::super::decision::{Context, Decision, failed};
+use super::super::decision::{Context, Decided, Decision, failed};
 use super::super::effect::{Effect, Role};
-use super::super::ledger::Key;
-use super::super::seen::{Ec2State, GroupSeen, InstanceSeen, LaunchFailure, MemberSeen};
-use super::super::{Code, limits};
+use super::super::fault::Read;
+use super::super::job::Job;
+use super::super::launch::Launch;
+use super::super::pin::Pin;
+use super::super::processes::SCHEDULE;
+use super::super::seen::{Ec2State, GroupSeen, InstanceSeen, LaunchFailure, MemberSeen, Seen};
+use super::super::{Code, Phase, limits};
 use crate::ids::InstanceId;
-use crate::schedule::Capacity;
+use crate::schedule::{Capacity, ScheduledAction};
 
-/// An instance in the group that may be ours.
+/// A member of the group that may be ours.
 #[derive(Clone, Copy)]
 pub(super) struct Candidate<'a> {
     pub id: &'a InstanceId,
@@ -20,135 +25,90 @@ pub(super) struct Candidate<'a> {
     pub instance: &'a InstanceSeen,
 }
 
-/// The capacity for one instance more than recorded: bounds that someone changed since are kept as far as
-/// they leave room for it.
-pub(super) fn more(cx: &Context<'_>, group: &GroupSeen) -> Effect {
-    let desired = cx.record().wake_capacity().desired;
-    Effect::SetCapacity(Capacity {
-        min: group.capacity.min,
-        max: group.capacity.max.max(desired),
-        desired,
-    })
+/// The instance that the run launched last in the group, as far as memory says.
+pub(in super::super) fn last_role(job: &Job) -> Role {
+    let has_canary = job.instance(Role::Canary).is_some() || !job.made.versions.is_empty();
+    if has_canary {
+        Role::Canary
+    } else {
+        Role::Build
+    }
 }
 
-/// Asks for one instance more than recorded; `None` if that was asked for already.
-pub(super) fn wake(cx: &Context<'_>, group: &GroupSeen, reason: &str) -> Option<Decision> {
-    let recorded = cx.record().capacity;
-    let resize = more(cx, group);
-    let Effect::SetCapacity(capacity) = resize else {
-        return None;
-    };
-    if group.capacity.desired >= capacity.desired || cx.is_fresh(&resize) {
-        return None;
-    }
-    // Once we have asked for it, only others can have taken it back.
-    let set_capacity = |k: &Key| matches!(k, Key::SetCapacity(_));
-    let was_asked = cx.job.ledger.last_done(set_capacity).is_some();
-    let is_closed = group.capacity.max < recorded.max.min(capacity.desired);
-    if group.capacity.desired != recorded.desired || was_asked || is_closed {
-        return Some(failed(
-            Code::ScaledIn,
-            format!(
-                "someone set the capacity to {} during the run (it was {recorded}); theirs stands",
-                group.capacity
-            ),
-        ));
-    }
-    Some(cx.act(
-        resize,
-        limits::LAUNCH_FIRST_LOOK,
-        format!("{reason}: capacity {capacity}"),
-    ))
+/// How long a launch may take until the instance is in service.
+pub(in super::super) fn launch_limit(job: &Job) -> TimeDelta {
+    let extra = job.forward.as_ref().map(|f| f.launch_extra());
+    limits::LAUNCH_LIMIT + extra.unwrap_or_default()
 }
 
-/// Instances of the group that were launched after the record was written, oldest first; those that are
+/// Members that were there neither before the launch nor when the record was stored, oldest first; those that are
 /// leaving are left out.
-pub(super) fn candidates<'a>(
-    cx: &Context<'a>,
+pub(super) fn newcomers<'a>(
+    job: &Job,
+    launch: &Launch,
     group: &'a GroupSeen,
     instances: &'a BTreeMap<InstanceId, InstanceSeen>,
 ) -> Vec<Candidate<'a>> {
     let mut found: Vec<Candidate<'a>> = group
         .members
         .iter()
-        .filter(|(id, member)| !member.leaving() && !cx.job.made.foreign.contains(*id))
+        .filter(|(id, member)| !member.leaving() && !launch.members.contains(*id))
         .filter_map(|(id, member)| {
             let instance = instances.get(id)?;
-            Some(Candidate {
+            let candidate = Candidate {
                 id,
                 member,
                 instance,
-            })
+            };
+            let is_gone = instance.state == Ec2State::Gone;
+            let was_there = job.was_there(id, Some(instance)) == Some(true);
+            (!is_gone && !was_there).then_some(candidate)
         })
-        .filter(|c| c.instance.launched_at >= cx.record().written_at)
-        .filter(|c| c.instance.state != Ec2State::Gone)
+        .filter(|c| !is_of_other_role(job, c.id, launch.role))
         .collect();
     found.sort_by_key(|c| (c.instance.launched_at, c.id));
     found
 }
 
-/// The candidate of this role: the tagged one, or else the oldest that carries no tag of ours and
-/// satisfies `fits`.
-pub(super) fn of_role<'a>(
-    cx: &Context<'a>,
-    candidates: &[Candidate<'a>],
-    role: Role,
-    fits: impl Fn(&Candidate<'a>) -> bool,
+fn is_of_other_role(job: &Job, id: &InstanceId, role: Role) -> bool {
+    let mut made = job.made.instances.iter();
+    made.any(|(r, i)| *r != role && i == id)
+}
+
+/// The instance of the launch: the tagged one, else the oldest newcomer without a tag of ours; of a canary,
+/// only one of the version that is to be proved.
+pub(super) fn ours<'a>(
+    job: &Job,
+    launch: &Launch,
+    group: &'a GroupSeen,
+    instances: &'a BTreeMap<InstanceId, InstanceSeen>,
 ) -> Option<Candidate<'a>> {
-    let known = cx.job.instance(role);
-    candidates
-        .iter()
-        .find(|c| Some(c.id) == known)
-        .or_else(|| {
-            candidates
-                .iter()
-                .find(|c| c.instance.role.is_none() && !is_other_role(cx, c.id, role) && fits(c))
-        })
-        .copied()
+    let known = job.instance(launch.role);
+    let newcomers = newcomers(job, launch, group, instances);
+    let fits = |c: &&Candidate<'a>| match launch.role {
+        Role::Build => true,
+        Role::Canary => is_of_new_version(job, c.member),
+    };
+    let tagged = newcomers.iter().find(|c| Some(c.id) == known);
+    let untagged = || {
+        newcomers
+            .iter()
+            .filter(|c| c.instance.role.is_none())
+            .find(fits)
+    };
+    tagged.or_else(untagged).copied()
 }
 
-fn is_other_role(cx: &Context<'_>, id: &InstanceId, role: Role) -> bool {
-    cx.job
-        .made
-        .instances
-        .iter()
-        .any(|(r, i)| *r != role && i == id)
+/// Whether the group launched the member from a version that the run made.
+pub(super) fn is_of_new_version(job: &Job, member: &MemberSeen) -> bool {
+    let version = member.version.as_ref();
+    version.is_some_and(|(template, number)| job.made.versions.get(template) == Some(number))
 }
 
-/// The next step until an instance is in service, tagged and protected; `None` once it is.
-pub(super) fn settle(cx: &Context<'_>, candidate: Candidate<'_>, role: Role) -> Option<Decision> {
-    let Candidate {
-        id,
-        member,
-        instance,
-    } = candidate;
-    if !member.in_service() || instance.state != Ec2State::Running {
-        let reason = format!("{id} is {}", member.lifecycle);
-        return Some(cx.look(instance.launched_at, limits::LAUNCH_FIRST_LOOK, reason));
-    }
-    let mut effects = Vec::new();
-    let tag = Effect::TagInstance {
-        instance: id.clone(),
-        role,
-    };
-    if cx.job.done_at(&tag).is_none() && instance.role.as_deref() != Some(role.as_str()) {
-        effects.push(tag);
-    }
-    let protect = Effect::Protect {
-        instance: id.clone(),
-        on: true,
-    };
-    if !member.protected && !cx.is_fresh(&protect) {
-        effects.push(protect);
-    }
-    if effects.is_empty() {
-        return None;
-    }
-    Some(Decision::Act {
-        effects,
-        reason: format!("{id} is in service: tagging and protecting it"),
-        look_after: limits::CHANGE_SHOWS_PAUSE,
-    })
+/// Members that the desired capacity counts.
+pub(super) fn counted(group: &GroupSeen) -> i32 {
+    let counted = group.members.values().filter(|m| m.counted()).count();
+    i32::try_from(counted).unwrap_or(i32::MAX)
 }
 
 /// Whether SSM has heard from an instance since it was launched.
@@ -172,40 +132,180 @@ pub(super) fn awaited(
     late: Code,
 ) -> Decision {
     let waited = cx.since(since);
+    let asked_at = cx.account_time(since) - limits::CLOCK_GRAIN;
     let failed_launch = cx.seen.activities.present().and_then(|activities| {
         activities
             .iter()
-            .filter(|a| a.started_at >= since)
+            .filter(|a| a.started_at >= asked_at)
             .find_map(|a| Some((a.failed_launch?, a.message.as_str())))
     });
-    if let Some((LaunchFailure::Hopeless, message)) = failed_launch {
-        return failed(refused, format!("launch failed: {message}"));
-    }
-    if let Some((LaunchFailure::Quota, message)) = failed_launch
-        && waited > limits::QUOTA_LIMIT
-    {
-        return failed(Code::QuotaReached, format!("launch failed: {message}"));
-    }
-    if waited > limit {
-        return match failed_launch {
-            Some((LaunchFailure::Capacity, message)) => {
-                failed(Code::NoCapacity, format!("launch failed: {message}"))
-            }
-            Some((LaunchFailure::Quota, message)) => {
-                failed(Code::QuotaReached, format!("launch failed: {message}"))
-            }
-            Some((LaunchFailure::Hopeless | LaunchFailure::Other, message)) => {
-                failed(refused, format!("launch failed: {message}"))
-            }
-            None => failed(
-                late,
-                format!("no usable instance after {} min", waited.num_minutes()),
-            ),
-        };
-    }
+    let is_over = waited > limit;
+    let launch_failed = |code, message: &str| failed(code, format!("launch failed: {message}"));
     let reason = match failed_launch {
-        Some((_, message)) => format!("the group tries again after: {message}"),
-        None => "waiting for the instance".into(),
+        Some((LaunchFailure::Hopeless, message)) => return launch_failed(refused, message),
+        Some((LaunchFailure::Capacity, message)) if is_over => {
+            return launch_failed(Code::NoCapacity, message);
+        }
+        Some((LaunchFailure::Quota, message)) if is_over || waited > limits::QUOTA_LIMIT => {
+            return launch_failed(Code::QuotaReached, message);
+        }
+        Some((LaunchFailure::Other, message)) if is_over => return launch_failed(refused, message),
+        Some((LaunchFailure::Capacity | LaunchFailure::Quota | LaunchFailure::Other, message)) => {
+            format!("the group tries again after: {message}")
+        }
+        None if is_over => {
+            let minutes = waited.num_minutes();
+            return failed(late, format!("no usable instance after {minutes} min"));
+        }
+        None => "waiting for the instance".to_owned(),
     };
     cx.look(since, limits::LAUNCH_FIRST_LOOK, reason)
+}
+
+/// Whether the job gives the group back in this phase.
+pub(in super::super) fn gives_back(phase: Phase) -> bool {
+    match phase {
+        Phase::Returning | Phase::ReturningCanary | Phase::RollingBack | Phase::Restoring => true,
+        Phase::Queued
+        | Phase::Recording
+        | Phase::Launching
+        | Phase::Settling
+        | Phase::Scanning
+        | Phase::Patching
+        | Phase::Sealing
+        | Phase::Baking
+        | Phase::Versioning
+        | Phase::LaunchingCanary
+        | Phase::Proving
+        | Phase::Promoting
+        | Phase::Finished => false,
+    }
+}
+
+/// Whether a look shows the group as its owner wants it: our instance not counted, the processes resumed, the
+/// capacity right, our version not named. `at` is AWS's time.
+pub(in super::super) fn is_back(
+    job: &Job,
+    seen: &Seen,
+    group: &GroupSeen,
+    at: DateTime<Utc>,
+) -> bool {
+    let (Some(launch), Some(instances)) = (job.open_launch(), seen.instances.present()) else {
+        return false;
+    };
+    let Some(target) = target(job, launch, seen, group, at) else {
+        return false;
+    };
+    let known = job.instance(launch.role);
+    let is_out = match known.and_then(|id| group.members.get(id)) {
+        Some(member) => member.on_standby() || member.leaving(),
+        None => ours(job, launch, group, instances).is_none() && !may_appear(job, launch, at, seen),
+    };
+    is_out
+        && group.capacity == target
+        && launch.suspends.is_disjoint(&group.suspended)
+        && !names_new_version(job, &group.pins)
+}
+
+/// Whether the instance that was asked for may still appear in the group.
+fn may_appear(job: &Job, launch: &Launch, at: DateTime<Utc>, seen: &Seen) -> bool {
+    if launch.asked.is_none() || job.instance(launch.role).is_some() {
+        return false;
+    }
+    let asked_at = job.ledger.last_done(super::is_resize);
+    let asked_at = asked_at.and_then(|at| at.checked_add_signed(seen.clock_offset));
+    asked_at.is_some_and(|asked| at - asked < limits::LAUNCH_SHOWS_LIMIT)
+}
+
+/// Whether pins name a version of the run's by number.
+fn names_new_version(job: &Job, pins: &[Pin]) -> bool {
+    !job.was_promoted()
+        && pins.iter().any(|p| {
+            let ours = job.made.versions.get(&p.template);
+            ours.is_some_and(|n| p.version == n.to_string())
+        })
+}
+
+/// The capacity that the group must have; `None` while its scheduled actions are needed and not known.
+fn target(
+    job: &Job,
+    launch: &Launch,
+    seen: &Seen,
+    group: &GroupSeen,
+    at: DateTime<Utc>,
+) -> Option<Capacity> {
+    let present: &[ScheduledAction] = match &seen.actions {
+        Read::Present(actions) => actions,
+        Read::Absent => &[],
+        Read::Unread | Read::Failed(_) if launch.suspends.contains(SCHEDULE) => return None,
+        Read::Unread | Read::Failed(_) => &[],
+    };
+    Some(launch.target(&job.record, group, present, at))
+}
+
+/// Brings the group back to what its owner wants, once our instance is out of its count; `Ok` when nothing is
+/// left to do. AddToLoadBalancer is resumed before the capacity may rise, ScheduledActions last.
+pub(super) fn give_back(
+    cx: &Context<'_>,
+    launch: &Launch,
+    group: &GroupSeen,
+) -> Result<(), Decision> {
+    if launch.suspends.contains(SCHEDULE) && cx.seen.actions != Read::Absent {
+        cx.read(&cx.seen.actions, "the scheduled actions")?;
+    }
+    let Some(target) = target(cx.job, launch, cx.seen, group, cx.account_now()) else {
+        return Ok(());
+    };
+    let is_ours = |p: &&String| launch.has_suspended && group.suspended.contains(*p);
+    let (last, first): (Vec<String>, Vec<String>) = launch
+        .suspends
+        .iter()
+        .filter(is_ours)
+        .cloned()
+        .partition(|p| p == SCHEDULE);
+    resume(cx, first)?;
+    resize(cx, group, target)?;
+    resume(cx, last)
+}
+
+fn resume(cx: &Context<'_>, processes: Vec<String>) -> Result<(), Decision> {
+    if processes.is_empty() {
+        return Ok(());
+    }
+    let reason = format!("resuming {}", processes.join(", "));
+    Err(cx.act(Effect::Resume(processes), limits::NO_PAUSE, reason))
+}
+
+fn resize(cx: &Context<'_>, group: &GroupSeen, target: Capacity) -> Result<(), Decision> {
+    if group.capacity == target {
+        return Ok(());
+    }
+    let effect = Effect::Update {
+        capacity: Some(target),
+        pins: None,
+    };
+    let done_at = cx.job.done_at(&effect);
+    if done_at.is_some_and(|at| cx.since(at) < limits::LOOK_MIN) {
+        return Err(cx.wait(
+            limits::CHANGE_SHOWS_PAUSE,
+            "waiting until the group shows its capacity",
+        ));
+    }
+    let reason = if target == cx.record().capacity {
+        format!("capacity back to {target}")
+    } else {
+        format!("capacity to {target}, as the group's schedule or someone else wants it now")
+    };
+    Err(cx.act(effect, limits::NO_PAUSE, reason))
+}
+
+/// The launch must not go on: the group was changed by someone else, and theirs stands.
+pub(super) fn scaled_in(launch: &Launch, group: &GroupSeen) -> Decided {
+    Ok(failed(
+        Code::ScaledIn,
+        format!(
+            "someone set the capacity to {} during the run (it was {}); theirs stands",
+            group.capacity, launch.capacity
+        ),
+    ))
 }

@@ -3,36 +3,41 @@
 
 mod baking;
 mod command;
-mod guarding;
 mod launch;
+mod launching;
 mod patching;
 mod promoting;
 mod proving;
 mod recording;
 mod restoring;
+mod returning;
 mod rolling_back;
 mod scanning;
 mod sealing;
+mod settling;
 mod versioning;
-mod waking;
 
 use std::collections::BTreeSet;
 
 use super::decision::{Context, Decided, Decision};
+use super::effect::Role;
 use super::job::Job;
+use super::ledger::Key;
 use super::phase::Phase;
 use super::seen::{Need, Seen};
 
-pub(super) use command::COMMAND_STEPS;
+pub(super) use launch::{gives_back, is_back, last_role, launch_limit};
 pub(super) use restoring::ending;
 
 /// The reads that the present phase needs.
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let needs: &[Need] = match job.phase {
         Phase::Queued | Phase::Finished => &[],
-        Phase::Recording => &[Need::Record, Need::Group, Need::Templates],
-        Phase::Guarding => &[Need::Group],
-        Phase::Waking => return waking::needs(job),
+        Phase::Recording => return recording::needs(job),
+        Phase::Launching => return launching::needs(job, Role::Build),
+        Phase::LaunchingCanary => return launching::needs(job, Role::Canary),
+        Phase::Returning | Phase::ReturningCanary => return returning::needs(job),
+        Phase::Settling => return settling::needs(job),
         Phase::Patching => return patching::needs(job),
         Phase::Scanning => return scanning::needs(job),
         Phase::Sealing => return sealing::needs(job),
@@ -41,7 +46,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
         Phase::Proving => return proving::needs(job),
         Phase::Promoting => &[Need::Group, Need::Templates, Need::Image],
         Phase::RollingBack => return rolling_back::needs(job),
-        Phase::Restoring => &[Need::Group, Need::Instances, Need::Actions],
+        Phase::Restoring => return restoring::needs(job),
     };
     needs.iter().copied().collect()
 }
@@ -55,8 +60,11 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             reason: cx.job.reason.clone(),
         }),
         Phase::Recording => recording::decide(cx),
-        Phase::Guarding => guarding::decide(cx),
-        Phase::Waking => waking::decide(cx),
+        Phase::Launching => launching::decide(cx, Role::Build),
+        Phase::LaunchingCanary => launching::decide(cx, Role::Canary),
+        Phase::Returning => returning::decide(cx, Role::Build),
+        Phase::ReturningCanary => returning::decide(cx, Role::Canary),
+        Phase::Settling => settling::decide(cx),
         Phase::Patching => patching::decide(cx),
         Phase::Scanning => scanning::decide(cx),
         Phase::Sealing => sealing::decide(cx),
@@ -69,8 +77,14 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     }
 }
 
+/// Whether an effect sets the group's capacity.
+fn is_resize(key: &Key) -> bool {
+    matches!(key, Key::Update(Some(_), _))
+}
+
 /// Lets individual phases remember what they need of a look.
 pub(super) fn learn(job: &mut Job, seen: &Seen) {
     scanning::learn(job, seen);
+    proving::learn(job, seen);
     baking::learn(job, seen);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::decision::{Context, Decided, go};
+use super::super::decision::{Context, Decided, Decision, go};
 use super::super::effect::{CommandStep, Role};
 use super::super::job::{Forward, Job};
 use super::super::record::Record;
@@ -15,20 +15,30 @@ use crate::request::Operation;
 pub(super) const PATCH_DOCUMENT: &str = "AWS-RunPatchBaseline";
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
-    command::needs(job, CommandStep::Install)
+    command::needs(job, step(job))
+}
+
+fn step(job: &Job) -> CommandStep {
+    CommandStep::Install(job.evidence.passes)
 }
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
-    let forward = cx.forward()?;
-    if forward.operation == Operation::Scan {
-        return Ok(go(Phase::Scanning, "scan only"));
+    match command::succeeded(cx, &install(cx, cx.forward()?)) {
+        Ok(()) => Ok(go(Phase::Scanning, "the install has succeeded")),
+        // The cause may pass: a package lock, a mirror. The guest is waited for, and the install tried again.
+        Err(Decision::Fail(failure)) if failure.code == Code::PatchFailed && is_one_left(cx) => Ok(
+            go(Phase::Settling, format!("{}; trying again", failure.reason)),
+        ),
+        Err(decision) => Err(decision),
     }
-    command::succeeded(cx, &install(cx.record(), forward))?;
-    Ok(go(Phase::Scanning, "the install has succeeded"))
 }
 
-fn install(record: &Record, forward: &Forward) -> CommandSpec {
-    let options = &forward.options;
+fn is_one_left(cx: &Context<'_>) -> bool {
+    cx.job.evidence.passes.saturating_add(1) < limits::INSTALL_PASSES
+}
+
+fn install(cx: &Context<'_>, forward: &Forward) -> CommandSpec {
+    let (record, options) = (cx.record(), &forward.options);
     let mut parameters = match options.document {
         Some(_) => BTreeMap::new(),
         None => baseline_parameters(record, Operation::Install),
@@ -37,7 +47,7 @@ fn install(record: &Record, forward: &Forward) -> CommandSpec {
         parameters.insert(key.clone(), vec![value.clone()]);
     }
     CommandSpec {
-        step: CommandStep::Install,
+        step: step(cx.job),
         role: Role::Build,
         document: options
             .document
@@ -51,12 +61,17 @@ fn install(record: &Record, forward: &Forward) -> CommandSpec {
     }
 }
 
+/// Parameters of a Scan by AWS's document.
+pub(super) fn scan_parameters(record: &Record, forward: &Forward) -> BTreeMap<String, Vec<String>> {
+    let mut parameters = baseline_parameters(record, Operation::Scan);
+    let given = forward.options.overrides();
+    parameters.extend(given.map(|(key, value)| (key.clone(), vec![value.clone()])));
+    parameters
+}
+
 /// Parameters of `AWS-RunPatchBaseline`. One snapshot id for the whole run: every node gets the same
 /// patch set.
-pub(super) fn baseline_parameters(
-    record: &Record,
-    operation: Operation,
-) -> BTreeMap<String, Vec<String>> {
+fn baseline_parameters(record: &Record, operation: Operation) -> BTreeMap<String, Vec<String>> {
     let mut parameters = BTreeMap::from([
         ("Operation".to_owned(), vec![operation.to_string()]),
         (

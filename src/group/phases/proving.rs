@@ -1,174 +1,139 @@
-//! Proving: done when an instance that the group launched from the new version is healthy and fully patched.
+//! Proving: done when the instance that the group launched from the new version, on Standby now, has passed its
+//! status checks, has ended its first boot and is fully patched.
 
-use std::collections::BTreeSet;
-
-use chrono::TimeDelta;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::decision::{Context, Decided, Decision, failed, go};
-use super::super::effect::{CommandStep, Effect, Role};
+use super::super::effect::{CommandStep, Role};
 use super::super::job::Job;
-use super::super::processes::LOAD_BALANCER;
-use super::super::seen::{Checks, GroupSeen, Need};
+use super::super::seen::{Checks, InstanceSeen, Need, Seen};
 use super::super::{Code, Phase, limits};
-use super::launch::{self, Candidate};
-use super::{command, scanning, versioning};
+use super::command::CommandSpec;
+use super::{command, launch, scanning, settling};
+use crate::ids::InstanceId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
-    let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
-    if job.made.instances.contains_key(&Role::Canary) {
-        needs.extend([Need::Agents, Need::Checks]);
-    } else if job.wake_at - job.entered_at() >= limits::ACTIVITIES_AFTER {
-        needs.insert(Need::Activities);
+    let mut needs = BTreeSet::from([Need::Group, Need::Instances, Need::Checks]);
+    if job.evidence.canary.is_some() {
+        return needs;
     }
-    let scan = command::needs(job, CommandStep::CanaryScan);
-    if !scan.is_empty() {
-        needs.extend(scan);
-        needs.insert(Need::Patches);
+    let ready = CommandStep::CanaryReady;
+    if !job.made.ended.contains(&ready) && !job.ledger.has_tried(command::is_step(ready)) {
+        needs.insert(Need::Agents);
     }
+    needs.extend(command::needs(job, ready));
+    needs.extend(scanning::command_needs(job, CommandStep::CanaryScan));
     needs
 }
 
-pub(super) fn decide(cx: &Context<'_>) -> Decided {
-    let group = cx.group()?;
-    let record = cx.record();
-    let versions = versioning::versions(cx);
-    let new = versioning::new_pins(record, &versions);
-    let held = versioning::hold_pins(record);
-    versioning::set_pins(
-        cx,
-        group,
-        &[&record.pins, &held],
-        new,
-        "pointing the group at the new version by number",
-    )?;
-    register(cx, group)?;
-    let instances = cx.instances()?;
-    let candidates = launch::candidates(cx, group, instances);
-    let is_new = |c: &Candidate<'_>| {
-        c.member
-            .version
-            .as_ref()
-            .is_some_and(|(template, number)| versions.get(template) == Some(number))
-    };
-    let canary = launch::of_role(cx, &candidates, Role::Canary, is_new);
-    let limit = limits::CANARY_LIMIT + cx.forward()?.launch_extra();
-    let Some(canary) = canary else {
-        if let Some(id) = cx.job.instance(Role::Canary) {
-            return Ok(failed(
-                Code::CanaryNotUp,
-                format!("{id} from the new version was terminated while it was being proved"),
-            ));
-        }
-        return Ok(replace_build(cx, group, limit));
-    };
-    let late = cx.in_phase() > limit;
-    if let Some(decision) = launch::settle(cx, canary, Role::Canary) {
-        return Ok(if late {
-            not_up(cx, canary, "is not in service")
-        } else {
-            decision
-        });
+/// Takes down the verdict of the canary's Scan.
+pub(super) fn learn(job: &mut Job, seen: &Seen) {
+    if job.phase == Phase::Proving && job.evidence.canary.is_none() {
+        let counts = scanning::counts_of(job, seen, CommandStep::CanaryScan, Role::Canary);
+        job.evidence.canary = counts;
     }
-    healthy(cx, canary, late)?;
-    let scan = scanning::scan_run(cx, CommandStep::CanaryScan, Role::Canary, Code::CanaryNotUp);
-    command::succeeded(cx, &scan)?;
-    let state = scanning::fresh_scan(cx, CommandStep::CanaryScan, Role::Canary)?;
-    let tolerated = cx.forward()?.options.tolerate_missing;
-    let counts = (state.missing, state.failed, state.pending_reboot);
-    Ok(match scanning::open_patches(counts, tolerated) {
-        Some(open) => failed(
-            Code::CanaryNotClean,
-            format!("{} from the new image: {open}", canary.id),
-        ),
-        None => go(
-            Phase::Promoting,
-            format!("{} from the new version is healthy and clean", canary.id),
-        ),
+}
+
+pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    let instances = cx.instances()?;
+    let canary = cx.job.instance(Role::Canary);
+    let Some((id, instance)) = canary.and_then(|id| instances.get_key_value(id)) else {
+        return Ok(failed(Code::CanaryNotUp, "no canary is known"));
+    };
+    lives(id, instances)?;
+    let is_late = cx.in_phase() > limits::CANARY_LIMIT + cx.forward()?.boot_extra();
+    online(cx, id, instance, is_late)?;
+    let ready = settling::ready(
+        cx,
+        CommandStep::CanaryReady,
+        Role::Canary,
+        Code::CanaryNotUp,
+    )?;
+    succeeded(cx, &ready)?;
+    let scan = scanning::scan_run(cx, CommandStep::CanaryScan, Role::Canary, Code::CanaryNotUp)?;
+    succeeded(cx, &scan)?;
+    clean(cx, id)?;
+    checked(cx, id, is_late)?;
+    Ok(go(
+        Phase::Promoting,
+        format!("{id} from the new version is healthy and clean"),
+    ))
+}
+
+fn lives(id: &InstanceId, instances: &BTreeMap<InstanceId, InstanceSeen>) -> Result<(), Decision> {
+    command::instance_lives(id, instances).map_err(|_| {
+        let reason = format!("{id} from the new version was terminated while it was being proved");
+        failed(Code::CanaryNotUp, reason)
     })
 }
 
-/// The canary takes the same way into the load balancer as the instances of the morning.
-fn register(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
-    let process = LOAD_BALANCER.to_owned();
-    if !cx.record().guarded.contains(&process) || !group.suspended.contains(&process) {
+/// A command that ends badly says of the canary what it says of the build instance; one that the instance did
+/// not answer says that it is not up.
+fn succeeded(cx: &Context<'_>, spec: &CommandSpec) -> Result<(), Decision> {
+    command::succeeded(cx, spec).map_err(|decision| match decision {
+        Decision::Fail(f) if f.code == Code::InstanceLost => failed(Code::CanaryNotUp, f.reason),
+        other => other,
+    })
+}
+
+fn online(
+    cx: &Context<'_>,
+    id: &InstanceId,
+    instance: &InstanceSeen,
+    is_late: bool,
+) -> Result<(), Decision> {
+    let ready = CommandStep::CanaryReady;
+    // A driver before this one may have sent it: it had seen the agent.
+    let was_online = cx.job.ledger.has_tried(command::is_step(ready))
+        || cx.job.made.commands.contains_key(&ready);
+    if was_online || launch::online_since_launch(cx, id, instance.launched_at)? {
         return Ok(());
     }
-    let effect = Effect::Resume(vec![process]);
-    if cx.is_fresh(&effect) {
-        return Err(cx.wait(
-            limits::CHANGE_SHOWS_PAUSE,
-            "waiting until AddToLoadBalancer is shown as resumed",
-        ));
-    }
-    Err(cx.act(
-        effect,
-        limits::NO_PAUSE,
-        "letting the canary register with the load balancer",
-    ))
-}
-
-/// Brings the canary up: it replaces the build instance, or the group is woken.
-fn replace_build(cx: &Context<'_>, group: &GroupSeen, limit: TimeDelta) -> Decision {
-    let build = cx
-        .job
-        .instance(Role::Build)
-        .filter(|b| group.members.get(*b).is_some_and(|m| !m.leaving()));
-    if let Some(build) = build {
-        let effect = Effect::Terminate {
-            instance: build.to_owned(),
-            decrement: false,
-        };
-        if !cx.is_fresh(&effect) {
-            return cx.act(
-                effect,
-                limits::LAUNCH_FIRST_LOOK,
-                format!("replacing {build} by an instance from the new version"),
-            );
-        }
-    }
-    if let Some(decision) = launch::wake(cx, group, "waking the group for its canary") {
-        return decision;
-    }
-    launch::awaited(
-        cx,
-        cx.job.entered_at(),
-        limit,
-        Code::CanaryRefused,
-        Code::CanaryNotUp,
-    )
-}
-
-/// Its status checks have passed, and Systems Manager has heard from it since its launch.
-fn healthy(cx: &Context<'_>, canary: Candidate<'_>, late: bool) -> Result<(), Decision> {
-    let id = canary.id;
-    if !canary.member.healthy {
-        return Err(not_up(cx, canary, "is marked unhealthy by its group"));
-    }
-    let checks = cx.read(&cx.seen.checks, "status checks")?.get(id).copied();
-    let online = launch::online_since_launch(cx, id, canary.instance.launched_at)?;
-    let reason = match (checks, online) {
-        (Some(Checks::Ok), true) => return Ok(()),
-        (Some(Checks::Ok), false) => "has not registered with Systems Manager",
-        (Some(Checks::Impaired), _) => "fails its status checks",
-        (Some(Checks::Initializing) | None, _) => "has not passed its status checks",
-    };
-    if late {
-        return Err(not_up(cx, canary, reason));
+    let what = "has not registered with Systems Manager";
+    if is_late {
+        return Err(not_up(cx, id, what));
     }
     Err(cx.look(
-        canary.instance.launched_at,
-        limits::EXPECTED_CANARY / 2,
-        format!("{id} {reason} yet"),
+        cx.job.entered_at(),
+        limits::ONLINE_FIRST_LOOK,
+        format!("{id} {what} yet"),
     ))
 }
 
-fn not_up(cx: &Context<'_>, canary: Candidate<'_>, what: &str) -> Decision {
-    failed(
-        Code::CanaryNotUp,
-        format!(
-            "{} from the new version {what} {} min after its launch",
-            canary.id,
-            (cx.now - canary.instance.launched_at).num_minutes()
-        ),
-    )
+fn clean(cx: &Context<'_>, id: &InstanceId) -> Result<(), Decision> {
+    let Some(counts) = cx.job.evidence.canary else {
+        return Err(scanning::awaited(cx, CommandStep::CanaryScan, Role::Canary));
+    };
+    let tolerated = cx.forward()?.options.tolerate_missing;
+    match scanning::open_on(counts, tolerated) {
+        Some(open) => Err(failed(
+            Code::CanaryNotClean,
+            format!("{id} from the new image: {open}"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Its status checks have passed.
+fn checked(cx: &Context<'_>, id: &InstanceId, is_late: bool) -> Result<(), Decision> {
+    let checks = cx.read(&cx.seen.checks, "status checks")?.get(id).copied();
+    let what = match checks {
+        Some(Checks::Ok) => return Ok(()),
+        Some(Checks::Impaired) => "fails its status checks",
+        Some(Checks::Initializing) | None => "has not passed its status checks",
+    };
+    if is_late {
+        return Err(not_up(cx, id, what));
+    }
+    Err(cx.look(
+        cx.job.entered_at(),
+        limits::EXPECTED_CHECKS,
+        format!("{id} {what} yet"),
+    ))
+}
+
+fn not_up(cx: &Context<'_>, id: &InstanceId, what: &str) -> Decision {
+    let minutes = cx.in_phase().num_minutes();
+    let reason = format!("{id} from the new version {what} {minutes} min after its launch");
+    failed(Code::CanaryNotUp, reason)
 }

@@ -1,11 +1,23 @@
 //! Recording: done when our record is stored and read back, and the group is still as planned.
 
+use std::collections::BTreeSet;
+
 use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::Effect;
 use super::super::fault::Read;
-use super::super::seen::{GroupSeen, RecordSeen};
+use super::super::job::Job;
+use super::super::launch::LaunchState;
+use super::super::seen::{GroupSeen, Need, RecordSeen};
 use super::super::{Code, Phase, limits};
 use super::versioning;
+
+pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
+    let mut needs = BTreeSet::from([Need::Record, Need::Group, Need::Templates]);
+    if job.launch == LaunchState::Unknown {
+        needs.insert(Need::Instances);
+    }
+    needs
+}
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let record = cx.record();
@@ -24,18 +36,30 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             Code::RecordUnreadable,
             format!("a record of the group exists and cannot be read: {problem}"),
         )),
-        Read::Absent => Ok(store(cx)),
+        Read::Absent => store(cx),
         other @ (Read::Failed(_) | Read::Unread) => {
             cx.read(other, "the record")?;
-            Ok(store(cx))
+            store(cx)
         }
     }
 }
 
-fn store(cx: &Context<'_>) -> Decision {
+/// The group as it is now: it may have waited in the queue while its schedule changed it.
+fn store(cx: &Context<'_>) -> Decided {
+    let group = cx.group()?;
     let mut record = cx.record().clone();
     record.written_at = cx.now;
+    record.capacity = group.capacity;
+    record.suspended.clone_from(&group.suspended);
+    record
+        .guarded
+        .retain(|process| !group.suspended.contains(process));
+    let record = record.listing(group.members.keys());
     let effect = Effect::StoreRecord(Box::new(record));
+    Ok(store_once(cx, effect))
+}
+
+fn store_once(cx: &Context<'_>, effect: Effect) -> Decision {
     if cx.is_fresh(&effect) {
         return cx.wait(
             limits::RECORD_SHOWS_PAUSE,
@@ -55,13 +79,17 @@ fn store(cx: &Context<'_>) -> Decision {
     )
 }
 
-/// A group that changed between plan and record is not started.
+/// A group that changed between record and start is not started, nor one that names other versions than planned.
 fn check_group(cx: &Context<'_>, group: &GroupSeen) -> Decided {
     let record = cx.record();
+    if cx.job.open_launch().is_some() {
+        // The driver before had come further.
+        return Ok(go(next(cx)?, "the record is stored"));
+    }
     let changed = |what: &str, planned: String, found: String| {
         Ok(failed(
             Code::ChangedSincePlan,
-            format!("{what}: expected {planned} as planned, found {found}"),
+            format!("{what}: expected {planned}, found {found}"),
         ))
     };
     if group.capacity != record.capacity {
@@ -87,5 +115,13 @@ fn check_group(cx: &Context<'_>, group: &GroupSeen) -> Decided {
     }
     let templates = cx.read(&cx.seen.templates, "the launch templates")?;
     versioning::drift(cx, templates, &versioning::versions(cx))?;
-    Ok(go(Phase::Guarding, "the record is stored"))
+    Ok(go(next(cx)?, "the record is stored"))
+}
+
+fn next(cx: &Context<'_>) -> Result<Phase, Decision> {
+    Ok(if cx.forward()?.bakes {
+        Phase::Launching
+    } else {
+        Phase::Versioning
+    })
 }

@@ -1,8 +1,5 @@
-//! Restoring: done when capacity, processes and protections are as they must be and have been read back, and
-//! our instances are gone; the record is deleted last.
-//!
-//! Every value has three readings: recorded, set by us, found now. A value that is neither recorded nor
-//! ours was changed by someone else during the run, and stands.
+//! Restoring: done when the group is read back as its owner wants it and our instances are on their way out; the
+//! record is deleted last.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,16 +7,21 @@ use super::super::decision::{Context, Decided, Decision};
 use super::super::effect::{Effect, Role};
 use super::super::fault::Read;
 use super::super::job::{Deployment, Job, Lapse};
+use super::super::launch::{Launch, LaunchState};
 use super::super::ledger::Key;
 use super::super::measured::Measured;
-use super::super::seen::{Ec2State, GroupSeen, InstanceSeen};
+use super::super::seen::{GroupSeen, InstanceSeen, MemberSeen, Need, RecordSeen};
 use super::super::{Code, Outcome, limits};
 use super::launch;
 use crate::ids::{InstanceId, names};
-use crate::schedule::{Capacity, ScheduledAction, missed};
 
-/// The process that is resumed last.
-const SCHEDULE: &str = "ScheduledActions";
+pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
+    let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
+    if job.launch != LaunchState::None {
+        needs.insert(Need::Actions);
+    }
+    needs
+}
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let group = match &cx.seen.group {
@@ -44,293 +46,175 @@ pub(super) fn look_again(cx: &Context<'_>) -> Decision {
     )
 }
 
-/// Removes our instances and sets capacity and processes; `Ok` once all of it was read back.
-pub(super) fn restore_group(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
-    let instances = cx.instances()?;
-    if !is_restored(cx, group) {
-        let target = target(cx, group)?;
-        let has_spare = group.capacity.desired == cx.record().wake_capacity().desired
-            && group.capacity.desired != target.desired;
-        let ours = ours(cx, group, instances, has_spare);
-        if ours.is_empty() && has_spare {
-            wait_for_unseen(cx, group, instances)?;
+/// Ends the launch under way, gives the group back and removes our instances; `Ok` once all of it was read back.
+fn restore_group(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+    give_back(cx, group)?;
+    let ours = left(cx, group);
+    if ours.is_empty() {
+        return Ok(());
+    }
+    // The group counts it only if the owner has taken it out of Standby.
+    let terminations = ours.into_iter().map(|(id, member)| Termination {
+        id,
+        decrement: member.counted() && group.capacity.desired > group.capacity.min,
+    });
+    terminate(cx, terminations.collect())
+}
+
+/// An instance of ours to be terminated.
+struct Termination<'a> {
+    id: &'a InstanceId,
+    /// Whether the desired capacity falls by it.
+    decrement: bool,
+}
+
+/// Ends a launch under way; `Ok` once the group is read back as its owner wants it.
+pub(super) fn give_back(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+    match &cx.job.launch {
+        LaunchState::None => Ok(()),
+        LaunchState::Unknown => {
+            cx.instances()?;
+            Err(cx.wait(limits::NO_PAUSE, "the group must be looked at again"))
         }
-        terminate(cx, group, &ours)?;
-        unprotect(cx, group, instances)?;
-        set_capacity(cx, group, target)?;
-        resume(cx, group)?;
+        LaunchState::Open(launch) => end(cx, launch, group),
     }
-    wait_until_gone(cx, instances)
 }
 
-/// Whether the group has had its own schedule back for a while: its changes are its own now, though the job
-/// may still have to remove something.
-///
-/// A job without memory of it goes by the resumed processes: they are resumed last, after our instances are
-/// gone and the capacity was read back.
-fn is_restored(cx: &Context<'_>, group: &GroupSeen) -> bool {
-    let guarded = &cx.record().guarded;
-    let done_at = if guarded.contains(SCHEDULE) {
-        cx.job.ledger.done_at(&Key::Resume(vec![SCHEDULE.into()]))
-    } else {
-        cx.job.resumed_processes_at()
-    };
-    if cx.job.has_full_memory() || done_at.is_some() {
-        return done_at.is_some_and(|at| cx.since(at) > limits::LAUNCH_SHOWS_LIMIT);
+fn end(cx: &Context<'_>, launch: &Launch, group: &GroupSeen) -> Result<(), Decision> {
+    let instances = cx.instances()?;
+    match out_of_the_way(cx, launch, group, instances)? {
+        Some(termination) => terminate(cx, vec![termination])?,
+        None => wait_for_unseen(cx, launch, group, instances)?,
     }
-    let is_there = |id: &InstanceId| group.members.get(id).is_some_and(|m| !m.leaving());
-    !guarded.is_empty()
-        && guarded.is_disjoint(&group.suspended)
-        && !cx.job.made.instances.values().any(is_there)
+    launch::give_back(cx, launch, group)?;
+    Err(cx.wait(
+        limits::CHANGE_SHOWS_PAUSE,
+        "waiting until the group is shown as its owner wants it",
+    ))
 }
 
-/// Our instances that are still in the group: the tagged ones, and one that was launched for us and could not
-/// be tagged yet.
-fn ours<'a>(
+/// The instance of the launch, if the group still counts it. By id: AWS must not choose among the group's own
+/// instances.
+fn out_of_the_way<'a>(
     cx: &Context<'a>,
+    launch: &Launch,
     group: &'a GroupSeen,
     instances: &'a BTreeMap<InstanceId, InstanceSeen>,
-    has_spare: bool,
-) -> Vec<InstanceId> {
-    let known: BTreeSet<&InstanceId> = [Role::Build, Role::Canary]
-        .into_iter()
-        .filter_map(|r| cx.job.instance(r))
-        .collect();
-    let mut ours: Vec<InstanceId> = group
-        .members
-        .iter()
-        .filter(|(id, m)| known.contains(id) && !m.leaving())
-        .map(|(id, _)| id.clone())
-        .collect();
-    let is_untagged = |c: &launch::Candidate<'_>| c.instance.role.is_none();
-    let mut untagged = launch::candidates(cx, group, instances).into_iter();
-    // Only we asked for an instance of a version that does not stand.
-    let versions = super::versioning::versions(cx);
-    let is_unproved = |c: &launch::Candidate<'_>| {
-        let version = c.member.version.as_ref();
-        let is_ours = version.is_some_and(|(t, n)| versions.get(t) == Some(n));
-        !cx.job.was_promoted() && is_ours
+) -> Result<Option<Termination<'a>>, Decision> {
+    let member = |id: &'a InstanceId| Some((id, group.members.get(id)?));
+    let known = cx.job.instance(launch.role).and_then(member);
+    let found = known.or_else(|| {
+        // One that could not be tagged yet; of those that the owner's own wishes brought, none.
+        let is_asked = launch
+            .asked
+            .is_some_and(|a| a.desired == group.capacity.desired);
+        let is_untagged = cx.job.instance(launch.role).is_none() && is_asked;
+        let ours = launch::ours(cx.job, launch, group, instances);
+        ours.or_else(|| launch::newcomers(cx.job, launch, group, instances).pop())
+            .filter(|c| is_untagged && c.instance.role.is_none())
+            .map(|c| (c.id, c.member))
+    });
+    let Some((id, member)) = found.filter(|(_, m)| !m.leaving() && !m.on_standby()) else {
+        return Ok(None);
     };
-    let unproved = untagged
-        .clone()
-        .filter(|c| is_untagged(c) && is_unproved(c));
-    ours.extend(unproved.map(|c| c.id.clone()));
-    // Only we asked for one instance more than recorded, unless the schedule wants it by now.
-    if ours.is_empty() && has_spare {
-        let newest = untagged.rfind(is_untagged);
-        ours.extend(newest.map(|c| c.id.clone()));
+    if member.lifecycle == "EnteringStandby" {
+        // A termination would be refused now (ScalingActivityInProgress).
+        let reason = format!("waiting until {id} is on Standby");
+        return Err(cx.wait(limits::CHANGE_SHOWS_PAUSE, reason));
     }
-    ours.dedup();
-    ours
+    // While the desired capacity is ours it counts our instance; another's stands as it is.
+    let is_ours = launch.wish.is_none() && group.capacity.desired > launch.capacity.desired;
+    Ok(Some(Termination {
+        id,
+        decrement: is_ours && group.capacity.desired > group.capacity.min,
+    }))
 }
 
-/// An instance that was launched for us and stays, because the schedule wants one more by now, loses its
-/// protection.
-fn unprotect(
-    cx: &Context<'_>,
-    group: &GroupSeen,
-    instances: &BTreeMap<InstanceId, InstanceSeen>,
-) -> Result<(), Decision> {
-    let is_protected = |id: &InstanceId| {
-        let member = group.members.get(id);
-        member.is_some_and(|m| m.protected && !m.leaving())
-    };
-    let by_us = cx
-        .job
-        .ledger
-        .of_kind(|k| matches!(k, Key::Protect(_, true)));
-    let by_us = by_us.filter(|(_, t)| t.done_at.is_some());
-    let protected_by_us = by_us
-        .filter_map(|(key, _)| match key {
-            Key::Protect(id, true) => Some(id),
-            _ => None,
-        })
-        .find(|id| is_protected(id));
-    let is_tagged = |id: &InstanceId| {
-        let instance = instances.get(id);
-        instance.is_some_and(|i| i.run.as_ref() == Some(&cx.record().run_id))
-    };
-    let tagged = || {
-        group
-            .members
-            .keys()
-            .find(|id| is_tagged(id) && is_protected(id))
-    };
-    match protected_by_us.or_else(tagged) {
-        Some(instance) => Err(cx.act(
-            Effect::Protect {
-                instance: instance.clone(),
-                on: false,
-            },
-            limits::COMMAND_SHOWS_PAUSE,
-            "removing the protection of the instance that stays",
-        )),
-        None => Ok(()),
-    }
-}
-
-/// While the desired capacity counts an instance of ours that cannot be told from the group's own yet,
-/// lowering it would let AWS choose among those.
+/// While the desired capacity counts an instance of ours that does not show yet, lowering it would let AWS
+/// choose among the group's own.
 fn wait_for_unseen(
     cx: &Context<'_>,
+    launch: &Launch,
     group: &GroupSeen,
     instances: &BTreeMap<InstanceId, InstanceSeen>,
 ) -> Result<(), Decision> {
-    if cx.record().capacity.desired == 0 {
+    let is_asked = launch
+        .asked
+        .is_some_and(|a| a.desired == group.capacity.desired);
+    let is_known = cx.job.instance(launch.role).is_some();
+    if !is_asked || is_known {
         return Ok(());
     }
-    let launches = |k: &Key| matches!(k, Key::SetCapacity(_) | Key::Terminate(_));
-    let asked_at = cx.job.ledger.last_done(launches);
-    let asked_within = |limit| asked_at.is_some_and(|at| cx.since(at) < limit);
-    let unknown = group
+    let asked_at = cx.job.ledger.last_done(super::is_resize);
+    let asked_at = asked_at
+        .or(cx.job.resumed_at)
+        .unwrap_or(cx.job.entered_at());
+    let is_new = |id: &&InstanceId| {
+        !launch.members.contains(*id) && group.members.get(*id).is_some_and(MemberSeen::counted)
+    };
+    if let Some(id) = group
         .members
-        .iter()
-        .find(|(id, m)| !m.leaving() && !instances.contains_key(*id));
-    match unknown {
-        Some((id, _)) if asked_within(limits::VISIBILITY_LIMIT) => Err(cx.wait(
+        .keys()
+        .filter(is_new)
+        .find(|id| !instances.contains_key(*id))
+    {
+        return Err(cx.wait(
             limits::CHANGE_SHOWS_PAUSE,
             format!("waiting until EC2 shows {id}"),
-        )),
-        None if asked_within(limits::LAUNCH_SHOWS_LIMIT) => Err(cx.wait(
+        ));
+    }
+    if cx.since(asked_at) < limits::LAUNCH_SHOWS_LIMIT {
+        return Err(cx.wait(
             limits::CHANGE_SHOWS_PAUSE,
             "waiting until the instance that was asked for appears",
-        )),
-        Some(_) | None => Ok(()),
+        ));
     }
+    Ok(())
 }
 
-/// By id: AWS must not choose among the group's own instances.
-fn terminate(cx: &Context<'_>, group: &GroupSeen, ours: &[InstanceId]) -> Result<(), Decision> {
-    let wake = cx.record().wake_capacity();
-    // While the desired capacity is ours it counts our instance; another's stands as it is.
-    let mut spare = group.capacity.desired == wake.desired;
-    let is_due = |effect: &Effect| {
-        let done_at = cx.job.done_at(effect);
-        done_at.is_none_or(|at| cx.since(at) > limits::TERMINATE_AGAIN_AFTER)
-    };
-    let effects: Vec<Effect> = ours
-        .iter()
-        .map(|instance| Effect::Terminate {
-            instance: instance.clone(),
-            decrement: std::mem::take(&mut spare) && group.capacity.desired > group.capacity.min,
+/// Our instances that are still in the group, on Standby or not.
+fn left<'a>(cx: &Context<'a>, group: &'a GroupSeen) -> Vec<(&'a InstanceId, &'a MemberSeen)> {
+    [Role::Build, Role::Canary]
+        .into_iter()
+        .filter_map(|role| group.members.get_key_value(cx.job.instance(role)?))
+        .filter(|(_, member)| !member.leaving())
+        .collect()
+}
+
+fn terminate(cx: &Context<'_>, terminations: Vec<Termination<'_>>) -> Result<(), Decision> {
+    let ids: Vec<InstanceId> = terminations.iter().map(|t| t.id.clone()).collect();
+    let effects: Vec<Effect> = terminations
+        .into_iter()
+        .map(|t| Effect::Terminate {
+            instance: t.id.clone(),
+            decrement: t.decrement,
         })
-        .filter(is_due)
+        .filter(|effect| {
+            let done_at = cx.job.done_at(effect);
+            done_at.is_none_or(|at| cx.since(at) > limits::TERMINATE_AGAIN_AFTER)
+        })
         .collect();
+    let named = names(&ids);
     if effects.is_empty() {
-        return Ok(());
+        let reason = format!("waiting until the group shows that {named} leaves");
+        return Err(cx.wait(limits::CHANGE_SHOWS_PAUSE, reason));
     }
     Err(Decision::Act {
         effects,
-        reason: format!("terminating {}", names(ours)),
+        reason: format!("terminating {named}"),
         look_after: limits::CHANGE_SHOWS_PAUSE,
     })
 }
 
-/// The capacity that the group must have now: the recorded one, overlaid by the scheduled actions that fell
-/// due while they were suspended.
-fn target(cx: &Context<'_>, group: &GroupSeen) -> Result<Capacity, Decision> {
-    let record = cx.record();
-    let present: &[ScheduledAction] = match &cx.seen.actions {
-        Read::Absent => &[],
-        read => cx.read(read, "the scheduled actions")?,
-    };
-    let actions = missed::Listings {
-        recorded: &record.actions,
-        present,
-    };
-    // Actions that the owner had suspended would not have run without us either.
-    let course = if record.suspended.contains(SCHEDULE) {
-        vec![record.capacity]
-    } else {
-        missed::course(record.capacity, actions, record.written_at, cx.now)
-    };
-    let target = course.last().copied().unwrap_or(record.capacity);
-    let found = group.capacity;
-    // An earlier one of the course may have been restored before the next action fell due.
-    let asked = cx.job.may_have_tried(|k| matches!(k, Key::SetCapacity(_)));
-    let woken = asked.then(|| record.wake_capacity());
-    let ours: Vec<Capacity> = course.into_iter().chain(woken).collect();
-    let keep = |of: fn(&Capacity) -> i32| {
-        if ours.iter().any(|capacity| of(capacity) == of(&found)) {
-            of(&target)
-        } else {
-            of(&found)
-        }
-    };
-    let min = keep(|c| c.min);
-    let max = keep(|c| c.max).max(min);
-    let desired = keep(|c| c.desired);
-    Ok(Capacity {
-        min,
-        max,
-        desired: desired.clamp(min, max),
-    })
-}
-
-fn set_capacity(cx: &Context<'_>, group: &GroupSeen, target: Capacity) -> Result<(), Decision> {
-    if group.capacity == target {
-        return Ok(());
-    }
-    let effect = Effect::SetCapacity(target);
-    let done_at = cx.job.done_at(&effect);
-    if done_at.is_some_and(|at| cx.since(at) < limits::LOOK_MIN) {
-        return Err(cx.wait(
-            limits::CHANGE_SHOWS_PAUSE,
-            "waiting until the group shows its capacity",
-        ));
-    }
-    let reason = if target == cx.record().capacity {
-        format!("capacity back to {target}")
-    } else {
-        format!("capacity to {target}, as the group's schedule or someone else wants it now")
-    };
-    Err(cx.act(effect, limits::NO_PAUSE, reason))
-}
-
-/// Resumes only what we suspended, ScheduledActions last: actions that fall due then run by themselves again.
-fn resume(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
-    if !cx.job.may_have_tried(|k| *k == Key::Suspend) {
-        return Ok(());
-    }
-    let ours: BTreeSet<&String> = cx
-        .record()
-        .guarded
-        .iter()
-        .filter(|p| group.suspended.contains(*p))
-        .collect();
-    let (last, first): (Vec<String>, Vec<String>) =
-        ours.into_iter().cloned().partition(|p| p == SCHEDULE);
-    let processes = if first.is_empty() { last } else { first };
-    if processes.is_empty() {
-        return Ok(());
-    }
-    let reason = format!("resuming {}", processes.join(", "));
-    Err(cx.act(Effect::Resume(processes), limits::NO_PAUSE, reason))
-}
-
-fn wait_until_gone(
-    cx: &Context<'_>,
-    instances: &BTreeMap<InstanceId, InstanceSeen>,
-) -> Result<(), Decision> {
-    let is_there = |id: &&InstanceId| {
-        instances
-            .get(*id)
-            .is_some_and(|i| i.state != Ec2State::Gone)
-    };
-    let Some(id) = cx.job.made.instances.values().find(is_there) else {
-        return Ok(());
-    };
-    let terminated_at = cx.job.ledger.done_at(&Key::Terminate(id.clone()));
-    Err(cx.look(
-        terminated_at.unwrap_or(cx.job.entered_at()),
-        limits::TERMINATE_FIRST_LOOK,
-        format!("waiting until {id} is gone"),
-    ))
-}
-
 /// The record goes last; with it gone the job is done.
 fn close(cx: &Context<'_>) -> Decision {
-    if cx.job.is_recorded() && cx.job.ledger.done_at(&Key::DeleteRecord).is_none() {
+    // A text that someone else put in its place is not ours to delete.
+    let is_anothers = matches!(
+        &cx.seen.record,
+        Read::Present(RecordSeen::Unreadable { .. })
+    );
+    let is_stored = cx.job.is_recorded() && !is_anothers;
+    if is_stored && cx.job.ledger.done_at(&Key::DeleteRecord).is_none() {
         return Decision::Act {
             effects: measure(cx.job)
                 .into_iter()
@@ -389,7 +273,7 @@ pub(in super::super) fn ending(job: &Job) -> (Outcome, String) {
             (Outcome::Patched, reason.to_owned())
         }
         Deployment::None | Deployment::AlreadyCurrent => {
-            let reason = match job.evidence.missing {
+            let reason = match job.evidence.counts().unwrap_or_default().missing {
                 0 => "nothing was missing: the image is current".to_owned(),
                 n => format!("nothing was installed; {n} missing patches are tolerated by tag"),
             };

@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
-
 use super::super::bake::SharedImage;
 use super::super::decision::{Context, Decided, Decision, go};
 use super::super::effect::Effect;
 use super::super::fault::Read;
 use super::super::job::{Job, Lapse};
+use super::super::launch::LaunchState;
 use super::super::ledger::Key;
 use super::super::pin::{Pin, Style, Templates, resolve};
 use super::super::seen::{GroupSeen, Need, UserSeen};
@@ -19,7 +18,7 @@ use crate::ids::TemplateId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group]);
-    if is_held_up(job, job.wake_at) || job.ledger.is_any_stuck() {
+    if job.launch != LaunchState::None {
         needs.extend([Need::Instances, Need::Actions]);
     }
     let versions = |k: &Key| matches!(k, Key::CreateVersion(_));
@@ -49,28 +48,24 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         Read::Present(group) if group.deleting => None,
         read => Some(cx.read(read, "the group")?),
     };
-    let decided = undo(cx, group);
-    // Something of ours that cannot be removed for long does not keep the group from its owner: it is
-    // restored first, at its old version by number, and the rest is tried again after that.
-    let (Ok(decision) | Err(decision)) = &decided;
-    if let (Some(group), true) = (group, holds_up(cx, decision)) {
-        match off_the_version(cx, group, &versioning::versions(cx)) {
-            // Not even that can be done, for instance while another's instance refresh blocks it.
-            Err(Decision::Act { effects, .. }) if effects.iter().any(|e| cx.job.is_stuck(e)) => {}
-            other => other?,
-        }
-        restoring::restore_group(cx, group)?;
+    // The group first: what the run made can be removed at leisure.
+    if let Some(group) = group {
+        leave_version(cx, group)?;
+        restoring::give_back(cx, group)?;
     }
-    decided
+    undo(cx, group)
 }
 
-fn holds_up(cx: &Context<'_>, decision: &Decision) -> bool {
-    match decision {
-        Decision::Wait { .. } => is_held_up(cx.job, cx.now),
-        Decision::Act { effects, .. } => effects.iter().any(|e| cx.job.is_stuck(e)),
-        Decision::Go { .. } | Decision::Fail(_) | Decision::Finish { .. } | Decision::Yield(_) => {
-            false
-        }
+/// The group names our version only while it launches a canary. Where that cannot be undone, for instance
+/// while another's instance refresh blocks it, the rest of the group is given back first.
+fn leave_version(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+    if cx.job.forward.is_none() {
+        // Whether it was promoted is not known yet.
+        return Ok(());
+    }
+    match off_the_version(cx, group, &versioning::versions(cx)) {
+        Err(Decision::Act { effects, .. }) if effects.iter().any(|e| cx.job.is_stuck(e)) => Ok(()),
+        other => other,
     }
 }
 
@@ -112,11 +107,6 @@ fn undo(cx: &Context<'_>, group: Option<&GroupSeen>) -> Decided {
         restore_pins(cx, group)?;
     }
     Ok(go(Phase::Restoring, "our own changes are undone"))
-}
-
-/// Whether the group has been held up for so long that it is restored before anything else.
-fn is_held_up(job: &Job, now: DateTime<Utc>) -> bool {
-    limits::whole_seconds(now - job.entered_at()) > limits::DENIED_LIMIT
 }
 
 /// Whether the group's own `$Latest` or `$Default` means our version: these are named again only after
@@ -268,10 +258,7 @@ fn point(
     if group.pins == pins {
         return Ok(());
     }
-    let effect = Effect::SetPins {
-        expected: group.pins.clone(),
-        pins,
-    };
+    let effect = versioning::name_versions(group, pins);
     Err(cx.act(effect, limits::RECORD_SHOWS_PAUSE, reason))
 }
 

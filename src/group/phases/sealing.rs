@@ -16,11 +16,10 @@ const SHELL: &str = "AWS-RunShellScript";
 const POWER_SHELL: &str = "AWS-RunPowerShellScript";
 /// Removes what must not be copied into an image, on Linux.
 const LINUX_SCRIPT: &str = include_str!("../../../runbooks/guest/seal-linux.sh");
-/// Makes the tasks of a first boot run again on Windows, with EC2Launch v2 or v1. It runs before the other script, whose
-/// last act is to flush the volumes.
-const WINDOWS_RESET: &str = include_str!("../../../runbooks/guest/reset-windows.ps1");
 /// The same on Windows: no sysprep, which is the owner's decision.
 const WINDOWS_SCRIPT: &str = include_str!("../../../runbooks/guest/seal-windows.ps1");
+/// A first line with which the script for Windows also resets the launch agent.
+const WINDOWS_RESET: &str = "$Reset = $true";
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     command::needs(job, CommandStep::Seal)

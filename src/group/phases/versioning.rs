@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::bake::SharedImage;
 use super::super::decision::{Context, Decided, Decision, failed, go};
-use super::super::effect::Effect;
+use super::super::effect::{Effect, PinChange, Role};
 use super::super::job::Job;
+use super::super::launch::LaunchState;
 use super::super::ledger::Key;
 use super::super::pin::{Pin, Style, TemplateMark, resolve};
 use super::super::record::Record;
@@ -21,6 +22,9 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     // A version may have been made without our knowing its number.
     let creations = |k: &Key| matches!(k, Key::CreateVersion(_));
     let mut creations = job.ledger.of_kind(creations);
+    if job.launch == LaunchState::Unknown {
+        needs.insert(Need::Instances);
+    }
     if job.resumed_at.is_some() || creations.any(|(_, t)| t.done_at.is_none()) {
         needs.insert(Need::Versions);
     }
@@ -107,7 +111,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         let named: Vec<String> = versions.iter().map(|(t, n)| format!("{t}:{n}")).collect();
         let reason = format!("{} names the new image", named.join(", "));
         return Ok(if cx.forward()?.options.canary {
-            go(Phase::Proving, reason)
+            go(Phase::LaunchingCanary, reason)
         } else {
             go(Phase::Promoting, format!("{reason}; no canary by tag"))
         });
@@ -197,10 +201,7 @@ pub(super) fn set_pins(
     if group.pins == to {
         return Ok(());
     }
-    let effect = Effect::SetPins {
-        expected: group.pins.clone(),
-        pins: to,
-    };
+    let effect = name_versions(group, to);
     if cx.is_fresh(&effect) {
         return Err(cx.wait(
             limits::CHANGE_SHOWS_PAUSE,
@@ -214,12 +215,23 @@ pub(super) fn set_pins(
     Err(cx.act(effect, limits::NO_PAUSE, reason))
 }
 
-/// Whether an effect points the group at other versions.
-pub(super) fn is_set_pins(key: &Key) -> bool {
-    matches!(key, Key::SetPins(_))
+/// The group as it is now, naming other versions.
+pub(super) fn name_versions(group: &GroupSeen, to: Vec<Pin>) -> Effect {
+    Effect::Update {
+        capacity: None,
+        pins: Some(PinChange {
+            expected: group.pins.clone(),
+            to,
+        }),
+    }
 }
 
-fn pointed_elsewhere(group: &GroupSeen) -> Decision {
+/// Whether an effect points the group at other versions.
+pub(super) fn is_set_pins(key: &Key) -> bool {
+    matches!(key, Key::Update(_, Some(_)))
+}
+
+pub(super) fn pointed_elsewhere(group: &GroupSeen) -> Decision {
     let found: Vec<String> = group.pins.iter().map(ToString::to_string).collect();
     failed(
         Code::Superseded,
@@ -233,7 +245,7 @@ fn create(cx: &Context<'_>, missing: &[&TemplateId]) -> Decided {
     };
     let record = cx.record();
     let restated = &cx.forward()?.devices.restated;
-    let effects = missing
+    let effects: Vec<Effect> = missing
         .iter()
         .filter_map(|template| {
             let pin = record.pins.iter().find(|p| p.template == **template)?;
@@ -249,8 +261,21 @@ fn create(cx: &Context<'_>, missing: &[&TemplateId]) -> Decided {
         })
         .collect();
     Ok(Decision::Act {
-        effects,
+        effects: build_goes(cx).into_iter().chain(effects).collect(),
         reason: format!("making a launch template version with {image}"),
         look_after: limits::NO_PAUSE,
     })
+}
+
+/// The build instance has served: its image is there. It is on Standby, so that the group neither counts nor
+/// replaces it.
+fn build_goes(cx: &Context<'_>) -> Option<Effect> {
+    let instance = cx.job.instance(Role::Build)?;
+    let group = cx.seen.group.present()?;
+    let is_there = group.members.get(instance).is_some_and(|m| !m.leaving());
+    let effect = Effect::Terminate {
+        instance: instance.clone(),
+        decrement: false,
+    };
+    (is_there && cx.job.done_at(&effect).is_none()).then_some(effect)
 }

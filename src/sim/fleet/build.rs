@@ -10,19 +10,20 @@ use sha2::{Digest, Sha256};
 use super::Fleet;
 use super::file::{ImageFile, Patches, Platform, TemplateFile, VersionFile, VersionName};
 use super::file_event::{ActionName, EventFile};
-use super::file_group::{GroupFile, HookFile, MixedFile, ResultName, TransitionName};
+use super::file_group::{GroupFile, HookFile, MixedFile, OverrideFile, ResultName, TransitionName};
 use crate::sim::world::behaviour::Behaviour;
 use crate::sim::world::groups::{
     AlarmPolicy, GroupTag, InstancesDistribution, LaunchConfiguration, LaunchSource, LifecycleHook,
     MixedPolicy, Override, ScheduledAction, TemplateSpec, Transition, WarmPool,
 };
+use crate::sim::world::guest::Guest;
 use crate::sim::world::images::{Image, Snapshot, SnapshotState};
-use crate::sim::world::instance::Guest;
 use crate::sim::world::parameters::Put;
 use crate::sim::world::rivals::{self, Action, Trigger};
+use crate::sim::world::scaling::capacity::suspended_by_user;
 use crate::sim::world::templates::{Template, TemplateData, TemplateVersion};
 use crate::sim::world::topics::{Sns, Topic};
-use crate::sim::world::volumes::{Device, DeviceKind};
+use crate::sim::world::volumes::{Device, DeviceKind, ROOT_DEVICE};
 use crate::sim::world::{Group, World, scaling};
 
 /// The world is built this long before the start, so that instances that ought to run do run then.
@@ -123,14 +124,15 @@ impl Fleet {
     /// The world as it is at the start.
     pub fn build(&self) -> World {
         let names = Names::of(self);
-        let mut world = World::new(self.start - SETTLING, self.seed);
+        let mut world = World::new(self.account_start() - SETTLING, self.seed);
         world.account.clone_from(&self.account);
         world.region.clone_from(&self.region);
+        world.beliefs = self.beliefs.clone();
         for image in &self.images {
-            put_image(&mut world, &names, &image.value, self.start);
+            put_image(&mut world, &names, &image.value, self.account_start());
         }
         for template in &self.templates {
-            world.put_template(template_of(&names, &template.value, self.start));
+            world.put_template(template_of(&names, &template.value, self.account_start()));
         }
         for document in &self.documents {
             let document = document.value.document();
@@ -139,7 +141,7 @@ impl Fleet {
         for group in &self.groups {
             world.put_group(self.settling_group(&names, &group.value));
         }
-        world.advance_to(self.start);
+        world.advance_to(self.account_start());
         for group in &self.groups {
             furnish(&mut world, &group.value);
         }
@@ -168,10 +170,10 @@ impl Fleet {
                 ..Put::default()
             };
             // The file was checked: it cannot be refused.
-            let _ = world.ssm.parameters.put(put, self.start);
+            let _ = world.ssm.parameters.put(put, self.account_start());
         }
         for event in &self.events {
-            if let Some((trigger, action)) = rival(&event.value, names, self.start) {
+            if let Some((trigger, action)) = rival(&event.value, names, self.account_start()) {
                 let every = event.value.every_seconds.map(TimeDelta::seconds);
                 rivals::plan_every(world, trigger, action, every);
             }
@@ -181,7 +183,7 @@ impl Fleet {
     /// The group with everything that does not disturb its coming into service.
     fn settling_group(&self, names: &Names, file: &GroupFile) -> Group {
         let mut group = Group::new(&file.name, launch_source(names, file));
-        group.created_at = self.start - TimeDelta::days(200);
+        group.created_at = self.account_start() - TimeDelta::days(200);
         (group.min, group.max) = (file.min, file.max);
         group.desired = file.desired.unwrap_or(file.min);
         group.zones = if file.zones.is_empty() {
@@ -214,9 +216,11 @@ impl Fleet {
                 format!("arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{name}/{hash}")
             })
             .collect();
-        group.capacity_type.clone_from(&file.capacity_type);
         group.drain_seconds = file.drain_seconds;
         group.new_instances_protected = file.new_instances_protected;
+        group
+            .desired_capacity_type
+            .clone_from(&file.desired_capacity_type);
         let behaviour = file.behaviour.over(&names.platform(file).behaviour());
         group.canary_behaviour = file.canary.as_ref().map(|c| {
             let base = Behaviour {
@@ -236,7 +240,8 @@ fn furnish(world: &mut World, file: &GroupFile) {
         return;
     };
     group.hooks = file.hooks.iter().map(hook).collect();
-    let reason = |process: &String| (process.clone(), "User suspended".to_owned());
+    let since = suspended_by_user(world.now);
+    let reason = |process: &String| (process.clone(), since.clone());
     group.suspended = file.suspended.iter().map(reason).collect();
     group.warm_pool = file.warm_pool.as_ref().map(|pool| WarmPool {
         max_prepared: pool.max_prepared,
@@ -267,7 +272,7 @@ fn furnish(world: &mut World, file: &GroupFile) {
     }
     if let Some(refresh) = &file.instance_refresh {
         // There is no other refresh yet that could forbid it.
-        let _ = scaling::start_refresh(world, &file.name, refresh.desired_configuration);
+        let _ = scaling::start_refresh(world, &file.name, refresh.desired_configuration, None);
     }
     // The group's own pass would end the deletion at once.
     world.advance_to(world.now);
@@ -322,12 +327,20 @@ fn mixed_policy(names: &Names, file: &MixedFile) -> MixedPolicy {
                     .as_ref()
                     .map(|template| names.spec(template, o.version.as_ref())),
                 image: o.image.as_ref().map(|image| names.image(image)),
+                requirements: requirements(o),
             })
             .collect(),
     }
 }
 
+/// InstanceRequirements, which always name the least vCPUs and memory (botocore, InstanceRequirements).
+fn requirements(file: &OverrideFile) -> Option<Value> {
+    let (vcpus, mib) = (file.vcpus?, file.memory_mib?);
+    Some(json!({"VCpuCount": {"Min": vcpus}, "MemoryMiB": {"Min": mib}}))
+}
+
 /// Releases that made-up patches belong to: what is installed is older than what is missing.
+const OTHER_RELEASE: usize = 1;
 const OLD_RELEASE: usize = 2;
 const NEW_RELEASE: usize = 3;
 
@@ -360,59 +373,70 @@ fn patch_names(patches: &Patches, platform: Platform, release: usize) -> Vec<Str
     }
 }
 
+/// The contents of an image: what is missing, in as many shares as it takes Installs.
+fn guest_of(file: &ImageFile, made_at: DateTime<Utc>) -> Guest {
+    let missing = patch_names(&file.missing, file.platform, NEW_RELEASE);
+    let passes = usize::try_from(file.passes).unwrap_or(1).max(1);
+    let share = missing.len().div_ceil(passes).max(1);
+    let mut shares = missing.chunks(share).map(<[String]>::to_vec);
+    let other = patch_names(&file.installed_other, file.platform, OTHER_RELEASE);
+    let installed = patch_names(&file.installed, file.platform, OLD_RELEASE);
+    Guest {
+        family: file.platform.family(file.distribution),
+        missing: shares.next().unwrap_or_default(),
+        later: shares.collect(),
+        installed: installed
+            .into_iter()
+            .chain(other.iter().cloned())
+            .map(|patch| (patch, made_at.timestamp()))
+            .collect(),
+        other: other.into_iter().collect(),
+        volume_gib: file.gib,
+        ..Guest::default()
+    }
+}
+
 fn put_image(world: &mut World, names: &Names, file: &ImageFile, start: DateTime<Utc>) {
     let id = names.image(&file.name);
     let made_at = start - TimeDelta::days(file.age_days);
-    let guest = Guest {
-        missing: patch_names(&file.missing, file.platform, NEW_RELEASE),
-        installed: patch_names(&file.installed, file.platform, OLD_RELEASE)
-            .into_iter()
-            .map(|patch| (patch, made_at.timestamp()))
-            .collect(),
-        volume_gib: file.gib,
-        ..Guest::default()
-    };
-    let snapshot = Snapshot {
-        id: id_of("snap", &file.name),
+    let guest = guest_of(file, made_at);
+    let mut image = Image::new(&id, &file.name, guest);
+    image.own = file.own;
+    image.created_at = made_at;
+    image.done_at = made_at;
+    image.tags.clone_from(&file.tags);
+    image.description.clone_from(&file.description);
+    let snapshot = |seed: &str, volume_gib: u32| Snapshot {
+        id: id_of("snap", seed),
         description: format!("Created by CreateImage for {id}"),
-        volume: id_of("vol", &file.name),
-        volume_gib: file.gib,
+        volume: id_of("vol", seed),
+        volume_gib,
         state: SnapshotState::Completed,
         started_at: made_at,
         done_at: made_at,
         visible_at: made_at,
         tags: file.tags.clone(),
     };
-    let mut image = Image::new(&id, &file.name, guest);
-    image.own = file.own;
-    image.created_at = made_at;
-    image.done_at = made_at;
-    image.snapshots = vec![snapshot.id.clone()];
-    image.tags.clone_from(&file.tags);
-    image.description.clone_from(&file.description);
+    let mut volume = |device: &str, snapshot: Snapshot| {
+        let device = Device::of_snapshot(device, snapshot.volume_gib, &snapshot.id);
+        world.snapshots.insert(snapshot.id.clone(), snapshot);
+        device
+    };
+    image.devices = vec![volume(ROOT_DEVICE, snapshot(&file.name, file.gib))];
     for device in &file.block_devices {
-        let kind = match &device.instance_store {
-            Some(store) => DeviceKind::InstanceStore(store.clone()),
+        let name = &device.device;
+        image.devices.push(match &device.instance_store {
+            Some(store) => Device {
+                name: name.clone(),
+                kind: DeviceKind::InstanceStore(store.clone()),
+            },
             None => {
-                let id = id_of("snap", &format!("{}{}", file.name, device.device));
-                let gib = device.gib.unwrap_or(file.gib);
-                image.snapshots.push(id.clone());
-                let copy = Snapshot {
-                    id: id.clone(),
-                    volume_gib: gib,
-                    ..snapshot.clone()
-                };
-                world.snapshots.insert(id.clone(), copy);
-                DeviceKind::Volume(gib, Some(id))
+                let seed = format!("{}{name}", file.name);
+                volume(name, snapshot(&seed, device.gib.unwrap_or(file.gib)))
             }
-        };
-        image.devices.push(Device {
-            name: device.device.clone(),
-            kind,
         });
     }
     file.platform.name().clone_into(&mut image.platform);
-    world.snapshots.insert(snapshot.id.clone(), snapshot);
     world.put_image(image);
 }
 
@@ -521,6 +545,7 @@ fn rival(file: &EventFile, names: &Names, start: DateTime<Utc>) -> Option<(Trigg
             Action::StartInstanceRefresh(group()?, file.desired_configuration)
         }
         ActionName::DeregisterImages => Action::DeregisterImages(file.prefix.clone()?),
+        ActionName::ShareSnapshots => Action::ShareSnapshots(file.prefix.clone()?),
         ActionName::SuspendProcess => Action::SuspendProcess(group()?, file.process.clone()?),
         ActionName::ResumeProcess => Action::ResumeProcess(group()?, file.process.clone()?),
         ActionName::DeleteParameters => Action::DeleteParameters(file.prefix.clone()?),

@@ -11,6 +11,7 @@ use super::file_event::{EventFile, FaultFile};
 use super::file_group::GroupFile;
 use crate::sim::world::behaviour::Behaviour;
 use crate::sim::world::documents::Document;
+use crate::sim::world::guest::Family;
 
 /// A time: TOML's own or RFC 3339 in quotes.
 fn time<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
@@ -57,6 +58,12 @@ pub(super) struct FleetFile {
     /// When the simulation begins.
     #[serde(deserialize_with = "time")]
     pub start: DateTime<Utc>,
+    /// By how much the account's clock is ahead of the program's.
+    #[serde(default)]
+    pub clock_offset_seconds: i64,
+    /// Variants of open beliefs, by the belief's name.
+    #[serde(default)]
+    pub beliefs: BTreeMap<String, String>,
     /// e.g. `eu-west-1`.
     #[serde(default = "FleetFile::default_region")]
     pub region: String,
@@ -96,6 +103,28 @@ impl FleetFile {
 
     fn default_account() -> String {
         "123456789012".into()
+    }
+}
+
+/// A Linux distribution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Distribution {
+    /// Amazon Linux and its relatives.
+    #[default]
+    Amazon,
+    /// Debian and Ubuntu.
+    Debian,
+}
+
+impl Platform {
+    /// The family of its guests.
+    pub(super) fn family(self, distribution: Distribution) -> Family {
+        match (self, distribution) {
+            (Self::Windows, _) => Family::Windows,
+            (Self::Linux, Distribution::Amazon) => Family::Amazon,
+            (Self::Linux, Distribution::Debian) => Family::Debian,
+        }
     }
 }
 
@@ -160,6 +189,15 @@ pub(super) struct ImageFile {
     /// The patches installed in it.
     #[serde(default)]
     pub installed: Patches,
+    /// Patches installed that the baseline does not approve.
+    #[serde(default)]
+    pub installed_other: Patches,
+    /// Installs that it takes until nothing is missing: each finds its share of `missing`.
+    #[serde(default = "one")]
+    pub passes: u64,
+    /// The Linux distribution; not looked at on Windows.
+    #[serde(default)]
+    pub distribution: Distribution,
     /// How old it is at the start.
     #[serde(default = "ImageFile::default_age")]
     pub age_days: i64,

@@ -43,7 +43,7 @@ pub(super) struct EventFile {
     pub version: Option<VersionName>,
     /// For `suspend-process` and `resume-process`.
     pub process: Option<String>,
-    /// For `delete-parameters` and `deregister-images`: all whose names begin so.
+    /// For `delete-parameters`, `deregister-images` and `share-snapshots`: all whose names begin so.
     pub prefix: Option<String>,
     /// For `terminate-instances`: only those that have this in their tag `asg-patch:role`.
     pub role: Option<String>,
@@ -78,6 +78,8 @@ pub(super) enum ActionName {
     StartInstanceRefresh,
     /// Deregisters images, and deletes their snapshots.
     DeregisterImages,
+    /// Registers other images with the snapshots of images, which can no longer be deleted then.
+    ShareSnapshots,
     /// Suspends a process.
     SuspendProcess,
     /// Resumes a process.

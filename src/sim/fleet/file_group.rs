@@ -24,8 +24,8 @@ pub(super) struct GroupFile {
     pub max: i64,
     /// DesiredCapacity; MinSize without it.
     pub desired: Option<i64>,
-    /// DesiredCapacityType.
-    pub capacity_type: Option<String>,
+    /// DesiredCapacityType: `units`, `vcpu` or `memory-mib`.
+    pub desired_capacity_type: Option<String>,
     /// A launch template's name.
     pub template: Option<String>,
     /// Its version; without it the group names none.
@@ -130,6 +130,10 @@ pub(super) struct OverrideFile {
     pub version: Option<VersionName>,
     /// Its own image: a name from the file or an `ami-` id.
     pub image: Option<String>,
+    /// In the place of an instance type, together with `memory_mib`: the least vCPUs.
+    pub vcpus: Option<u32>,
+    /// The least memory, MiB.
+    pub memory_mib: Option<u32>,
 }
 
 /// A launch configuration.
@@ -263,6 +267,10 @@ pub(super) struct BehaviourFile {
     pub boot: Option<Spread>,
     /// Running to registered with SSM.
     pub agent: Option<Spread>,
+    /// Running to the end of first boot.
+    pub first_boot: Option<Spread>,
+    /// A Debian guest's package lock after each boot.
+    pub package_lock: Option<Spread>,
     /// Running to status checks passed.
     pub checks: Option<Spread>,
     /// Terminate call to terminated.
@@ -289,6 +297,8 @@ impl BehaviourFile {
         Behaviour {
             boot: self.boot.unwrap_or(base.boot),
             agent: self.agent.unwrap_or(base.agent),
+            first_boot: self.first_boot.unwrap_or(base.first_boot),
+            package_lock: self.package_lock.unwrap_or(base.package_lock),
             checks: self.checks.unwrap_or(base.checks),
             terminate: self.terminate.unwrap_or(base.terminate),
             scan: self.scan.unwrap_or(base.scan),

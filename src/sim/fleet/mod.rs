@@ -10,12 +10,14 @@ mod file_event;
 mod file_group;
 mod stamp;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use toml::Spanned;
 
 use super::Account;
+use super::beliefs::Beliefs;
 use super::faults::{FaultRule, InjectedFault};
 use super::wire::ApiError;
 use crate::clock::Clock;
@@ -67,6 +69,9 @@ struct Placed<T> {
 pub struct Fleet {
     seed: u64,
     start: DateTime<Utc>,
+    /// The account's clock minus the program's.
+    clock_offset_seconds: i64,
+    beliefs: Beliefs,
     region: String,
     account: String,
     images: Vec<Placed<ImageFile>>,
@@ -99,9 +104,12 @@ pub fn parse(text: &str) -> Result<Fleet, FleetError> {
             message: e.message().trim().replace('\n', ", "),
         }
     })?;
+    let beliefs = beliefs(&file.beliefs)?;
     let mut fleet = Fleet {
+        beliefs,
         seed: file.seed,
         start: file.start,
+        clock_offset_seconds: file.clock_offset_seconds,
         region: file.region,
         account: file.account,
         images: placed(text, file.images),
@@ -119,6 +127,20 @@ pub fn parse(text: &str) -> Result<Fleet, FleetError> {
     Ok(fleet)
 }
 
+fn beliefs(named: &BTreeMap<String, String>) -> Result<Beliefs, FleetError> {
+    let mut beliefs = Beliefs::default();
+    for (id, variant) in named {
+        let chosen = beliefs.choose(id, variant);
+        chosen.map_err(|unknown| FleetError::Wrong {
+            line: 1,
+            place: format!("beliefs, {id}"),
+            expected: unknown.expected,
+            found: unknown.found,
+        })?;
+    }
+    Ok(beliefs)
+}
+
 fn line_of(text: &str, at: usize) -> usize {
     text.get(..at).unwrap_or(text).matches('\n').count() + 1
 }
@@ -132,9 +154,26 @@ fn placed<T>(text: &str, tables: Vec<Spanned<T>>) -> Vec<Placed<T>> {
 }
 
 impl Fleet {
-    /// When the simulation begins.
+    /// When the simulation begins, by the program's clock.
     pub fn start(&self) -> DateTime<Utc> {
         self.start
+    }
+
+    /// The same fleet in an account that behaves by these beliefs.
+    #[must_use]
+    pub fn with_beliefs(mut self, beliefs: Beliefs) -> Self {
+        self.beliefs = beliefs;
+        self
+    }
+
+    /// The account's clock minus the program's.
+    pub fn clock_offset(&self) -> TimeDelta {
+        TimeDelta::seconds(self.clock_offset_seconds)
+    }
+
+    /// When the simulation begins, by the account's own clock.
+    fn account_start(&self) -> DateTime<Utc> {
+        self.start + self.clock_offset()
     }
 
     /// The same fleet with another seed.
@@ -158,7 +197,8 @@ impl Fleet {
     /// and runs `speed` times as fast. Must be called within a tokio runtime.
     pub fn account(&self, speed: u32) -> Account {
         let world = self.build();
-        let account = Account::new(world, Clock::simulated(self.start, speed));
+        let account = Account::new(world, Clock::simulated(self.start, speed))
+            .with_clock_offset(self.clock_offset());
         account.with_faults(|faults| {
             for rule in self.fault_rules() {
                 faults.add(rule);

@@ -2,6 +2,7 @@
 
 mod autoscaling;
 mod ec2;
+mod order;
 mod query;
 mod sns;
 mod ssm;
@@ -15,10 +16,12 @@ use super::world::World;
 
 /// Applies a call to the world.
 pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
-    match call.service {
+    let mut answer = match call.service {
         Service::AutoScaling => autoscaling::call(world, call),
         Service::Ec2 => ec2::call(world, call),
         Service::Sns => sns::call(world, call),
         Service::Ssm => ssm::call(world, call),
-    }
+    }?;
+    order::arrange(world, &mut answer);
+    Ok(answer)
 }

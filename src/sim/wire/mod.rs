@@ -3,6 +3,7 @@
 pub mod params;
 pub mod xml;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use params::{Params, Tree};
@@ -107,8 +108,25 @@ pub struct Response {
     pub content_type: &'static str,
     /// The request id that AWS would send in a header.
     pub request_id: String,
+    /// When it was made, by the account's clock: the header `Date`, if it has one.
+    pub at: Option<DateTime<Utc>>,
     /// Body.
     pub body: String,
+}
+
+impl Response {
+    /// The headers, by name.
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
+            ("content-type", self.content_type.to_owned()),
+            ("x-amzn-requestid", self.request_id.clone()),
+        ];
+        if let Some(at) = self.at {
+            let date = at.format("%a, %d %b %Y %H:%M:%S GMT");
+            headers.push(("date", date.to_string()));
+        }
+        headers
+    }
 }
 
 /// Decodes a request from its `X-Amz-Target` header, if any, and its body.
@@ -155,27 +173,40 @@ fn decode_query(body: &[u8]) -> Result<Call, ApiError> {
     })
 }
 
-/// Encodes an answer in the protocol of the call's service.
-pub fn encode(call: &Call, result: &Result<Value, ApiError>, request_id: String) -> Response {
-    match call.service {
-        Service::Ssm => encode_json(result, request_id),
-        Service::AutoScaling | Service::Sns | Service::Ec2 => {
-            encode_xml(call.service, &call.operation, result, request_id)
+/// Encodes an answer, dated `at`, in the protocol of the call's service.
+pub fn encode(
+    call: &Call,
+    result: &Result<Value, ApiError>,
+    request_id: String,
+    at: Option<DateTime<Utc>>,
+) -> Response {
+    let (status, content_type, body) = match call.service {
+        Service::Ssm => {
+            let (status, body) = encode_json(result);
+            (status, "application/x-amz-json-1.1", body)
         }
-    }
-}
-
-fn encode_json(result: &Result<Value, ApiError>, request_id: String) -> Response {
-    let (status, body) = match result {
-        Ok(value) => (200, without_nulls(value)),
-        Err(e) => (e.status, json!({"__type": e.code, "message": e.message})),
+        Service::AutoScaling | Service::Sns | Service::Ec2 => {
+            let (status, body) = encode_xml(call.service, &call.operation, result, &request_id);
+            (status, "text/xml;charset=UTF-8", body)
+        }
     };
     Response {
         status,
-        content_type: "application/x-amz-json-1.1",
+        content_type,
         request_id,
-        body: body.to_string(),
+        at,
+        body,
     }
+}
+
+fn encode_json(result: &Result<Value, ApiError>) -> (u16, String) {
+    let (status, body) = match result {
+        Ok(value) => (200, without_nulls(value)),
+        // Some errors have no text, and then no message at all: ParameterNotFound (recorded).
+        Err(e) if e.message.is_empty() => (e.status, json!({"__type": e.code})),
+        Err(e) => (e.status, json!({"__type": e.code, "message": e.message})),
+    };
+    (status, body.to_string())
 }
 
 fn without_nulls(value: &Value) -> Value {
@@ -194,8 +225,8 @@ fn encode_xml(
     service: Service,
     operation: &str,
     result: &Result<Value, ApiError>,
-    request_id: String,
-) -> Response {
+    request_id: &str,
+) -> (u16, String) {
     let mut body = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let status = match result {
         Ok(value) => {
@@ -216,16 +247,11 @@ fn encode_xml(
             200
         }
         Err(e) => {
-            body.push_str(&encode_xml_error(service, e, &request_id));
+            body.push_str(&encode_xml_error(service, e, request_id));
             e.status
         }
     };
-    Response {
-        status,
-        content_type: "text/xml;charset=UTF-8",
-        request_id,
-        body,
-    }
+    (status, body)
 }
 
 fn encode_xml_error(service: Service, error: &ApiError, request_id: &str) -> String {
@@ -243,8 +269,10 @@ fn encode_xml_error(service: Service, error: &ApiError, request_id: &str) -> Str
         } else {
             "Receiver"
         };
+        let space = service.namespace();
         format!(
-            "<ErrorResponse><Error><Type>{kind}</Type>{inner}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+            "<ErrorResponse xmlns=\"{space}\"><Error><Type>{kind}</Type>{inner}</Error>\
+             <RequestId>{request_id}</RequestId></ErrorResponse>"
         )
     }
 }

@@ -5,13 +5,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::behaviour::Failure;
 use super::commands::SsmEvent;
 use super::instance::{Agent, InstanceState};
-use super::{World, WorldEvent, running, scaling};
+use super::{World, WorldEvent, guest, running, scaling};
+use crate::sim::beliefs::AgentOnline;
 
 /// The agent's heartbeat.
 const HEARTBEAT: TimeDelta = TimeDelta::minutes(5);
 /// Without a heartbeat for this long the service says ConnectionLost. AWS names no figure; three
 /// missed heartbeats are long enough that a reboot always shows as a stale Online.
 const CONNECTION_LOST_AFTER: TimeDelta = TimeDelta::minutes(15);
+
+/// An agent that waits for first boot looks again after this.
+const FOLLOWS: TimeDelta = TimeDelta::seconds(2);
 
 impl Agent {
     /// The last heartbeat as of `now`.
@@ -71,24 +75,19 @@ pub fn on_instance_gone(world: &mut World, id: &str) {
 /// heartbeat, and nothing answers until the guest is back, if it ever comes back.
 pub fn reboot_guest(world: &mut World, id: &str) {
     let now = world.now;
-    let Some(instance) = world.instances.get_mut(id) else {
+    let Some(instance) = world.instances.get(id) else {
         return;
     };
     if instance.state != InstanceState::Running {
         return;
     }
-    let guest = &mut instance.guest;
-    guest.sealed = false;
-    let rebooted = std::mem::take(&mut guest.pending_reboot);
-    guest
-        .installed
-        .extend(rebooted.into_iter().map(|p| (p, now.timestamp())));
     let behaviour = instance.behaviour.clone();
     let until = if behaviour.failure == Some(Failure::LostAfterReboot) {
         DateTime::<Utc>::MAX_UTC
     } else {
         now + world.draw(behaviour.reboot)
     };
+    guest::rebooted(world, id, until);
     if let Some(agent) = world
         .instances
         .get_mut(id)
@@ -110,9 +109,15 @@ pub(super) fn register(world: &mut World, id: &str) {
         return;
     };
     let platform = world.platform_of(instance).to_owned();
+    let belief = world.beliefs.agent_online;
     let Some(instance) = world.instances.get_mut(id) else {
         return;
     };
+    let boots = instance.boot.first.is_under_way();
+    if belief == AgentOnline::BootFirst && boots && instance.state == InstanceState::Running {
+        let again = WorldEvent::Ssm(SsmEvent::Register(id.to_owned()));
+        return world.schedule(now + FOLLOWS, again);
+    }
     if instance.state == InstanceState::Running && instance.agent.is_none() {
         instance.agent = Some(Agent {
             registered_at: now,

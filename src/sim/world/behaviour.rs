@@ -27,6 +27,10 @@ pub struct Behaviour {
     pub boot: Spread,
     /// From `running` to registered with SSM.
     pub agent: Spread,
+    /// From the first `running` to the end of first boot, user data included.
+    pub first_boot: Spread,
+    /// How long `unattended-upgrades` holds a Debian guest's package lock after each boot.
+    pub package_lock: Spread,
     /// Status checks pass this long after `running`.
     pub checks: Spread,
     /// From the terminate call to `terminated`.
@@ -61,6 +65,12 @@ pub enum Failure {
     NeverOnline,
     /// It never passes its status checks.
     Impaired,
+    /// First boot ends with an error.
+    FirstBootFails,
+    /// Something holds the package lock for good.
+    LockNeverFreed,
+    /// The first Install meets a lock that nobody held a moment before; a later one does not.
+    InstallLockedOnce,
     /// Install exits 1; one patch is FAILED.
     InstallFails,
     /// Install answers Success and installs nothing: the patches stay missing.
@@ -80,6 +90,8 @@ impl Default for Behaviour {
         Self {
             boot: Spread::seconds(12.0, 0.3),
             agent: Spread::seconds(40.0, 0.3),
+            first_boot: Spread::seconds(30.0, 0.35),
+            package_lock: Spread::seconds(60.0, 0.5),
             checks: Spread::seconds(150.0, 0.2),
             terminate: Spread::seconds(22.0, 0.2),
             scan: Spread::seconds(20.0, 0.3),
@@ -99,6 +111,7 @@ impl Behaviour {
         Self {
             boot: Spread::seconds(20.0, 0.3),
             agent: Spread::seconds(240.0, 0.3),
+            first_boot: Spread::seconds(200.0, 0.35),
             checks: Spread::seconds(240.0, 0.2),
             scan: Spread::seconds(60.0, 0.3),
             install: Spread::seconds(1500.0, 0.3),

@@ -15,6 +15,9 @@ pub use super::running::{cancel, send};
 /// A script must contain this text to count as the image-hygiene script.
 const SEAL_MARK: &str = "asg-patch seal";
 
+/// A script must contain this text to count as the one that waits until the guest is ready.
+const READY_MARK: &str = "asg-patch ready";
+
 /// The state of Systems Manager.
 #[derive(Clone, Debug)]
 pub struct Ssm {
@@ -80,14 +83,30 @@ pub enum Work {
     /// A patch Scan.
     Scan,
     /// A patch Install.
-    Install(RebootOption),
+    Install {
+        /// Whether it may reboot.
+        reboot: RebootOption,
+        /// Whether an InstallOverrideList names the patches.
+        from_list: bool,
+    },
     /// A script; it ends with this exit code.
     Script {
         /// 0 is success.
         exit_code: i32,
-        /// Whether it is the image-hygiene script.
-        seals: bool,
+        /// Its effect on the guest.
+        effect: ScriptEffect,
     },
+}
+
+/// The effect of a script on the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScriptEffect {
+    /// None.
+    Nothing,
+    /// The image-hygiene script.
+    Seals,
+    /// It waits until first boot is over and the package locks are free.
+    WaitsForReady,
 }
 
 impl Work {
@@ -102,29 +121,40 @@ impl Work {
         if document.patches {
             return match first("Operation") {
                 Some("Scan") => Self::Scan,
-                _ if first("RebootOption") == Some("NoReboot") => {
-                    Self::Install(RebootOption::NoReboot)
-                }
-                _ => Self::Install(RebootOption::RebootIfNeeded),
+                _ => Self::Install {
+                    reboot: if first("RebootOption") == Some("NoReboot") {
+                        RebootOption::NoReboot
+                    } else {
+                        RebootOption::RebootIfNeeded
+                    },
+                    from_list: first("InstallOverrideList").is_some_and(|l| !l.is_empty()),
+                },
             };
         }
+        let says = |mark: &str| parameters.values().flatten().any(|v| v.contains(mark));
         Self::Script {
             exit_code: document.exit_code,
-            seals: parameters.values().flatten().any(|v| v.contains(SEAL_MARK)),
+            effect: if says(SEAL_MARK) {
+                ScriptEffect::Seals
+            } else if says(READY_MARK) {
+                ScriptEffect::WaitsForReady
+            } else {
+                ScriptEffect::Nothing
+            },
         }
     }
 
     pub(super) fn duration(&self, behaviour: &Behaviour) -> Spread {
         match self {
             Self::Scan => behaviour.scan,
-            Self::Install(_) => behaviour.install,
+            Self::Install { .. } => behaviour.install,
             Self::Script { .. } => behaviour.command,
         }
     }
 
     pub(super) fn is_patching(&self) -> bool {
         match self {
-            Self::Scan | Self::Install(_) => true,
+            Self::Scan | Self::Install { .. } => true,
             Self::Script { .. } => false,
         }
     }
@@ -294,6 +324,8 @@ pub struct Invocation {
     pub(super) overruns: bool,
     /// It met another patch operation on the same node.
     pub(super) collided: bool,
+    /// It met a package lock.
+    pub(super) locked: bool,
 }
 
 impl Invocation {
@@ -308,6 +340,7 @@ impl Invocation {
             step: Step::Waiting,
             overruns: false,
             collided: false,
+            locked: false,
         }
     }
 }

@@ -6,13 +6,15 @@ use std::collections::BinaryHeap;
 use chrono::{DateTime, Utc};
 
 use super::commands::SsmEvent;
-use super::{World, images, instance, rivals, running, scaling};
+use super::{World, guest, images, instance, rivals, running, scaling};
 
 /// Something that happens by itself. Each event checks when it happens whether it still applies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WorldEvent {
     /// A pending instance is running.
     InstanceRunning(String),
+    /// A guest's first boot is over.
+    FirstBootOver(String),
     /// Something in Systems Manager.
     Ssm(SsmEvent),
     /// Another actor in the account acts; by the plan's number.
@@ -29,6 +31,10 @@ pub enum WorldEvent {
     LoadBalancerCheck(String),
     /// The load balancer has drained a leaving instance.
     Drained(String),
+    /// A member that enters Standby is there.
+    OnStandby(String),
+    /// A member that leaves Standby is back in service.
+    OutOfStandby(String),
     /// A lifecycle action's time is up: group, instance, token, whether it ends with CONTINUE.
     HookOver(String, String, String, bool),
     /// A group compares what it has with what it wants.
@@ -37,6 +43,9 @@ pub enum WorldEvent {
     Alarm(String),
     /// A scheduled action is due: group, action, and for when (seconds since 1970).
     ScheduledAction(String, String, i64),
+    /// A scheduled action runs late: group, action, for when it was due, and whether the process was
+    /// suspended then, if that is what counts.
+    LateAction(String, String, i64, Option<bool>),
     /// An instance refresh has run its time: group and refresh.
     RefreshOver(String, String),
     /// A snapshot's time is up.
@@ -76,12 +85,15 @@ pub(super) fn happen(world: &mut World, event: WorldEvent) {
         WorldEvent::Ssm(event) => running::happen(world, event),
         WorldEvent::Rival(number) => rivals::act(world, number),
         WorldEvent::InstanceRunning(id) => world.instance_started(&id),
+        WorldEvent::FirstBootOver(id) => guest::first_boot_over(world, &id),
         WorldEvent::InstanceStopped(id) => instance::stopped(world, &id),
         WorldEvent::InstanceTerminated(id) => instance::terminated(world, &id),
         WorldEvent::InstanceForgotten(id) => instance::forget(world, &id),
         WorldEvent::StatusCheck(id) => scaling::health::status_check_failed(world, &id),
         WorldEvent::LoadBalancerCheck(id) => scaling::health::load_balancer_check(world, &id),
         WorldEvent::Drained(id) => scaling::terminate::drained(world, &id),
+        WorldEvent::OnStandby(id) => scaling::standby::entered(world, &id),
+        WorldEvent::OutOfStandby(id) => scaling::standby::left(world, &id),
         WorldEvent::HookOver(group, instance, token, result) => {
             scaling::hooks::over(world, &group, &instance, &token, result);
         }
@@ -89,6 +101,9 @@ pub(super) fn happen(world: &mut World, event: WorldEvent) {
         WorldEvent::Alarm(group) => scaling::scheduled::alarm(world, &group),
         WorldEvent::ScheduledAction(group, action, at) => {
             scaling::scheduled::due(world, &group, &action, at);
+        }
+        WorldEvent::LateAction(group, action, at, was_suspended) => {
+            scaling::scheduled::run_due(world, &group, &action, at, was_suspended);
         }
         WorldEvent::RefreshOver(group, refresh) => scaling::refresh_over(world, &group, &refresh),
         WorldEvent::SnapshotDone(id) => images::snapshot_done(world, &id),

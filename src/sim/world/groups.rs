@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use super::behaviour::Behaviour;
-use super::instance::Guest;
+use super::guest::Guest;
 
 /// The processes that can be suspended, as AWS spells them.
 pub const PROCESSES: [&str; 9] = [
@@ -62,14 +63,16 @@ pub struct Group {
     pub warm_pool: Option<WarmPool>,
     /// Instance refreshes, oldest first.
     pub refreshes: Vec<InstanceRefresh>,
-    /// DesiredCapacityType, if it was set: `units`, `vcpu` or `memory-mib`.
-    pub capacity_type: Option<String>,
     /// Operator.Principal, if another AWS service owns the group.
     pub operator: Option<String>,
     /// `Delete in progress`, or nothing.
     pub status: Option<String>,
     /// NewInstancesProtectedFromScaleIn.
     pub new_instances_protected: bool,
+    /// CapacityRebalance, if it was ever set.
+    pub capacity_rebalance: Option<bool>,
+    /// DesiredCapacityType, if it was set: `units`, `vcpu` or `memory-mib`.
+    pub desired_capacity_type: Option<String>,
     /// DefaultCooldown, seconds.
     pub default_cooldown_seconds: i64,
     /// TerminationPolicies, as shown.
@@ -89,6 +92,8 @@ pub struct Group {
     pub activities: Vec<Activity>,
     /// The state that the group's own machinery keeps.
     pub mind: Mind,
+    /// The group before a change that reads do not show yet, and until when they do not.
+    pub before_change: Option<(DateTime<Utc>, Box<Group>)>,
 }
 
 impl Group {
@@ -114,10 +119,11 @@ impl Group {
             scheduled: BTreeMap::new(),
             warm_pool: None,
             refreshes: Vec::new(),
-            capacity_type: None,
             operator: None,
             status: None,
             new_instances_protected: false,
+            capacity_rebalance: None,
+            desired_capacity_type: None,
             default_cooldown_seconds: 300,
             termination_policies: vec!["Default".into()],
             alarm: None,
@@ -127,6 +133,7 @@ impl Group {
             members: BTreeMap::new(),
             activities: Vec::new(),
             mind: Mind::default(),
+            before_change: None,
         }
     }
 
@@ -220,6 +227,8 @@ pub struct Override {
     pub template: Option<TemplateSpec>,
     /// Its own image, which masks the template's.
     pub image: Option<String>,
+    /// InstanceRequirements, in the place of an instance type, as they were written.
+    pub requirements: Option<Value>,
 }
 
 /// A launch configuration.
@@ -322,6 +331,8 @@ pub struct InstanceRefresh {
     pub status: String,
     /// Whether it was started with a desired configuration.
     pub has_desired_configuration: bool,
+    /// Its Preferences as they were written; AWS fills in the rest.
+    pub preferences: Option<Value>,
     /// When it was started.
     pub started_at: DateTime<Utc>,
     /// When it ended.

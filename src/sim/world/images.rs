@@ -6,9 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::behaviour::Failure;
 use super::events::WorldEvent;
-use super::instance::{Guest, InstanceState};
-use super::volumes::{Device, DeviceKind};
+use super::guest::Guest;
+use super::instance::InstanceState;
+use super::volumes::{Device, DeviceKind, ROOT_DEVICE};
 use super::{World, commands, is_well_formed};
+use crate::sim::beliefs::ImageNames;
 use crate::sim::wire::ApiError;
 
 /// A snapshot is complete this long before its image is available.
@@ -39,9 +41,7 @@ pub struct Image {
     pub source_instance: Option<String>,
     /// The image that instance was launched from.
     pub source_image: Option<String>,
-    /// Its snapshots, root volume first.
-    pub snapshots: Vec<String>,
-    /// Its devices beside the root volume.
+    /// Its devices, the root device first.
     pub devices: Vec<Device>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
@@ -52,6 +52,16 @@ pub struct Image {
 }
 
 impl Image {
+    /// Its snapshots, that of the root volume first.
+    pub fn snapshots(&self) -> impl Iterator<Item = &str> {
+        self.devices.iter().filter_map(Device::snapshot)
+    }
+
+    /// Whether one of its volumes is made of a snapshot.
+    pub fn has_snapshot(&self, id: &str) -> bool {
+        self.snapshots().any(|snapshot| snapshot == id)
+    }
+
     /// An available image of this account, as if made long ago.
     pub fn new(id: &str, name: &str, guest: Guest) -> Self {
         Self {
@@ -66,7 +76,6 @@ impl Image {
             done_at: DateTime::<Utc>::UNIX_EPOCH,
             source_instance: None,
             source_image: None,
-            snapshots: Vec::new(),
             devices: Vec::new(),
             tags: BTreeMap::new(),
             guest,
@@ -178,7 +187,8 @@ pub struct NewImage {
     pub snapshot_tags: BTreeMap<String, String>,
 }
 
-/// Starts an image and its snapshot; returns the image's id.
+/// Starts an image with a snapshot of every attached volume that is not left out; returns the
+/// image's id.
 pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
     check_name(world, &new.name)?;
     let Some(instance) = world.visible_instance(&new.instance) else {
@@ -194,43 +204,56 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
         );
         return Err(ApiError::new("IncorrectState", text));
     }
-    let (guest, behaviour) = (instance.guest.clone(), instance.behaviour.clone());
-    let source_image = instance.image.clone();
+    let (mut guest, behaviour) = (instance.guest.clone(), instance.behaviour.clone());
+    guest.first_boot_cut_off |= instance.boot.first.is_under_way();
     let kept = |d: &&Device| !new.without.contains(&d.name);
-    let devices: Vec<Device> = instance.devices.iter().filter(kept).cloned().collect();
+    let mut devices: Vec<Device> = instance.devices.iter().filter(kept).cloned().collect();
+    if devices.first().is_none_or(|d| d.name != ROOT_DEVICE) {
+        let text = "The root device cannot be left out of the image.";
+        return Err(ApiError::new("InvalidBlockDeviceMapping", text));
+    }
+    let source_image = instance.image.clone();
     let running = instance.state == InstanceState::Running;
     let platform = world
         .images
         .get(&source_image)
         .map_or("Linux".to_owned(), |i| i.platform.clone());
     let per_gib = world.draw(behaviour.image_per_gib);
-    let took = world.draw(behaviour.image_base) + per_gib * guest.volume_gib.max(1) as i32;
-    let (id, snapshot) = (world.new_id("ami"), world.new_id("snap"));
+    let gib: u32 = devices
+        .iter()
+        .filter_map(Device::volume)
+        .map(|v| v.gib)
+        .sum();
+    let gib = i32::try_from(gib.max(1)).unwrap_or(i32::MAX);
+    let took = world.draw(behaviour.image_base) + per_gib * gib;
+    let id = world.new_id("ami");
     let (now, visible_at) = (world.now, world.visible_from());
     let done_at = now + took;
     if running && !new.no_reboot {
         commands::reboot_guest(world, &new.instance);
     }
-    world.snapshots.insert(
-        snapshot.clone(),
-        Snapshot {
-            id: snapshot.clone(),
-            description: format!("Created by CreateImage({}) for {id}", new.instance),
-            volume: format!("vol-{}", new.instance.trim_start_matches("i-")),
-            volume_gib: guest.volume_gib,
+    let description = format!("Created by CreateImage({}) for {id}", new.instance);
+    for device in &mut devices {
+        let DeviceKind::Volume(volume) = &mut device.kind else {
+            continue;
+        };
+        let snapshot = Snapshot {
+            id: world.new_id("snap"),
+            description: description.clone(),
+            volume: volume.id.take().unwrap_or_default(),
+            volume_gib: volume.gib,
             state: SnapshotState::Pending,
             started_at: now,
-            // The snapshot is complete a little before its image is available.
+            // A snapshot is complete a little before its image is available.
             done_at: done_at - SNAPSHOT_BEFORE_IMAGE,
             visible_at,
-            tags: new.snapshot_tags,
-        },
-    );
-    let mut snapshots = vec![snapshot.clone()];
-    let devices = devices
-        .into_iter()
-        .map(|device| imaged(world, device, &mut snapshots))
-        .collect();
+            tags: new.snapshot_tags.clone(),
+        };
+        volume.snapshot = Some(snapshot.id.clone());
+        let done = WorldEvent::SnapshotDone(snapshot.id.clone());
+        world.schedule(snapshot.done_at, done);
+        world.snapshots.insert(snapshot.id.clone(), snapshot);
+    }
     world.put_image(Image {
         description: new.description,
         state: ImageState::Pending,
@@ -239,43 +262,13 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
         done_at,
         source_instance: Some(new.instance),
         source_image: Some(source_image),
-        snapshots,
         devices,
         tags: new.image_tags,
         platform,
         ..Image::new(&id, &new.name, guest)
     });
-    world.schedule(
-        done_at - SNAPSHOT_BEFORE_IMAGE,
-        WorldEvent::SnapshotDone(snapshot),
-    );
     world.schedule(done_at, WorldEvent::ImageDone(id.clone()));
     Ok(id)
-}
-
-/// The device of an image that a device of its instance becomes. A volume gets a snapshot, a copy of the root volume's,
-/// which is the first of `snapshots`.
-fn imaged(world: &mut World, device: Device, snapshots: &mut Vec<String>) -> Device {
-    let DeviceKind::Volume(gib, _) = device.kind else {
-        return device;
-    };
-    let id = world.new_id("snap");
-    let root = snapshots.first().and_then(|root| world.snapshots.get(root));
-    if let Some(root) = root.cloned() {
-        world.schedule(root.done_at, WorldEvent::SnapshotDone(id.clone()));
-        let snapshot = Snapshot {
-            id: id.clone(),
-            volume: format!("{}-{}", root.volume, device.name.replace('/', "")),
-            volume_gib: gib,
-            ..root
-        };
-        world.snapshots.insert(id.clone(), snapshot);
-    }
-    snapshots.push(id.clone());
-    Device {
-        kind: DeviceKind::Volume(gib, Some(id)),
-        ..device
-    }
 }
 
 fn check_name(world: &World, name: &str) -> Result<(), ApiError> {
@@ -287,7 +280,10 @@ fn check_name(world: &World, name: &str) -> Result<(), ApiError> {
              numbers, '(', ')', '.', '-', '/' and '_'",
         ));
     }
-    match world.image_names.get(name) {
+    let retired = world.retired_names.get(name);
+    let retired = retired.filter(|(_, free_at)| *free_at > world.now);
+    let holder = world.image_names.get(name);
+    match holder.or(retired.map(|(id, _)| id)) {
         None => Ok(()),
         Some(holder) => Err(ApiError::new(
             "InvalidAMIName.Duplicate",
@@ -353,8 +349,8 @@ fn fail(world: &mut World, id: &str, code: &str, message: &str) {
     }
     image.state = ImageState::Failed;
     image.state_reason = Some((code.to_owned(), message.to_owned()));
-    for snapshot in image.snapshots.clone() {
-        if let Some(snapshot) = world.snapshots.get_mut(&snapshot)
+    for snapshot in image.devices.iter().filter_map(Device::snapshot) {
+        if let Some(snapshot) = world.snapshots.get_mut(snapshot)
             && snapshot.state == SnapshotState::Pending
         {
             snapshot.state = SnapshotState::Error;
@@ -362,12 +358,35 @@ fn fail(world: &mut World, id: &str, code: &str, message: &str) {
     }
 }
 
-/// Deregisters an image; returns its snapshots and whether each was deleted with it.
+/// Registers another image with an image's snapshots, as RegisterImage and tools around it do; returns its id.
+pub fn share_snapshots(world: &mut World, id: &str) -> Result<String, ApiError> {
+    let image = world.images.get(id).filter(|i| i.own);
+    let image = image.ok_or_else(|| not_found(&[id]))?.clone();
+    let name = format!("shared-{id}");
+    check_name(world, &name)?;
+    let id = world.new_id("ami");
+    let (created_at, visible_at) = (world.now, world.visible_from());
+    world.put_image(Image {
+        id: id.clone(),
+        name,
+        created_at,
+        visible_at,
+        source_instance: None,
+        source_image: None,
+        tags: BTreeMap::new(),
+        ..image
+    });
+    Ok(id)
+}
+
+/// Deregisters an image; returns its snapshots with whether each was deleted. Those that another image has are
+/// kept ("skipped - The snapshot was not deleted because it's associated with other AMIs": botocore,
+/// DeleteSnapshotReturnCode).
 pub fn deregister(
     world: &mut World,
     id: &str,
     delete_snapshots: bool,
-) -> Result<Vec<String>, ApiError> {
+) -> Result<Vec<(String, bool)>, ApiError> {
     if world.images.get(id).is_none_or(|i| !i.own) {
         return Err(not_found(&[id]));
     }
@@ -375,15 +394,26 @@ pub fn deregister(
         return Err(not_found(&[id]));
     };
     world.image_names.remove(&image.name);
+    if world.beliefs.image_names == ImageNames::Minute {
+        let at = world.now + TimeDelta::minutes(1);
+        let retired = (image.id.clone(), at);
+        world.retired_names.insert(image.name.clone(), retired);
+    }
     if !delete_snapshots {
         return Ok(Vec::new());
     }
-    let shared = |s: &String| world.images.values().any(|i| i.snapshots.contains(s));
-    let deleted: Vec<String> = image.snapshots.into_iter().filter(|s| !shared(s)).collect();
-    for snapshot in &deleted {
+    let is_shared = |s: &String| world.images.values().any(|i| i.has_snapshot(s));
+    let snapshots = image.snapshots().map(str::to_owned);
+    let results: Vec<(String, bool)> = snapshots
+        .map(|s| {
+            let deleted = !is_shared(&s);
+            (s, deleted)
+        })
+        .collect();
+    for (snapshot, _) in results.iter().filter(|(_, deleted)| *deleted) {
         world.snapshots.remove(snapshot);
     }
-    Ok(deleted)
+    Ok(results)
 }
 
 /// Deletes a snapshot that no image needs.
@@ -392,11 +422,7 @@ pub fn delete_snapshot(world: &mut World, id: &str) -> Result<(), ApiError> {
         let text = format!("The snapshot '{id}' does not exist.");
         return Err(ApiError::new("InvalidSnapshot.NotFound", text));
     }
-    if let Some(image) = world
-        .images
-        .values()
-        .find(|i| i.snapshots.iter().any(|s| s == id))
-    {
+    if let Some(image) = world.images.values().find(|i| i.has_snapshot(id)) {
         let text = format!("The snapshot {id} is currently in use by {}", image.id);
         return Err(ApiError::new("InvalidSnapshot.InUse", text));
     }

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::behaviour::Behaviour;
 use super::events::WorldEvent;
+use super::guest::{self, Boot, Guest};
 use super::volumes::Device;
 use super::{World, commands, images, is_well_formed, scaling};
 use crate::sim::wire::ApiError;
@@ -45,7 +46,9 @@ pub struct Instance {
     pub agent: Option<Agent>,
     /// Its contents.
     pub guest: Guest,
-    /// Its devices beside the root volume.
+    /// Its guest's first boot and locks.
+    pub boot: Boot,
+    /// Its devices, the root device first.
     pub devices: Vec<Device>,
     /// How it behaves.
     pub behaviour: Arc<Behaviour>,
@@ -185,6 +188,7 @@ fn leave_running(world: &mut World, id: &str, state: InstanceState) -> Result<()
     }
     instance.enter(state, now);
     instance.checks_ok_at = None;
+    guest::cut_off(world, id);
     commands::on_instance_gone(world, id);
     scaling::health::left_running(world, id);
     Ok(())
@@ -254,21 +258,4 @@ pub struct Agent {
     pub away_until: Option<DateTime<Utc>>,
     /// `Linux` or `Windows`.
     pub platform: String,
-}
-
-/// The contents of an instance; an image of it carries them over.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Guest {
-    /// Patches that the baseline wants and that are not there.
-    pub missing: Vec<String>,
-    /// Patches installed, with the time (seconds since 1970).
-    pub installed: Vec<(String, i64)>,
-    /// Installed, waiting for a reboot.
-    pub pending_reboot: Vec<String>,
-    /// Tried and failed.
-    pub failed: Vec<String>,
-    /// Whether the hygiene document ran since the last boot.
-    pub sealed: bool,
-    /// Root volume and others, GiB.
-    pub volume_gib: u32,
 }

@@ -9,10 +9,12 @@ pub mod commands;
 pub mod documents;
 pub mod events;
 pub mod groups;
+pub mod guest;
 pub mod images;
 pub mod instance;
 pub mod parameters;
 pub mod patching;
+mod ready;
 pub mod rivals;
 pub mod running;
 pub mod scaling;
@@ -36,6 +38,7 @@ pub use templates::Template;
 use groups::{GroupTag, ScheduledAction};
 use instance::InstanceState;
 
+use super::beliefs::{AutoScalingReads, Beliefs, NewResources};
 use super::wire::ApiError;
 
 /// The simulated account in one region.
@@ -49,8 +52,8 @@ pub struct World {
     pub account: String,
     /// e.g. `eu-west-1`.
     pub region: String,
-    /// How long a created resource may stay unknown to reads.
-    pub visibility: Spread,
+    /// How AWS behaves where nothing settles it.
+    pub beliefs: Beliefs,
     queue: EventQueue,
     next_id: u64,
     /// Instances by id, terminated ones included for an hour.
@@ -71,6 +74,9 @@ pub struct World {
     pub images: BTreeMap<String, Image>,
     /// Ids of this account's images by name.
     image_names: BTreeMap<String, String>,
+    /// Names of deregistered images that are not free yet, with the image and the time from which
+    /// they are.
+    retired_names: BTreeMap<String, (String, DateTime<Utc>)>,
     /// Snapshots by id.
     pub snapshots: BTreeMap<String, Snapshot>,
     /// Answers already given to client tokens: operation and token to request and answer.
@@ -86,7 +92,7 @@ impl World {
             rng: fastrand::Rng::with_seed(seed),
             account: "123456789012".into(),
             region: "eu-west-1".into(),
-            visibility: Spread::seconds(1.0, 0.9),
+            beliefs: Beliefs::default(),
             queue: EventQueue::default(),
             next_id: 0,
             instances: BTreeMap::new(),
@@ -98,6 +104,7 @@ impl World {
             template_names: BTreeMap::new(),
             images: BTreeMap::new(),
             image_names: BTreeMap::new(),
+            retired_names: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             tokens: BTreeMap::new(),
             activities: 0,
@@ -185,6 +192,35 @@ impl World {
         scaling::scheduled::put(self, name, action)
     }
 
+    /// A group as reads show it now: as it was before a change that is not shown yet.
+    pub fn shown<'w>(&'w self, group: &'w Group) -> &'w Group {
+        match &group.before_change {
+            Some((until, before)) if *until > self.now => before,
+            Some(_) | None => group,
+        }
+    }
+
+    /// A group is about to be changed: for some seconds reads may show it as it is now.
+    pub(in crate::sim) fn note_change(&mut self, name: &str) {
+        if self.beliefs.auto_scaling_reads != AutoScalingReads::Seconds {
+            return;
+        }
+        let until = self.now + self.draw(Spread::seconds(2.0, 1.0));
+        let now = self.now;
+        let Some(group) = self.groups.get_mut(name) else {
+            return;
+        };
+        if group
+            .before_change
+            .as_ref()
+            .is_some_and(|(at, _)| *at > now)
+        {
+            return; // an older state is still shown
+        }
+        group.before_change = None;
+        group.before_change = Some((until, Box::new(group.clone())));
+    }
+
     /// An instance that reads know.
     pub fn visible_instance(&self, id: &str) -> Option<&Instance> {
         self.instances.get(id).filter(|i| i.visible_at <= self.now)
@@ -212,6 +248,7 @@ impl World {
         if let Some(instance) = self.instances.get_mut(id) {
             instance.checks_ok_at = (!impaired).then_some(checks_ok_at);
         }
+        guest::started(self, id);
         commands::on_instance_running(self, id);
         scaling::member_started(self, id);
     }
@@ -278,7 +315,10 @@ impl World {
 
     /// When something created now becomes visible to reads.
     pub fn visible_from(&mut self) -> DateTime<Utc> {
-        let delay = self.draw(self.visibility);
+        let delay = self.draw(match self.beliefs.new_resources {
+            NewResources::Seconds => Spread::seconds(1.0, 0.9),
+            NewResources::TenSeconds => Spread::seconds(10.0, 0.5),
+        });
         self.now + delay
     }
 

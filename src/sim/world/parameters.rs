@@ -66,9 +66,9 @@ pub struct Put {
     pub tags: BTreeMap<String, String>,
 }
 
-/// The answer to a parameter that is not there.
-pub fn not_found(name: &str) -> ApiError {
-    ApiError::new("ParameterNotFound", format!("Parameter {name} not found."))
+/// The answer to a parameter that is not there: a code without any text (recorded).
+pub fn not_found() -> ApiError {
+    ApiError::new("ParameterNotFound", "")
 }
 
 impl Parameters {
@@ -77,7 +77,7 @@ impl Parameters {
         let (bare, version) = name
             .split_once(':')
             .map_or((name, None), |(n, v)| (n, Some(v)));
-        let found = self.by_name.get(bare).ok_or_else(|| not_found(name))?;
+        let found = self.by_name.get(bare).ok_or_else(not_found)?;
         match version {
             Some(v) if v != found.version.to_string() => Err(ApiError::new(
                 "ParameterVersionNotFound",

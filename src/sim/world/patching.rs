@@ -5,8 +5,11 @@ use chrono::{DateTime, Utc};
 use super::World;
 use super::behaviour::Failure;
 use super::commands::{InvocationKey, Status, Work};
-use super::instance::Guest;
+use super::guest::{Family, Guest};
 use super::running::End;
+use crate::sim::beliefs::InstalledTime;
+
+const DAY_SECONDS: i64 = 86_400;
 
 /// Two patch operations met on one node.
 pub(super) const EXIT_COLLISION: i32 = 152;
@@ -37,6 +40,8 @@ pub enum PatchState {
     Missing,
     /// There.
     Installed,
+    /// There, and not approved by the baseline.
+    InstalledOther,
     /// There after the next reboot.
     InstalledPendingReboot,
     /// Tried in vain.
@@ -49,9 +54,17 @@ impl PatchState {
         match self {
             Self::Missing => "Missing",
             Self::Installed => "Installed",
+            Self::InstalledOther => "InstalledOther",
             Self::InstalledPendingReboot => "InstalledPendingReboot",
             Self::Failed => "Failed",
         }
+    }
+}
+
+impl PatchState {
+    /// Whether the patch is not in the guest. AWS writes the time 0 for such.
+    pub fn is_absent(self) -> bool {
+        matches!(self, Self::Missing | Self::Failed)
     }
 }
 
@@ -82,7 +95,8 @@ impl PatchRecord {
 }
 
 /// Puts in the patches that are missing, as the guest's behaviour has it. True: a reboot follows.
-pub(super) fn install(world: &mut World, id: &str, reboot: RebootOption) -> bool {
+/// What comes `from_list`, an InstallOverrideList, is for the baseline an unapproved patch.
+pub(super) fn install(world: &mut World, id: &str, reboot: RebootOption, from_list: bool) -> bool {
     let Some(instance) = world.instances.get_mut(id) else {
         return false;
     };
@@ -96,7 +110,13 @@ pub(super) fn install(world: &mut World, id: &str, reboot: RebootOption) -> bool
     if failure == Some(Failure::InstallFails) && !wanted.is_empty() {
         guest.failed.push(wanted.remove(0));
     }
+    if from_list {
+        guest.other.extend(wanted.iter().cloned());
+    }
     guest.pending_reboot.append(&mut wanted);
+    if !guest.later.is_empty() {
+        guest.missing = guest.later.remove(0);
+    }
     reboot == RebootOption::RebootIfNeeded && !guest.pending_reboot.is_empty()
 }
 
@@ -115,7 +135,7 @@ pub(super) fn report(world: &mut World, key: &InvocationKey, work: &Work) -> End
         return nothing;
     };
     let reboot_option = match work {
-        Work::Install(option) => Some(*option),
+        Work::Install { reboot, .. } => Some(*reboot),
         Work::Scan | Work::Script { .. } => None,
     };
     let started_at = command
@@ -143,7 +163,11 @@ pub(super) fn report(world: &mut World, key: &InvocationKey, work: &Work) -> End
             .and_then(|v| v.first().cloned()),
         reboot_option,
         last_no_reboot_install,
-        patches: listed(&instance.guest, reboot_option.is_some()),
+        patches: listed(
+            &instance.guest,
+            reboot_option.is_some(),
+            world.beliefs.installed_time,
+        ),
     };
     let failed = reboot_option.is_some()
         && (record.count(PatchState::Failed) > 0
@@ -166,8 +190,15 @@ pub(super) fn report(world: &mut World, key: &InvocationKey, work: &Work) -> End
     end
 }
 
-/// The patches that an operation lists. An Install does not look for missing ones.
-fn listed(guest: &Guest, install: bool) -> Vec<(String, PatchState, Option<i64>)> {
+/// The patches that an operation lists. An Install does not look for missing ones. Windows knows the
+/// day of an installation (midnight, UTC), Debian and Ubuntu know no time.
+/// Source: SSM User Guide, samples of DescribeInstancePatches; DescribeInstancePatches'
+/// `InstalledTime`: "Not all operating systems provide this level of information."
+fn listed(
+    guest: &Guest,
+    install: bool,
+    belief: InstalledTime,
+) -> Vec<(String, PatchState, Option<i64>)> {
     let plain = |patches: &[String], state: PatchState| -> Vec<_> {
         patches.iter().map(|p| (p.clone(), state, None)).collect()
     };
@@ -179,13 +210,32 @@ fn listed(guest: &Guest, install: bool) -> Vec<(String, PatchState, Option<i64>)
         &guest.pending_reboot,
         PatchState::InstalledPendingReboot,
     ));
-    all.extend(
-        guest
-            .installed
-            .iter()
-            .map(|(p, at)| (p.clone(), PatchState::Installed, Some(*at))),
-    );
+    all.extend(guest.installed.iter().map(|(p, at)| {
+        (
+            p.clone(),
+            installed(guest, p),
+            installed_time(belief, guest.family, *at),
+        )
+    }));
     all
+}
+
+fn installed(guest: &Guest, patch: &str) -> PatchState {
+    if guest.other.contains(patch) {
+        PatchState::InstalledOther
+    } else {
+        PatchState::Installed
+    }
+}
+
+/// The time of an installation as the guest reports it, seconds since 1970.
+fn installed_time(belief: InstalledTime, family: Family, at: i64) -> Option<i64> {
+    let day = at - at.rem_euclid(DAY_SECONDS);
+    match (belief, family) {
+        (InstalledTime::Exact, _) | (InstalledTime::BySystem, Family::Amazon) => Some(at),
+        (InstalledTime::Day, _) | (InstalledTime::BySystem, Family::Windows) => Some(day),
+        (InstalledTime::Absent, _) | (InstalledTime::BySystem, Family::Debian) => None,
+    }
 }
 
 fn output(instance: &str, record: &PatchRecord) -> String {

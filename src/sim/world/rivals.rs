@@ -84,6 +84,8 @@ pub enum Action {
     StartInstanceRefresh(String, bool),
     /// Deregisters all images whose names begin so.
     DeregisterImages(String),
+    /// Registers another image with the snapshots of each image whose name begins so: they cannot be deleted.
+    ShareSnapshots(String),
     /// Suspends a process of a group.
     SuspendProcess(String, String),
     /// Resumes a process of a group.
@@ -108,7 +110,7 @@ impl Action {
             | Self::StartInstanceRefresh(group, _)
             | Self::SuspendProcess(group, _)
             | Self::ResumeProcess(group, _) => Some(group),
-            Self::DeregisterImages(_) | Self::DeleteParameters(_) => None,
+            Self::DeregisterImages(_) | Self::ShareSnapshots(_) | Self::DeleteParameters(_) => None,
         }
     }
 }
@@ -234,22 +236,23 @@ fn perform(world: &mut World, action: &Action) -> Result<(), ApiError> {
             Ok(())
         }
         Action::StartInstanceRefresh(group, with_configuration) => {
-            scaling::start_refresh(world, group, *with_configuration).map(drop)
+            scaling::start_refresh(world, group, *with_configuration, None).map(drop)
         }
         Action::DeregisterImages(prefix) => {
-            let images = world.images.values();
-            let meant = images.filter(|i| i.name.starts_with(prefix.as_str()));
-            let meant: Vec<String> = meant.map(|i| i.id.clone()).collect();
+            let meant = images_named(world, prefix);
             meant
                 .iter()
                 .try_for_each(|id| images::deregister(world, id, true).map(drop))
         }
-        Action::SuspendProcess(group, process) => capacity::suspend(
-            world,
-            group,
-            std::slice::from_ref(process),
-            "User suspended",
-        ),
+        Action::ShareSnapshots(prefix) => {
+            let meant = images_named(world, prefix);
+            meant
+                .iter()
+                .try_for_each(|id| images::share_snapshots(world, id).map(drop))
+        }
+        Action::SuspendProcess(group, process) => {
+            capacity::suspend(world, group, std::slice::from_ref(process))
+        }
         Action::ResumeProcess(group, process) => {
             capacity::resume(world, group, std::slice::from_ref(process))
         }
@@ -277,4 +280,11 @@ fn template_of(world: &World, group: &str) -> Result<TemplateSpec, ApiError> {
         LaunchSource::Mixed(policy) => Ok(policy.base.clone()),
         LaunchSource::Configuration(_) => Err(without_template(group)),
     }
+}
+
+/// Ids of the images whose names begin so.
+fn images_named(world: &World, prefix: &str) -> Vec<String> {
+    let images = world.images.values();
+    let meant = images.filter(|i| i.name.starts_with(prefix));
+    meant.map(|i| i.id.clone()).collect()
 }

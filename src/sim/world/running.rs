@@ -4,11 +4,15 @@ use chrono::TimeDelta;
 
 use super::agents;
 use super::behaviour::{Failure, Spread};
-use super::commands::{Command, Invocation, InvocationKey, SsmEvent, Status, Step, Work};
+use super::commands::{
+    Command, Invocation, InvocationKey, ScriptEffect, SsmEvent, Status, Step, Work,
+};
 use super::instance::InstanceState;
 use super::patching;
-use super::{World, WorldEvent};
+use super::{World, WorldEvent, guest, ready};
 
+/// An Install that meets a package lock gives up about this soon.
+const LOCKED: Spread = Spread::seconds(4.0, 0.4);
 /// The agent polls for messages; a command reaches it about this long after it was sent.
 const DELIVERY: Spread = Spread::seconds(1.5, 0.6);
 /// After its own reboot the agent runs the step again, which finds nothing to do.
@@ -22,7 +26,7 @@ pub(super) struct End {
 }
 
 impl End {
-    fn without_output(status: Status, code: i32, stderr: &str) -> Self {
+    pub(super) fn without_output(status: Status, code: i32, stderr: &str) -> Self {
         Self {
             status,
             code,
@@ -114,7 +118,10 @@ pub(super) fn happen(world: &mut World, event: SsmEvent) {
     }
 }
 
-fn invocation_mut<'w>(world: &'w mut World, key: &InvocationKey) -> Option<&'w mut Invocation> {
+pub(super) fn invocation_mut<'w>(
+    world: &'w mut World,
+    key: &InvocationKey,
+) -> Option<&'w mut Invocation> {
     world
         .ssm
         .commands
@@ -123,8 +130,12 @@ fn invocation_mut<'w>(world: &'w mut World, key: &InvocationKey) -> Option<&'w m
         .get_mut(&key.instance)
 }
 
-fn close(world: &mut World, key: &InvocationKey, end: End) {
+pub(super) fn close(world: &mut World, key: &InvocationKey, end: End) {
     let now = world.now;
+    let command = world.ssm.commands.get(&key.command);
+    if command.is_some_and(|c| matches!(c.work, Work::Install { .. })) {
+        guest::install_over(world, &key.instance);
+    }
     if let Some(open) = world.ssm.open.get_mut(&key.instance) {
         open.remove(&key.command);
         if open.is_empty() {
@@ -177,14 +188,21 @@ fn deliver(world: &mut World, key: &InvocationKey) {
     };
     let (work, limit_seconds) = (command.work.clone(), command.execution_timeout_seconds);
     let collided = work.is_patching() && collide(world, key);
+    let installs = matches!(work, Work::Install { .. });
+    let locked = installs && guest::install_begins(world, &key.instance);
     let limit = TimeDelta::seconds(limit_seconds);
-    let duration = world.draw(work.duration(&behaviour));
+    let duration = world.draw(if locked {
+        LOCKED
+    } else {
+        work.duration(&behaviour)
+    });
     if let Some(invocation) = invocation_mut(world, key) {
         invocation.status = Status::InProgress;
         invocation.step = Step::Running;
         invocation.started_at = Some(now);
         invocation.overruns = duration > limit;
         invocation.collided = collided;
+        invocation.locked = locked;
     }
     world.schedule(
         now + duration.min(limit),
@@ -252,6 +270,16 @@ fn finish(world: &mut World, key: &InvocationKey) {
             );
             close(world, key, end);
         }
+        Step::Running if invocation.locked => {
+            let family = world.instances.get(&key.instance).map(|i| i.guest.family);
+            let end = End {
+                status: Status::Failed,
+                code: 1,
+                stdout: family.unwrap_or_default().lock_text().to_owned(),
+                stderr: "failed to run commands: exit status 1".into(),
+            };
+            close(world, key, end);
+        }
         Step::Running => finish_first_run(world, key, &work),
         Step::Resumed => {
             let end = patching::report(world, key, &work);
@@ -266,8 +294,8 @@ fn finish_first_run(world: &mut World, key: &InvocationKey, work: &Work) {
             let end = patching::report(world, key, work);
             close(world, key, end);
         }
-        Work::Install(reboot) => {
-            if patching::install(world, &key.instance, *reboot) {
+        Work::Install { reboot, from_list } => {
+            if patching::install(world, &key.instance, *reboot, *from_list) {
                 if let Some(invocation) = invocation_mut(world, key) {
                     invocation.step = Step::Rebooting;
                 }
@@ -277,10 +305,14 @@ fn finish_first_run(world: &mut World, key: &InvocationKey, work: &Work) {
                 close(world, key, end);
             }
         }
-        Work::Script { exit_code, seals } => {
+        Work::Script {
+            effect: ScriptEffect::WaitsForReady,
+            ..
+        } => ready::look(world, key),
+        Work::Script { exit_code, effect } => {
             let good = *exit_code == 0;
             if let Some(instance) = world.instances.get_mut(&key.instance) {
-                instance.guest.sealed |= good && *seals;
+                instance.guest.sealed |= good && *effect == ScriptEffect::Seals;
             }
             let status = if good {
                 Status::Success

@@ -96,6 +96,12 @@ impl TemplateData {
         self.0.get("InstanceType")?.as_str()
     }
 
+    /// Its block device mappings, under the names that requests use.
+    pub fn mappings(&self) -> &[Value] {
+        let mappings = self.0.get("BlockDeviceMapping").and_then(Value::as_array);
+        mappings.map_or(&[], Vec::as_slice)
+    }
+
     /// The tags that it gives to instances.
     pub fn instance_tags(&self) -> BTreeMap<String, String> {
         let text = |v: &Value, k: &str| v.get(k).and_then(Value::as_str).map(str::to_owned);
@@ -211,7 +217,9 @@ pub fn set_default(world: &mut World, id: &str, version: u64) -> Result<(), ApiE
 
 /// The answer to a version that is not there.
 pub fn no_version(id: &str, version: &str) -> ApiError {
-    let text = format!("Could not find launch template version {version} of launch template {id}.");
+    let text = format!(
+        "Could not find the specified version {version} for the launch template with ID {id}."
+    );
     ApiError::new("InvalidLaunchTemplateId.VersionNotFound", text)
 }
 

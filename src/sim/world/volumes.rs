@@ -1,21 +1,23 @@
 //! Block devices: what an instance gets from its image and its launch template, and what an image gets from it.
 //!
-//! Sources: EC2 User Guide, block device mappings (the mapping of a launch is merged with that of the image, device by
-//! device); EC2 API, CreateImage (every attached volume becomes part of the image, but for devices with `NoDevice`;
+//! Sources: EC2 User Guide, "Block device mappings" (mappings given at launch are merged with those of the image, device
+//! by device); EC2 API, CreateImage (every attached volume becomes part of the image, but for devices with `NoDevice`;
 //! instance store volumes become part of its mapping).
 
 use serde_json::Value;
 
-use super::instance::Guest;
+use super::World;
+use super::images::Image;
 use super::scaling::Source;
-use super::templates::TemplateData;
-use super::{World, templates};
 
-/// The device of the root volume in every image.
+/// The root device of every image.
 pub const ROOT_DEVICE: &str = "/dev/xvda";
 
-/// A device beside the root volume, of an image or of an instance.
-#[derive(Clone, Debug, PartialEq)]
+/// The size of a volume of which nobody says one, GiB.
+const DEFAULT_GIB: u32 = 8;
+
+/// A device of an image or of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
     /// e.g. `/dev/sdf`.
     pub name: String,
@@ -24,72 +26,156 @@ pub struct Device {
 }
 
 /// The kinds of devices.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceKind {
-    /// An EBS volume of this size in GiB, made of a snapshot or blank.
-    Volume(u32, Option<String>),
+    /// An EBS volume.
+    Volume(Volume),
     /// An instance store volume, e.g. `ephemeral0`.
     InstanceStore(String),
 }
 
-fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
-    value.get(key)?.as_str()
+/// An EBS volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// `vol-...` of an instance's volume; an image has none.
+    pub id: Option<String>,
+    /// Its size, GiB.
+    pub gib: u32,
+    /// The snapshot that it is made of; none: it is blank.
+    pub snapshot: Option<String>,
 }
 
-fn mappings(data: &TemplateData) -> impl Iterator<Item = &Value> {
-    let mappings = data.0.get("BlockDeviceMapping").and_then(Value::as_array);
-    mappings.into_iter().flatten()
-}
-
-/// A number of a request: from the wire it is a text.
-fn gib(ebs: Option<&Value>) -> u32 {
-    let size = ebs.and_then(|e| e.get("VolumeSize"));
-    let number = size.and_then(|s| s.as_u64().or_else(|| s.as_str()?.parse().ok()));
-    number.and_then(|n| u32::try_from(n).ok()).unwrap_or(8)
-}
-
-fn template_data<'w>(world: &'w World, source: &Source) -> Option<&'w TemplateData> {
-    let (id, number) = source.template.as_ref()?;
-    let template = templates::find(world, Some(id), None).ok()?;
-    Some(&template.versions.get(number)?.data)
-}
-
-/// The devices of a new instance beside its root volume.
-pub fn of_launch(world: &World, source: &Source) -> Vec<Device> {
-    let image = world.images.get(&source.image);
-    let mut devices = image.map(|i| i.devices.clone()).unwrap_or_default();
-    for mapping in template_data(world, source).into_iter().flat_map(mappings) {
-        let Some(name) = text(mapping, "DeviceName").filter(|n| *n != ROOT_DEVICE) else {
-            continue;
-        };
-        let old = devices.iter().position(|d| d.name == name);
-        let old = old.map(|at| devices.remove(at));
-        let kind = match (text(mapping, "VirtualName"), mapping.get("Ebs")) {
-            _ if mapping.get("NoDevice").is_some() => continue,
-            (Some(store), _) => DeviceKind::InstanceStore(store.to_owned()),
-            (None, ebs) => {
-                let pinned = ebs.and_then(|e| text(e, "SnapshotId")).map(str::to_owned);
-                let of_image = match old.map(|d| d.kind) {
-                    Some(DeviceKind::Volume(_, snapshot)) => snapshot,
-                    Some(DeviceKind::InstanceStore(_)) | None => None,
-                };
-                DeviceKind::Volume(gib(ebs), pinned.or(of_image))
-            }
-        };
-        devices.push(Device {
+impl Device {
+    /// A device of an image with this snapshot.
+    pub fn of_snapshot(name: &str, gib: u32, snapshot: &str) -> Self {
+        Self {
             name: name.to_owned(),
-            kind,
-        });
+            kind: DeviceKind::Volume(Volume {
+                id: None,
+                gib,
+                snapshot: Some(snapshot.to_owned()),
+            }),
+        }
+    }
+
+    /// Its EBS volume.
+    pub fn volume(&self) -> Option<&Volume> {
+        match &self.kind {
+            DeviceKind::Volume(volume) => Some(volume),
+            DeviceKind::InstanceStore(_) => None,
+        }
+    }
+
+    /// The snapshot that its volume is made of.
+    pub fn snapshot(&self) -> Option<&str> {
+        self.volume()?.snapshot.as_deref()
+    }
+}
+
+/// Refuses a template that asks for another snapshot on the root device than the image's.
+///
+/// # Errors
+/// EC2's words.
+pub fn check(world: &World, source: &Source) -> Result<(), String> {
+    let root = world.images.get(&source.image);
+    let root = root.and_then(|i| i.snapshots().next());
+    let other = |m: &Value| {
+        let asked = ebs_text(m, "SnapshotId");
+        text(m, "DeviceName") == Some(ROOT_DEVICE) && asked.is_some() && asked != root
+    };
+    if source.mappings.iter().any(other) {
+        return Err("snapshotId cannot be modified on root device.".into());
+    }
+    Ok(())
+}
+
+/// The devices of a new instance, the root device first.
+pub(super) fn attached(world: &mut World, instance: &str, source: &Source) -> Vec<Device> {
+    let image = world.images.get(&source.image);
+    let mut devices = image.map(of_image).unwrap_or_default();
+    for mapping in &source.mappings {
+        map(&mut devices, mapping);
+    }
+    let root = format!("vol-{}", instance.trim_start_matches("i-"));
+    for device in &mut devices {
+        if let DeviceKind::Volume(volume) = &mut device.kind {
+            let is_root = device.name == ROOT_DEVICE;
+            volume.id = Some(if is_root {
+                root.clone()
+            } else {
+                world.new_id("vol")
+            });
+        }
     }
     devices
 }
 
-/// The contents of a root volume whose snapshot the launch template pins: those of the image with that snapshot.
-pub fn pinned_root(world: &World, source: &Source) -> Option<Guest> {
-    let mut all = template_data(world, source).into_iter().flat_map(mappings);
-    let root = all.find(|m| text(m, "DeviceName") == Some(ROOT_DEVICE))?;
-    let snapshot = text(root.get("Ebs")?, "SnapshotId")?;
-    let mut images = world.images.values();
-    let image = images.find(|i| i.snapshots.first().is_some_and(|s| s == snapshot))?;
-    Some(image.guest.clone())
+/// The devices of an image. One that was made without any has a root device all the same.
+fn of_image(image: &Image) -> Vec<Device> {
+    if !image.devices.is_empty() {
+        return image.devices.clone();
+    }
+    let root = Volume {
+        gib: image.guest.volume_gib,
+        ..Volume::default()
+    };
+    vec![Device {
+        name: ROOT_DEVICE.to_owned(),
+        kind: DeviceKind::Volume(root),
+    }]
+}
+
+/// Merges a launch's mapping into the devices: it replaces, alters or takes away the one with its name.
+fn map(devices: &mut Vec<Device>, mapping: &Value) {
+    let Some(name) = text(mapping, "DeviceName") else {
+        return;
+    };
+    if mapping.get("NoDevice").is_some() {
+        devices.retain(|d| d.name != name);
+        return;
+    }
+    let place = devices.iter().position(|d| d.name == name);
+    let old = place.and_then(|n| devices.get(n)).and_then(Device::volume);
+    let kind = match (text(mapping, "VirtualName"), mapping.get("Ebs")) {
+        (Some(store), _) => DeviceKind::InstanceStore(store.to_owned()),
+        (None, Some(_)) => DeviceKind::Volume(mapped(old, mapping)),
+        (None, None) => return,
+    };
+    let device = Device {
+        name: name.to_owned(),
+        kind,
+    };
+    match place.and_then(|n| devices.get_mut(n)) {
+        Some(old) => *old = device,
+        None => devices.push(device),
+    }
+}
+
+/// A volume as a mapping has it; what it does not say is as the image has it.
+fn mapped(of_image: Option<&Volume>, mapping: &Value) -> Volume {
+    let snapshot = ebs_text(mapping, "SnapshotId").map(str::to_owned);
+    Volume {
+        id: None,
+        gib: ebs_gib(mapping)
+            .or(of_image.map(|v| v.gib))
+            .unwrap_or(DEFAULT_GIB),
+        snapshot: snapshot.or_else(|| of_image?.snapshot.clone()),
+    }
+}
+
+fn text<'v>(mapping: &'v Value, key: &str) -> Option<&'v str> {
+    mapping.get(key)?.as_str()
+}
+
+fn ebs_text<'v>(mapping: &'v Value, key: &str) -> Option<&'v str> {
+    text(mapping.get("Ebs")?, key)
+}
+
+/// VolumeSize: a number in a fleet file, text on the wire.
+fn ebs_gib(mapping: &Value) -> Option<u32> {
+    let size = mapping.get("Ebs")?.get("VolumeSize")?;
+    match size {
+        Value::String(text) => text.parse().ok(),
+        number => u32::try_from(number.as_u64()?).ok(),
+    }
 }

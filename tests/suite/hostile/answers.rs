@@ -94,7 +94,7 @@ async fn look(account: &Account, aws: &Aws, stage: &Stage) -> Vec<(GroupName, Se
 fn reads(seen: &Seen) -> Vec<(&'static str, Option<String>)> {
     macro_rules! reads {
         ($($field:ident)*) => {{
-            let Seen { asked: _, $($field),* } = seen;
+            let Seen { asked: _, clock_offset: _, $($field),* } = seen;
             vec![$((stringify!($field), match $field {
                 asg_patch::group::fault::Read::Failed(_) => None,
                 read => Some(format!("{read:?}")),

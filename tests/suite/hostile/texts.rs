@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use asg_patch::group::budget::{self, Budget};
 use asg_patch::group::job::{Devices, Forward};
+use asg_patch::group::launch::one_more;
 use asg_patch::group::lineage::Lineage;
 use asg_patch::group::measured::Measured;
 use asg_patch::group::names::{group_of_parameter, record_parameter};
@@ -69,7 +70,7 @@ proptest! {
                 prop_assert_eq!(record.schema, SCHEMA);
                 let again = Record::from_text(&record.to_text());
                 prop_assert_eq!(again.as_ref(), Ok(&record));
-                let woken = record.wake_capacity();
+                let woken = one_more(record.capacity);
                 prop_assert!(woken.max >= woken.desired && woken.desired >= record.capacity.desired);
                 let now = record.written_at.checked_add_signed(TimeDelta::hours(3)).unwrap_or(record.written_at);
                 for until in [now, DateTime::<Utc>::MAX_UTC] {

@@ -1,5 +1,7 @@
 //! Stories from seeds.
 
+use asg_patch::sim::beliefs::Beliefs;
+
 use super::{Event, Group, Story};
 
 struct Dice(fastrand::Rng);
@@ -70,11 +72,21 @@ pub(super) fn story(seed: u64) -> Story {
     };
     Story {
         seed,
+        clock_offset_seconds: dice.0.i64(-120..=20),
+        beliefs: beliefs(seed),
         flags,
         groups,
         faults,
         events,
     }
+}
+
+/// The drawn variants, without those that are the default.
+fn beliefs(seed: u64) -> Vec<(&'static str, &'static str)> {
+    let default = Beliefs::default().chosen();
+    let mut drawn = Beliefs::drawn(seed).chosen();
+    drawn.retain(|choice| !default.contains(choice));
+    drawn
 }
 
 fn group(dice: &mut Dice, n: usize) -> Group {

@@ -1,5 +1,6 @@
-//! Random runs: seeded fleets, options, failures, faults and other people, through whole runs. At the end
-//! every group must be as its owner wants it, and nothing of ours left.
+//! Random runs: seeded fleets, options, failures, faults and other people, in accounts with other clocks and
+//! other ways of AWS (`docs/beliefs.md`), through whole runs. At the end every group must be as its owner wants
+//! it, and nothing of ours left.
 //!
 //! A fixed handful runs here; `RANDOM_SEEDS=10000 cargo test --test suite random -- --nocapture` runs
 //! more, `RANDOM_FIRST=N` starts at another seed. A seed that fails is shrunk to a small fleet file, which is
@@ -21,6 +22,10 @@ const SEEDS: u64 = 120;
 #[derive(Clone, Debug)]
 struct Story {
     seed: u64,
+    /// The account's clock minus the program's.
+    clock_offset_seconds: i64,
+    /// Variants of beliefs that are not the default.
+    beliefs: Vec<(&'static str, &'static str)>,
     flags: Vec<String>,
     groups: Vec<Group>,
     faults: Vec<String>,
@@ -48,6 +53,15 @@ impl Story {
             let _ = writeln!(text, "#! {flag}");
         }
         let _ = writeln!(text, "seed = {}\nstart = 2026-10-14T04:00:00Z", self.seed);
+        if self.clock_offset_seconds != 0 {
+            let _ = writeln!(text, "clock_offset_seconds = {}", self.clock_offset_seconds);
+        }
+        if !self.beliefs.is_empty() {
+            let _ = writeln!(text, "\n[beliefs]");
+        }
+        for (belief, variant) in &self.beliefs {
+            let _ = writeln!(text, "{belief} = \"{variant}\"");
+        }
         let mut templates: Vec<usize> = self.groups.iter().map(|g| g.template).collect();
         templates.sort_unstable();
         templates.dedup();
@@ -85,6 +99,16 @@ impl Story {
         for i in 0..self.events.len() {
             let mut s = self.clone();
             s.events.remove(i);
+            all.push(s);
+        }
+        for i in 0..self.beliefs.len() {
+            let mut s = self.clone();
+            s.beliefs.remove(i);
+            all.push(s);
+        }
+        if self.clock_offset_seconds != 0 {
+            let mut s = self.clone();
+            s.clock_offset_seconds = 0;
             all.push(s);
         }
         for i in 0..self.faults.len() {

@@ -38,7 +38,11 @@ fn check_event(
     images: &BTreeSet<&str>,
 ) -> Checked {
     trigger(place, event)?;
-    let by_prefix = [ActionName::DeleteParameters, ActionName::DeregisterImages];
+    let by_prefix = [
+        ActionName::DeleteParameters,
+        ActionName::DeregisterImages,
+        ActionName::ShareSnapshots,
+    ];
     if !by_prefix.contains(&event.action) {
         let group = event.group.as_deref().unwrap_or_default();
         let found = format!("'{group}'");
@@ -106,9 +110,9 @@ fn action(place: &Table, event: &EventFile, images: &BTreeSet<&str>) -> Checked 
             let process = event.process.as_deref().unwrap_or_default();
             process_name(place, "process", process)
         }
-        ActionName::DeleteParameters | ActionName::DeregisterImages => {
-            needs("prefix", event.prefix.is_some())
-        }
+        ActionName::DeleteParameters
+        | ActionName::DeregisterImages
+        | ActionName::ShareSnapshots => needs("prefix", event.prefix.is_some()),
     }
 }
 

@@ -110,6 +110,8 @@ fn behaviour(place: &Table, table: &str, behaviour: &BehaviourFile) -> Checked {
     let BehaviourFile {
         boot,
         agent,
+        first_boot,
+        package_lock,
         checks,
         terminate,
         scan,
@@ -123,6 +125,8 @@ fn behaviour(place: &Table, table: &str, behaviour: &BehaviourFile) -> Checked {
     for (key, spread) in [
         ("boot", boot),
         ("agent", agent),
+        ("first_boot", first_boot),
+        ("package_lock", package_lock),
         ("checks", checks),
         ("terminate", terminate),
         ("scan", scan),

@@ -15,6 +15,9 @@ use group::check_group;
 use place::{Checked, LONGEST_SECONDS, MANY, Table, id, table};
 use template::{check_launch, check_template};
 
+/// The SDK takes a difference of 4 minutes for a wrong clock and corrects it: a run would see none.
+const LARGEST_OFFSET_SECONDS: i64 = 230;
+
 /// Checks before groups are multiplied.
 pub(super) fn before_stamping(fleet: &Fleet) -> Checked {
     for group in &fleet.groups {
@@ -52,6 +55,9 @@ pub(super) fn all(fleet: &Fleet) -> Checked {
         "a region such as eu-west-1",
         &fleet.region,
     )?;
+    let offset = fleet.clock_offset_seconds;
+    let fits = (-LARGEST_OFFSET_SECONDS..=LARGEST_OFFSET_SECONDS).contains(&offset);
+    top.must(fits, "clock_offset_seconds", "-230 to 230", offset)?;
     names(fleet)?;
     let images: BTreeSet<&str> = fleet.images.iter().map(|i| i.value.name.as_str()).collect();
     let templates: BTreeMap<&str, &TemplateFile> = fleet
@@ -67,6 +73,9 @@ pub(super) fn all(fleet: &Fleet) -> Checked {
         place.must(fits, "age_days", "0 to 11574", age)?;
         patches(&place, "missing", &image.value.missing)?;
         patches(&place, "installed", &image.value.installed)?;
+        patches(&place, "installed_other", &image.value.installed_other)?;
+        let passes = image.value.passes;
+        place.must((1..=10).contains(&passes), "passes", "1 to 10", passes)?;
         id(&place, image.value.id.as_deref(), "ami-")?;
     }
     for template in &fleet.templates {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Filter, LONGEST_PAGE, changeable, invalid, limit, shape};
 use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
-use crate::sim::world::groups::Activity;
+use crate::sim::world::groups::{Activity, InstanceRefresh};
 use crate::sim::world::{World, iso, scaling};
 
 #[derive(Deserialize)]
@@ -100,8 +100,7 @@ pub(super) struct StartRefresh {
     auto_scaling_group_name: String,
     strategy: Option<String>,
     desired_configuration: Option<Value>,
-    #[serde(rename = "Preferences")]
-    _preferences: Option<Value>,
+    preferences: Option<Value>,
 }
 
 pub(super) fn start_refresh(world: &mut World, request: StartRefresh) -> Result<Value, ApiError> {
@@ -112,8 +111,35 @@ pub(super) fn start_refresh(world: &mut World, request: StartRefresh) -> Result<
     }
     let name = request.auto_scaling_group_name;
     changeable(world, &name)?;
-    let id = scaling::start_refresh(world, &name, request.desired_configuration.is_some())?;
+    let configured = request.desired_configuration.is_some();
+    let id = scaling::start_refresh(world, &name, configured, request.preferences)?;
     Ok(json!({"InstanceRefreshId": id}))
+}
+
+/// AWS says why a refresh is where it is, for those that are not over and well (botocore, InstanceRefresh: "The
+/// explanation for the specific status assigned to this operation").
+fn status_reason(refresh: &InstanceRefresh) -> Option<String> {
+    match refresh.status.as_str() {
+        "Successful" => None,
+        "Cancelled" => Some("Cancelled due to user request.".into()),
+        _ => Some("Waiting for instances to warm up before continuing.".into()),
+    }
+}
+
+/// The preferences asked for, with AWS's defaults (botocore, RefreshPreferences; AS UG asg-instance-refresh).
+fn preferences(given: Option<&Value>) -> Value {
+    let mut all = json!({
+        "MinHealthyPercentage": 90,
+        "SkipMatching": false,
+        "AutoRollback": false,
+        "ScaleInProtectedInstances": "Wait",
+        "StandbyInstances": "Wait",
+    });
+    let given = given.and_then(Value::as_object);
+    for (key, value) in given.into_iter().flatten() {
+        all[key] = value.clone();
+    }
+    all
 }
 
 #[derive(Deserialize)]
@@ -141,10 +167,12 @@ pub(super) fn describe_refreshes(
                 "InstanceRefreshId": r.id,
                 "AutoScalingGroupName": group.name,
                 "Status": r.status,
+                "StatusReason": status_reason(r),
                 "StartTime": iso(r.started_at),
                 "EndTime": r.ended_at.map(iso),
                 "PercentageComplete": if r.is_active() { 0 } else { 100 },
                 "InstancesToUpdate": 0,
+                "Preferences": preferences(r.preferences.as_ref()),
                 "DesiredConfiguration": desired,
                 "Strategy": "Rolling",
             });

@@ -60,7 +60,7 @@ pub(super) fn describe(world: &World, request: Describe) -> Result<Value, ApiErr
     let with_instances = request.include_instances.unwrap_or(true);
     let groups: Vec<Value> = groups
         .into_iter()
-        .map(|g| shape::group(world, g, with_instances))
+        .map(|g| shape::group(world, world.shown(g), with_instances))
         .collect();
     Ok(json!({"AutoScalingGroups": groups, "NextToken": next}))
 }

@@ -6,6 +6,7 @@ mod hooks;
 mod request;
 mod schedule;
 mod shape;
+mod standby;
 mod tags;
 mod update;
 
@@ -14,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::query;
+use crate::sim::calls::is_change;
 use crate::sim::wire::{ApiError, Call};
 use crate::sim::world::{World, scaling};
 
@@ -25,6 +27,11 @@ const LONGEST_PAGE: usize = 100;
 
 /// Applies an Auto Scaling call.
 pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
+    if is_change(&call.operation)
+        && let Some(name) = call.params.to_json()["AutoScalingGroupName"].as_str()
+    {
+        world.note_change(name);
+    }
     match call.operation.as_str() {
         "DescribeAutoScalingGroups" => groups::describe(world, read(call)?),
         "DescribeAutoScalingInstances" => groups::describe_instances(world, read(call)?),
@@ -41,6 +48,8 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         "SuspendProcesses" => update::suspend(world, read(call)?),
         "ResumeProcesses" => update::resume(world, read(call)?),
         "SetInstanceProtection" => update::set_protection(world, read(call)?),
+        "EnterStandby" => standby::enter(world, read(call)?),
+        "ExitStandby" => standby::exit(world, read(call)?),
         "TerminateInstanceInAutoScalingGroup" => update::terminate_instance(world, read(call)?),
         "DescribeScalingActivities" => activities::describe(world, read(call)?),
         "StartInstanceRefresh" => activities::start_refresh(world, read(call)?),

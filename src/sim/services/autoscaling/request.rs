@@ -1,6 +1,7 @@
 //! Launch sources as requests write them.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::invalid;
 use crate::sim::wire::ApiError;
@@ -39,6 +40,7 @@ struct OverrideRequest {
     weighted_capacity: Option<String>,
     launch_template_specification: Option<Spec>,
     image_id: Option<String>,
+    instance_requirements: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -153,12 +155,18 @@ fn mixed(
 }
 
 fn override_of(world: &World, given: OverrideRequest) -> Result<Override, ApiError> {
+    if given.instance_type.is_some() && given.instance_requirements.is_some() {
+        return Err(invalid(
+            "An override must have either an InstanceType or InstanceRequirements, not both",
+        ));
+    }
     let template = given.launch_template_specification;
     Ok(Override {
         instance_type: given.instance_type,
         weight: given.weighted_capacity,
         template: template.map(|t| spec(world, t)).transpose()?,
         image: given.image_id,
+        requirements: given.instance_requirements,
     })
 }
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{LONGEST_PAGE, changeable, done, invalid, limit};
+use crate::sim::beliefs::RecurringStart;
 use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
 use crate::sim::world::groups::ScheduledAction;
@@ -29,10 +30,14 @@ pub(super) fn describe(world: &World, request: Describe) -> Result<Value, ApiErr
     };
     let names = &request.scheduled_action_names;
     let mut items = Vec::new();
-    for group in groups {
+    for group in groups.into_iter().map(|g| world.shown(g)) {
         for action in group.scheduled.values() {
-            // For a recurring action, StartTime shows the next run.
-            let at = action.next_run.or(action.start);
+            let at = match world.beliefs.recurring_start {
+                RecurringStart::AsGiven if action.recurrence.is_some() => action.start,
+                RecurringStart::NextRun | RecurringStart::AsGiven => {
+                    action.next_run.or(action.start)
+                }
+            };
             let named = names.is_empty() || names.contains(&action.name);
             let after = request
                 .start_time

@@ -1,7 +1,9 @@
 //! Groups and their members as the wire shows them.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+use crate::sim::beliefs::MemberShown;
 use crate::sim::world::groups::{
     Activity, Group, LaunchSource, MemberNotes, MixedPolicy, TemplateSpec, WarmPool,
 };
@@ -61,7 +63,6 @@ pub(super) fn group(world: &World, group: &Group, with_instances: bool) -> Value
         "MinSize": group.min,
         "MaxSize": group.max,
         "DesiredCapacity": group.desired,
-        "DesiredCapacityType": group.capacity_type,
         "DefaultCooldown": group.default_cooldown_seconds,
         "AvailabilityZones": group.zones,
         "LoadBalancerNames": [],
@@ -83,11 +84,26 @@ pub(super) fn group(world: &World, group: &Group, with_instances: bool) -> Value
         ),
         "WarmPoolConfiguration": group.warm_pool.as_ref().map(warm_pool),
         "WarmPoolSize": group.warm_pool.as_ref().map(|_| warm_size),
-        "CapacityRebalance": false,
+        "CapacityRebalance": group.capacity_rebalance,
+        "DesiredCapacityType": group.desired_capacity_type,
         "TrafficSources": group.target_groups.iter()
             .map(|arn| json!({"Identifier": arn, "Type": "elbv2"})).collect::<Vec<_>>(),
-        "Operator": group.operator.as_ref().map(|p| json!({"Managed": true, "Principal": p})),
+        // On every group, whether they were set or not (recorded answers of 2025 and later).
+        "AvailabilityZoneDistribution": {"CapacityDistributionStrategy": "balanced-best-effort"},
+        "CapacityReservationSpecification": {"CapacityReservationPreference": "default"},
+        "Operator": group.operator.as_ref().map(|p| json!({"Principal": p})),
     })
+}
+
+/// How long after its launch a member is not listed, beside EC2's own delay.
+fn shown_after(world: &World, id: &str) -> TimeDelta {
+    match world.beliefs.member_shown {
+        MemberShown::Soon => TimeDelta::zero(),
+        MemberShown::Late => {
+            let sum: i64 = id.bytes().map(i64::from).sum();
+            TimeDelta::seconds(10 + sum % 11)
+        }
+    }
 }
 
 /// The members that reads know, of the group proper or of its warm pool.
@@ -98,6 +114,9 @@ pub(super) fn members<'w>(
 ) -> impl Iterator<Item = (&'w Instance, &'w MemberNotes)> {
     group.members.iter().filter_map(move |(id, member)| {
         let instance = world.visible_instance(id)?;
+        if instance.launched_at + shown_after(world, id) > world.now {
+            return None;
+        }
         let lifecycle = &instance.membership.as_ref()?.lifecycle;
         (lifecycle.starts_with("Warmed") == warm).then_some((instance, member))
     })
@@ -166,6 +185,7 @@ fn mixed(policy: &MixedPolicy) -> Value {
                 "WeightedCapacity": o.weight,
                 "LaunchTemplateSpecification": o.template.as_ref().map(template),
                 "ImageId": o.image,
+                "InstanceRequirements": o.requirements,
             })
         })
         .collect();

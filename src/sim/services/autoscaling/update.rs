@@ -34,10 +34,23 @@ pub(super) struct Update {
     subnets: Option<String>,
     termination_policies: Option<Vec<String>>,
     new_instances_protected_from_scale_in: Option<bool>,
+    capacity_rebalance: Option<bool>,
+    desired_capacity_type: Option<String>,
+}
+
+/// DesiredCapacityType is one of three (botocore, CreateAutoScalingGroup).
+fn check_capacity_type(given: Option<&String>) -> Result<(), ApiError> {
+    match given.map(String::as_str) {
+        None | Some("units" | "vcpu" | "memory-mib") => Ok(()),
+        Some(other) => Err(invalid(format!(
+            "DesiredCapacityType must be one of units, vcpu, memory-mib; found {other}"
+        ))),
+    }
 }
 
 pub(super) fn update(world: &mut World, request: Update) -> Result<Value, ApiError> {
     let name = request.auto_scaling_group_name;
+    check_capacity_type(request.desired_capacity_type.as_ref())?;
     changeable(world, &name)?;
     let wanted = Wanted {
         configuration: request.launch_configuration_name,
@@ -81,6 +94,10 @@ pub(super) fn update(world: &mut World, request: Update) -> Result<Value, ApiErr
     if let Some(v) = request.new_instances_protected_from_scale_in {
         group.new_instances_protected = v;
     }
+    group.capacity_rebalance = request.capacity_rebalance.or(group.capacity_rebalance);
+    if request.desired_capacity_type.is_some() {
+        group.desired_capacity_type = request.desired_capacity_type;
+    }
     capacity::set(world, &name, change, "")?;
     done()
 }
@@ -104,12 +121,15 @@ pub(super) struct Create {
     #[serde(rename = "TargetGroupARNs", default)]
     target_groups: Vec<String>,
     new_instances_protected_from_scale_in: Option<bool>,
+    capacity_rebalance: Option<bool>,
+    desired_capacity_type: Option<String>,
     #[serde(default)]
     tags: Vec<tags::TagRequest>,
 }
 
 pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiError> {
     let name = request.auto_scaling_group_name;
+    check_capacity_type(request.desired_capacity_type.as_ref())?;
     if world.groups.contains_key(&name) {
         let text = format!(
             "AutoScalingGroup by this name already exists - A group with the name {name} already exists"
@@ -153,6 +173,8 @@ pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiErr
     group.new_instances_protected = request
         .new_instances_protected_from_scale_in
         .unwrap_or(false);
+    group.capacity_rebalance = request.capacity_rebalance;
+    group.desired_capacity_type = request.desired_capacity_type;
     for tag in request.tags {
         let (key, tag) = tag.into_tag();
         group.tags.insert(key, tag);
@@ -218,9 +240,8 @@ pub(super) struct Processes {
 
 pub(super) fn suspend(world: &mut World, request: Processes) -> Result<Value, ApiError> {
     changeable(world, &request.auto_scaling_group_name)?;
-    let reason = format!("User suspended at {}", crate::sim::world::iso(world.now));
     let (name, processes) = (&request.auto_scaling_group_name, &request.scaling_processes);
-    capacity::suspend(world, name, processes, &reason)?;
+    capacity::suspend(world, name, processes)?;
     done()
 }
 

@@ -9,7 +9,7 @@ use super::{limit, tag_set};
 use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
 use crate::sim::world::images::{self, NewImage};
-use crate::sim::world::volumes::{DeviceKind, ROOT_DEVICE};
+use crate::sim::world::volumes::{Device, DeviceKind, ROOT_DEVICE};
 use crate::sim::world::{Image, World, iso};
 
 const FILTERS: [&str; 15] = [
@@ -46,27 +46,31 @@ pub(super) struct Create {
     tag_specification: Vec<TagSpecification>,
 }
 
-/// Only mappings that take a device away are modelled.
+/// A device of CreateImage. Nothing but its omission is modelled.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Mapping {
     device_name: String,
-    #[serde(rename = "NoDevice")]
-    _no_device: String,
+    /// Present, whatever its text: the device is left out.
+    no_device: Option<String>,
 }
 
 pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiError> {
     tags::check_types(&request.tag_specification, &["image", "snapshot"])?;
+    let mappings = &request.block_device_mapping;
+    if let Some(kept) = mappings.iter().find(|m| m.no_device.is_none()) {
+        let device = &kept.device_name;
+        return Err(ApiError::unsupported(format!(
+            "ec2:CreateImage with a mapping of {device} without NoDevice"
+        )));
+    }
+    let without = mappings.iter().map(|m| m.device_name.clone()).collect();
     let new = NewImage {
         instance: request.instance_id,
         name: request.name,
         description: request.description,
         no_reboot: request.no_reboot.unwrap_or(false),
-        without: request
-            .block_device_mapping
-            .into_iter()
-            .map(|m| m.device_name)
-            .collect(),
+        without,
         image_tags: tags::of_type(&request.tag_specification, "image"),
         snapshot_tags: tags::of_type(&request.tag_specification, "snapshot"),
     };
@@ -143,7 +147,7 @@ fn values(world: &World, i: &Image, name: &str) -> Vec<String> {
     let some = |text: &Option<String>| text.clone().into_iter().collect();
     match name {
         "architecture" => vec!["x86_64".into()],
-        "block-device-mapping.snapshot-id" => i.snapshots.clone(),
+        "block-device-mapping.snapshot-id" => i.snapshots().map(str::to_owned).collect(),
         "creation-date" => vec![iso(i.created_at)],
         "description" => some(&i.description),
         "image-allowed" => vec!["true".into()],
@@ -161,31 +165,26 @@ fn values(world: &World, i: &Image, name: &str) -> Vec<String> {
     }
 }
 
-fn shape(world: &World, i: &Image) -> Value {
-    let volume = |device: &str, id: Option<&String>, gib: Option<u32>| {
-        json!({
-            "deviceName": device,
+fn device(device: &Device) -> Value {
+    match &device.kind {
+        DeviceKind::Volume(volume) => json!({
+            "deviceName": device.name,
             "ebs": {
-                "snapshotId": id,
-                "volumeSize": gib,
+                "snapshotId": volume.snapshot,
+                "volumeSize": volume.gib,
                 "volumeType": "gp3",
                 "deleteOnTermination": true,
                 "encrypted": false,
             },
-        })
-    };
-    let root = i.snapshots.first();
-    let root_gib = root
-        .and_then(|id| world.snapshots.get(id))
-        .map(|s| s.volume_gib);
-    let devices: Vec<Value> = root
-        .map(|id| volume(ROOT_DEVICE, Some(id), root_gib))
-        .into_iter()
-        .chain(i.devices.iter().map(|d| match &d.kind {
-            DeviceKind::Volume(gib, snapshot) => volume(&d.name, snapshot.as_ref(), Some(*gib)),
-            DeviceKind::InstanceStore(store) => json!({"deviceName": d.name, "virtualName": store}),
-        }))
-        .collect();
+        }),
+        DeviceKind::InstanceStore(store) => {
+            json!({"deviceName": device.name, "virtualName": store})
+        }
+    }
+}
+
+fn shape(world: &World, i: &Image) -> Value {
+    let devices: Vec<Value> = i.devices.iter().map(device).collect();
     let reason = i
         .state_reason
         .as_ref()
@@ -231,10 +230,13 @@ pub(super) struct Deregister {
 
 pub(super) fn deregister(world: &mut World, request: Deregister) -> Result<Value, ApiError> {
     let delete = request.delete_associated_snapshots.unwrap_or(false);
-    let deleted = images::deregister(world, &request.image_id, delete)?;
-    let results: Vec<Value> = deleted
+    let snapshots = images::deregister(world, &request.image_id, delete)?;
+    let results: Vec<Value> = snapshots
         .iter()
-        .map(|id| json!({"snapshotId": id, "returnCode": "success"}))
+        .map(|(id, deleted)| {
+            let code = if *deleted { "success" } else { "skipped" };
+            json!({"snapshotId": id, "returnCode": code})
+        })
         .collect();
     Ok(json!({"return": true, "deleteSnapshotResultSet": results}))
 }

@@ -1,15 +1,17 @@
 //! Instances.
 
+use chrono::{DateTime, SubsecRound, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::filters::{self, Filter};
 use super::{invalid, limit, tag_set, yes};
+use crate::sim::beliefs::LaunchTime;
 use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
 use crate::sim::world::behaviour::Failure;
 use crate::sim::world::instance::{self, InstanceState};
-use crate::sim::world::volumes::{DeviceKind, ROOT_DEVICE};
+use crate::sim::world::volumes::{Device, ROOT_DEVICE};
 use crate::sim::world::{Instance, World, iso};
 
 const FILTERS: [&str; 8] = [
@@ -31,6 +33,9 @@ const STATUS_FILTERS: [&str; 6] = [
     "instance-status.reachability",
     "system-status.status",
 ];
+
+/// The one VPC of the account.
+const VPC: &str = "vpc-0a1b2c3d4e5f60718";
 
 /// DescribeInstanceStatus takes at most this many ids.
 const MOST_STATUS_IDS: usize = 100;
@@ -56,7 +61,7 @@ pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, Ap
     let limit = limit(request.max_results, 5, 1000)?;
     let found = chosen(world, &request.instance_id)?
         .into_iter()
-        .filter(|i| filters::pass(&request.filter, &i.tags, |name| values(i, name)))
+        .filter(|i| filters::pass(&request.filter, &i.tags, |name| values(world, i, name)))
         .map(|i| (i.id.clone(), i))
         .collect();
     let (page, next) = page(found, request.next_token.as_deref(), limit)?;
@@ -103,7 +108,7 @@ fn chosen<'w>(world: &'w World, ids: &[String]) -> Result<Vec<&'w Instance>, Api
     Ok(found)
 }
 
-fn values(i: &Instance, name: &str) -> Vec<String> {
+fn values(world: &World, i: &Instance, name: &str) -> Vec<String> {
     let (code, state) = i.state.code_and_name();
     vec![match name {
         "availability-zone" => i.zone.clone(),
@@ -112,14 +117,21 @@ fn values(i: &Instance, name: &str) -> Vec<String> {
         "instance-state-code" => code.to_string(),
         "instance-state-name" => state.to_owned(),
         "instance-type" => i.instance_type.clone(),
-        "launch-time" => iso(i.launched_at),
+        "launch-time" => iso(launch_time(world, i)),
         "private-dns-name" => private_name(i),
         _ => return Vec::new(),
     }]
 }
 
+fn launch_time(world: &World, i: &Instance) -> DateTime<Utc> {
+    match world.beliefs.launch_time {
+        LaunchTime::Seconds => i.launched_at.trunc_subsecs(0),
+        LaunchTime::Milliseconds => i.launched_at,
+    }
+}
+
 /// A private address made of the id, so that it is always the same.
-fn private_ip(i: &Instance) -> String {
+pub(in crate::sim::services) fn private_ip(i: &Instance) -> String {
     let digits = i.id.trim_start_matches("i-");
     let number = u64::from_str_radix(digits, 16).unwrap_or(0) >> 28;
     format!(
@@ -134,6 +146,38 @@ fn private_name(i: &Instance) -> String {
     format!("ip-{}.compute.internal", private_ip(i).replace('.', "-"))
 }
 
+/// The subnet of its zone: its group's, if that names one.
+fn subnet(world: &World, i: &Instance) -> String {
+    let group = i
+        .membership
+        .as_ref()
+        .and_then(|m| world.groups.get(&m.group));
+    let of_group = group.and_then(|g| {
+        let at = g.zones.iter().position(|z| *z == i.zone)?;
+        g.subnets.get(at).cloned()
+    });
+    of_group.unwrap_or_else(|| format!("subnet-0{}", i.zone.chars().next_back().unwrap_or('a')))
+}
+
+/// The token of the request that launched it: Auto Scaling's own ones are UUIDs.
+fn client_token(i: &Instance) -> String {
+    if !i.tags.contains_key("aws:autoscaling:groupName") {
+        return String::new();
+    }
+    let digits = i.id.trim_start_matches("i-");
+    let number = u64::from_str_radix(digits, 16)
+        .unwrap_or(0)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    format!(
+        "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+        number >> 32,
+        (number >> 16) & 0xffff,
+        number & 0xfff,
+        (number >> 20) & 0xfff,
+        number & 0xffff_ffff_ffff
+    )
+}
+
 fn state(state: InstanceState) -> Value {
     let (code, name) = state.code_and_name();
     json!({"code": code, "name": name})
@@ -142,31 +186,31 @@ fn state(state: InstanceState) -> Value {
 pub(super) fn shape(world: &World, i: &Instance) -> Value {
     let windows = world.platform_of(i) == "Windows";
     let ended = i.state.is_ending();
-    let number = i.id.trim_start_matches("i-");
-    let volume = |device: &str, id: String| {
-        json!({
-            "deviceName": device,
+    let attached = if i.state == InstanceState::Terminated {
+        &[][..]
+    } else {
+        &i.devices[..]
+    };
+    // Instance store volumes are not shown.
+    let volume = |device: &Device| {
+        let id = &device.volume()?.id;
+        Some(json!({
+            "deviceName": device.name,
             "ebs": {
                 "volumeId": id,
                 "status": "attached",
                 "attachTime": iso(i.launched_at),
                 "deleteOnTermination": true,
             },
-        })
+        }))
     };
-    // Instance store volumes are not shown.
-    let data = i.devices.iter().filter_map(|d| match d.kind {
-        DeviceKind::Volume(..) => {
-            let id = format!("vol-{number}-{}", d.name.replace('/', ""));
-            Some(volume(&d.name, id))
-        }
-        DeviceKind::InstanceStore(_) => None,
-    });
-    let root = volume(ROOT_DEVICE, format!("vol-{number}"));
-    let volumes: Vec<Value> = match i.state {
-        InstanceState::Terminated => Vec::new(),
-        _ => std::iter::once(root).chain(data).collect(),
+    // A terminated instance has left its network (recorded).
+    let groups = if ended {
+        json!([])
+    } else {
+        json!([{"groupId": "sg-0d5e1f5a7b2c3d4e6", "groupName": "default"}])
     };
+    let volumes: Vec<Value> = attached.iter().filter_map(volume).collect();
     let why = ended.then(|| {
         json!({"code": "Client.UserInitiatedShutdown", "message": "Client.UserInitiatedShutdown: User initiated shutdown"})
     });
@@ -180,7 +224,7 @@ pub(super) fn shape(world: &World, i: &Instance) -> Value {
         "amiLaunchIndex": 0,
         "productCodes": [],
         "instanceType": i.instance_type,
-        "launchTime": iso(i.launched_at),
+        "launchTime": iso(launch_time(world, i)),
         "placement": {"availabilityZone": i.zone, "groupName": "", "tenancy": "default"},
         "platform": windows.then_some("windows"),
         "platformDetails": if windows { "Windows" } else { "Linux/UNIX" },
@@ -194,7 +238,12 @@ pub(super) fn shape(world: &World, i: &Instance) -> Value {
         "virtualizationType": "hvm",
         "hypervisor": "xen",
         "ebsOptimized": false,
-        "groupSet": [],
+        "enaSupport": true,
+        "clientToken": client_token(i),
+        "sourceDestCheck": (!ended).then_some(true),
+        "subnetId": (!ended).then(|| subnet(world, i)),
+        "vpcId": (!ended).then_some(VPC),
+        "groupSet": groups,
         "networkInterfaceSet": [],
         "tagSet": tag_set(&i.tags),
     })
@@ -238,7 +287,7 @@ pub(super) fn describe_status(
                     vec![checks(world, i).0.into()]
                 }
                 "instance-status.reachability" => vec![checks(world, i).1.into()],
-                other => values(i, other),
+                other => values(world, i, other),
             })
         })
         .map(|i| (i.id.clone(), status_shape(world, i)))

@@ -10,10 +10,13 @@ mod tags;
 mod templates;
 mod versions;
 
+pub(super) use self::instances::private_ip;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::query;
+use crate::sim::beliefs::DryRun;
 use crate::sim::wire::params::{Params, Tree};
 use crate::sim::wire::{ApiError, Call};
 use crate::sim::world::World;
@@ -69,6 +72,11 @@ fn serve<T: DeserializeOwned>(
 ) -> Result<Value, ApiError> {
     let request = query::read(call, "InvalidParameterValue")?;
     if dry {
+        match world.beliefs.dry_run {
+            DryRun::First => {}
+            // In a copy of the world, which is thrown away.
+            DryRun::AfterValidation => drop(operation(&mut world.clone(), request)?),
+        }
         return Err(ApiError::with_status(
             412,
             "DryRunOperation",

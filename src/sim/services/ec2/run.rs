@@ -12,7 +12,7 @@ use crate::sim::world::behaviour::{Behaviour, Failure};
 use crate::sim::world::groups::{LaunchConfiguration, LaunchSource, TemplateSpec};
 use crate::sim::world::images::{self, ImageState};
 use crate::sim::world::scaling::{self, Order, Source};
-use crate::sim::world::{World, templates};
+use crate::sim::world::{World, templates, volumes};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -53,6 +53,8 @@ pub(super) fn run(world: &mut World, request: Run, raw: Value) -> Result<Value, 
         ));
     }
     let source = source(world, &request)?;
+    volumes::check(world, &source)
+        .map_err(|cause| ApiError::new("InvalidBlockDeviceMapping", cause))?;
     let behaviour = behaviour(world, &source);
     let zone = request.placement.and_then(|p| p.availability_zone);
     let zone = zone.unwrap_or_else(|| format!("{}a", world.region));
@@ -67,11 +69,9 @@ pub(super) fn run(world: &mut World, request: Run, raw: Value) -> Result<Value, 
             text,
         ));
     }
-    let guest = world
-        .images
-        .get(&source.image)
-        .map(|i| i.guest.clone())
-        .unwrap_or_default();
+    let image = world.images.get(&source.image);
+    let mut guest = image.map(|i| i.guest.clone()).unwrap_or_default();
+    guest.boot(world.now);
     let mut all_tags = source.tags.clone();
     all_tags.extend(tags::of_type(&request.tag_specification, "instance"));
     let mut ids = Vec::new();

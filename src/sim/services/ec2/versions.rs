@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::filters::{self, Filter};
 use super::{data, invalid, limit, templates as shapes};
+use crate::sim::beliefs::MinVersion;
 use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
 use crate::sim::world::templates::{self, Template};
@@ -104,9 +105,16 @@ pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, Ap
             "At most {MOST_VERSIONS} versions may be specified"
         )));
     }
+    // Recorded: those asked for by name come in the order asked, each as often as it was named; all of a template
+    // come newest first.
+    let is_named = !request.launch_template_version.is_empty();
     let mut items = Vec::new();
-    for (template, number) in chosen(world, &request)? {
-        let within = request.min_version.is_none_or(|m| number >= m)
+    for (place, (template, number)) in chosen(world, &request)?.into_iter().enumerate() {
+        let after = |least: u64| match world.beliefs.min_version {
+            MinVersion::Inclusive => number >= least,
+            MinVersion::Exclusive => number > least,
+        };
+        let within = request.min_version.is_none_or(after)
             && request.max_version.is_none_or(|m| number <= m);
         let none = std::collections::BTreeMap::new();
         if within
@@ -114,13 +122,16 @@ pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, Ap
                 values(template, number, name)
             })
         {
-            // Newest first.
-            let key = format!("{}\u{0}{:020}", template.id, u64::MAX - number);
+            let order = if is_named {
+                place as u64
+            } else {
+                u64::MAX - number
+            };
+            let key = format!("{}\u{0}{order:020}", template.id);
             items.push((key, shape(world, template, number)));
         }
     }
     items.sort_by(|a, b| a.0.cmp(&b.0));
-    items.dedup_by(|a, b| a.0 == b.0);
     let (page, next) = page(items, request.next_token.as_deref(), limit)?;
     Ok(json!({"launchTemplateVersionSet": page, "nextToken": next}))
 }

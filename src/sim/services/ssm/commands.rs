@@ -109,7 +109,8 @@ pub(super) fn send(world: &mut World, request: Send) -> Result<Value, ApiError> 
         id: world.new_uuid(),
         sequence: 0, // given when it is sent
         document: document.name.clone(),
-        document_version: version.to_owned(),
+        // As asked for; without a version AWS shows an empty one (recorded).
+        document_version: request.document_version.clone().unwrap_or_default(),
         work: Work::of(&document, &request.parameters),
         execution_timeout_seconds: document.execution_timeout_seconds(&request.parameters),
         parameters: request.parameters,

@@ -99,7 +99,7 @@ fn invocation_row(
 fn plugin_row(command: &Command, invocation: &Invocation, name: &str, runs: bool) -> Value {
     let status = step_status(invocation, runs);
     let output = if runs {
-        format!("{}{}", invocation.stdout, invocation.stderr)
+        both(&invocation.stdout, &invocation.stderr)
     } else {
         "Step execution skipped due to unsatisfied preconditions".into()
     };
@@ -114,6 +114,15 @@ fn plugin_row(command: &Command, invocation: &Invocation, name: &str, runs: bool
         "StandardOutputUrl": "",
         "StandardErrorUrl": "",
     })
+}
+
+/// Both outputs as the agent puts them into one text (amazon-ssm-agent, `iohandler.TruncateOutput`).
+fn both(stdout: &str, stderr: &str) -> String {
+    match (stdout, stderr) {
+        (stdout, "") => stdout.to_owned(),
+        ("", stderr) => stderr.to_owned(),
+        (stdout, stderr) => format!("{stdout}\n----------ERROR-------\n{stderr}"),
+    }
 }
 
 /// A step for another platform is skipped, and counts as a success once the agent is at work.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{KeyValues, invalid, size};
+use crate::sim::services::ec2::private_ip;
 use crate::sim::services::query;
 use crate::sim::wire::ApiError;
 use crate::sim::world::instance::{Agent, Instance, InstanceState};
@@ -153,6 +154,9 @@ fn row(world: &World, (instance, agent): (&Instance, &Agent)) -> Value {
         "ResourceType": "EC2Instance",
         "SourceId": instance.id,
         "SourceType": "AWS::EC2::Instance",
+        "IPAddress": private_ip(instance),
         "ComputerName": format!("{}.{}.compute.internal", instance.id, world.region),
+        // The inventory and agent-update associations that most accounts have (recorded).
+        "AssociationStatus": "Success",
     })
 }

@@ -278,7 +278,7 @@ pub(super) fn delete(world: &mut World, request: Get) -> Result<Value, ApiError>
         .by_name
         .remove(&request.name)
         .map(|_| json!({}))
-        .ok_or_else(|| not_found(&request.name))
+        .ok_or_else(not_found)
 }
 
 pub(super) fn delete_many(world: &mut World, request: Names) -> Result<Value, ApiError> {

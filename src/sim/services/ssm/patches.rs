@@ -74,14 +74,15 @@ fn state_row(world: &World, id: &str, record: &PatchRecord) -> Value {
         "InstanceId": id,
         "PatchGroup": group.map_or("", String::as_str),
         "BaselineId": baseline,
-        "SnapshotId": record.snapshot_id,
+        "SnapshotId": record.snapshot_id.clone().unwrap_or_else(|| snapshot_id(id, record)),
         "Operation": record.operation,
         "OperationStartTime": epoch(record.started_at),
         "OperationEndTime": epoch(record.ended_at),
-        "RebootOption": record.reboot_option.map(RebootOption::name),
+        // A Scan has one, too: the document's parameter has a default (AWS's own sample of a Scan).
+        "RebootOption": record.reboot_option.unwrap_or(RebootOption::RebootIfNeeded).name(),
         "LastNoRebootInstallOperationTime": record.last_no_reboot_install.map(epoch),
         "InstalledCount": record.count(PatchState::Installed),
-        "InstalledOtherCount": 0,
+        "InstalledOtherCount": record.count(PatchState::InstalledOther),
         "InstalledPendingRebootCount": record.count(PatchState::InstalledPendingReboot),
         "InstalledRejectedCount": 0,
         "MissingCount": record.count(PatchState::Missing),
@@ -92,6 +93,21 @@ fn state_row(world: &World, id: &str, record: &PatchRecord) -> Value {
         "SecurityNonCompliantCount": 0,
         "OtherNonCompliantCount": noncompliant,
     })
+}
+
+/// Patch Manager takes a snapshot of the patches by itself where none was asked for: another for each operation.
+fn snapshot_id(instance: &str, record: &PatchRecord) -> String {
+    let digits = instance.trim_start_matches("i-");
+    let number = u64::from_str_radix(digits, 16).unwrap_or(0);
+    let at = record.started_at.timestamp().unsigned_abs();
+    format!(
+        "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+        at & 0xffff_ffff,
+        (number >> 32) & 0xffff,
+        (number >> 20) & 0xfff,
+        (at >> 4) & 0xfff,
+        number & 0xffff_ffff_ffff
+    )
 }
 
 pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
@@ -140,6 +156,6 @@ fn patch_row((id, state, installed_at): &(String, PatchState, Option<i64>)) -> V
         "Severity": SEVERITY,
         "State": state.name(),
         // Required by the API's model even for patches that are not there.
-        "InstalledTime": installed_at.unwrap_or(0),
+        "InstalledTime": installed_at.or_else(|| state.is_absent().then_some(0)),
     })
 }

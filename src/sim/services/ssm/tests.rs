@@ -1,5 +1,7 @@
 //! Through the real SDK client, in paused time.
 
+mod guest;
+
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::error::ProvideErrorMetadata;
 use aws_sdk_ssm::types::{CommandFilter, CommandFilterKey, ParameterStringFilter, ParameterType};
@@ -388,4 +390,33 @@ async fn a_parameter_is_created_once_and_pages() {
     );
     let error = ssm.get_parameter().name(name).send().await.unwrap_err();
     assert!(error.into_service_error().is_parameter_not_found());
+}
+
+#[tokio::test(start_paused = true)]
+async fn windows_knows_the_day_of_an_installation_only() {
+    for (platform, exact) in [("Linux", true), ("Windows", false)] {
+        let text = format!(
+            "start = 2026-10-14T04:00:00Z\n\
+             [[images]]\nname = \"a\"\nmissing = 3\ninstalled = 0\nplatform = \"{platform}\"\n\
+             [[templates]]\nname = \"t\"\nversions = [{{ image = \"a\" }}]\n\
+             [[groups]]\nname = \"g\"\nmax = 2\ndesired = 1\ntemplate = \"t\"\n"
+        );
+        let account = fleet::parse(&text).unwrap().account(1);
+        let id = account.with_world(|w| w.instances.keys().next().unwrap().clone());
+        let ssm = client(&account);
+        let command = patch(&ssm, &id, "Install", None).await;
+        end_of(&account, &ssm, &command).await;
+        let listed = ssm
+            .describe_instance_patches()
+            .instance_id(&id)
+            .send()
+            .await;
+        let patches = listed.unwrap().patches.unwrap_or_default();
+        assert_eq!(patches.len(), 3);
+        for patch in patches {
+            let seconds = patch.installed_time().secs();
+            assert!(seconds > 0);
+            assert_eq!(seconds % 86_400 != 0, exact, "{platform}: {seconds}");
+        }
+    }
 }

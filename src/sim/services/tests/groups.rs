@@ -236,3 +236,27 @@ async fn processes_act_unless_suspended() {
     sim.wait(400).await;
     assert_eq!(sim.group("alarmed").await.desired_capacity(), Some(0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_group_shows_what_was_never_set_as_aws_does() {
+    let mut managed = sleeper("managed", "1");
+    managed.operator = Some("eks.amazonaws.com".into());
+    let sim = Sim::new(vec![sleeper("web", "1"), managed]);
+    let group = sim.group("web").await;
+    let zones = group.availability_zone_distribution().unwrap();
+    assert_eq!(
+        zones.capacity_distribution_strategy(),
+        Some(&asg::CapacityDistributionStrategy::BalancedBestEffort)
+    );
+    let reservations = group.capacity_reservation_specification().unwrap();
+    assert_eq!(
+        reservations.capacity_reservation_preference(),
+        Some(&asg::CapacityReservationPreference::Default)
+    );
+    assert_eq!(group.capacity_rebalance(), None);
+    assert_eq!(group.desired_capacity_type(), None);
+    assert!(group.operator().is_none());
+    let managed = sim.group("managed").await;
+    let operator = managed.operator().unwrap();
+    assert_eq!(operator.principal(), Some("eks.amazonaws.com"));
+}

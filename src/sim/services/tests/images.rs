@@ -7,8 +7,8 @@ use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types as ec2;
 
 use super::{Sim, sleeper};
-use crate::sim::world::Group;
 use crate::sim::world::behaviour::{Behaviour, Failure, Spread};
+use crate::sim::world::{Group, images};
 
 #[tokio::test(start_paused = true)]
 async fn an_image_fails_when_its_source_dies() {
@@ -317,12 +317,21 @@ async fn failing_launches_say_why_and_images_carry_the_guest_over() {
         .await
         .unwrap();
     assert_eq!(snapshots.snapshots()[0].progress(), Some("100%"));
-    let gone = sim
-        .ec2
-        .deregister_image()
-        .image_id(&image)
-        .delete_associated_snapshots(true);
-    gone.send().await.unwrap();
+    let snapshot = snapshots.snapshots()[0].snapshot_id().unwrap();
+    let other = sim
+        .account
+        .with_world(|w| images::share_snapshots(w, &image).unwrap());
+    for (image, code) in [(&image, "skipped"), (&other, "success")] {
+        let gone = sim
+            .ec2
+            .deregister_image()
+            .image_id(image)
+            .delete_associated_snapshots(true);
+        let gone = gone.send().await.unwrap();
+        let result = &gone.delete_snapshot_results()[0];
+        assert_eq!(result.snapshot_id(), Some(snapshot));
+        assert_eq!(result.return_code().map(|c| c.as_str()), Some(code));
+    }
     assert!(
         sim.ec2
             .describe_snapshots()

@@ -1,7 +1,10 @@
 //! The account as the real SDK clients see it.
 
+mod beliefs;
+mod clock;
 mod groups;
 mod images;
+mod standby;
 mod volumes;
 
 use std::time::Duration;
@@ -13,7 +16,7 @@ use crate::clock::Clock;
 use crate::sim::Account;
 use crate::sim::sdk::sdk_config;
 use crate::sim::world::groups::{GroupTag, LaunchSource, TemplateSpec};
-use crate::sim::world::instance::Guest;
+use crate::sim::world::guest::Guest;
 use crate::sim::world::templates::TemplateData;
 use crate::sim::world::{Group, Image, Template, World};
 

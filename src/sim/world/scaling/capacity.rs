@@ -1,8 +1,9 @@
 //! Changes to a group's capacity, launch source and processes that users and programs request.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use super::{health, launch, lifecycle, request_pass, terminate};
+use super::{health, launch, lifecycle, request_pass, standby, terminate};
+use crate::sim::beliefs::StandbyTermination;
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
 use crate::sim::world::groups::{LaunchSource, PROCESSES, TemplateSpec};
@@ -163,10 +164,7 @@ pub fn check_launch(world: &World, launch: &LaunchSource) -> Result<(), ApiError
         };
         let Some((template, number)) = templates::resolve(world, spec) else {
             let version = spec.version.as_deref().unwrap_or("$Default");
-            return Err(fault(format!(
-                "The specified launch template version {version} of {} does not exist.",
-                spec.id
-            )));
+            return Err(fault(templates::no_version(&spec.id, version).message));
         };
         if template.versions[&number].data.image().is_none() {
             return Err(fault(
@@ -178,21 +176,23 @@ pub fn check_launch(world: &World, launch: &LaunchSource) -> Result<(), ApiError
 }
 
 /// SuspendProcesses; an empty list means all.
-pub fn suspend(
-    world: &mut World,
-    name: &str,
-    processes: &[String],
-    reason: &str,
-) -> Result<(), ApiError> {
+pub fn suspend(world: &mut World, name: &str, processes: &[String]) -> Result<(), ApiError> {
     let processes = known(processes)?;
+    let reason = suspended_by_user(world.now);
     let group = world.group_mut(name)?;
     for process in processes {
         group
             .suspended
             .entry(process)
-            .or_insert_with(|| reason.to_owned());
+            .or_insert_with(|| reason.clone());
     }
     Ok(())
+}
+
+/// The reason for a suspension. Recorded: "User suspended at 2026-02-26T18:56:36Z", in whole seconds.
+pub fn suspended_by_user(at: DateTime<Utc>) -> String {
+    let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    format!("User suspended at {at}")
 }
 
 /// ResumeProcesses; an empty list means all.
@@ -235,7 +235,7 @@ pub fn set_protection(
             return Err(invalid(text));
         }
         let state = lifecycle(world, id).unwrap_or_default();
-        if !(state == "InService" || state.starts_with("Pending") || state == "Standby") {
+        if !(state == "InService" || state.starts_with("Pending") || standby::is_aside(state)) {
             return Err(invalid(format!(
                 "The instance {id} is not in InService or EnteringStandby or Standby."
             )));
@@ -262,14 +262,35 @@ pub fn terminate_instance(
         ))
     })?;
     let weight = world.group(&name)?.members.get(id).map_or(1, |m| m.weight);
-    let leaving = lifecycle(world, id).is_some_and(|l| l.contains("Terminating"));
     let counts = super::counts(world, id);
+    let state = lifecycle(world, id).unwrap_or_default();
+    let leaving = state.contains("Terminating");
+    let (entering, aside) = (state == standby::ENTERING, state == standby::STANDBY);
+    let belief = world.beliefs.standby_termination;
     let group = world.group_mut(&name)?;
+    if entering {
+        // keikoproj/upgrade-manager#77
+        let activity = group.members.get(id).and_then(|m| m.activity.as_deref());
+        let activity = activity.unwrap_or_default();
+        return Err(ApiError::new(
+            "ScalingActivityInProgress",
+            format!("Activity {activity} is in progress. Please try again later."),
+        ));
+    }
     if leaving {
         let activity = group.members.get(id).and_then(|m| m.activity.clone());
         return Ok((name, activity.unwrap_or_default()));
     }
-    if decrement && counts {
+    let lowers = match belief {
+        StandbyTermination::Refused if aside && decrement => {
+            return Err(invalid(format!(
+                "The instance {id} is on Standby: the desired capacity cannot be decremented."
+            )));
+        }
+        StandbyTermination::Lowers => counts || aside,
+        StandbyTermination::Ignored | StandbyTermination::Refused => counts,
+    };
+    if decrement && lowers {
         if group.desired - weight < group.min {
             return Err(invalid(format!(
                 "Currently, desiredSize equals minSize ({}). Terminating instance without \

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    activities, group_of, is_impaired, lifecycle, membership_mut, request_pass, terminate,
+    activities, group_of, is_impaired, lifecycle, membership_mut, request_pass, standby, terminate,
 };
 use crate::sim::world::World;
 use crate::sim::world::events::WorldEvent;
@@ -155,7 +155,11 @@ pub(super) fn replace_unhealthy(world: &mut World, name: &str) {
         .filter_map(|id| world.instances.get(id))
         .filter(|i| {
             let m = i.membership.as_ref();
-            m.is_some_and(|m| !m.healthy && !m.lifecycle.contains("Terminating"))
+            m.is_some_and(|m| {
+                !m.healthy
+                    && !m.lifecycle.contains("Terminating")
+                    && !standby::is_aside(&m.lifecycle)
+            })
         })
         .map(|i| {
             (

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use serde_json::Value;
 
-use super::{activities, capacity, counts, pass_at, request_pass, warm, zone_counts};
+use super::{activities, capacity, counts, pass_at, request_pass, standby, warm, zone_counts};
+use crate::sim::beliefs::StandbyAgainstMax;
 use crate::sim::world::World;
 use crate::sim::world::behaviour::{Behaviour, Failure};
 use crate::sim::world::events::WorldEvent;
 use crate::sim::world::groups::{Group, LaunchSource, MemberNotes, TemplateSpec};
+use crate::sim::world::guest::{Boot, Guest};
 use crate::sim::world::images::{self, ImageState};
-use crate::sim::world::instance::{Guest, Instance, InstanceState, Membership};
+use crate::sim::world::instance::{Instance, InstanceState, Membership};
 use crate::sim::world::{templates, volumes};
 
 /// After a failed launch a group tries again, at first so soon, then at doubled intervals.
@@ -35,6 +38,8 @@ pub struct Source {
     pub override_image: Option<String>,
     /// Tags that the template gives.
     pub tags: BTreeMap<String, String>,
+    /// Block device mappings that the template gives, under the names that requests use.
+    pub mappings: Vec<Value>,
 }
 
 /// An instance to be made.
@@ -59,8 +64,7 @@ pub fn new_instance(world: &mut World, order: Order) -> String {
     let id = world.new_id("i");
     let visible_at = world.visible_from();
     let boot = order.behaviour.boot;
-    let devices = volumes::of_launch(world, &order.source);
-    let pinned = volumes::pinned_root(world, &order.source);
+    let devices = volumes::attached(world, &id, &order.source);
     let instance = Instance {
         id: id.clone(),
         visible_at,
@@ -75,7 +79,8 @@ pub fn new_instance(world: &mut World, order: Order) -> String {
         membership: order.membership,
         checks_ok_at: None,
         agent: None,
-        guest: pinned.map_or(order.guest, |guest| booted(&guest)),
+        guest: order.guest,
+        boot: Boot::default(),
         devices,
         behaviour: order.behaviour,
     };
@@ -91,7 +96,7 @@ pub(super) fn fill(world: &mut World, name: &str) {
         let Some(group) = world.groups.get(name) else {
             return;
         };
-        if have >= group.desired || group.is_suspended("Launch") {
+        if have >= most(world, group) || group.is_suspended("Launch") {
             return;
         }
         if let Some(at) = group.mind.no_launch_before
@@ -118,6 +123,21 @@ pub(super) fn fill(world: &mut World, name: &str) {
     }
 }
 
+/// The capacity up to which a group launches.
+fn most(world: &World, group: &Group) -> i64 {
+    match world.beliefs.standby_against_max {
+        StandbyAgainstMax::No => group.desired,
+        StandbyAgainstMax::Yes => {
+            let aside = group
+                .members
+                .iter()
+                .filter(|(id, _)| super::lifecycle(world, id).is_some_and(standby::is_aside));
+            let aside: i64 = aside.map(|(_, m)| m.weight).sum();
+            group.desired.min(group.max - aside)
+        }
+    }
+}
+
 /// Launches one instance where the group has fewest, if its zones differ by more than one; when that
 /// instance is in service, the group is one over its size and the fullest zone loses one.
 pub(super) fn rebalance(world: &mut World, name: &str) {
@@ -137,7 +157,8 @@ pub(super) fn rebalance(world: &mut World, name: &str) {
         return;
     };
     let settled = group.members.keys().all(|id| {
-        super::lifecycle(world, id).is_none_or(|l| l == "InService" || l.starts_with("Warmed"))
+        super::lifecycle(world, id)
+            .is_none_or(|l| l == "InService" || l.starts_with("Warmed") || standby::is_aside(l))
     });
     let may_leave = |i: &Instance| {
         i.zone == *high.0
@@ -189,7 +210,8 @@ pub(super) fn launch(
         return None;
     }
     let own = group.guest.as_ref().filter(|_| !baked);
-    let guest = booted(own.unwrap_or(&image.guest));
+    let mut guest = own.unwrap_or(&image.guest).clone();
+    guest.boot(world.now);
     let tags = tags_of(group, &source);
     let membership = Membership {
         group: name.to_owned(),
@@ -222,15 +244,6 @@ pub(super) fn launch(
         group.members.insert(id.clone(), member);
     }
     Some(id)
-}
-
-/// The contents of an instance right after its first boot.
-fn booted(guest: &Guest) -> Guest {
-    Guest {
-        sealed: false,
-        pending_reboot: Vec::new(),
-        ..guest.clone()
-    }
 }
 
 fn tags_of(group: &Group, source: &Source) -> BTreeMap<String, String> {
@@ -267,6 +280,9 @@ fn refusal(behaviour: &Behaviour, instance_type: &str, zone: &str) -> Option<Str
         ),
         Failure::NeverOnline
         | Failure::Impaired
+        | Failure::FirstBootFails
+        | Failure::LockNeverFreed
+        | Failure::InstallLockedOnce
         | Failure::InstallFails
         | Failure::InstallsNothing
         | Failure::LostAfterReboot
@@ -309,6 +325,8 @@ pub(super) fn encourage(world: &mut World, name: &str) {
 fn plan(world: &World, launch: &LaunchSource) -> Result<Source, String> {
     let source = resolve(world, launch)?;
     usable(world, &source.image)?;
+    volumes::check(world, &source)
+        .map_err(|cause| format!("{cause} Launching EC2 instance failed."))?;
     Ok(source)
 }
 
@@ -322,6 +340,7 @@ pub fn resolve(world: &World, launch: &LaunchSource) -> Result<Source, String> {
             weight: 1,
             override_image: None,
             tags: BTreeMap::new(),
+            mappings: Vec::new(),
         },
         LaunchSource::Template(spec) => of_template(world, spec)?,
         LaunchSource::Mixed(policy) => {
@@ -368,6 +387,7 @@ fn of_template(world: &World, spec: &TemplateSpec) -> Result<Source, String> {
         weight: 1,
         override_image: None,
         tags: data.instance_tags(),
+        mappings: data.mappings().to_vec(),
     })
 }
 

@@ -7,12 +7,14 @@ pub mod health;
 pub mod hooks;
 mod launch;
 pub mod scheduled;
+pub mod standby;
 pub mod terminate;
 mod warm;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 
 use super::World;
 use super::behaviour::{Failure, Spread};
@@ -222,13 +224,12 @@ pub fn start_refresh(
     world: &mut World,
     name: &str,
     has_desired_configuration: bool,
+    preferences: Option<Value>,
 ) -> Result<String, ApiError> {
     if world.group(name)?.active_refresh().is_some() {
         return Err(ApiError::new(
             "InstanceRefreshInProgress",
-            format!(
-                "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh for group {name}."
-            ),
+            "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.",
         ));
     }
     let (id, now) = (world.new_uuid(), world.now);
@@ -236,6 +237,7 @@ pub fn start_refresh(
         id: id.clone(),
         status: "InProgress".into(),
         has_desired_configuration,
+        preferences,
         started_at: now,
         ended_at: None,
     });

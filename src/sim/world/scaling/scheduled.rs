@@ -4,12 +4,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::capacity::{self, CapacityChange};
 use super::{activities, request_pass};
+use crate::sim::beliefs::{LateActions, ScheduledDelay};
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
 use crate::sim::world::events::WorldEvent;
 use crate::sim::world::groups::ScheduledAction;
 use crate::sim::world::iso;
 use crate::sim::world::schedule::UnixCron;
+
+/// An action that would run before one that was due earlier tries again after this.
+const IN_ORDER: TimeDelta = TimeDelta::seconds(1);
 
 /// Puts a scheduled action in place of one of the same name, and sets its next run.
 pub(in crate::sim::world) fn put(
@@ -82,9 +86,34 @@ pub fn delete(world: &mut World, name: &str, action: &str) -> Result<(), ApiErro
     }
 }
 
-/// A scheduled action is due. While ScheduledActions is suspended the run is lost for good.
+/// A scheduled action is due; it may run later. While ScheduledActions is suspended the run is lost
+/// for good.
 pub(in crate::sim::world) fn due(world: &mut World, name: &str, key: &str, at: i64) {
-    let now = world.now;
+    let longest = match world.beliefs.scheduled_delay {
+        ScheduledDelay::None => return run_due(world, name, key, at, None),
+        ScheduledDelay::Minute => 60_000,
+        ScheduledDelay::TwoMinutes => 120_000,
+    };
+    let delay = TimeDelta::milliseconds(world.rng.i64(0..=longest));
+    let group = world.groups.get(name);
+    let suspended = group.is_some_and(|g| g.is_suspended("ScheduledActions"));
+    let when_due = match world.beliefs.late_actions {
+        LateActions::WhenRun => None,
+        LateActions::WhenDue => Some(suspended),
+    };
+    let late = WorldEvent::LateAction(name.to_owned(), key.to_owned(), at, when_due);
+    world.schedule(world.now + delay, late);
+}
+
+/// A scheduled action that was due at `at` runs, unless the process is suspended (or was, if that is
+/// what counts). The actions of one group run in the order in which they were due.
+pub(in crate::sim::world) fn run_due(
+    world: &mut World,
+    name: &str,
+    key: &str,
+    at: i64,
+    was_suspended: Option<bool>,
+) {
     let Some(group) = world.groups.get_mut(name) else {
         return;
     };
@@ -95,9 +124,16 @@ pub(in crate::sim::world) fn due(world: &mut World, name: &str, key: &str, at: i
     else {
         return; // changed or deleted meanwhile
     };
-    let runs = !group.is_suspended("ScheduledActions") && group.status.is_none();
+    let earlier = |a: &ScheduledAction| a.next_run.is_some_and(|t| t.timestamp() < at);
+    if group.scheduled.values().any(earlier) {
+        let again = WorldEvent::LateAction(name.to_owned(), key.to_owned(), at, was_suspended);
+        return world.schedule(world.now + IN_ORDER, again);
+    }
+    let suspended = was_suspended.unwrap_or_else(|| group.is_suspended("ScheduledActions"));
+    let runs = !suspended && group.status.is_none();
     let cron = cron_of(&action).unwrap_or_default();
-    let next = next_run(&action, cron.as_ref(), now);
+    let due = action.next_run.unwrap_or(world.now);
+    let next = next_run(&action, cron.as_ref(), due);
     if next.is_none() {
         group.scheduled.remove(key);
     } else if let Some(stored) = group.scheduled.get_mut(key) {

@@ -3,13 +3,18 @@
 use chrono::TimeDelta;
 
 use super::{
-    activities, counts, hooks, lifecycle, membership_mut, request_pass, set_lifecycle, warm,
+    activities, counts, hooks, lifecycle, membership_mut, request_pass, set_lifecycle, standby,
+    warm,
 };
 use super::{group_of, zone_counts};
+use crate::sim::beliefs::StandbyEnded;
 use crate::sim::world::World;
 use crate::sim::world::events::WorldEvent;
 use crate::sim::world::groups::Transition;
 use crate::sim::world::instance::{self, InstanceState};
+
+/// A billing hour, seconds.
+const HOUR_SECONDS: i64 = 3600;
 
 /// The message of a group that may not terminate any instance.
 const ALL_PROTECTED: &str = "Could not scale to desired capacity because all remaining instances are \
@@ -43,8 +48,10 @@ pub(super) fn scale_in(world: &mut World, name: &str, surplus: i64) {
     }
 }
 
-/// The default termination policy: the fullest zone, there the oldest template version, then the
-/// oldest instance. Protected members are spared.
+/// The default termination policy: the fullest zone, there launch configurations before templates,
+/// the oldest template and its oldest version, then the instance that is closest to its next billing
+/// hour. Protected members are spared.
+/// Source: Auto Scaling User Guide, "Default termination policy".
 fn victim(world: &World, name: &str) -> Option<(String, i64)> {
     let group = world.groups.get(name)?;
     let zones = zone_counts(world, group);
@@ -54,8 +61,13 @@ fn victim(world: &World, name: &str) -> Option<(String, i64)> {
         .filter(|(i, _)| i.membership.as_ref().is_some_and(|m| !m.protected))
         .min_by_key(|(i, _)| {
             let in_zone = zones.get(&i.zone).copied().unwrap_or_default();
-            let version = i.template.as_ref().map_or(0, |(_, v)| *v);
-            (-in_zone, version, i.launched_at, i.id.clone())
+            let source = i.template.as_ref().map(|(id, version)| {
+                let template = world.templates.get(id);
+                (template.map(|t| t.created_at), *version)
+            });
+            let to_next_hour =
+                HOUR_SECONDS - (world.now - i.launched_at).num_seconds() % HOUR_SECONDS;
+            (-in_zone, source, to_next_hour, i.id.clone())
         })?;
     Some((instance.id.clone(), member.weight))
 }
@@ -156,7 +168,10 @@ pub(super) fn kill(world: &mut World, id: &str) {
 
 /// An instance is terminated: if its group was terminating it, it leaves the group.
 pub(in crate::sim::world) fn ended(world: &mut World, id: &str) {
-    let leaves = lifecycle(world, id).is_some_and(|l| l.contains("Terminating"));
+    let leaves = lifecycle(world, id).is_some_and(|l| {
+        l.contains("Terminating")
+            || standby::is_aside(l) && world.beliefs.standby_ended == StandbyEnded::Leaves
+    });
     let Some(name) = group_of(world, id).filter(|_| leaves) else {
         return;
     };

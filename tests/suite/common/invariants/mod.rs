@@ -63,10 +63,7 @@ impl<'a> Log<'a> {
                 groups_of.insert(instance.id.clone(), membership.group.clone());
             }
         }
-        for call in changes
-            .iter()
-            .filter(|c| c.name.ends_with("SetInstanceProtection"))
-        {
+        for call in changes.iter().filter(|c| c.name.ends_with("EnterStandby")) {
             for id in list(&call.params, "InstanceIds") {
                 groups_of.insert(id, string(&call.params, "AutoScalingGroupName"));
             }

@@ -103,6 +103,7 @@ fn group_entry(group: &GroupReport) -> String {
         .collect();
     if !phases.is_empty() {
         let _ = writeln!(text, "  phases: {}", phases.join(", "));
+        let _ = writeln!(text, "  altered seconds: {}", group.altered_seconds);
         let _ = writeln!(text, "  instance seconds: {}", group.instance_seconds);
     }
     text

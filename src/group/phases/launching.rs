@@ -1,0 +1,225 @@
+//! Launching: done when the instance that we asked the group for is in service and tagged. Of a canary, the
+//! group names the new version only until it has launched from it.
+
+use std::collections::BTreeSet;
+
+use super::super::decision::{Context, Decided, Decision, go};
+use super::super::effect::{Effect, PinChange, Role};
+use super::super::job::Job;
+use super::super::launch::Launch;
+use super::super::pin::Pin;
+use super::super::seen::{Ec2State, GroupSeen, Need};
+use super::super::{Code, Phase, limits};
+use super::launch::{self, Candidate};
+use super::versioning;
+
+pub(super) fn needs(job: &Job, role: Role) -> BTreeSet<Need> {
+    let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
+    let is_late = job.wake_at - job.entered_at() >= limits::ACTIVITIES_AFTER;
+    if is_late && !job.made.instances.contains_key(&role) {
+        needs.insert(Need::Activities);
+    }
+    needs
+}
+
+pub(super) fn decide(cx: &Context<'_>, role: Role) -> Decided {
+    let (group, instances) = (cx.group()?, cx.instances()?);
+    let launch = cx.launch()?;
+    let pins = Pins::of(cx, role);
+    pins.check(cx, group)?;
+    match launch::ours(cx.job, launch, group, instances) {
+        Some(ours) => arriving(cx, group, &pins, ours, role),
+        None => ask(cx, group, launch, &pins, role),
+    }
+}
+
+/// The pins during a launch.
+struct Pins {
+    /// As the group names its versions before and after the launch.
+    own: Vec<Pin>,
+    /// As it names them until the instance has been launched.
+    launched: Vec<Pin>,
+}
+
+impl Pins {
+    fn of(cx: &Context<'_>, role: Role) -> Self {
+        let record = cx.record();
+        match role {
+            Role::Build => Self {
+                own: record.pins.clone(),
+                launched: record.pins.clone(),
+            },
+            Role::Canary => Self {
+                own: versioning::hold_pins(record),
+                launched: versioning::new_pins(record, &versioning::versions(cx)),
+            },
+        }
+    }
+
+    /// Pins that someone else set stand.
+    fn check(&self, cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+        if group.pins == self.own || group.pins == self.launched {
+            return Ok(());
+        }
+        cx.settled("whether we pointed the group elsewhere will show")?;
+        Err(versioning::pointed_elsewhere(group))
+    }
+
+    /// The change from what the group names now; `None` if it is so already.
+    fn change(group: &GroupSeen, to: &[Pin]) -> Option<PinChange> {
+        (group.pins != to).then(|| PinChange {
+            expected: group.pins.clone(),
+            to: to.to_vec(),
+        })
+    }
+}
+
+/// Asks the group for one instance more.
+fn ask(cx: &Context<'_>, group: &GroupSeen, launch: &Launch, pins: &Pins, role: Role) -> Decided {
+    let codes = match role {
+        Role::Build => (Code::LaunchFailed, Code::LaunchTimeout),
+        Role::Canary => (Code::CanaryRefused, Code::CanaryNotUp),
+    };
+    let limit = launch::launch_limit(cx.job);
+    let awaited = |since| Ok(launch::awaited(cx, since, limit, codes.0, codes.1));
+    let Some(asked) = launch.asked else {
+        if launch::counted(group) < group.capacity.desired {
+            // Which of the instances that come up is ours could not be told.
+            return awaited(cx.job.entered_at());
+        }
+        suspend(cx, group, launch)?;
+        let capacity = launch.one_more();
+        let effect = Effect::Update {
+            capacity: Some(capacity),
+            pins: Pins::change(group, &pins.launched),
+        };
+        let reason = format!(
+            "capacity {capacity}: one instance more, for the {}",
+            role.as_str()
+        );
+        return Ok(cx.act(effect, limits::LAUNCH_SHOWS_PAUSE, reason));
+    };
+    if let Some(id) = cx.job.instance(role) {
+        let reason = format!("{id} was terminated before it was in service");
+        return Ok(super::super::decision::failed(lost(role), reason));
+    }
+    let asked_at = cx.job.ledger.last_done(super::is_resize);
+    let asked_at = asked_at.unwrap_or(cx.job.entered_at());
+    let is_taken_back = group.capacity.desired < asked.desired;
+    if is_taken_back && cx.since(asked_at) >= limits::CHANGE_SHOWS_LIMIT {
+        return launch::scaled_in(launch, group);
+    }
+    awaited(asked_at)
+}
+
+fn lost(role: Role) -> Code {
+    match role {
+        Role::Build => Code::InstanceLost,
+        Role::Canary => Code::CanaryNotUp,
+    }
+}
+
+/// Suspends what could disturb the launch. What someone else resumes stays resumed.
+fn suspend(cx: &Context<'_>, group: &GroupSeen, launch: &Launch) -> Result<(), Decision> {
+    let missing: Vec<String> = launch
+        .suspends
+        .difference(&group.suspended)
+        .cloned()
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let effect = Effect::Suspend(missing);
+    if cx.is_fresh(&effect) && launch.has_suspended {
+        return Err(cx.wait(
+            limits::CHANGE_SHOWS_PAUSE,
+            "waiting until the suspended processes are shown",
+        ));
+    }
+    if launch.has_suspended {
+        return Ok(());
+    }
+    Err(cx.act(
+        effect,
+        limits::NO_PAUSE,
+        "suspending the processes that could disturb the launch",
+    ))
+}
+
+/// The instance is there: tag it, name the old version again, and wait until it is in service.
+fn arriving(
+    cx: &Context<'_>,
+    group: &GroupSeen,
+    pins: &Pins,
+    ours: Candidate<'_>,
+    role: Role,
+) -> Decided {
+    let Candidate {
+        id,
+        member,
+        instance,
+    } = ours;
+    let tag = Effect::TagInstance {
+        instance: id.clone(),
+        role,
+    };
+    let is_tagged =
+        cx.job.done_at(&tag).is_some() || instance.role.as_deref() == Some(role.as_str());
+    let back = Effect::Update {
+        capacity: None,
+        pins: Pins::change(group, &pins.own),
+    };
+    let names_own = group.pins == pins.own;
+    let mut effects = Vec::new();
+    if !is_tagged {
+        effects.push(tag);
+    }
+    // The same change may have held the group before the launch.
+    let asked_at = cx.job.ledger.last_done(super::is_resize);
+    let is_asked = cx.is_fresh(&back) && cx.job.done_at(&back) > asked_at;
+    if !names_own && !is_asked {
+        effects.push(back);
+    }
+    if !effects.is_empty() {
+        let reason = format!(
+            "{id} is {}: tagging it as the {}",
+            member.lifecycle,
+            role.as_str()
+        );
+        return Ok(Decision::Act {
+            effects,
+            reason,
+            look_after: limits::CHANGE_SHOWS_PAUSE,
+        });
+    }
+    if !names_own {
+        return Ok(cx.wait(
+            limits::CHANGE_SHOWS_PAUSE,
+            "waiting until the group shows its launch template",
+        ));
+    }
+    let is_up = member.in_service() && instance.state == Ec2State::Running;
+    if is_up || member.on_standby() || member.lifecycle == "EnteringStandby" {
+        let next = match role {
+            Role::Build => Phase::Returning,
+            Role::Canary => Phase::ReturningCanary,
+        };
+        return Ok(go(next, format!("{id} is in service")));
+    }
+    let limit = launch::launch_limit(cx.job);
+    if cx.in_phase() > limit {
+        let (refused, late) = match role {
+            Role::Build => (Code::LaunchFailed, Code::LaunchTimeout),
+            Role::Canary => (Code::CanaryRefused, Code::CanaryNotUp),
+        };
+        return Ok(launch::awaited(
+            cx,
+            cx.job.entered_at(),
+            limit,
+            refused,
+            late,
+        ));
+    }
+    let reason = format!("{id} is {}", member.lifecycle);
+    Ok(cx.wait(limits::LOOK_MIN, reason))
+}

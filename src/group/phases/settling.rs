@@ -1,0 +1,97 @@
+//! Settling: done when the build instance answers to Systems Manager, its first boot is over and no package
+//! manager holds its locks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::decision::{Context, Decided, Decision, failed, go};
+use super::super::effect::{CommandStep, Role};
+use super::super::job::Job;
+use super::super::seen::Need;
+use super::super::{Code, Phase, limits};
+use super::command::{self, CommandSpec};
+use super::launch;
+
+/// Waits until first boot is over, on Linux.
+const LINUX_SCRIPT: &str = include_str!("../../../runbooks/guest/ready-linux.sh");
+/// The same on Windows.
+const WINDOWS_SCRIPT: &str = include_str!("../../../runbooks/guest/ready-windows.ps1");
+
+pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
+    let command = command::needs(job, step(job));
+    if command.is_empty() {
+        BTreeSet::from([Need::Group, Need::Instances, Need::Agents])
+    } else {
+        command
+    }
+}
+
+fn step(job: &Job) -> CommandStep {
+    CommandStep::Ready(job.evidence.passes)
+}
+
+pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    if command::needs(cx.job, step(cx.job)).is_empty() {
+        online(cx)?;
+    }
+    let spec = ready(cx, step(cx.job), Role::Build, Code::NotReady)?;
+    command::succeeded(cx, &spec)?;
+    let next = if cx.job.evidence.scans.is_empty() {
+        Phase::Scanning
+    } else {
+        Phase::Patching
+    };
+    Ok(go(next, "the guest's first boot is over"))
+}
+
+fn online(cx: &Context<'_>) -> Result<(), Decision> {
+    let instances = cx.instances()?;
+    let build = cx.job.instance(Role::Build);
+    let Some((id, instance)) = build.and_then(|id| instances.get_key_value(id)) else {
+        return Err(failed(Code::InstanceLost, "no build instance is known"));
+    };
+    command::instance_lives(id, instances)?;
+    if launch::online_since_launch(cx, id, instance.launched_at)? {
+        return Ok(());
+    }
+    if cx.in_phase() > limits::ONLINE_LIMIT + cx.forward()?.boot_extra() {
+        let minutes = (cx.account_now() - instance.launched_at).num_minutes();
+        let reason =
+            format!("{id} has not registered with Systems Manager {minutes} min after its launch");
+        return Err(failed(Code::NeverOnline, reason));
+    }
+    Err(cx.look(
+        cx.job.entered_at(),
+        limits::ONLINE_FIRST_LOOK,
+        format!("{id} is on Standby; waiting for its SSM agent"),
+    ))
+}
+
+/// The command that waits until the first boot of one of our instances is over.
+pub(super) fn ready(
+    cx: &Context<'_>,
+    step: CommandStep,
+    role: Role,
+    code: Code,
+) -> Result<CommandSpec, Decision> {
+    let windows = cx.forward()?.windows;
+    let (document, script) = if windows {
+        ("AWS-RunPowerShellScript", WINDOWS_SCRIPT)
+    } else {
+        ("AWS-RunShellScript", LINUX_SCRIPT)
+    };
+    let lines = script.lines().map(str::to_owned).collect();
+    let timeout = limits::READY_LIMIT.num_seconds().to_string();
+    Ok(CommandSpec {
+        step,
+        role,
+        document: document.into(),
+        parameters: BTreeMap::from([
+            ("commands".to_owned(), lines),
+            ("executionTimeout".to_owned(), vec![timeout]),
+        ]),
+        expected: limits::EXPECTED_READY,
+        limit: limits::READY_LIMIT + limits::COMMAND_GRACE,
+        failed: code,
+        timeout: code,
+    })
+}
