@@ -289,7 +289,7 @@ pub fn learn_performed(
     }
 }
 
-/// What was tried may have taken effect, whatever the answer.
+/// A call that was tried may have taken effect, whatever the answer.
 fn learn_tried(job: &mut Job, effect: &Effect, fault: Option<&Fault>, now: DateTime<Utc>) {
     if let Effect::Update { pins: Some(_), .. } = effect {
         // Until the next look shows which version is named.

@@ -27,8 +27,8 @@ pub const ONLINE_FIRST_LOOK: TimeDelta = TimeDelta::seconds(20);
 pub const ONLINE_LIMIT: TimeDelta = TimeDelta::minutes(15);
 /// First boot, with user data: mostly seconds after the agent is online.
 pub const EXPECTED_READY: TimeDelta = TimeDelta::seconds(15);
-/// User data that installs much takes 10 to 20 min; the script itself waits 20 min for locks after that.
-pub const READY_LIMIT: TimeDelta = TimeDelta::minutes(40);
+/// The readiness script gives up by itself after 20 min: user data that installs much takes 10 to 20.
+pub const READY_LIMIT: TimeDelta = TimeDelta::minutes(22);
 /// Installs in a row: Windows often needs two, the third is for a cause that passes.
 pub const INSTALL_PASSES: u8 = 3;
 /// AWS's `Date` header and many of its times have whole seconds: so much is allowed when they meet ours.

@@ -6,6 +6,7 @@ use super::job::Job;
 use super::ledger::Key;
 use super::seen::RecordSeen;
 use super::{Code, Failure, Phase, phases};
+use crate::ids::InstanceId;
 
 /// Whether the job's record must be read before anything is decided.
 pub(super) fn needs_record(job: &Job) -> bool {
@@ -78,9 +79,28 @@ pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
         ))),
         // It remembers what it made last, which the other may not have found.
         Read::Absent if job.must_restore() => Ok(()),
-        Read::Absent => Err(Decision::Fail(Failure::plain(Code::RestoredMeanwhile))),
+        Read::Absent if looks_restored(cx) => {
+            Err(Decision::Fail(Failure::plain(Code::RestoredMeanwhile)))
+        }
+        Read::Absent => Err(Decision::Fail(Failure::plain(Code::RecordLost))),
         // Nothing but memory is left, and it says that the group is to be restored.
         Read::Failed(_) if !is_taken_over && job.must_restore() => Ok(()),
         Read::Failed(fault) => Err(cx.blind(fault)),
     }
+}
+
+/// Whether someone has taken back what the run did to the group.
+fn looks_restored(cx: &Context<'_>) -> bool {
+    let Some(group) = cx.seen.group.present() else {
+        return false;
+    };
+    let is_missing = |id: &InstanceId| group.members.get(id).is_none_or(|m| m.leaving());
+    let by_us = |id: &InstanceId| {
+        let key = Key::Terminate(id.clone());
+        cx.job.ledger.done_at(&key).is_some()
+    };
+    let mut ours = cx.job.made.instances.values();
+    let asked = cx.job.open_launch().and_then(|launch| launch.asked);
+    ours.any(|id| is_missing(id) && !by_us(id))
+        || asked.is_some_and(|asked| group.capacity.desired < asked.desired)
 }

@@ -46,7 +46,9 @@ pub async fn serve(account: Account, listener: TcpListener) -> std::io::Result<I
 
 async fn connection(account: Account, stream: TcpStream) -> Result<(), hyper::Error> {
     let service = service_fn(move |request| answer(account.clone(), request));
+    // The account dates its answers itself, by its own clock.
     http1::Builder::new()
+        .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service)
         .await
 }

@@ -178,7 +178,7 @@ fn people_get_a_table_and_plain_lines_of_progress() {
         "{table}"
     );
     assert!(
-        progress.contains("04:00:00 web nightly waking: "),
+        progress.contains("04:00:00 web nightly launching: "),
         "{progress}"
     );
     assert!(

@@ -240,6 +240,25 @@ def an_instance_is_protected(account):
     )
 
 
+def an_instance_steps_aside_and_comes_back(account):
+    instance = awake(account)
+    client = account.autoscaling
+    group_and_instance = {"AutoScalingGroupName": "web-asleep", "InstanceIds": [instance]}
+
+    def state():
+        return [i["LifecycleState"] for i in group(account)["Instances"] if i["InstanceId"] == instance]
+
+    answer = client.enter_standby(**group_and_instance, ShouldDecrementDesiredCapacity=True)
+    equal(answer["Activities"][0]["Description"], f"Moving EC2 instance to Standby: {instance}", "the way in")
+    until(lambda: state() == ["Standby"], "Standby")
+    equal(capacity(account), (0, 4, 0), "capacity beside it")
+    refused("ValidationError", client.enter_standby, **group_and_instance, ShouldDecrementDesiredCapacity=True)
+    answer = client.exit_standby(**group_and_instance)
+    equal(answer["Activities"][0]["Description"], f"Moving EC2 instance out of Standby: {instance}", "the way out")
+    until(lambda: state() == ["InService"], "InService")
+    equal(capacity(account), (0, 4, 1), "capacity with it")
+
+
 def a_group_is_made_and_deleted(account):
     client = account.autoscaling
     name = "made \"here\" <&> 'now' ä"

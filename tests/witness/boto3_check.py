@@ -27,6 +27,7 @@ CHECKS = [
     autoscaling.a_group_wakes_and_its_activities_tell,
     autoscaling.activities_come_in_pages,
     autoscaling.an_instance_is_protected,
+    autoscaling.an_instance_steps_aside_and_comes_back,
     ec2.instances_are_found_and_filtered,
     ec2.resources_are_tagged,
     ec2.an_image_is_made_once,

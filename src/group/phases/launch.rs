@@ -183,7 +183,7 @@ pub(in super::super) fn gives_back(phase: Phase) -> bool {
 }
 
 /// Whether a look shows the group as its owner wants it: our instance not counted, the processes resumed, the
-/// capacity right, our version not named. `at` is AWS's time.
+/// capacity right, our version not named (a roll-back sees to that by itself). `at` is AWS's time.
 pub(in super::super) fn is_back(
     job: &Job,
     seen: &Seen,
@@ -204,7 +204,7 @@ pub(in super::super) fn is_back(
     is_out
         && group.capacity == target
         && launch.suspends.is_disjoint(&group.suspended)
-        && !names_new_version(job, &group.pins)
+        && (job.must_restore() || !names_new_version(job, &group.pins))
 }
 
 /// Whether the instance that was asked for may still appear in the group.

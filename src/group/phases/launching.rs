@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::decision::{Context, Decided, Decision, go};
+use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::{Effect, PinChange, Role};
 use super::super::job::Job;
 use super::super::launch::Launch;
@@ -13,10 +13,10 @@ use super::super::{Code, Phase, limits};
 use super::launch::{self, Candidate};
 use super::versioning;
 
-pub(super) fn needs(job: &Job, role: Role) -> BTreeSet<Need> {
+pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
     let is_late = job.wake_at - job.entered_at() >= limits::ACTIVITIES_AFTER;
-    if is_late && !job.made.instances.contains_key(&role) {
+    if is_late {
         needs.insert(Need::Activities);
     }
     needs
@@ -99,9 +99,10 @@ fn ask(cx: &Context<'_>, group: &GroupSeen, launch: &Launch, pins: &Pins, role: 
         );
         return Ok(cx.act(effect, limits::LAUNCH_SHOWS_PAUSE, reason));
     };
-    if let Some(id) = cx.job.instance(role) {
+    // The group tries again, but a second one would not come from the version that is to be proved.
+    if let (Role::Canary, Some(id)) = (role, cx.job.instance(role)) {
         let reason = format!("{id} was terminated before it was in service");
-        return Ok(super::super::decision::failed(lost(role), reason));
+        return Ok(failed(Code::CanaryNotUp, reason));
     }
     let asked_at = cx.job.ledger.last_done(super::is_resize);
     let asked_at = asked_at.unwrap_or(cx.job.entered_at());
@@ -110,13 +111,6 @@ fn ask(cx: &Context<'_>, group: &GroupSeen, launch: &Launch, pins: &Pins, role: 
         return launch::scaled_in(launch, group);
     }
     awaited(asked_at)
-}
-
-fn lost(role: Role) -> Code {
-    match role {
-        Role::Build => Code::InstanceLost,
-        Role::Canary => Code::CanaryNotUp,
-    }
 }
 
 /// Suspends what could disturb the launch. What someone else resumes stays resumed.

@@ -34,8 +34,8 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let needs: &[Need] = match job.phase {
         Phase::Queued | Phase::Finished => &[],
         Phase::Recording => return recording::needs(job),
-        Phase::Launching => return launching::needs(job, Role::Build),
-        Phase::LaunchingCanary => return launching::needs(job, Role::Canary),
+        Phase::Launching => return launching::needs(job),
+        Phase::LaunchingCanary => return launching::needs(job),
         Phase::Returning | Phase::ReturningCanary => return returning::needs(job),
         Phase::Settling => return settling::needs(job),
         Phase::Patching => return patching::needs(job),

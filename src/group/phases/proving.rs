@@ -85,7 +85,8 @@ fn online(
     let ready = CommandStep::CanaryReady;
     // A driver before this one may have sent it: it had seen the agent.
     let was_online = cx.job.ledger.has_tried(command::is_step(ready))
-        || cx.job.made.commands.contains_key(&ready);
+        || cx.job.made.commands.contains_key(&ready)
+        || cx.job.made.ended.contains(&ready);
     if was_online || launch::online_since_launch(cx, id, instance.launched_at)? {
         return Ok(());
     }

@@ -17,12 +17,11 @@ const LINUX_SCRIPT: &str = include_str!("../../../runbooks/guest/ready-linux.sh"
 const WINDOWS_SCRIPT: &str = include_str!("../../../runbooks/guest/ready-windows.ps1");
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
-    let command = command::needs(job, step(job));
-    if command.is_empty() {
-        BTreeSet::from([Need::Group, Need::Instances, Need::Agents])
-    } else {
-        command
+    let mut needs = command::needs(job, step(job));
+    if !job.ledger.has_tried(command::is_step(step(job))) {
+        needs.extend([Need::Group, Need::Instances, Need::Agents]);
     }
+    needs
 }
 
 fn step(job: &Job) -> CommandStep {
@@ -30,10 +29,13 @@ fn step(job: &Job) -> CommandStep {
 }
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
-    if command::needs(cx.job, step(cx.job)).is_empty() {
+    let (step, job) = (step(cx.job), cx.job);
+    let was_sent =
+        job.ledger.has_tried(command::is_step(step)) || job.made.commands.contains_key(&step);
+    if !was_sent {
         online(cx)?;
     }
-    let spec = ready(cx, step(cx.job), Role::Build, Code::NotReady)?;
+    let spec = ready(cx, step, Role::Build, Code::NotReady)?;
     command::succeeded(cx, &spec)?;
     let next = if cx.job.evidence.scans.is_empty() {
         Phase::Scanning

@@ -17,7 +17,7 @@ pub use open::{
     StandbyTermination, StandbyWeight,
 };
 pub use page::page;
-pub use sourced::SOURCED;
+pub use sourced::{Flip, SOURCED};
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,8 @@ pub struct Row {
     pub sentence: &'static str,
     /// Where it is written.
     pub source: Source,
-    /// Name and meaning of each variant, the default first; empty: there is only one.
+    /// Name and meaning of each variant, the default first; empty: there is only one. A sourced
+    /// belief's are `holds` and `contrary`, and only a fleet file chooses the latter.
     pub variants: &'static [(&'static str, &'static str)],
 }
 

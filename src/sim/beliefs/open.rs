@@ -1,6 +1,33 @@
 //! The beliefs that may be either way, and an account's choice among their variants.
 
-use super::{Row, Source, UnknownBelief};
+use std::collections::BTreeSet;
+
+use super::{Flip, Row, Source, UnknownBelief};
+
+/// The variants of a sourced belief that has a contrary.
+const HOLDS: &str = "holds";
+const CONTRARY: &str = "contrary";
+
+impl Beliefs {
+    /// Whether a sourced belief does not hold here.
+    pub fn denies(&self, flip: Flip) -> bool {
+        self.denied.contains(&flip)
+    }
+
+    fn choose_sourced(&mut self, id: &str, variant: &str) -> Result<(), UnknownBelief> {
+        let Some((_, flip)) = Flip::ALL.iter().find(|(known, _)| *known == id) else {
+            let known = OPEN.iter().map(|r| r.id);
+            let known = known.chain(Flip::ALL.iter().map(|(id, _)| *id));
+            return Err(UnknownBelief::among(known, id));
+        };
+        match variant {
+            HOLDS => self.denied.remove(flip),
+            CONTRARY => self.denied.insert(*flip),
+            other => return Err(UnknownBelief::among([HOLDS, CONTRARY].into_iter(), other)),
+        };
+        Ok(())
+    }
+}
 
 macro_rules! open {
     ($( $field:ident: $name:ident = $id:literal, $sentence:literal, $source:expr, {
@@ -34,6 +61,8 @@ macro_rules! open {
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Beliefs {
             $( #[doc = $sentence] pub $field: $name, )+
+            /// Sourced beliefs that do not hold here. None is ever drawn.
+            pub denied: BTreeSet<Flip>,
         }
 
         impl Beliefs {
@@ -42,13 +71,14 @@ macro_rules! open {
                 let mut rng = fastrand::Rng::with_seed(seed);
                 Self {
                     $( $field: $name::ALL[rng.usize(..$name::ALL.len())], )+
+                    denied: BTreeSet::new(),
                 }
             }
 
             /// Chooses a variant by name.
             ///
             /// # Errors
-            /// No open belief has this name, or the belief has no such variant.
+            /// No belief with variants has this name, or the belief has no such variant.
             pub fn choose(&mut self, id: &str, variant: &str) -> Result<(), UnknownBelief> {
                 match id {
                     $( $id => {
@@ -57,16 +87,18 @@ macro_rules! open {
                             UnknownBelief::among($name::ALL.iter().map(|v| v.name()), variant)
                         })?;
                     } )+
-                    other => {
-                        return Err(UnknownBelief::among(OPEN.iter().map(|r| r.id), other));
-                    }
+                    sourced => self.choose_sourced(sourced, variant)?,
                 }
                 Ok(())
             }
 
-            /// Each belief with the variant chosen, in the table's order.
+            /// Each open belief with the variant chosen, in the table's order, then the sourced
+            /// ones that do not hold.
             pub fn chosen(&self) -> Vec<(&'static str, &'static str)> {
-                vec![ $( ($id, self.$field.name()), )+ ]
+                let denied = Flip::ALL.iter().filter(|(_, flip)| self.denies(*flip));
+                let mut chosen = vec![ $( ($id, self.$field.name()), )+ ];
+                chosen.extend(denied.map(|(id, _)| (*id, CONTRARY)));
+                chosen
             }
         }
 

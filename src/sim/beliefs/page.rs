@@ -13,7 +13,8 @@ pub fn page() -> String {
          variants: no source\nsettles which is true, or AWS says that it may be either way. The \
          simulated account takes the first unless the\nfleet file names another:\n\n\
          ```toml\n[beliefs]\nstandby-counts-against-max = \"yes\"\n```\n\n\
-         Random runs draw them.\n\n",
+         Random runs draw them. Of a sourced belief only a fleet file can choose the contrary \
+         (`\"contrary\"`), where the\ntable names one: then a check of the belief must notice.\n\n",
     );
     let _ = writeln!(
         text,
@@ -25,14 +26,17 @@ pub fn page() -> String {
     for row in OPEN {
         open(&mut text, row);
     }
-    text.push_str("\n## Sourced beliefs\n\n| belief | behaviour | source |\n|---|---|---|\n");
+    text.push_str(
+        "\n## Sourced beliefs\n\n| belief | behaviour | source | contrary |\n|---|---|---|---|\n",
+    );
     for row in SOURCED {
         let _ = writeln!(
             text,
-            "| {} | {} | {} |",
+            "| {} | {} | {} | {} |",
             row.id,
             row.sentence,
-            source(row.source)
+            source(row.source),
+            row.variants.last().map_or("", |(_, meaning)| meaning)
         );
     }
     text

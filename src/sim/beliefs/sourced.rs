@@ -1,88 +1,108 @@
-//! The beliefs that are written down somewhere.
+//! The beliefs that are written down somewhere. Some have a contrary, which no random run draws: with it a
+//! test sees that a check of the belief notices it.
 
 use super::{Row, Source};
 
 macro_rules! sourced {
-    ($( $id:literal: $sentence:literal, $source:literal; )+) => {
+    (@variants) => { &[] };
+    (@variants $contrary:literal) => {
+        &[("holds", "As it is written."), ("contrary", $contrary)]
+    };
+    ($(
+        $id:literal $( as $flip:ident )?: $sentence:literal, $source:literal $(, $contrary:literal )?;
+    )+) => {
+        /// A sourced belief that an account can deny.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Flip {
+            $( $( #[doc = $contrary] $flip, )? )+
+        }
+
+        impl Flip {
+            /// All of them with their beliefs' names, in the table's order.
+            pub const ALL: &[(&str, Self)] = &[ $( $( ($id, Self::$flip), )? )+ ];
+        }
+
         /// The rows of the sourced beliefs.
         pub const SOURCED: &[Row] = &[ $( Row {
             id: $id,
             sentence: $sentence,
             source: Source::Said($source),
-            variants: &[],
+            variants: sourced!(@variants $( $contrary )?),
         }, )+ ];
     };
 }
 
 sourced! {
-    "standby-enter-in-service": "Only an instance that is InService can enter Standby.",
-        "EnterStandby's ValidationError, aws-codedeploy-samples#50";
-    "standby-decrement": "EnterStandby with a decrement lowers the desired capacity, which must stay at or above the minimum; without, a replacement is launched.",
-        "Auto Scaling User Guide, temporarily remove instances";
-    "standby-exit-increments": "ExitStandby always raises the desired capacity.",
-        "Auto Scaling User Guide, temporarily remove instances";
-    "standby-not-scaled-in": "Setting all capacities to zero leaves instances on Standby alone.",
-        "ansible-modules-core#4383";
-    "standby-sizes-accepted": "A maximum below the desired capacity and the Standby instances together is accepted.",
-        "ansible-modules-core#4383";
+    "standby-enter-in-service" as StandbyEnterInService: "Only an instance that is InService can enter Standby.",
+        "EnterStandby's ValidationError, aws-codedeploy-samples#50", "A member in any state enters.";
+    "standby-decrement" as StandbyDecrement: "EnterStandby with a decrement lowers the desired capacity, which must stay at or above the minimum; without, a replacement is launched.",
+        "Auto Scaling User Guide, temporarily remove instances", "The desired capacity stays in any case.";
+    "standby-exit-increments" as StandbyExitIncrements: "ExitStandby always raises the desired capacity.",
+        "Auto Scaling User Guide, temporarily remove instances", "The desired capacity stays.";
+    "standby-not-scaled-in" as StandbyNotScaledIn: "Setting all capacities to zero leaves instances on Standby alone.",
+        "ansible-modules-core#4383", "A desired capacity of 0 terminates them.";
+    "standby-sizes-accepted" as StandbySizesAccepted: "A maximum below the desired capacity and the Standby instances together is accepted.",
+        "ansible-modules-core#4383", "It is refused with ValidationError.";
     "standby-no-health-checks": "An instance on Standby is not health-checked and may reboot.",
         "Auto Scaling User Guide, temporarily remove instances; suspend-resume considerations";
     "standby-no-hooks": "Lifecycle hooks do not fire when an instance enters or leaves Standby.",
         "Auto Scaling User Guide, lifecycle hooks";
     "standby-leaves-load-balancer": "An instance that enters Standby is deregistered and drained (300 s by default) first.",
         "Auto Scaling User Guide, temporarily remove instances";
-    "standby-termination-no-replacement": "An instance on Standby that is terminated through its group has no replacement.",
-        "keikoproj/upgrade-manager, which terminates so with ShouldDecrementDesiredCapacity=false";
-    "standby-termination-during-move": "Terminating an instance that is EnteringStandby answers ScalingActivityInProgress.",
-        "keikoproj/upgrade-manager#77";
-    "standby-blocks-deletion": "A group with an instance on Standby is not deleted without force.",
-        "DeleteAutoScalingGroup, ResourceInUse";
+    "standby-termination-no-replacement" as StandbyTerminationNoReplacement: "An instance on Standby that is terminated through its group has no replacement.",
+        "keikoproj/upgrade-manager, which terminates so with ShouldDecrementDesiredCapacity=false", "The group launches a successor.";
+    "standby-termination-during-move" as StandbyTerminationDuringMove: "Terminating an instance that is EnteringStandby answers ScalingActivityInProgress.",
+        "keikoproj/upgrade-manager#77", "It is terminated.";
+    "standby-blocks-deletion" as StandbyBlocksDeletion: "A group with an instance on Standby is not deleted without force.",
+        "DeleteAutoScalingGroup, ResourceInUse", "It is deleted, the instance with it.";
     "standby-stays": "Nobody but its owner ends an instance on Standby; it is billed until then.",
         "keikoproj/upgrade-manager#324";
-    "protected-outlives-desired": "A protected instance stays InService at a desired capacity below it.",
-        "Auto Scaling User Guide, instance scale-in protection";
+    "protected-outlives-desired" as ProtectedOutlivesDesired: "A protected instance stays InService at a desired capacity below it.",
+        "Auto Scaling User Guide, instance scale-in protection", "It is terminated.";
     "victim-choice": "On scale-in AWS chooses by zone balance, then the oldest launch template version, then the next billing hour.",
         "Auto Scaling User Guide, default termination policy";
+    "suspended-terminate-holds-in-service": "Suspending Terminate holds instances that are InService, and no others.",
+        "Auto Scaling User Guide, considerations of suspending processes";
     "load-balancer-not-later": "An instance launched while AddToLoadBalancer is suspended is not registered later.",
         "Auto Scaling User Guide, suspend and resume processes";
-    "suspended-schedule-loses-actions": "A scheduled action that falls due while ScheduledActions is suspended is lost.",
-        "Auto Scaling User Guide, understand how suspending processes affects other processes";
-    "empty-list-means-all": "SuspendProcesses and ResumeProcesses without a list mean all processes.",
-        "SuspendProcesses, ScalingProcesses";
-    "bounds-pull-desired": "A new minimum or maximum without a desired capacity pulls the desired capacity along.",
-        "UpdateAutoScalingGroup, MinSize and MaxSize";
-    "desired-outside-bounds": "A desired capacity outside the resulting bounds answers ValidationError, and nothing is changed.",
-        "UpdateAutoScalingGroup; banzaicloud/pipeline#3017";
-    "terminate-without-decrement": "TerminateInstanceInAutoScalingGroup without a decrement has the group launch a successor.",
-        "TerminateInstanceInAutoScalingGroup, ShouldDecrementDesiredCapacity";
-    "member-names-its-version": "A member names the number of the template version that it was launched from, also where its group says $Latest.",
-        "DescribeAutoScalingGroups, Instances, LaunchTemplate";
+    "suspended-schedule-loses-actions" as SuspendedScheduleLosesActions: "A scheduled action that falls due while ScheduledActions is suspended is lost.",
+        "Auto Scaling User Guide, understand how suspending processes affects other processes", "It runs when the process is resumed.";
+    "empty-list-means-all" as EmptyListMeansAll: "SuspendProcesses and ResumeProcesses without a list mean all processes.",
+        "SuspendProcesses, ScalingProcesses", "It means none.";
+    "bounds-pull-desired" as BoundsPullDesired: "A new minimum or maximum without a desired capacity pulls the desired capacity along.",
+        "UpdateAutoScalingGroup, MinSize and MaxSize", "Such bounds are refused with ValidationError.";
+    "desired-outside-bounds" as DesiredOutsideBounds: "A desired capacity outside the resulting bounds answers ValidationError, and nothing is changed.",
+        "UpdateAutoScalingGroup; banzaicloud/pipeline#3017", "It is accepted as the nearer bound.";
+    "terminate-without-decrement" as TerminateWithoutDecrement: "TerminateInstanceInAutoScalingGroup without a decrement has the group launch a successor.",
+        "TerminateInstanceInAutoScalingGroup, ShouldDecrementDesiredCapacity", "The desired capacity goes down.";
+    "member-names-its-version" as MemberNamesItsVersion: "A member names the number of the template version that it was launched from, also where its group says $Latest.",
+        "DescribeAutoScalingGroups, Instances, LaunchTemplate", "It names what its group names.";
     "failed-launch-says-why": "A launch that failed is an activity with the status Failed or Cancelled and the reason in StatusMessage.",
         "Auto Scaling User Guide, troubleshooting";
     "refresh-blocks-launch-source": "An active instance refresh with a desired configuration forbids a change of the launch source.",
         "Auto Scaling User Guide, instance refresh";
-    "latest-deploys-at-creation": "A new template version reaches groups that follow $Latest by being made.",
-        "Auto Scaling, LaunchTemplateSpecification";
-    "no-version-means-default": "A group that names no version follows the default version.",
-        "Auto Scaling, LaunchTemplateSpecification";
-    "default-is-not-deleted": "The default version of a template cannot be deleted.",
-        "DeleteLaunchTemplateVersions";
-    "source-version-snapshots": "Snapshots in the block device mappings of a source version are not inherited.",
-        "EC2 User Guide, launch template restrictions";
-    "token-makes-once": "The same client token makes a template version once; with other parameters it is refused.",
-        "EC2 Developer Guide, idempotency";
-    "image-without-token": "CreateImage has no client token; a name that is taken answers InvalidAMIName.Duplicate.",
-        "EC2 Developer Guide, idempotency";
+    "latest-deploys-at-creation" as LatestDeploysAtCreation: "A new template version reaches groups that follow $Latest by being made.",
+        "Auto Scaling, LaunchTemplateSpecification", "$Latest goes on to mean the default version.";
+    "no-version-means-default" as NoVersionMeansDefault: "A group that names no version follows the default version.",
+        "Auto Scaling, LaunchTemplateSpecification", "It follows the latest version.";
+    "default-is-not-deleted" as DefaultIsNotDeleted: "The default version of a template cannot be deleted.",
+        "DeleteLaunchTemplateVersions", "It is deleted.";
+    "source-version-snapshots" as SourceVersionSnapshots: "Snapshots in the block device mappings of a source version are not inherited.",
+        "EC2 User Guide, launch template restrictions", "They are inherited.";
+    "token-makes-once" as TokenMakesOnce: "The same client token makes a template version once; with other parameters it is refused.",
+        "EC2 Developer Guide, idempotency", "It makes another version.";
+    "image-without-token" as ImageWithoutToken: "CreateImage has no client token; a name that is taken answers InvalidAMIName.Duplicate.",
+        "EC2 Developer Guide, idempotency", "A taken name is accepted.";
     "image-reboots": "CreateImage reboots the guest unless NoReboot is true.",
         "CreateImage, NoReboot";
-    "image-of-every-volume": "CreateImage makes a snapshot of every attached volume that NoDevice does not name.",
-        "CreateImage, BlockDeviceMappings";
+    "image-of-every-volume" as ImageOfEveryVolume: "CreateImage makes a snapshot of every attached volume that NoDevice does not name.",
+        "CreateImage, BlockDeviceMappings", "Of the root volume alone.";
     "image-needs-its-source": "A pending image fails when its source instance is terminated.",
         "StateReason, Client.InstanceTerminated";
     "root-snapshot-is-the-images": "A launch that names another snapshot for the root device is refused.",
         "RunInstances, InvalidBlockDeviceMapping";
-    "parameter-made-once": "PutParameter with Overwrite=false makes a parameter or answers ParameterAlreadyExists: one of two callers wins.",
-        "PutParameter, Overwrite";
+    "parameter-made-once" as ParameterMadeOnce: "PutParameter with Overwrite=false makes a parameter or answers ParameterAlreadyExists: one of two callers wins.",
+        "PutParameter, Overwrite", "The second value replaces the first.";
     "command-without-token": "SendCommand has no client token: sent twice, it runs twice.",
         "SendCommand";
     "command-on-dead-instance": "A command on an instance that is gone stays InProgress until it times out.",

@@ -16,7 +16,7 @@ fn names_are_lower_case_and_unique() {
             assert!(name.chars().all(plain), "{name}");
         }
         match row.source {
-            Source::Said(_) => assert!(row.variants.is_empty(), "{}", row.id),
+            Source::Said(_) => assert_ne!(row.variants.len(), 1, "{}", row.id),
             Source::Unconfirmed | Source::Open(_) => assert!(row.variants.len() > 1, "{}", row.id),
         }
     }
@@ -38,6 +38,14 @@ fn every_variant_can_be_named_and_is_drawn() {
             assert!(beliefs.chosen().contains(&(id, *name)));
             assert!(drawn.contains(&(id, *name)), "{id} = {name} is never drawn");
         }
+    }
+    for (id, flip) in Flip::ALL {
+        let mut beliefs = Beliefs::default();
+        beliefs.choose(id, "contrary").unwrap();
+        assert!(beliefs.denies(*flip) && beliefs.chosen().contains(&(id, "contrary")));
+        beliefs.choose(id, "holds").unwrap();
+        assert_eq!(beliefs, Beliefs::default());
+        assert!(!drawn.contains(&(id, "contrary")));
     }
     let mut beliefs = Beliefs::default();
     let unknown = beliefs.choose("min-version", "sometimes").unwrap_err();

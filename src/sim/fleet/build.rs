@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Fleet;
-use super::file::{ImageFile, Patches, Platform, TemplateFile, VersionFile, VersionName};
+use super::contents::guest_of;
+use super::file::{ImageFile, Platform, TemplateFile, VersionFile, VersionName};
 use super::file_event::{ActionName, EventFile};
 use super::file_group::{GroupFile, HookFile, MixedFile, OverrideFile, ResultName, TransitionName};
 use crate::sim::world::behaviour::Behaviour;
@@ -16,7 +17,6 @@ use crate::sim::world::groups::{
     AlarmPolicy, GroupTag, InstancesDistribution, LaunchConfiguration, LaunchSource, LifecycleHook,
     MixedPolicy, Override, ScheduledAction, TemplateSpec, Transition, WarmPool,
 };
-use crate::sim::world::guest::Guest;
 use crate::sim::world::images::{Image, Snapshot, SnapshotState};
 use crate::sim::world::parameters::Put;
 use crate::sim::world::rivals::{self, Action, Trigger};
@@ -339,63 +339,6 @@ fn requirements(file: &OverrideFile) -> Option<Value> {
     Some(json!({"VCpuCount": {"Min": vcpus}, "MemoryMiB": {"Min": mib}}))
 }
 
-/// Releases that made-up patches belong to: what is installed is older than what is missing.
-const OTHER_RELEASE: usize = 1;
-const OLD_RELEASE: usize = 2;
-const NEW_RELEASE: usize = 3;
-
-/// Patch names that look like those of the platform.
-fn patch_names(patches: &Patches, platform: Platform, release: usize) -> Vec<String> {
-    const PACKAGES: [&str; 8] = [
-        "openssl",
-        "kernel",
-        "glibc",
-        "curl",
-        "python3",
-        "systemd",
-        "vim-minimal",
-        "expat",
-    ];
-    let name = |n: usize| match platform {
-        Platform::Windows => format!("KB50{:05}", release * 10_000 + n * 37),
-        Platform::Linux => {
-            let (package, round) = (PACKAGES[n % PACKAGES.len()], n / PACKAGES.len());
-            format!(
-                "{package}.x86_64:0:{release}.{}-{}.amzn2023",
-                round + 1,
-                10 + n
-            )
-        }
-    };
-    match patches {
-        Patches::Count(count) => (0..*count).map(name).collect(),
-        Patches::Names(names) => names.clone(),
-    }
-}
-
-/// The contents of an image: what is missing, in as many shares as it takes Installs.
-fn guest_of(file: &ImageFile, made_at: DateTime<Utc>) -> Guest {
-    let missing = patch_names(&file.missing, file.platform, NEW_RELEASE);
-    let passes = usize::try_from(file.passes).unwrap_or(1).max(1);
-    let share = missing.len().div_ceil(passes).max(1);
-    let mut shares = missing.chunks(share).map(<[String]>::to_vec);
-    let other = patch_names(&file.installed_other, file.platform, OTHER_RELEASE);
-    let installed = patch_names(&file.installed, file.platform, OLD_RELEASE);
-    Guest {
-        family: file.platform.family(file.distribution),
-        missing: shares.next().unwrap_or_default(),
-        later: shares.collect(),
-        installed: installed
-            .into_iter()
-            .chain(other.iter().cloned())
-            .map(|patch| (patch, made_at.timestamp()))
-            .collect(),
-        other: other.into_iter().collect(),
-        volume_gib: file.gib,
-        ..Guest::default()
-    }
-}
-
 fn put_image(world: &mut World, names: &Names, file: &ImageFile, start: DateTime<Utc>) {
     let id = names.image(&file.name);
     let made_at = start - TimeDelta::days(file.age_days);
@@ -540,6 +483,7 @@ fn rival(file: &EventFile, names: &Names, start: DateTime<Utc>) -> Option<(Trigg
             Action::SetDefaultVersion(group()?, file.version.as_ref()?.text().parse().ok()?)
         }
         ActionName::TerminateInstances => Action::TerminateInstances(group()?, file.role.clone()),
+        ActionName::ExitStandby => Action::ExitStandby(group()?, file.role.clone()),
         ActionName::EndFailure => Action::EndFailure(group()?),
         ActionName::StartInstanceRefresh => {
             Action::StartInstanceRefresh(group()?, file.desired_configuration)

@@ -45,7 +45,7 @@ pub(super) struct EventFile {
     pub process: Option<String>,
     /// For `delete-parameters`, `deregister-images` and `share-snapshots`: all whose names begin so.
     pub prefix: Option<String>,
-    /// For `terminate-instances`: only those that have this in their tag `asg-patch:role`.
+    /// For `terminate-instances` and `exit-standby`: only those that have this in their tag `asg-patch:role`.
     pub role: Option<String>,
     /// For `start-instance-refresh`: whether it brings a desired configuration.
     #[serde(default)]
@@ -72,6 +72,8 @@ pub(super) enum ActionName {
     SetDefaultVersion,
     /// Terminates the group's instances.
     TerminateInstances,
+    /// Takes the group's instances out of Standby.
+    ExitStandby,
     /// Ends the group's `failure`: AWS has capacity again, a key is usable.
     EndFailure,
     /// Starts an instance refresh.

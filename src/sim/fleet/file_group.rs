@@ -271,6 +271,8 @@ pub(super) struct BehaviourFile {
     pub first_boot: Option<Spread>,
     /// A Debian guest's package lock after each boot.
     pub package_lock: Option<Spread>,
+    /// Registered with the load balancer to healthy.
+    pub target: Option<Spread>,
     /// Running to status checks passed.
     pub checks: Option<Spread>,
     /// Terminate call to terminated.
@@ -299,6 +301,7 @@ impl BehaviourFile {
             agent: self.agent.unwrap_or(base.agent),
             first_boot: self.first_boot.unwrap_or(base.first_boot),
             package_lock: self.package_lock.unwrap_or(base.package_lock),
+            target: self.target.unwrap_or(base.target),
             checks: self.checks.unwrap_or(base.checks),
             terminate: self.terminate.unwrap_or(base.terminate),
             scan: self.scan.unwrap_or(base.scan),

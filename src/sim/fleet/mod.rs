@@ -5,6 +5,7 @@
 
 mod build;
 mod check;
+mod contents;
 mod file;
 mod file_event;
 mod file_group;

@@ -2,6 +2,7 @@
 
 mod autoscaling;
 mod ec2;
+mod load_balancing;
 mod order;
 mod query;
 mod sns;
@@ -20,6 +21,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         Service::AutoScaling => autoscaling::call(world, call),
         Service::Ec2 => ec2::call(world, call),
         Service::Sns => sns::call(world, call),
+        Service::LoadBalancing => load_balancing::call(world, call),
         Service::Ssm => ssm::call(world, call),
     }?;
     order::arrange(world, &mut answer);

@@ -8,7 +8,7 @@ use crate::sim::beliefs::AnswerOrder;
 use crate::sim::world::World;
 
 /// The lists without a documented order. Activities, for instance, are documented as newest first.
-const LISTS: [&str; 19] = [
+const LISTS: [&str; 20] = [
     "AutoScalingGroups",
     "AutoScalingInstances",
     "AvailabilityZones",
@@ -22,6 +22,7 @@ const LISTS: [&str; 19] = [
     "ScheduledUpdateGroupActions",
     "SuspendedProcesses",
     "Tags",
+    "blockDeviceMapping",
     "imagesSet",
     "instanceStatusSet",
     "launchTemplates",

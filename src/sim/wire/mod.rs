@@ -19,6 +19,8 @@ pub enum Service {
     Ssm,
     /// SNS (awsQuery).
     Sns,
+    /// Elastic Load Balancing v2 (awsQuery).
+    LoadBalancing,
 }
 
 impl Service {
@@ -29,6 +31,7 @@ impl Service {
             Self::Ec2 => "ec2",
             Self::Ssm => "ssm",
             Self::Sns => "sns",
+            Self::LoadBalancing => "elasticloadbalancing",
         }
     }
 
@@ -37,6 +40,7 @@ impl Service {
             "2011-01-01" => Some(Self::AutoScaling),
             "2016-11-15" => Some(Self::Ec2),
             "2010-03-31" => Some(Self::Sns),
+            "2015-12-01" => Some(Self::LoadBalancing),
             _ => None,
         }
     }
@@ -47,6 +51,7 @@ impl Service {
             Self::AutoScaling => "http://autoscaling.amazonaws.com/doc/2011-01-01/",
             Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
             Self::Sns => "http://sns.amazonaws.com/doc/2010-03-31/",
+            Self::LoadBalancing => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
             Self::Ssm => "http://ssm.amazonaws.com/doc/2014-11-06/",
         }
     }
@@ -185,7 +190,7 @@ pub fn encode(
             let (status, body) = encode_json(result);
             (status, "application/x-amz-json-1.1", body)
         }
-        Service::AutoScaling | Service::Sns | Service::Ec2 => {
+        Service::AutoScaling | Service::Sns | Service::LoadBalancing | Service::Ec2 => {
             let (status, body) = encode_xml(call.service, &call.operation, result, &request_id);
             (status, "text/xml;charset=UTF-8", body)
         }

@@ -31,6 +31,8 @@ pub struct Behaviour {
     pub first_boot: Spread,
     /// How long `unattended-upgrades` holds a Debian guest's package lock after each boot.
     pub package_lock: Spread,
+    /// From its registration to the load balancer's first `healthy`.
+    pub target: Spread,
     /// Status checks pass this long after `running`.
     pub checks: Spread,
     /// From the terminate call to `terminated`.
@@ -71,6 +73,8 @@ pub enum Failure {
     LockNeverFreed,
     /// The first Install meets a lock that nobody held a moment before; a later one does not.
     InstallLockedOnce,
+    /// Its load balancer never gets an answer.
+    TargetUnhealthy,
     /// Install exits 1; one patch is FAILED.
     InstallFails,
     /// Install answers Success and installs nothing: the patches stay missing.
@@ -92,6 +96,7 @@ impl Default for Behaviour {
             agent: Spread::seconds(40.0, 0.3),
             first_boot: Spread::seconds(30.0, 0.35),
             package_lock: Spread::seconds(60.0, 0.5),
+            target: Spread::seconds(25.0, 0.4),
             checks: Spread::seconds(150.0, 0.2),
             terminate: Spread::seconds(22.0, 0.2),
             scan: Spread::seconds(20.0, 0.3),

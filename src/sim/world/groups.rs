@@ -364,6 +364,8 @@ pub struct AlarmPolicy {
 pub struct MemberNotes {
     /// When it came into service last.
     pub in_service_at: Option<DateTime<Utc>>,
+    /// When it passes its target groups' first health checks; none: it is no target.
+    pub target_healthy_at: Option<DateTime<Utc>>,
     /// Hooks that hold it.
     pub waits: Vec<HookWait>,
     /// The activity that is about it now.
@@ -422,6 +424,8 @@ pub struct Mind {
     pub no_launch_before: Option<DateTime<Utc>>,
     /// The instance launched ahead of a termination in another zone.
     pub rebalancing: Option<String>,
+    /// Actions that fell due while suspended, where AWS would not lose them.
+    pub kept_actions: Vec<ScheduledAction>,
     /// When the desired capacity was changed last.
     pub scaled_at: Option<DateTime<Utc>>,
 }

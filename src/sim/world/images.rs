@@ -10,7 +10,7 @@ use super::guest::Guest;
 use super::instance::InstanceState;
 use super::volumes::{Device, DeviceKind, ROOT_DEVICE};
 use super::{World, commands, is_well_formed};
-use crate::sim::beliefs::ImageNames;
+use crate::sim::beliefs::{Flip, ImageNames};
 use crate::sim::wire::ApiError;
 
 /// A snapshot is complete this long before its image is available.
@@ -206,7 +206,11 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
     }
     let (mut guest, behaviour) = (instance.guest.clone(), instance.behaviour.clone());
     guest.first_boot_cut_off |= instance.boot.first.is_under_way();
-    let kept = |d: &&Device| !new.without.contains(&d.name);
+    let root_alone = world.beliefs.denies(Flip::ImageOfEveryVolume);
+    let kept = |d: &&Device| {
+        let is_left_out = new.without.contains(&d.name);
+        !is_left_out && (!root_alone || d.name == ROOT_DEVICE)
+    };
     let mut devices: Vec<Device> = instance.devices.iter().filter(kept).cloned().collect();
     if devices.first().is_none_or(|d| d.name != ROOT_DEVICE) {
         let text = "The root device cannot be left out of the image.";
@@ -279,6 +283,9 @@ fn check_name(world: &World, name: &str) -> Result<(), ApiError> {
             "AMI names must be between 3 and 128 characters long, and may contain letters, \
              numbers, '(', ')', '.', '-', '/' and '_'",
         ));
+    }
+    if world.beliefs.denies(Flip::ImageWithoutToken) {
+        return Ok(());
     }
     let retired = world.retired_names.get(name);
     let retired = retired.filter(|(_, free_at)| *free_at > world.now);

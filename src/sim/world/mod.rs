@@ -38,7 +38,7 @@ pub use templates::Template;
 use groups::{GroupTag, ScheduledAction};
 use instance::InstanceState;
 
-use super::beliefs::{AutoScalingReads, Beliefs, NewResources};
+use super::beliefs::{AutoScalingReads, Beliefs, Flip, NewResources};
 use super::wire::ApiError;
 
 /// The simulated account in one region.
@@ -260,7 +260,7 @@ impl World {
         token: Option<&str>,
         request: &Value,
     ) -> Result<Option<Value>, ApiError> {
-        let Some(token) = token else {
+        let Some(token) = token.filter(|_| !self.beliefs.denies(Flip::TokenMakesOnce)) else {
             return Ok(None);
         };
         match self.tokens.get(&(operation.to_owned(), token.to_owned())) {

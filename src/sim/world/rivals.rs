@@ -78,6 +78,8 @@ pub enum Action {
     SetDefaultVersion(String, u64),
     /// Terminates a group's instances: all, or those whose tag `asg-patch:role` says so.
     TerminateInstances(String, Option<String>),
+    /// Takes a group's instances out of Standby: all, or those whose tag `asg-patch:role` says so.
+    ExitStandby(String, Option<String>),
     /// Lets a group's launches succeed from now on: AWS has capacity again, a key is usable.
     EndFailure(String),
     /// Starts an instance refresh, with a desired configuration or without.
@@ -106,6 +108,7 @@ impl Action {
             | Self::PointAtVersion(group, _)
             | Self::SetDefaultVersion(group, _)
             | Self::TerminateInstances(group, _)
+            | Self::ExitStandby(group, _)
             | Self::EndFailure(group)
             | Self::StartInstanceRefresh(group, _)
             | Self::SuspendProcess(group, _)
@@ -216,15 +219,14 @@ fn perform(world: &mut World, action: &Action) -> Result<(), ApiError> {
             templates::set_default(world, &id, *version)
         }
         Action::TerminateInstances(group, role) => {
-            let members = world.group(group)?.members.keys();
-            let is_meant = |id: &&String| {
-                let tags = world.instances.get(*id).map(|i| &i.tags);
-                role.is_none() || tags.and_then(|t| t.get("asg-patch:role")) == role.as_ref()
-            };
-            let members: Vec<String> = members.filter(is_meant).cloned().collect();
+            let members = members_with(world, group, role.as_ref())?;
             members
                 .iter()
                 .try_for_each(|id| instance::terminate(world, id))
+        }
+        Action::ExitStandby(group, role) => {
+            let members = members_with(world, group, role.as_ref())?;
+            scaling::standby::exit(world, group, &members).map(drop)
         }
         Action::EndFailure(group) => {
             let group = world.group_mut(group)?;
@@ -265,6 +267,20 @@ fn perform(world: &mut World, action: &Action) -> Result<(), ApiError> {
             Ok(())
         }
     }
+}
+
+/// The members of a group with this role; without one, all.
+fn members_with(
+    world: &World,
+    group: &str,
+    role: Option<&String>,
+) -> Result<Vec<String>, ApiError> {
+    let members = world.group(group)?.members.keys();
+    let is_meant = |id: &&String| {
+        let tags = world.instances.get(*id).map(|i| &i.tags);
+        role.is_none() || tags.and_then(|t| t.get("asg-patch:role")) == role
+    };
+    Ok(members.filter(is_meant).cloned().collect())
 }
 
 fn without_template(group: &str) -> ApiError {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::World;
 use super::groups::TemplateSpec;
+use crate::sim::beliefs::Flip;
 use crate::sim::wire::ApiError;
 
 /// A launch template.
@@ -117,10 +118,12 @@ impl TemplateData {
     }
 
     /// This data overwritten, field by field, by what is `given`: what a version with a source
-    /// version holds. Snapshots in block device mappings are not inherited.
-    pub fn overwritten_by(&self, given: &Self) -> Self {
+    /// version holds. Snapshots in block device mappings are not inherited (unless it `keeps` them).
+    fn overwritten_by(&self, given: &Self, keeps: bool) -> Self {
         let mut merged = self.0.clone();
-        if let Some(Value::Array(mappings)) = merged.get_mut("BlockDeviceMapping") {
+        if let Some(Value::Array(mappings)) = merged.get_mut("BlockDeviceMapping")
+            && !keeps
+        {
             for ebs in mappings.iter_mut().filter_map(|m| m.get_mut("Ebs")) {
                 if let Some(ebs) = ebs.as_object_mut() {
                     ebs.shift_remove("SnapshotId");
@@ -137,7 +140,12 @@ impl TemplateData {
 /// The version meant by `$Default`, `$Latest` or a number in a group's specification.
 pub fn resolve<'w>(world: &'w World, spec: &TemplateSpec) -> Option<(&'w Template, u64)> {
     let template = world.templates.get(&spec.id)?;
-    Some((template, template.resolve(spec.version.as_deref())?))
+    let version = match spec.version.as_deref() {
+        None if world.beliefs.denies(Flip::NoVersionMeansDefault) => Some("$Latest"),
+        Some("$Latest") if world.beliefs.denies(Flip::LatestDeploysAtCreation) => None,
+        version => version,
+    };
+    Some((template, template.resolve(version)?))
 }
 
 /// Finds a template by id or name, exactly one of which must be given.
@@ -180,6 +188,7 @@ pub fn create_version(
     let visible_at = world.visible_from();
     let now = world.now;
     find(world, Some(id), None)?;
+    let keeps = world.beliefs.denies(Flip::SourceVersionSnapshots);
     let Some(template) = world.templates.get_mut(id) else {
         return Err(ApiError::new("InvalidLaunchTemplateId.NotFound", id));
     };
@@ -189,7 +198,7 @@ pub fn create_version(
             let number = template
                 .resolve(Some(source))
                 .ok_or_else(|| no_version(&template.id, source))?;
-            template.versions[&number].data.overwritten_by(given)
+            template.versions[&number].data.overwritten_by(given, keeps)
         }
     };
     template.latest += 1;
@@ -226,10 +235,11 @@ pub fn no_version(id: &str, version: &str) -> ApiError {
 /// Deletes a version that is not the default. The error's code is the per-version code.
 pub fn delete_version(world: &mut World, id: &str, number: u64) -> Result<(), ApiError> {
     find(world, Some(id), None)?;
+    let any = world.beliefs.denies(Flip::DefaultIsNotDeleted);
     let Some(template) = world.templates.get_mut(id) else {
         return Ok(());
     };
-    if template.default == number {
+    if template.default == number && !any {
         return Err(ApiError::new(
             "unexpectedError",
             "Cannot delete the default version of a launch template.",

@@ -192,7 +192,7 @@ const FOUND: [(&str, &str); 3] = [
     // An agent that could not be read was taken for one that has not registered.
     (
         "sleeping-latest",
-        "sleeping-latest: ssm:DescribeInstanceInformation in waking Denied ForGood",
+        "sleeping-latest: ssm:DescribeInstanceInformation in settling Denied ForGood",
     ),
     // A group that had not made the version itself named $Latest again while it was still there, and
     // removed its image.

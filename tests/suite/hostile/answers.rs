@@ -25,7 +25,7 @@ const SCENARIOS: [&str; 4] = [
 ];
 
 /// Fields that AWS may leave out, by operation: what is seen without them may differ.
-const OPTIONAL: [(&str, &[&str]); 9] = [
+const OPTIONAL: [(&str, &[&str]); 10] = [
     // A specification without a version means the default one.
     (
         "DescribeAutoScalingGroups",
@@ -54,9 +54,14 @@ const OPTIONAL: [(&str, &[&str]); 9] = [
         "DescribeInstanceInformation",
         &["LastPingDateTime", "PlatformType"],
     ),
-    ("ListCommandInvocations", &["Comment", "StatusDetails"]),
+    (
+        "ListCommandInvocations",
+        &["Comment", "StatusDetails", "Output", "ResponseCode"],
+    ),
     ("DescribeLaunchTemplateVersions", &["versionDescription"]),
     ("DescribeImages", &["message", "platform"]),
+    // AWS's own time of a record.
+    ("GetParameters", &["LastModifiedDate"]),
 ];
 
 /// Where the SDK itself puts a value for a missing one, so that nobody can tell.

@@ -123,7 +123,7 @@ proptest! {
             1 => "\\PC{0,256}",
             4 => proptest::collection::vec(
                 (
-                    proptest::sample::select(vec!["waking", "patching", "baking", "proving", "restoring", "x"]),
+                    proptest::sample::select(vec!["launching", "patching", "baking", "proving", "restoring", "x"]),
                     odd(),
                 ),
                 0..8,

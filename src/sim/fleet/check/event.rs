@@ -83,6 +83,7 @@ fn action(place: &Table, event: &EventFile, images: &BTreeSet<&str>) -> Checked 
     match event.action {
         ActionName::DeleteGroup
         | ActionName::TerminateInstances
+        | ActionName::ExitStandby
         | ActionName::EndFailure
         | ActionName::StartInstanceRefresh => Ok(()),
         ActionName::PutTag => {

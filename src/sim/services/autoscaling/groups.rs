@@ -117,7 +117,7 @@ pub(super) fn describe_instances(
             let instance = world.visible_instance(id)?;
             let group = world.groups.get(&instance.membership.as_ref()?.group)?;
             let member = group.members.get(id)?;
-            let mut value = shape::instance(group, instance, member);
+            let mut value = shape::instance(world, group, instance, member);
             value["AutoScalingGroupName"] = json!(group.name);
             // This operation, alone, writes health in capitals.
             let health = value["HealthStatus"].as_str().map(str::to_uppercase);
@@ -140,7 +140,7 @@ pub(super) struct OfGroup {
 pub(super) fn describe_warm_pool(world: &World, request: OfGroup) -> Result<Value, ApiError> {
     let group = world.group(&request.auto_scaling_group_name)?;
     let items = shape::members(world, group, true)
-        .map(|(i, m)| (i.id.clone(), shape::instance(group, i, m)))
+        .map(|(i, m)| (i.id.clone(), shape::instance(world, group, i, m)))
         .collect();
     let limit = limit(request.max_records, PAGE)?;
     let (instances, next) = page(items, request.next_token.as_deref(), limit)?;

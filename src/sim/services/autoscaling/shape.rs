@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::sim::beliefs::MemberShown;
+use crate::sim::beliefs::{Flip, MemberShown};
 use crate::sim::world::groups::{
     Activity, Group, LaunchSource, MemberNotes, MixedPolicy, TemplateSpec, WarmPool,
 };
@@ -32,7 +32,7 @@ pub(super) fn arn(world: &World, name: &str) -> String {
 pub(super) fn group(world: &World, group: &Group, with_instances: bool) -> Value {
     let instances: Vec<Value> = if with_instances {
         members(world, group, false)
-            .map(|(i, m)| instance(group, i, m))
+            .map(|(i, m)| instance(world, group, i, m))
             .collect()
     } else {
         Vec::new()
@@ -122,17 +122,23 @@ pub(super) fn members<'w>(
     })
 }
 
-pub(super) fn instance(group: &Group, instance: &Instance, member: &MemberNotes) -> Value {
+pub(super) fn instance(
+    world: &World,
+    group: &Group,
+    instance: &Instance,
+    member: &MemberNotes,
+) -> Value {
     let Some(m) = &instance.membership else {
         return Value::Null;
     };
+    let symbols = world.beliefs.denies(Flip::MemberNamesItsVersion);
     let (mut configuration, mut template) = (Value::Null, Value::Null);
     match (&instance.template, &group.launch) {
         (Some((id, version)), launch) => {
             template = json!({
                 "LaunchTemplateId": id,
                 "LaunchTemplateName": template_name(launch, id),
-                "Version": version.to_string(),
+                "Version": if symbols { group_version(launch) } else { version.to_string() },
             });
         }
         (None, LaunchSource::Configuration(c)) => configuration = json!(c.name),
@@ -150,6 +156,16 @@ pub(super) fn instance(group: &Group, instance: &Instance, member: &MemberNotes)
         "ProtectedFromScaleIn": m.protected,
         "WeightedCapacity": (member.weight > 1).then(|| member.weight.to_string()),
     })
+}
+
+/// The version as a group names it.
+fn group_version(launch: &LaunchSource) -> String {
+    let spec = match launch {
+        LaunchSource::Configuration(_) => None,
+        LaunchSource::Template(spec) => Some(spec),
+        LaunchSource::Mixed(policy) => Some(&policy.base),
+    };
+    spec.and_then(|s| s.version.clone()).unwrap_or_default()
 }
 
 fn template_name<'g>(launch: &'g LaunchSource, id: &str) -> Option<&'g str> {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{KeyValues, invalid, size};
+use crate::sim::beliefs::Flip;
 use crate::sim::services::query;
 use crate::sim::wire::ApiError;
 use crate::sim::world::parameters::{Parameter, Put, not_found};
@@ -102,7 +103,7 @@ pub(super) fn put(world: &mut World, request: PutRequest) -> Result<Value, ApiEr
         name: request.name,
         value: request.value,
         kind: request.kind,
-        overwrite: request.overwrite,
+        overwrite: request.overwrite || world.beliefs.denies(Flip::ParameterMadeOnce),
         tier: request.tier,
         data_type: request.data_type,
         description: request.description,

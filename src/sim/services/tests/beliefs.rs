@@ -240,7 +240,7 @@ async fn observed(id: &str, variant: &str) -> String {
 }
 
 impl Sim {
-    async fn standby(&self, id: &str, decrement: bool) {
+    pub(super) async fn standby(&self, id: &str, decrement: bool) {
         let call = self.asg.enter_standby().auto_scaling_group_name("web");
         let call = call
             .instance_ids(id)
@@ -249,7 +249,7 @@ impl Sim {
     }
 
     /// The members' states, sorted.
-    async fn lifecycles(&self, name: &str) -> String {
+    pub(super) async fn lifecycles(&self, name: &str) -> String {
         let group = self.group(name).await;
         let states = group.instances().iter();
         let mut states: Vec<_> = states

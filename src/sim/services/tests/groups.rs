@@ -92,6 +92,32 @@ async fn a_protected_instance_outlives_its_scale_in() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_suspended_terminate_holds_only_what_is_in_service() {
+    let sim = Sim::new(vec![sleeper("web", "1")]);
+    let serving = sim.wake("web").await;
+    sim.account.with_world(|w| {
+        let hook = LifecycleHook {
+            name: "boot".into(),
+            transition: Transition::Launching,
+            heartbeat_seconds: 3600,
+            default_continue: true,
+            completed_after_seconds: None,
+        };
+        w.group_mut("web").unwrap().hooks.push(hook);
+    });
+    sim.set_capacity("web", 0, 2, 2).await;
+    sim.wait(60).await;
+    assert_eq!(sim.group("web").await.instances().len(), 2);
+    let call = sim.asg.suspend_processes().auto_scaling_group_name("web");
+    call.scaling_processes("Terminate").send().await.unwrap();
+    sim.set_capacity("web", 0, 2, 0).await;
+    sim.wait(120).await;
+    let group = sim.group("web").await;
+    let left: Vec<_> = group.instances().iter().map(|i| i.instance_id()).collect();
+    assert_eq!(left, [Some(serving.as_str())]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_scheduled_action_is_lost_while_suspended_and_runs_when_not() {
     let mut group = sleeper("web", "1");
     let morning = ScheduledAction {

@@ -2,9 +2,11 @@
 
 mod beliefs;
 mod clock;
+mod flips;
 mod groups;
 mod images;
 mod standby;
+mod targets;
 mod volumes;
 
 use std::time::Duration;

@@ -6,6 +6,7 @@ use aws_sdk_autoscaling::types as asg;
 use super::{Sim, sleeper, spec};
 use crate::sim::world::World;
 use crate::sim::world::groups::{LifecycleHook, Transition};
+use crate::sim::world::rivals::{self, Action, Trigger};
 use crate::sim::world::templates::{self, TemplateData};
 
 impl Sim {
@@ -183,4 +184,27 @@ async fn scale_in_takes_the_oldest_version_then_the_next_billing_hour() {
     let left = sim.group("web").await;
     let version = left.instances()[0].launch_template().unwrap().version();
     assert_eq!((left.instances().len(), version), (1, Some("2")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_takes_the_instances_of_a_role_out_of_standby() {
+    let sim = Sim::new(vec![sleeper("web", "1")]);
+    let id = sim.wake("web").await;
+    sim.enter(&id, true).await.unwrap();
+    sim.wait(5).await;
+    let exits = |role: &str| {
+        sim.account.with_world(|w| {
+            let action = Action::ExitStandby("web".into(), Some(role.into()));
+            let now = Trigger::At(w.now);
+            rivals::plan(w, now, action);
+            w.instances.get_mut(&id).unwrap().tags =
+                [("asg-patch:role".to_owned(), "build".to_owned())].into();
+        });
+    };
+    exits("canary");
+    sim.wait(10).await;
+    assert_eq!(sim.states().await, (0, states(&["Standby"])));
+    exits("build");
+    sim.wait(10).await;
+    assert_eq!(sim.states().await, (1, states(&["InService"])));
 }

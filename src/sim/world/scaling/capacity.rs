@@ -3,10 +3,10 @@
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::{health, launch, lifecycle, request_pass, standby, terminate};
-use crate::sim::beliefs::StandbyTermination;
+use crate::sim::beliefs::{Flip, StandbyTermination};
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
-use crate::sim::world::groups::{LaunchSource, PROCESSES, TemplateSpec};
+use crate::sim::world::groups::{Group, LaunchSource, PROCESSES, TemplateSpec};
 use crate::sim::world::iso;
 use crate::sim::world::templates;
 
@@ -42,7 +42,14 @@ pub fn check(
         let text = format!("Max bound, {max}, must be greater than or equal to min bound, {min}");
         return Err(invalid(text));
     }
+    let denied = |flip| world.beliefs.denies(flip);
+    if denied(Flip::StandbySizesAccepted) && max < group.desired.min(max) + aside(world, group) {
+        return Err(invalid(
+            "Max size is below the desired capacity and the standby instances",
+        ));
+    }
     let desired = match change.desired {
+        Some(desired) if denied(Flip::DesiredOutsideBounds) => desired.clamp(min, max),
         Some(desired) if (min..=max).contains(&desired) => desired,
         Some(desired) => {
             return Err(invalid(format!(
@@ -50,9 +57,22 @@ pub fn check(
                  size:{max}"
             )));
         }
+        None if denied(Flip::BoundsPullDesired) && !(min..=max).contains(&group.desired) => {
+            return Err(invalid(format!(
+                "Desired capacity:{} must be between the specified min size:{min} and max size:{max}",
+                group.desired
+            )));
+        }
         None => group.desired.clamp(min, max),
     };
     Ok((min, max, desired))
+}
+
+/// The weight on Standby.
+pub(super) fn aside(world: &World, group: &Group) -> i64 {
+    let members = group.members.iter();
+    let aside = members.filter(|(id, _)| lifecycle(world, id).is_some_and(standby::is_aside));
+    aside.map(|(_, m)| m.weight).sum()
 }
 
 /// Sets the capacity; `why` is the activities' Cause (empty: a user's request).
@@ -177,7 +197,7 @@ pub fn check_launch(world: &World, launch: &LaunchSource) -> Result<(), ApiError
 
 /// SuspendProcesses; an empty list means all.
 pub fn suspend(world: &mut World, name: &str, processes: &[String]) -> Result<(), ApiError> {
-    let processes = known(processes)?;
+    let processes = known(world, processes)?;
     let reason = suspended_by_user(world.now);
     let group = world.group_mut(name)?;
     for process in processes {
@@ -197,12 +217,19 @@ pub fn suspended_by_user(at: DateTime<Utc>) -> String {
 
 /// ResumeProcesses; an empty list means all.
 pub fn resume(world: &mut World, name: &str, processes: &[String]) -> Result<(), ApiError> {
-    let processes = known(processes)?;
+    let processes = known(world, processes)?;
     let group = world.group_mut(name)?;
     let mut looks = false;
+    let mut kept = Vec::new();
     for process in processes {
         let was = group.suspended.remove(&process).is_some();
         looks |= was && process == "HealthCheck";
+        if process == "ScheduledActions" {
+            kept = std::mem::take(&mut group.mind.kept_actions);
+        }
+    }
+    for action in kept {
+        super::scheduled::run(world, name, &action);
     }
     if looks {
         health::look_again(world, name);
@@ -211,8 +238,8 @@ pub fn resume(world: &mut World, name: &str, processes: &[String]) -> Result<(),
     Ok(())
 }
 
-fn known(processes: &[String]) -> Result<Vec<String>, ApiError> {
-    if processes.is_empty() {
+fn known(world: &World, processes: &[String]) -> Result<Vec<String>, ApiError> {
+    if processes.is_empty() && !world.beliefs.denies(Flip::EmptyListMeansAll) {
         return Ok(PROCESSES.map(str::to_owned).to_vec());
     }
     match processes.iter().find(|p| !PROCESSES.contains(&p.as_str())) {
@@ -266,6 +293,10 @@ pub fn terminate_instance(
     let state = lifecycle(world, id).unwrap_or_default();
     let leaving = state.contains("Terminating");
     let (entering, aside) = (state == standby::ENTERING, state == standby::STANDBY);
+    let entering = entering && !world.beliefs.denies(Flip::StandbyTerminationDuringMove);
+    let decrement = decrement || world.beliefs.denies(Flip::TerminateWithoutDecrement);
+    let replaces = aside && !decrement;
+    let replaces = replaces && world.beliefs.denies(Flip::StandbyTerminationNoReplacement);
     let belief = world.beliefs.standby_termination;
     let group = world.group_mut(&name)?;
     if entering {
@@ -290,6 +321,9 @@ pub fn terminate_instance(
         StandbyTermination::Lowers => counts || aside,
         StandbyTermination::Ignored | StandbyTermination::Refused => counts,
     };
+    if replaces {
+        group.desired += weight;
+    }
     if decrement && lowers {
         if group.desired - weight < group.min {
             return Err(invalid(format!(

@@ -128,11 +128,7 @@ fn most(world: &World, group: &Group) -> i64 {
     match world.beliefs.standby_against_max {
         StandbyAgainstMax::No => group.desired,
         StandbyAgainstMax::Yes => {
-            let aside = group
-                .members
-                .iter()
-                .filter(|(id, _)| super::lifecycle(world, id).is_some_and(standby::is_aside));
-            let aside: i64 = aside.map(|(_, m)| m.weight).sum();
+            let aside = super::capacity::aside(world, group);
             group.desired.min(group.max - aside)
         }
     }
@@ -283,6 +279,7 @@ fn refusal(behaviour: &Behaviour, instance_type: &str, zone: &str) -> Option<Str
         | Failure::FirstBootFails
         | Failure::LockNeverFreed
         | Failure::InstallLockedOnce
+        | Failure::TargetUnhealthy
         | Failure::InstallFails
         | Failure::InstallsNothing
         | Failure::LostAfterReboot

@@ -8,6 +8,7 @@ pub mod hooks;
 mod launch;
 pub mod scheduled;
 pub mod standby;
+pub mod targets;
 pub mod terminate;
 mod warm;
 
@@ -21,6 +22,7 @@ use super::behaviour::{Failure, Spread};
 use super::events::WorldEvent;
 use super::groups::{Group, InstanceRefresh, Transition};
 use super::instance::{self, Instance};
+use crate::sim::beliefs::Flip;
 use crate::sim::wire::ApiError;
 
 pub use health::instance_rebooting;
@@ -75,6 +77,9 @@ pub(super) fn pass(world: &mut World, name: &str) {
         return;
     }
     health::replace_unhealthy(world, name);
+    if world.beliefs.denies(Flip::StandbyNotScaledIn) {
+        terminate::end_standby(world, name);
+    }
     let (have, want) = (capacity(world, name), wanted(world, name));
     if have < want {
         launch::fill(world, name);
@@ -168,17 +173,23 @@ fn proceed(world: &mut World, group: &str, id: &str, base: &str) {
 
 fn come_into_service(world: &mut World, name: &str, id: &str) {
     let now = world.now;
+    let answers = world.instances.get(id).map(|i| i.behaviour.target);
+    let Some(group) = world.groups.get(name) else {
+        return;
+    };
+    let registers = !group.target_groups.is_empty() && !group.is_suspended("AddToLoadBalancer");
+    let answers = answers.filter(|_| registers).map(|a| now + world.draw(a));
     let Some(group) = world.groups.get_mut(name) else {
         return;
     };
     let protected = group.new_instances_protected;
-    let registers = !group.target_groups.is_empty() && !group.is_suspended("AddToLoadBalancer");
     group.mind.launch_failures = 0;
     group.mind.no_launch_before = None;
     let Some(member) = group.members.get_mut(id) else {
         return;
     };
     member.in_service_at = Some(now);
+    member.target_healthy_at = answers;
     let activity = member.activity.take();
     if let Some(membership) = membership_mut(world, id) {
         membership.lifecycle = "InService".into();
@@ -199,8 +210,11 @@ pub(super) fn member_stopped(world: &mut World, id: &str) {
 
 /// Deletes a group: at once if it is empty, else only by force, after its instances.
 pub fn delete_group(world: &mut World, name: &str, force: bool) -> Result<(), ApiError> {
+    let apart = world.beliefs.denies(Flip::StandbyBlocksDeletion);
+    let counts = |id: &String| !apart || !lifecycle(world, id).is_some_and(standby::is_aside);
+    let holds = world.group(name)?.members.keys().any(counts);
     let group = world.group_mut(name)?;
-    if !group.members.is_empty() && !force {
+    if holds && !force {
         return Err(ApiError::new(
             "ResourceInUse",
             "You cannot delete an AutoScalingGroup while there are instances or pending Spot \

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::capacity::{self, CapacityChange};
 use super::{activities, request_pass};
-use crate::sim::beliefs::{LateActions, ScheduledDelay};
+use crate::sim::beliefs::{Flip, LateActions, ScheduledDelay};
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
 use crate::sim::world::events::WorldEvent;
@@ -140,12 +140,18 @@ pub(in crate::sim::world) fn run_due(
         stored.next_run = next;
     }
     schedule(world, name, key, next);
+    if suspended
+        && world.beliefs.denies(Flip::SuspendedScheduleLosesActions)
+        && let Some(group) = world.groups.get_mut(name)
+    {
+        group.mind.kept_actions.push(action.clone());
+    }
     if runs {
         run(world, name, &action);
     }
 }
 
-fn run(world: &mut World, name: &str, action: &ScheduledAction) {
+pub(super) fn run(world: &mut World, name: &str, action: &ScheduledAction) {
     let Some(group) = world.groups.get(name) else {
         return;
     };

@@ -9,7 +9,7 @@ use chrono::{SecondsFormat, TimeDelta};
 use super::{
     activities, come_into_service, lifecycle, membership_mut, request_pass, set_lifecycle,
 };
-use crate::sim::beliefs::{StandbyMove, StandbyWeight};
+use crate::sim::beliefs::{Flip, StandbyMove, StandbyWeight};
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
 use crate::sim::world::behaviour::Spread;
@@ -52,7 +52,10 @@ pub fn enter(
     ids: &[String],
     decrement: bool,
 ) -> Result<Vec<String>, ApiError> {
-    let weight = check_states(world, name, ids, &["InService"])?;
+    let any = world.beliefs.denies(Flip::StandbyEnterInService);
+    let state = (!any).then_some("InService");
+    let weight = check_states(world, name, ids, state)?;
+    let decrement = decrement && !world.beliefs.denies(Flip::StandbyDecrement);
     let group = world.group_mut(name)?;
     let before = group.desired;
     if decrement {
@@ -97,7 +100,9 @@ pub fn enter(
 /// # Errors
 /// A member that is not on Standby, or a desired capacity that would exceed the maximum.
 pub fn exit(world: &mut World, name: &str, ids: &[String]) -> Result<Vec<String>, ApiError> {
-    let weight = check_states(world, name, ids, &[STANDBY])?;
+    let weight = check_states(world, name, ids, Some(STANDBY))?;
+    let stays = world.beliefs.denies(Flip::StandbyExitIncrements);
+    let weight = if stays { 0 } else { weight };
     let group = world.group_mut(name)?;
     if group.is_suspended("Launch") {
         // "Instances that are on standby cannot be returned to service": as-suspend-resume-processes.
@@ -136,12 +141,12 @@ fn sizes(group: &crate::sim::world::Group, way: &str) -> ApiError {
     ))
 }
 
-/// The change of the desired capacity that moving these members makes; all of which must be in one of these states.
+/// The change of the desired capacity that moving these members makes; all of which must be in the state wanted, if one is.
 fn check_states(
     world: &World,
     name: &str,
     ids: &[String],
-    states: &[&str],
+    wanted: Option<&str>,
 ) -> Result<i64, ApiError> {
     let group = world.group(name)?;
     let mut weight = 0;
@@ -151,9 +156,8 @@ fn check_states(
             return Err(invalid(text));
         };
         let state = lifecycle(world, id).unwrap_or_default();
-        if !states.contains(&state) {
-            let states = states.join(" or ");
-            return Err(invalid(format!("The instance {id} is not in {states}.")));
+        if let Some(wanted) = wanted.filter(|w| *w != state) {
+            return Err(invalid(format!("The instance {id} is not in {wanted}.")));
         }
         weight += match world.beliefs.standby_weight {
             StandbyWeight::Weight => member.weight,
@@ -196,8 +200,12 @@ pub(in crate::sim::world) fn entered(world: &mut World, id: &str) {
         return;
     };
     set_lifecycle(world, id, STANDBY);
-    let group = world.groups.get_mut(&name);
-    let activity = group.and_then(|g| g.members.get_mut(id)?.activity.take());
+    let member = world.groups.get_mut(&name);
+    let member = member.and_then(|g| g.members.get_mut(id));
+    let activity = member.and_then(|m| {
+        m.target_healthy_at = None;
+        m.activity.take()
+    });
     activities::finish(world, &name, activity.as_deref(), "Successful", None);
 }
 

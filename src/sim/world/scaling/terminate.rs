@@ -7,7 +7,7 @@ use super::{
     warm,
 };
 use super::{group_of, zone_counts};
-use crate::sim::beliefs::StandbyEnded;
+use crate::sim::beliefs::{Flip, StandbyEnded};
 use crate::sim::world::World;
 use crate::sim::world::events::WorldEvent;
 use crate::sim::world::groups::Transition;
@@ -20,19 +20,20 @@ const HOUR_SECONDS: i64 = 3600;
 const ALL_PROTECTED: &str = "Could not scale to desired capacity because all remaining instances are \
                              protected from scale in.";
 
-/// Begins to terminate members worth `surplus`.
+/// Begins to terminate members worth `surplus`. While Terminate is suspended only members that are not
+/// InService are: the suspension does not hold those.
+/// Source: Auto Scaling User Guide, "Considerations" of suspending processes.
 pub(super) fn scale_in(world: &mut World, name: &str, surplus: i64) {
-    if world
-        .groups
-        .get(name)
-        .is_none_or(|g| g.is_suspended("Terminate"))
-    {
+    let Some(group) = world.groups.get(name) else {
         return;
-    }
+    };
+    let suspended = group.is_suspended("Terminate");
     let mut left = surplus;
     while left > 0 {
-        let Some((id, weight)) = victim(world, name) else {
-            say_all_protected(world, name);
+        let Some((id, weight)) = victim(world, name, suspended) else {
+            if !suspended {
+                say_all_protected(world, name);
+            }
             return;
         };
         if weight > left {
@@ -50,15 +51,20 @@ pub(super) fn scale_in(world: &mut World, name: &str, surplus: i64) {
 
 /// The default termination policy: the fullest zone, there launch configurations before templates,
 /// the oldest template and its oldest version, then the instance that is closest to its next billing
-/// hour. Protected members are spared.
+/// hour. Protected members are spared, and those in service if their termination is suspended.
 /// Source: Auto Scaling User Guide, "Default termination policy".
-fn victim(world: &World, name: &str) -> Option<(String, i64)> {
+fn victim(world: &World, name: &str, suspended: bool) -> Option<(String, i64)> {
     let group = world.groups.get(name)?;
     let zones = zone_counts(world, group);
-    let candidates = group.members.iter().filter(|(id, _)| counts(world, id));
+    let held = |id: &str| suspended && lifecycle(world, id) == Some("InService");
+    let candidates = group.members.iter();
+    let candidates = candidates.filter(|(id, _)| counts(world, id) && !held(id));
     let (instance, member) = candidates
         .filter_map(|(id, member)| Some((world.instances.get(id)?, member)))
-        .filter(|(i, _)| i.membership.as_ref().is_some_and(|m| !m.protected))
+        .filter(|(i, _)| {
+            let spared = i.membership.as_ref().is_none_or(|m| m.protected);
+            !spared || world.beliefs.denies(Flip::ProtectedOutlivesDesired)
+        })
         .min_by_key(|(i, _)| {
             let in_zone = zones.get(&i.zone).copied().unwrap_or_default();
             let source = i.template.as_ref().map(|(id, version)| {
@@ -70,6 +76,18 @@ fn victim(world: &World, name: &str) -> Option<(String, i64)> {
             (-in_zone, source, to_next_hour, i.id.clone())
         })?;
     Some((instance.id.clone(), member.weight))
+}
+
+/// Terminates the members on Standby of a group whose desired capacity is 0.
+pub(super) fn end_standby(world: &mut World, name: &str) {
+    let group = world.groups.get(name).filter(|g| g.desired == 0);
+    let members: Vec<String> = group.map_or_else(Vec::new, |g| g.members.keys().cloned().collect());
+    for id in members {
+        if lifecycle(world, &id) == Some(standby::STANDBY) {
+            let why = activities::cause(world, name, "an instance on standby was taken out.");
+            begin(world, name, &id, why);
+        }
+    }
 }
 
 fn say_all_protected(world: &mut World, name: &str) {
@@ -146,6 +164,10 @@ pub(in crate::sim::world) fn drained(world: &mut World, id: &str) {
         return;
     };
     let base = base.to_owned();
+    let members = world.groups.get_mut(&group).map(|g| &mut g.members);
+    if let Some(member) = members.and_then(|m| m.get_mut(id)) {
+        member.target_healthy_at = None;
+    }
     if !hooks::hold(world, &group, id, Transition::Terminating, &base) {
         kill(world, id);
     }

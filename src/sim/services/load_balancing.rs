@@ -1,0 +1,76 @@
+//! Elastic Load Balancing v2: the health of targets.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::query;
+use crate::sim::wire::{ApiError, Call};
+use crate::sim::world::World;
+use crate::sim::world::scaling::targets::{self, TargetState};
+
+/// The port of every target group.
+const PORT: u32 = 80;
+
+/// Applies an Elastic Load Balancing call.
+pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
+    match call.operation.as_str() {
+        "DescribeTargetHealth" => health(world, query::read(call, "ValidationError")?),
+        other => Err(ApiError::unsupported(format!(
+            "elasticloadbalancing:{other}"
+        ))),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Describe {
+    target_group_arn: String,
+    #[serde(default)]
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Target {
+    id: String,
+    port: Option<u32>,
+}
+
+/// The health of the targets named, else of all that are registered or drain.
+fn health(world: &World, request: Describe) -> Result<Value, ApiError> {
+    let arn = &request.target_group_arn;
+    let known = world.groups.values().any(|g| g.target_groups.contains(arn));
+    if !known {
+        let text = format!("Target groups '{arn}' not found");
+        return Err(ApiError::new("TargetGroupNotFound", text));
+    }
+    let registered = targets::of(world, arn);
+    let shown: Vec<Value> = if request.targets.is_empty() {
+        let all = registered.iter();
+        all.map(|(id, state)| row(id, PORT, Some(*state))).collect()
+    } else {
+        let named = request.targets.iter();
+        named
+            .map(|t| {
+                let state = registered.get(&t.id).copied();
+                row(&t.id, t.port.unwrap_or(PORT), state)
+            })
+            .collect()
+    };
+    Ok(json!({"TargetHealthDescriptions": shown}))
+}
+
+fn row(id: &str, port: u32, state: Option<TargetState>) -> Value {
+    let (state, reason) = match state {
+        Some(TargetState::Initial) => ("initial", Some("Elb.InitialHealthChecking")),
+        Some(TargetState::Healthy) => ("healthy", None),
+        Some(TargetState::Unhealthy) => ("unhealthy", Some("Target.Timeout")),
+        Some(TargetState::Draining) => ("draining", Some("Target.DeregistrationInProgress")),
+        None => ("unused", Some("Target.NotRegistered")),
+    };
+    json!({
+        "Target": {"Id": id, "Port": port},
+        "HealthCheckPort": port.to_string(),
+        "TargetHealth": {"State": state, "Reason": reason},
+    })
+}
