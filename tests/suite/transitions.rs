@@ -594,6 +594,32 @@ fn a_restoring_job_yields_to_the_next_run() {
     }
 }
 
+/// A record lists the group's instances by the ends of their ids, or none for want of room: then times tell.
+#[test]
+fn an_instance_was_there_if_the_record_lists_it_or_if_it_is_older() {
+    let [old, new] = ["i-0123456789abcdef", "i-0123456789abcde0"].map(InstanceId::from);
+    let seen = |after: i64| InstanceSeen {
+        state: Ec2State::Running,
+        launched_at: start() + TimeDelta::seconds(after),
+        run: None,
+        role: None,
+        devices: BTreeSet::new(),
+    };
+    let listing = Job::from_record(record().listing([&old]), now());
+    for instance in [None, Some(seen(-60)), Some(seen(60))] {
+        assert_eq!(listing.was_there(&old, instance.as_ref()), Some(true));
+        assert_eq!(listing.was_there(&new, instance.as_ref()), Some(false));
+    }
+    let none = Record {
+        members: None,
+        ..record()
+    };
+    let none = Job::from_record(none, now());
+    assert_eq!(none.was_there(&old, Some(&seen(-60))), Some(true));
+    assert_eq!(none.was_there(&new, Some(&seen(60))), Some(false));
+    assert_eq!(none.was_there(&new, None), None);
+}
+
 /// One answer without the group, or without the image, is looked at twice, however long the phase lasts.
 #[test]
 fn what_is_not_listed_once_is_looked_for_again() {
