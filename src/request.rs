@@ -183,6 +183,10 @@ impl FromStr for Operation {
     }
 }
 
+/// Groups that are worked on at once unless asked otherwise: few enough that a quota, an exhausted zone or a bad patch is
+/// noticed while most of the fleet is untouched, and enough for hundreds of groups in a window.
+pub const DEFAULT_IN_FLIGHT: usize = 25;
+
 /// How many groups may fail before nothing more is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FailureLimit {
@@ -190,6 +194,23 @@ pub enum FailureLimit {
     Count(u32),
     /// This share of all planned groups, 0 to 100.
     Percent(u32),
+}
+
+/// A fifth of the groups: when more have failed, the cause is hardly one group's own.
+impl Default for FailureLimit {
+    fn default() -> Self {
+        Self::Percent(20)
+    }
+}
+
+/// As on the command line: `N` or `N%`.
+impl fmt::Display for FailureLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(n) => write!(f, "{n}"),
+            Self::Percent(p) => write!(f, "{p}%"),
+        }
+    }
 }
 
 impl FailureLimit {

@@ -1,5 +1,12 @@
-//! Text helpers for all rooms: durations, shortening, quoting, counting, hashes. Pure.
+//! Text helpers for all rooms: durations, shortening, quoting, counting, hashes, packing. Pure.
 
+use std::io::{self, Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 /// A duration in its two largest units: `45s`, `12m 05s`, `1h 12m`, `2d 03h`.
@@ -97,9 +104,49 @@ pub fn short_hash(text: &str) -> String {
         .collect()
 }
 
+/// `bytes` as Base64 of gzip, on one line. The same bytes always give the same text.
+///
+/// # Errors
+/// The packer's; none occurs while it writes to memory.
+pub fn packed(bytes: &[u8]) -> io::Result<String> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    packer.write_all(bytes)?;
+    Ok(STANDARD.encode(packer.finish()?))
+}
+
+/// The bytes that [`packed`] was given, of which there may be `limit` at most.
+///
+/// # Errors
+/// The text is not Base64 of gzip, or holds more than `limit` bytes.
+pub fn unpacked(text: &str, limit: u64) -> io::Result<Vec<u8>> {
+    let invalid = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
+    let packed = STANDARD.decode(text).map_err(|e| invalid(e.to_string()))?;
+    let mut bytes = Vec::new();
+    let one_more = limit.saturating_add(1);
+    GzDecoder::new(packed.as_slice())
+        .take(one_more)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == one_more {
+        return Err(invalid(format!("expected at most {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{duration, plain_text, shell_word, shortened};
+    use super::{duration, packed, plain_text, shell_word, shortened, unpacked};
+
+    #[test]
+    fn what_was_packed_is_unpacked_within_its_limit() {
+        let bytes = [b'a'; 1000];
+        let text = packed(&bytes).unwrap();
+        assert!(text.len() < 100, "{text}");
+        assert_eq!(unpacked(&text, 1000).unwrap(), bytes);
+        assert!(unpacked(&text, 999).is_err());
+        assert!(unpacked("no base64!", 1000).is_err());
+        assert!(unpacked("bm8gZ3ppcA==", 1000).is_err());
+        assert!(unpacked(&text[..text.len() / 2 / 4 * 4], 1000).is_err());
+    }
 
     #[test]
     fn durations_show_their_two_largest_units() {

@@ -108,7 +108,6 @@ fn job(group: &str, template: &str) -> Job {
         written_at: now,
         deadline: now + TimeDelta::hours(1),
         capacity: capacity(0, 4, 0),
-        members: BTreeSet::new(),
         suspended: BTreeSet::new(),
         guarded: BTreeSet::new(),
         pins: vec![pin(template, "1")],
@@ -122,6 +121,7 @@ fn job(group: &str, template: &str) -> Job {
         actions: Vec::new(),
         image_name: "asg-patch/web/run-1".into(),
         bake_key: "b1".into(),
+        members: None,
     };
     Job::from_record(record, now)
 }
@@ -264,6 +264,7 @@ fn a_version_is_made_pinned_and_made_the_default() {
             image: account.text("image").into(),
             description: "asg-patch run-1".into(),
             token: "token-1".into(),
+            devices: Vec::new(),
         };
         assert_eq!(account.done(&job, create).await, Done::Version(2));
         let seen = present(account.look(&job, &[Need::Versions]).await.versions);
@@ -347,19 +348,16 @@ fn a_record_is_stored_once_and_deleted_twice() {
             (fault.code.as_str(), fault.class),
             ("ParameterAlreadyExists", FaultClass::Exists)
         );
-        let stored = present(account.look(&job, &[Need::Record]).await.record);
-        match &stored {
+        let seen = present(account.look(&job, &[Need::Record]).await.record);
+        match &seen {
             RecordSeen::Readable(stored) => {
                 assert_eq!(*stored.record, job.record);
                 assert!(stored.stored_at.is_some(), "{stored:?}");
             }
-            other @ RecordSeen::Unreadable { .. } => panic!("{other:?}"),
+            RecordSeen::Unreadable { .. } => panic!("{seen:?}"),
         }
         let all = aws::list_records(&account.clients).await.expect("records");
-        assert_eq!(
-            all,
-            BTreeMap::from([(record_parameter(job.group()), stored)])
-        );
+        assert_eq!(all, BTreeMap::from([(record_parameter(job.group()), seen)]));
         account.done(&job, Effect::DeleteRecord).await;
         account.done(&job, Effect::DeleteRecord).await;
         assert_eq!(

@@ -8,6 +8,7 @@ mod claims;
 mod clients;
 mod complete;
 mod convert;
+mod devices;
 mod discover;
 mod faults;
 mod handle;

@@ -13,6 +13,7 @@ use super::perform::image_tags;
 use super::{Clients, fault};
 use crate::group::Job;
 use crate::group::fault::Fault;
+use crate::group::lineage::Lineage;
 use crate::group::names::RUN_TAG;
 use crate::group::pin::{Pin, Style, resolve};
 use crate::request::Operation;
@@ -76,7 +77,12 @@ async fn create_image(clients: &Clients, example: Option<&Job>) -> Result<(), Fa
     let Some(job) = example else {
         return Ok(());
     };
-    let [image, snapshot] = image_tags(&job.record, "asg-patch/dry-run", &SOME_IMAGE.into());
+    let [image, snapshot] = image_tags(
+        &job.record,
+        "asg-patch/dry-run",
+        &SOME_IMAGE.into(),
+        &Lineage::default().next(&SOME_IMAGE.into()),
+    );
     let answer = clients
         .ec2
         .create_image()

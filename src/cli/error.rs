@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use asg_patch::group::{Code, Outcome};
-use asg_patch::report::{GroupReport, RunReport};
+use asg_patch::report::{GroupReport, RunKind, RunReport};
 use asg_patch::run::RunError;
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub(crate) enum Exit {
     /// All well.
     Well = 0,
-    /// Some group failed or was rolled back.
+    /// Some group failed or was rolled back, or none was patched.
     SomeFailed = 1,
     /// Wrong usage or configuration.
     Usage = 2,
@@ -36,13 +36,30 @@ impl From<&RunReport> for Exit {
             Outcome::Failed => true,
             Outcome::Patched | Outcome::AlreadyCurrent | Outcome::Skipped => false,
         };
+        let groups = &report.groups;
         if report.left_open().next().is_some() {
             Exit::LeftOpen
-        } else if report.groups.iter().any(bad) {
+        } else if groups.iter().any(bad) {
             Exit::SomeFailed
-        } else {
+        } else if report.kind == RunKind::Restore
+            || groups.is_empty()
+            || groups.iter().any(is_served)
+        {
             Exit::Well
+        } else if groups.iter().filter_map(|g| g.code).any(Code::is_of_aws) {
+            Exit::Aws
+        } else {
+            Exit::SomeFailed
         }
+    }
+}
+
+/// Whether a group got what a run was asked for: patches, the answer that there are none, or the result of a scan.
+fn is_served(group: &GroupReport) -> bool {
+    match group.outcome {
+        Outcome::Patched | Outcome::AlreadyCurrent => true,
+        Outcome::Skipped => group.code == Some(Code::PatchesMissing),
+        Outcome::RolledBack | Outcome::Failed => false,
     }
 }
 
@@ -168,6 +185,85 @@ fn run_error_text(error: &RunError) -> String {
                 "{error}. Restore them with: asg-patch restore {}",
                 names.join(" ")
             )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use asg_patch::report::PatchCounts;
+
+    use super::*;
+
+    fn report(groups: &[(Outcome, Option<Code>)]) -> RunReport {
+        let at = chrono::DateTime::UNIX_EPOCH;
+        let group = |(outcome, code): &(Outcome, Option<Code>)| GroupReport {
+            group: "g".into(),
+            outcome: *outcome,
+            code: *code,
+            reason: String::new(),
+            left_open: false,
+            image_before: None,
+            image_after: None,
+            version_before: None,
+            version_after: None,
+            generation: None,
+            capacity_before: None,
+            capacity_after: None,
+            patches: PatchCounts::default(),
+            installed: Vec::new(),
+            phases: Vec::new(),
+            altered_seconds: 0,
+            instance_seconds: 0,
+            notes: Vec::new(),
+        };
+        RunReport {
+            run_id: "r".into(),
+            kind: RunKind::Run,
+            region: "eu-west-1".into(),
+            started_at: at,
+            finished_at: at,
+            deadline: at,
+            groups: groups.iter().map(group).collect(),
+            api_calls: BTreeMap::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_run_that_patched_none_of_its_groups_is_not_well() {
+        use Outcome::{AlreadyCurrent, Patched, RolledBack, Skipped};
+        let denied = (Skipped, Some(Code::AccessDenied));
+        let refused = (Skipped, Some(Code::WarmPool));
+        let rows = [
+            (vec![], Exit::Well),
+            (vec![(Patched, None), refused], Exit::Well),
+            (vec![(AlreadyCurrent, None), denied], Exit::Well),
+            (vec![(Skipped, Some(Code::PatchesMissing))], Exit::Well),
+            (vec![refused, refused], Exit::SomeFailed),
+            (vec![denied, denied], Exit::Aws),
+            (vec![denied, refused], Exit::Aws),
+            (
+                vec![denied, (RolledBack, Some(Code::Interrupted))],
+                Exit::SomeFailed,
+            ),
+        ];
+        for (groups, exit) in rows {
+            assert_eq!(Exit::from(&report(&groups)), exit, "{groups:?}");
+        }
+        // A restore that was not due, or that another has done, is no failure.
+        for (outcome, code) in [
+            (RolledBack, Code::RestoredFromRecord),
+            (Skipped, Code::StillOwned),
+            (Skipped, Code::RestoredMeanwhile),
+        ] {
+            let restored = RunReport {
+                kind: RunKind::Restore,
+                ..report(&[(outcome, Some(code))])
+            };
+            assert_eq!(Exit::from(&restored), Exit::Well, "{code}");
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Options that several subcommands share, and the requests made from them.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use asg_patch::ids::{GroupName, RunId};
-use asg_patch::request::{AtDeadline, FailureLimit, Operation, OptInTag, RunRequest, Selection};
+use asg_patch::request::{
+    AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
+};
 use asg_patch::schedule::Window;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
@@ -56,14 +57,19 @@ impl SelectionOptions {
 pub(crate) struct RunOptions {
     #[command(flatten)]
     selection: SelectionOptions,
-    /// Work on at most N groups at once [default: no limit]
-    #[arg(long, value_name = "N", help_heading = "The run")]
-    max_in_flight: Option<NonZeroUsize>,
+    /// Work on at most N groups at once; 0 for no limit
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = DEFAULT_IN_FLIGHT,
+        help_heading = "The run"
+    )]
+    max_in_flight: usize,
     /// Start no more groups once more than this have failed: a number, or a percentage of all groups
     #[arg(
         long,
         value_name = "N|N%",
-        default_value = "100%",
+        default_value_t = FailureLimit::default(),
         help_heading = "The run"
     )]
     max_failures: FailureLimit,
@@ -119,7 +125,7 @@ impl RunOptions {
             window: window(now, self.duration, self.cutoff)?,
             selection: self.selection.selection(),
             operation: self.operation,
-            max_in_flight: self.max_in_flight.map(NonZeroUsize::get),
+            max_in_flight: Some(self.max_in_flight).filter(|n| *n > 0),
             max_failures: self.max_failures,
             topic_arn: self.topic_arn.clone(),
             at_deadline: self.at_deadline,

@@ -55,7 +55,7 @@ impl Budget {
         let is_due = |phase| match phase {
             Phase::Launching | Phase::Returning | Phase::Settling | Phase::Scanning => bakes,
             Phase::Patching | Phase::Baking => bakes && installs,
-            Phase::Sealing => bakes && installs && forward.options.seal,
+            Phase::Sealing => bakes && installs && forward.options.seal.runs(),
             Phase::LaunchingCanary | Phase::ReturningCanary | Phase::Proving => {
                 installs && forward.options.canary
             }
@@ -158,8 +158,19 @@ struct Times {
     limit: TimeDelta,
 }
 
+/// The time that launch hooks are expected to add to a launch. Their time-outs bound it, and are seldom reached.
+fn expected_hooks(forward: &Forward) -> TimeDelta {
+    let timeouts = forward.hooks();
+    if timeouts.is_zero() {
+        return timeouts;
+    }
+    (timeouts / limits::HOOK_SHARE)
+        .clamp(limits::HOOK_MIN, limits::HOOK_MAX)
+        .min(timeouts)
+}
+
 fn times(forward: &Forward, phase: Phase) -> Times {
-    let hooks = forward.hooks();
+    let hooks = expected_hooks(forward);
     let install = limits::expected_install(forward.windows);
     match phase {
         Phase::Launching | Phase::LaunchingCanary => Times {
@@ -229,6 +240,8 @@ pub fn read_tag(forward: &Forward, tag: &str) -> (Measured, Option<String>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::job::Devices;
+    use super::super::lineage::Lineage;
     use super::super::options::Options;
     use super::*;
 
@@ -241,13 +254,16 @@ mod tests {
             hook_seconds: 0,
             bakes: true,
             measured: Measured::default(),
+            devices: Devices::default(),
+            lineage: Lineage::default(),
         };
         let (measured, note) = read_tag(&forward, tag);
         forward.measured = measured;
         (forward, note)
     }
 
-    const ALL: &str = "launching=84 patching=400 scanning=26 sealing=12 baking=200 proving=240";
+    const ALL: &str = "launching=60 returning=20 settling=84 scanning=60 patching=400 sealing=12 baking=200 \
+                       launching_canary=60 returning_canary=20 proving=160";
 
     #[test]
     fn what_was_written_is_read() {
@@ -317,9 +333,39 @@ mod tests {
         let (forward, _) = forward(ALL);
         assert_eq!(
             Budget::of(&forward, true).seconds(),
-            105 + 500 + 32 + 15 + 250 + 300 + 120
+            75 + 25 + 105 + 75 + 500 + 15 + 250 + 75 + 25 + 200 + 120
         );
-        assert_eq!(Budget::of(&forward, false).seconds(), 300 + 120);
+        assert_eq!(Budget::of(&forward, false).seconds(), 75 + 25 + 200 + 120);
+    }
+
+    #[test]
+    fn launch_hooks_are_planned_with_a_share_of_their_time_out() {
+        let launching = |hook_seconds| {
+            let forward = Forward {
+                hook_seconds,
+                ..forward("x=1").0
+            };
+            let is_launch =
+                |p: &&Part| matches!(p.phase, Phase::Launching | Phase::LaunchingCanary);
+            let budget = Budget::of(&forward, true);
+            let launches = budget.0.iter().filter(is_launch);
+            launches.map(|p| p.seconds).collect::<Vec<_>>()
+        };
+        for (timeouts, planned) in [(0, 0), (30, 30), (120, 60), (1200, 300), (7200, 600)] {
+            assert_eq!(launching(timeouts), [40 + planned; 2], "{timeouts}");
+            // A hook may take all of it.
+            let forward = Forward {
+                hook_seconds: timeouts,
+                ..forward("x=1").0
+            };
+            let limit = times(&forward, Phase::Launching).limit;
+            assert_eq!(limit, limits::LAUNCH_LIMIT + TimeDelta::seconds(timeouts));
+        }
+        // What was measured counts, whatever the hooks' time-outs.
+        let mut measured = forward("launching=200").0;
+        measured.hook_seconds = 7200;
+        let first = Budget::of(&measured, true).0[0];
+        assert_eq!((first.seconds, first.from), (250, Basis::Measured));
     }
 
     #[test]
@@ -334,8 +380,8 @@ mod tests {
             .unwrap();
         assert_eq!(
             failure.reason,
-            "it needs about 43 min (23 min as measured by an earlier run, 9 min of it patching, \
-             20 min in reserve for the restore), 42 min are left"
+            "it needs about 45 min (25 min as measured by an earlier run, 9 min of it patching, \
+             20 min in reserve for the restore), 44 min are left"
         );
         let closed = Window::lasting(start, TimeDelta::hours(3), TimeDelta::hours(1)).unwrap();
         assert!(budget.misfit(closed.cutoff, &closed).is_some());

@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::devices::DeviceMapping;
 use super::fault::Fault;
+use super::lineage::Lineage;
 use super::pin::Pin;
 use super::record::Record;
 use crate::ids::{ImageId, InstanceId, TemplateId};
@@ -62,6 +64,10 @@ pub enum Effect {
         reboot: bool,
         /// The image it was launched from.
         source_image: ImageId,
+        /// The descent of the image to be made.
+        lineage: Lineage,
+        /// Devices that the image is not to hold.
+        without: Vec<String>,
     },
     /// `ec2:CreateLaunchTemplateVersion`.
     CreateVersion {
@@ -75,6 +81,8 @@ pub enum Effect {
         description: String,
         /// Idempotency token.
         token: String,
+        /// Block device mappings that it does not inherit; none if it inherits all.
+        devices: Vec<DeviceMapping>,
     },
     /// `ec2:ModifyLaunchTemplate`.
     SetDefault {

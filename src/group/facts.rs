@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::devices::DeviceMapping;
+use super::lineage::Lineage;
 use super::pin::{Pin, TemplateMark};
 use crate::ids::{GroupName, ImageId, RunId, TemplateId};
 use crate::schedule::{Capacity, ScheduledAction};
@@ -17,6 +19,8 @@ pub struct GroupFacts {
     pub capacity: Capacity,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// Keys of the tags that its instances get at launch.
+    pub propagated: BTreeSet<String>,
     /// How it names launch template versions; empty with a launch configuration.
     pub pins: Vec<Pin>,
     /// Its launch configuration, if it has one.
@@ -25,6 +29,8 @@ pub struct GroupFacts {
     pub image_override: bool,
     /// Whether overrides carry weights.
     pub weighted: bool,
+    /// `DesiredCapacityType`, if it is not instances that are counted: `vcpu` or `memory-mib`.
+    pub capacity_unit: Option<String>,
     /// Suspended processes.
     pub suspended: BTreeSet<String>,
     /// The AWS service that operates it, if one does.
@@ -69,13 +75,21 @@ pub struct TemplateFacts {
 pub struct VersionFacts {
     /// `ImageId` as written: an id, or `resolve:ssm:...`.
     pub image: Option<String>,
-    /// A snapshot that a block device mapping pins.
-    pub snapshot: Option<String>,
+    /// Its block device mappings.
+    pub devices: Vec<DeviceMapping>,
 }
 
 /// An image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageFacts {
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+    /// The names of its devices, e.g. `/dev/xvda`.
+    pub devices: BTreeSet<String>,
+    /// How many runs it descends from, and from which image of the owner's.
+    pub lineage: Lineage,
     /// When it was created.
     pub created_at: Option<DateTime<Utc>>,
     /// Whether its platform is Windows.

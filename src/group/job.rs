@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::devices::DeviceMapping;
 use super::effect::{CommandStep, Effect, Role};
 use super::launch::{Launch, LaunchState};
 use super::ledger::{Key, Ledger};
 use super::limits;
+use super::lineage::Lineage;
 use super::measured::Measured;
 use super::options::Options;
 use super::outcome::{Failure, Outcome};
 use super::phase::{Entered, Phase};
 use super::record::Record;
+use super::seen::InstanceSeen;
 use crate::ids::{GroupName, ImageId, InstanceId, TemplateId};
 use crate::request::Operation;
 use crate::schedule::Capacity;
@@ -36,6 +39,24 @@ pub struct Forward {
     /// How long the phases took that made the image it launches from.
     #[serde(default)]
     pub measured: Measured,
+    /// The block devices that decide what the new image and the new versions say of devices.
+    #[serde(default)]
+    pub devices: Devices,
+    /// The descent of the image it launches from.
+    #[serde(default)]
+    pub lineage: Lineage,
+}
+
+/// Block devices, as the plan found them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Devices {
+    /// Names of the devices of the image that the group launches from.
+    pub image: BTreeSet<String>,
+    /// Names of the instance store volumes that its launch template versions map: EC2 does not show them among the
+    /// devices of an instance.
+    pub stores: BTreeSet<String>,
+    /// By template: the mappings that a new version must state, because it does not inherit them.
+    pub restated: BTreeMap<TemplateId, Vec<DeviceMapping>>,
 }
 
 impl Forward {
@@ -421,6 +442,15 @@ impl Job {
         match &self.launch {
             LaunchState::Open(launch) => Some(launch),
             LaunchState::None | LaunchState::Unknown => None,
+        }
+    }
+
+    /// Whether an instance was in the group when the record was stored: listed in it or, where it lists none, launched
+    /// before. None of those is ours. None where only EC2 could tell, and does not show the instance.
+    pub fn was_there(&self, id: &InstanceId, instance: Option<&InstanceSeen>) -> Option<bool> {
+        match &self.record.members {
+            Some(members) => Some(members.has(id)),
+            None => instance.map(|i| i.launched_at < self.recorded_at),
         }
     }
 

@@ -13,6 +13,12 @@ pub const ROLE_TAG: &str = "asg-patch:role";
 pub const BAKE_TAG: &str = "asg-patch:bake";
 /// Tag on images that were proved: what the phases took that made them, as the next run's measure.
 pub const SECONDS_TAG: &str = "asg-patch:seconds";
+/// Tag on images and snapshots: the image that the build instance was launched from.
+pub const SOURCE_TAG: &str = "asg-patch:source-image";
+/// Tag on images and snapshots: how many runs the image descends from, itself included.
+pub const GENERATION_TAG: &str = "asg-patch:generation";
+/// Tag on images and snapshots: the image that the owner's template named before the first run.
+pub const ANCESTOR_TAG: &str = "asg-patch:first-ancestor";
 /// Where records live in Parameter Store.
 pub const RECORD_PREFIX: &str = "/asg-patch/records/";
 /// Where runs are claimed in Parameter Store.

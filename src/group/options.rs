@@ -13,8 +13,8 @@ pub struct Options {
     pub wave: i32,
     /// `image`: `reboot` lets CreateImage reboot the guest; `no-reboot` (default) relies on sealing.
     pub reboot_image: bool,
-    /// `seal`: run the image hygiene script (default on).
-    pub seal: bool,
+    /// `seal`: how the guest is prepared before its image is made.
+    pub seal: Seal,
     /// `canary`: prove the image by launching an instance (default on).
     pub canary: bool,
     /// `document`: patch with this SSM document instead of `AWS-RunPatchBaseline`.
@@ -23,6 +23,35 @@ pub struct Options {
     pub parameters: BTreeMap<String, String>,
     /// `tolerate-missing`: this many missing patches are accepted.
     pub tolerate_missing: u32,
+    /// `share`: with `across-tags`, groups share an image although their instances get different tags.
+    #[serde(default)]
+    pub share_across_tags: bool,
+    /// `max-generation`: an image descends from at most this number of runs, itself included.
+    #[serde(default)]
+    pub max_generation: Option<u32>,
+}
+
+/// The preparation of a guest before its image is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seal {
+    /// The image hygiene script runs.
+    #[default]
+    On,
+    /// Nothing: the owner sees to it.
+    Off,
+    /// The script runs, and on Windows the launch agent is reset, so that the tasks of a first boot run again.
+    Reset,
+}
+
+impl Seal {
+    /// Whether the image hygiene script runs.
+    pub fn runs(self) -> bool {
+        match self {
+            Self::On | Self::Reset => true,
+            Self::Off => false,
+        }
+    }
 }
 
 impl Default for Options {
@@ -30,11 +59,13 @@ impl Default for Options {
         Self {
             wave: 0,
             reboot_image: false,
-            seal: true,
+            seal: Seal::On,
             canary: true,
             document: None,
             parameters: BTreeMap::new(),
             tolerate_missing: 0,
+            share_across_tags: false,
+            max_generation: None,
         }
     }
 }
@@ -64,7 +95,7 @@ pub fn read(tags: &BTreeMap<String, String>, prefix: &str) -> Reading {
             ));
         }
     }
-    if reading.options.reboot_image && reading.options.seal {
+    if reading.options.reboot_image && reading.options.seal.runs() {
         reading.notes.push(format!(
             "{prefix}:image=reboot boots the guest after sealing, which makes host keys and machine id \
              again before the snapshot"
@@ -80,7 +111,13 @@ fn set(reading: &mut Reading, name: &str, key: &str, value: &str) -> Result<(), 
             options.wave = value.parse().map_err(|_| "a whole number".to_owned())?;
         }
         "image" => options.reboot_image = choice(value, "reboot", "no-reboot")?,
-        "seal" => options.seal = choice(value, "on", "off")?,
+        "seal" => options.seal = seal(value)?,
+        "share" if value.eq_ignore_ascii_case("across-tags") => options.share_across_tags = true,
+        "share" => return Err("'across-tags'".into()),
+        "max-generation" => match value.parse() {
+            Ok(n) if n > 0 => options.max_generation = Some(n),
+            Ok(_) | Err(_) => return Err("a number of generations, 1 or more".into()),
+        },
         "canary" => options.canary = choice(value, "on", "off")?,
         "document" if value.is_empty() => return Err("the name of an SSM document".into()),
         "document" => options.document = Some(value.to_owned()),
@@ -95,6 +132,15 @@ fn set(reading: &mut Reading, name: &str, key: &str, value: &str) -> Result<(), 
         )),
     }
     Ok(())
+}
+
+fn seal(value: &str) -> Result<Seal, String> {
+    let names = [("on", Seal::On), ("off", Seal::Off), ("reset", Seal::Reset)];
+    names
+        .into_iter()
+        .find(|(name, _)| value.eq_ignore_ascii_case(name))
+        .map(|(_, seal)| seal)
+        .ok_or_else(|| "'on', 'off' or 'reset'".to_owned())
 }
 
 fn choice(value: &str, yes: &str, no: &str) -> Result<bool, String> {
@@ -150,8 +196,12 @@ impl Options {
             document,
             parameters,
             tolerate_missing,
+            share_across_tags,
+            max_generation: _,
         } = self;
-        format!("{reboot_image} {seal} {document:?} {parameters:?} {tolerate_missing}")
+        format!(
+            "{reboot_image} {seal:?} {document:?} {parameters:?} {tolerate_missing} {share_across_tags}"
+        )
     }
 }
 
@@ -192,7 +242,11 @@ mod tests {
         assert_eq!(refusal.code, Code::OptionInvalid);
         assert_eq!(
             refusal.reason,
-            "tag p:seal: expected 'on' or 'off', found 'maybe'"
+            "tag p:seal: expected 'on', 'off' or 'reset', found 'maybe'"
         );
+        for (key, value) in [("p:share", "all"), ("p:max-generation", "0")] {
+            let refusal = read(&tags(&[(key, value)]), "p").refusal;
+            assert_eq!(refusal.map(|r| r.code), Some(Code::OptionInvalid), "{key}");
+        }
     }
 }

@@ -116,13 +116,13 @@ codes! {
         "use one image for the base and all overrides, or split the group by image",
         [];
     SnapshotPinned = "AP-0109", "the launch template pins a snapshot in its block device mappings",
-        "remove SnapshotId from the device's mapping: it would hide the patched image",
+        "give the mapping a device name, or remove its SnapshotId",
         [];
     LaunchSuspended = "AP-0110", "Launch or Terminate is suspended in the group",
         "resume it, or remove the opt-in tag for as long as it must stay suspended",
         [];
     TemplateShared = "AP-0111", "a group outside this bake follows the same launch template by $Latest or $Default",
-        "give each group its own launch template, or opt all of them in with the same version and options",
+        "give each group its own launch template, or opt all of them in with the same version, options and tags",
         [];
     OptionInvalid = "AP-0112", "an option tag has an invalid value",
         "correct the tag's value",
@@ -135,6 +135,18 @@ codes! {
         [];
     WeightedCapacity = "AP-0115", "the group counts its capacity in weights",
         "remove the weights from the overrides: with weights, AWS cannot be asked for exactly one more instance",
+        [];
+    WindowsNotGeneralised = "AP-0116", "images of Windows are not generalised",
+        "set the tag `:seal` to `reset`, or to `off` and prepare the guest with a document of your own",
+        [];
+    CapacityUnits = "AP-0117", "the group counts its capacity in vCPUs or memory",
+        "let the group count instances (DesiredCapacityType `units`): AWS cannot be asked for exactly one more instance otherwise",
+        [];
+    PatchedElsewhere = "AP-0118", "another service or the image's own updater patches the group's instances",
+        "remove the opt-in tag, and patch the group as the reason says",
+        [];
+    TooDeep = "AP-0119", "the image descends from too many generations of patched images",
+        "rebuild: point the launch template at a new image of the vendor's, then run again",
         [];
     GroupOdd = "AP-0125", "AWS's description of the group makes no sense to this program",
         "compare the named field with what the console shows; if AWS is right, this program must learn it",
@@ -173,6 +185,9 @@ codes! {
         [AfterDeletion];
     InstanceLost = "AP-0305", "the build instance was lost while the run needed it",
         "find out who terminated it (CloudTrail TerminateInstances), then run again",
+        [AfterRestore, AfterDeletion];
+    QuotaReached = "AP-0306", "a quota of the account forbids another instance",
+        "ask Service Quotas for a higher quota, or lower --max-in-flight so that fewer groups have an instance more at once",
         [AfterRestore, AfterDeletion];
     NotReady = "AP-0307", "the first boot of the build instance failed or did not end",
         "read the end of the cloud-init log in the reason; correct the user data, or what holds the package lock",
@@ -305,6 +320,13 @@ codes! {
     NotPlanned = "AP-0805", "the run could not be planned",
         "fix what the reason names, then run again",
         [];
+}
+
+impl Code {
+    /// Whether AWS refused a call or did not answer, whatever the group is like.
+    pub fn is_of_aws(self) -> bool {
+        self.as_str().starts_with("AP-04")
+    }
 }
 
 impl fmt::Display for Code {

@@ -131,6 +131,27 @@ pub fn resolve(pin: &Pin, templates: &Templates) -> Option<u64> {
     }
 }
 
+/// A group's version for people, e.g. `$Latest (3)`: what several distinct pins mean, one after the other. `new` names
+/// another number than a pin means, where there is one. None if a pin means nothing.
+pub fn version_text(
+    pins: &[Pin],
+    templates: &Templates,
+    new: impl Fn(&TemplateId) -> Option<u64>,
+) -> Option<String> {
+    let mut texts: Vec<String> = Vec::new();
+    for pin in pins {
+        let number = new(&pin.template).or_else(|| resolve(pin, templates))?;
+        let text = match pin.style() {
+            Style::Number => number.to_string(),
+            Style::Latest | Style::Default => format!("{} ({number})", pin.spelling()),
+        };
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    (!texts.is_empty()).then(|| texts.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

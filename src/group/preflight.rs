@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::budget;
-use super::facts::{AccountFacts, GroupDetails, GroupFacts, ImageFacts, VersionFacts};
-use super::job::Forward;
+use super::devices::restated;
+use super::facts::{AccountFacts, GroupFacts, ImageFacts, VersionFacts};
+use super::job::{Devices, Forward};
 use super::measured::Measured;
 use super::options::{self, Options};
-use super::pin::{Pin, Style, Templates, resolve};
+use super::pin::{Pin, Templates, resolve};
 use super::record::{RECORD_LIMIT_BYTES, Record, SCHEMA};
-use super::{Code, Failure, limits, names};
-use crate::ids::{BakeKey, GroupName, ImageId, TemplateId};
+use super::{Code, Failure, limits, names, unsuitable};
+use crate::ids::{GroupName, ImageId, TemplateId};
 use crate::request::RunRequest;
 use crate::schedule::ScheduledAction;
 
@@ -28,14 +29,15 @@ pub struct Checked {
 }
 
 /// A template's name, which people know it by; its id where that is all there is.
-fn name<'a>(id: &'a TemplateId, account: &'a AccountFacts) -> &'a str {
+pub(super) fn name<'a>(id: &'a TemplateId, account: &'a AccountFacts) -> &'a str {
     account
         .templates
         .get(id)
         .map_or(id.as_str(), |t| t.name.as_str())
 }
 
-/// Checks one opted-in group by itself. Whether its bake agrees with others is for [`check_sharing`].
+/// Checks one opted-in group by itself. Whether its bake agrees with others is for
+/// [`super::sharing::check_sharing`].
 pub fn check(group: &GroupFacts, account: &AccountFacts, request: &RunRequest) -> Checked {
     let reading = options::read(&group.tags, &request.selection.tag.key);
     let mut notes = reading.notes;
@@ -69,13 +71,18 @@ fn ready(
 ) -> Result<(Record, Forward), Failure> {
     let details = account.details.get(&group.name);
     let details = details.cloned().unwrap_or_default();
-    refuse_by_group(group, &details)?;
+    unsuitable::by_group(group, &details)?;
+    unsuitable::by_service(group, account)?;
     let templates = templates(group, account)?;
     let image = image(group, account, &templates)?;
+    let facts = usable(&image, account)?;
+    unsuitable::by_image(facts, options, request)?;
     let forward = Forward {
         operation: request.operation,
         options: options.clone(),
-        windows: usable(&image, account)?.windows,
+        windows: facts.windows,
+        devices: devices(group, account, &templates, facts)?,
+        lineage: facts.lineage.clone(),
         image,
         hook_seconds: details.hook_seconds,
         bakes: true,
@@ -115,7 +122,12 @@ fn record(
         .filter_map(|p| Some((p.template.clone(), resolve(p, &templates)?)))
         .collect();
     let specs: Vec<(TemplateId, u64)> = specs.into_iter().collect();
-    let bake_key = names::bake_key(&specs, &options.bake_text());
+    let shapes = format!(
+        "{} {}",
+        options.bake_text(),
+        readers(group, options, &request.selection.tag.key)
+    );
+    let bake_key = names::bake_key(&specs, &shapes);
     // From the parts of the bake key, so that all groups of the bake name one image.
     let label = specs
         .first()
@@ -128,7 +140,6 @@ fn record(
         written_at: request.window.start,
         deadline: request.restore_by(),
         capacity: group.capacity,
-        members: BTreeSet::new(),
         suspended: group.suspended.clone(),
         guarded: guarded(group),
         pins: group.pins.clone(),
@@ -136,14 +147,32 @@ fn record(
         actions: actions(account.actions.get(&group.name), request),
         image_name: names::image_name(label, &request.run_id, &bake_key),
         bake_key,
+        // Listed when the record is written.
+        members: None,
     };
-    let size = record.to_text().len();
-    if size > RECORD_LIMIT_BYTES {
-        let reason =
-            format!("expected a record of at most {RECORD_LIMIT_BYTES} bytes, found {size}");
+    if !record.fits() {
+        let size = record.to_text().len();
+        let reason = format!(
+            "expected a record of at most {RECORD_LIMIT_BYTES} bytes, found {size} when packed"
+        );
         return Err(Failure::new(Code::RecordTooLarge, reason));
     }
     Ok(record)
+}
+
+/// The tags and the patch group of the group's instances, by which they fetch their configuration and secrets, and are
+/// patched. The results are on the disk of the build instance, so groups share an image only if they agree. The
+/// instance profile is that of the template version, which is in the bake key anyway.
+fn readers(group: &GroupFacts, options: &Options, prefix: &str) -> String {
+    let patch_group = ["Patch Group", "PatchGroup"]
+        .into_iter()
+        .find_map(|key| group.tags.get(key));
+    let counts = |key: &String| {
+        group.propagated.contains(key) && !key.starts_with(prefix) && !options.share_across_tags
+    };
+    let tags: BTreeMap<&String, &String> =
+        group.tags.iter().filter(|(key, _)| counts(key)).collect();
+    format!("{patch_group:?} {tags:?}")
 }
 
 /// The processes that launches may suspend: those that are not suspended already.
@@ -184,48 +213,6 @@ fn actions(all: Option<&Vec<ScheduledAction>>, request: &RunRequest) -> Vec<Sche
         .collect()
 }
 
-fn refuse_by_group(group: &GroupFacts, details: &GroupDetails) -> Result<(), Failure> {
-    let blocking = ["Launch", "Terminate"]
-        .into_iter()
-        .find(|p| group.suspended.contains(*p));
-    let refusal = if group.deleting {
-        Failure::plain(Code::BeingDeleted)
-    } else if let Some(odd) = group.odd.as_ref().or(details.odd.as_ref()) {
-        Failure::new(Code::GroupOdd, odd)
-    } else if let Some(operator) = &group.operator {
-        Failure::new(
-            Code::OperatorManaged,
-            format!("{operator} operates the group"),
-        )
-    } else if let Some(name) = &group.launch_configuration {
-        Failure::new(
-            Code::LaunchConfiguration,
-            format!("the group uses launch configuration {name}, expected a launch template"),
-        )
-    } else if group.warm_pool {
-        Failure::plain(Code::WarmPool)
-    } else if let Some(id) = &details.refresh {
-        Failure::new(
-            Code::InstanceRefreshActive,
-            format!("instance refresh {id} is under way"),
-        )
-    } else if group.image_override {
-        Failure::plain(Code::ImageOverride)
-    } else if group.weighted {
-        Failure::plain(Code::WeightedCapacity)
-    } else if let Some(process) = blocking {
-        Failure::new(
-            Code::LaunchSuspended,
-            format!("{process} is suspended in the group"),
-        )
-    } else if group.pins.is_empty() {
-        Failure::new(Code::ImageUnusable, "the group names no launch template")
-    } else {
-        return Ok(());
-    };
-    Err(refusal)
-}
-
 fn templates(group: &GroupFacts, account: &AccountFacts) -> Result<Templates, Failure> {
     let mut marks = Templates::new();
     for pin in &group.pins {
@@ -259,6 +246,66 @@ fn templates(group: &GroupFacts, account: &AccountFacts) -> Result<Templates, Fa
     Ok(marks)
 }
 
+/// The version that each of the group's templates means, with the template's id and its name and number for people.
+fn versions<'a>(
+    group: &'a GroupFacts,
+    account: &'a AccountFacts,
+    marks: &Templates,
+) -> Vec<(&'a TemplateId, String, Option<&'a VersionFacts>)> {
+    let version = |pin: &'a Pin| {
+        let number = resolve(pin, marks).unwrap_or_default();
+        let template = account.templates.get(&pin.template);
+        let label = format!("{}:{number}", name(&pin.template, account));
+        let facts = template.and_then(|t| t.versions.get(&number));
+        (&pin.template, label, facts)
+    };
+    group.pins.iter().map(version).collect()
+}
+
+/// The image that a group names, whether or not it can be patched; of several, none.
+pub fn named_image(group: &GroupFacts, account: &AccountFacts) -> Option<ImageId> {
+    let templates = account.templates.iter();
+    let marks: Templates = templates.map(|(id, t)| (id.clone(), t.mark)).collect();
+    let images = versions(group, account, &marks)
+        .into_iter()
+        .filter_map(|(_, _, version)| version?.image.as_deref());
+    let images: BTreeSet<&str> = images.filter(|i| i.starts_with("ami-")).collect();
+    match images.into_iter().collect::<Vec<_>>().as_slice() {
+        [image] => Some(ImageId::from(*image)),
+        _ => None,
+    }
+}
+
+/// The block devices that the image to be made, and the new version, must be right about.
+fn devices(
+    group: &GroupFacts,
+    account: &AccountFacts,
+    marks: &Templates,
+    image: &ImageFacts,
+) -> Result<Devices, Failure> {
+    let mut devices = Devices {
+        image: image.devices.clone(),
+        ..Devices::default()
+    };
+    for (template, label, version) in versions(group, account, marks) {
+        let mappings = version.map(|v| v.devices.as_slice()).unwrap_or_default();
+        let nameless = mappings.iter().find(|m| m.device.is_none());
+        if let Some(snapshot) = nameless.and_then(|m| m.snapshot()) {
+            let reason = format!("{label} pins {snapshot} to a device without a name");
+            return Err(Failure::new(Code::SnapshotPinned, reason));
+        }
+        let stores = mappings.iter().filter(|m| m.virtual_name.is_some());
+        devices
+            .stores
+            .extend(stores.filter_map(|m| m.device.clone()));
+        let restated = restated(mappings, &image.devices);
+        if !restated.is_empty() {
+            devices.restated.insert(template.clone(), restated);
+        }
+    }
+    Ok(devices)
+}
+
 /// The one image that all of the group's specifications name.
 fn image(
     group: &GroupFacts,
@@ -266,40 +313,26 @@ fn image(
     marks: &Templates,
 ) -> Result<ImageId, Failure> {
     let mut images: BTreeMap<String, String> = BTreeMap::new();
-    for pin in &group.pins {
-        let number = resolve(pin, marks).unwrap_or_default();
-        let template = name(&pin.template, account);
-        let version: &VersionFacts = account
-            .templates
-            .get(&pin.template)
-            .and_then(|t| t.versions.get(&number))
-            .ok_or_else(|| {
-                Failure::new(
-                    Code::ImageUnusable,
-                    format!("{template} has no version {number}"),
-                )
-            })?;
-        if let Some(snapshot) = &version.snapshot {
-            return Err(Failure::new(
-                Code::SnapshotPinned,
-                format!("{template}:{number} pins {snapshot}"),
-            ));
-        }
+    for (_, label, version) in versions(group, account, marks) {
+        let version = version.ok_or_else(|| {
+            let reason = format!("{label} does not exist");
+            Failure::new(Code::ImageUnusable, reason)
+        })?;
         match version.image.as_deref() {
             None => {
                 return Err(Failure::new(
                     Code::ImageUnusable,
-                    format!("{template}:{number} names no image"),
+                    format!("{label} names no image"),
                 ));
             }
             Some(image) if image.starts_with("resolve:ssm:") => {
                 return Err(Failure::new(
                     Code::ResolvedImage,
-                    format!("{template}:{number} takes its image from {image}"),
+                    format!("{label} takes its image from {image}"),
                 ));
             }
             Some(image) => {
-                images.insert(image.to_owned(), format!("{template}:{number}"));
+                images.insert(image.to_owned(), label);
             }
         }
     }
@@ -315,75 +348,4 @@ fn image(
         .next()
         .map(ImageId::from)
         .ok_or_else(|| Failure::plain(Code::ImageUnusable))
-}
-
-/// Refuses groups whose new version would reach others that are not of their bake.
-///
-/// Making a version of a template deploys it to the groups that follow `$Latest`; making it the default, to
-/// those that follow `$Default`. All of them must be in the same bake, or none is touched. A refusal can take
-/// a group out of another's bake, so this repeats until nothing changes.
-pub fn check_sharing(checked: &mut [Checked], account: &AccountFacts) {
-    loop {
-        let keys: BTreeMap<GroupName, BakeKey> = checked
-            .iter()
-            .filter_map(|c| Some((c.group.clone(), c.plan.as_ref().ok()?.0.bake_key.clone())))
-            .collect();
-        let mut changed = false;
-        for entry in checked.iter_mut() {
-            let Ok((record, _)) = &entry.plan else {
-                continue;
-            };
-            if let Some(refusal) = reaches_outsider(record, account, &keys) {
-                entry.plan = Err(refusal);
-                changed = true;
-            }
-        }
-        if !changed {
-            return;
-        }
-    }
-}
-
-fn reaches_outsider(
-    record: &Record,
-    account: &AccountFacts,
-    keys: &BTreeMap<GroupName, BakeKey>,
-) -> Option<Failure> {
-    let moves_default = |template: &str| {
-        record
-            .pins
-            .iter()
-            .any(|p| p.template == template && p.style() == Style::Default)
-    };
-    let reached = |pin: &Pin| match pin.style() {
-        Style::Latest => record.templates.contains_key(&pin.template),
-        Style::Default => moves_default(&pin.template),
-        Style::Number => false,
-    };
-    account.groups.values().find_map(|other| {
-        let same_bake = keys.get(&other.name) == Some(&record.bake_key);
-        if other.name == record.group || same_bake {
-            return None;
-        }
-        let mut templates = record.templates.keys();
-        if let Some(id) = templates.find(|id| other.named_only.contains(name(id, account))) {
-            let (other, template) = (&other.name, name(id, account));
-            return Some(Failure::new(
-                Code::TemplateShared,
-                format!(
-                    "{other} names template {template} without its id: a new version might reach it"
-                ),
-            ));
-        }
-        let pin = other.pins.iter().find(|p| reached(p))?;
-        Some(Failure::new(
-            Code::TemplateShared,
-            format!(
-                "{} follows template {} by {}: a new version would reach it",
-                other.name,
-                name(&pin.template, account),
-                pin.spelling()
-            ),
-        ))
-    })
 }

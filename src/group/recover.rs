@@ -45,6 +45,8 @@ pub(super) fn recovered(
     };
     let opened = course.iter().rev().find(opened).copied();
     let names_ours = names_ours(job, group);
+    let was_there = |id: &&InstanceId| job.was_there(id, instances.get(*id)) == Some(true);
+    let there = group.members.keys().filter(was_there).cloned().collect();
     if suspends.is_empty() && raised.is_none() && opened.is_none() && !names_ours {
         return Ok(None);
     }
@@ -60,7 +62,7 @@ pub(super) fn recovered(
         since: job.recorded_at,
         capacity: before.unwrap_or(present),
         pins: record.pins.clone(),
-        members: record.members.clone(),
+        members: there,
         suspends,
         has_suspended: true,
         asked: before.map(one_more),
@@ -96,7 +98,7 @@ fn raised(
         return None;
     }
     // One more than the schedule wants, and an instance that was not there before, or none yet.
-    let is_new = counted().any(|(id, _)| !job.record.members.contains(id));
+    let is_new = counted().any(|(id, _)| job.was_there(id, instances.get(id)) == Some(false));
     let is_awaited = (counted().count() as i64) < i64::from(desired);
     let mut before = course.iter().rev().map(|c| c.desired);
     let of_course = before.find(|before| before.saturating_add(1) == desired);

@@ -168,6 +168,8 @@ pub struct InstanceSeen {
     pub run: Option<RunId>,
     /// Value of the role tag.
     pub role: Option<String>,
+    /// The names of its block devices, e.g. `/dev/xvda`; instance store volumes are not among them.
+    pub devices: BTreeSet<String>,
 }
 
 /// EC2 states, as far as they matter.
@@ -326,6 +328,8 @@ pub enum LaunchFailure {
     Hopeless,
     /// EC2 has no capacity of this kind at the moment.
     Capacity,
+    /// A quota of the account is reached.
+    Quota,
     /// Any other cause: the next try may succeed.
     Other,
 }

@@ -67,7 +67,7 @@ fn defaults(text: &impl Fn(&str) -> Option<String>) -> Result<Defaults, TriggerE
         duration: hours("ASG_PATCH_WINDOW_HOURS", standard.duration)?,
         cutoff: hours("ASG_PATCH_CUTOFF_HOURS", standard.cutoff)?,
         max_in_flight: match text("ASG_PATCH_MAX_IN_FLIGHT") {
-            None => None,
+            None => standard.max_in_flight,
             Some(found) => match found.parse::<usize>() {
                 Ok(n) => Some(n).filter(|n| *n > 0),
                 Err(_) => {

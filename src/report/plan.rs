@@ -30,7 +30,10 @@ pub struct PlannedGroup {
     pub capacity: Capacity,
     /// The template versions it names, e.g. `web:$Latest (3)`; several if it has overrides.
     pub pins: Vec<String>,
-    /// The image it launches from.
+    /// The version it launches from, e.g. `$Latest (3)`, as far as that is known.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// The image it launches from, as far as that is known.
     pub image: Option<ImageId>,
     /// Groups with the same key share one bake.
     pub bake_key: Option<BakeKey>,

@@ -65,6 +65,10 @@ pub struct GroupReport {
     pub version_before: Option<String>,
     /// The version it launches from after the run.
     pub version_after: Option<String>,
+    /// How many runs the image descends from that it launches from after the run: 0 for the owner's own image. None if
+    /// that is not known.
+    #[serde(default)]
+    pub generation: Option<u32>,
     /// Its capacity when the run began.
     pub capacity_before: Option<Capacity>,
     /// Its capacity when the run had restored it.

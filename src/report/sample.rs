@@ -32,6 +32,7 @@ pub(crate) fn group(name: &str, outcome: Outcome, failure: Option<(Code, &str)>)
         image_after: Some("ami-0a1b2c3d4e5f60718".into()),
         version_before: Some("$Latest (3)".into()),
         version_after: Some("$Latest (3)".into()),
+        generation: Some(1),
         capacity_before: Some(capacity(0, 4, 0)),
         capacity_after: Some(capacity(0, 4, 0)),
         patches: PatchCounts::default(),
@@ -65,6 +66,7 @@ pub(crate) fn patched(name: &str) -> GroupReport {
         reason: "the canary came up from the new version and its scan is clean".into(),
         image_after: Some("ami-0f9e8d7c6b5a40312".into()),
         version_after: Some("$Latest (4)".into()),
+        generation: Some(1),
         patches: PatchCounts {
             installed: 12,
             ..PatchCounts::default()

@@ -9,8 +9,9 @@ use crate::aws::{Aws, describe_account};
 use crate::group::budget::Budget;
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::job::Job;
-use crate::group::pin::{Pin, Templates, resolve};
+use crate::group::pin::{Pin, Templates, resolve, version_text};
 use crate::group::preflight::{self, Checked};
+use crate::group::sharing::check_sharing;
 use crate::ids::BakeKey;
 use crate::report::{PlanReport, PlannedGroup};
 use crate::request::{RunRequest, Selection};
@@ -63,7 +64,7 @@ pub(super) fn plan_of(
         .filter(|g| selection.wants(&g.name, &g.tags))
         .map(|g| preflight::check(g, account, request))
         .collect();
-    preflight::check_sharing(&mut checked, account);
+    check_sharing(&mut checked, account);
     arrange(&mut checked);
     let mut warnings = Vec::new();
     if checked.is_empty() {
@@ -171,13 +172,14 @@ pub(super) fn pin_text(pin: &Pin, templates: &Templates, account: &AccountFacts)
     }
 }
 
+fn marks(account: &AccountFacts) -> Templates {
+    let templates = account.templates.iter();
+    templates.map(|(id, t)| (id.clone(), t.mark)).collect()
+}
+
 /// All pins of a group for people, each distinct one once.
 pub(super) fn pin_texts(group: &GroupFacts, account: &AccountFacts) -> Vec<String> {
-    let marks: Templates = account
-        .templates
-        .iter()
-        .map(|(id, t)| (id.clone(), t.mark))
-        .collect();
+    let marks = marks(account);
     let mut texts: Vec<String> = Vec::new();
     for pin in &group.pins {
         let text = pin_text(pin, &marks, account);
@@ -195,7 +197,10 @@ fn describe(checked: &Checked, facts: &GroupFacts, account: &AccountFacts) -> Pl
         group: checked.group.clone(),
         capacity: facts.capacity,
         pins: pin_texts(facts, account),
-        image: ready.map(|(_, f)| f.image.clone()),
+        version: version_text(&facts.pins, &marks(account), |_| None),
+        image: ready
+            .map(|(_, f)| f.image.clone())
+            .or_else(|| preflight::named_image(facts, account)),
         bake_key: ready.map(|(r, _)| r.bake_key.clone()),
         bakes: ready.is_some_and(|(_, f)| f.bakes),
         wave: checked.options.wave,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::group::job::{Deployment, Evidence, Job};
 use crate::group::ledger::Key;
 use crate::group::phase::Phase;
-use crate::group::pin::{Style, resolve};
+use crate::group::pin;
 use crate::group::{Code, Failure, Outcome};
 use crate::ids::{BakeKey, GroupName, TemplateId};
 use crate::report::{GroupReport, PatchCounts, PhaseReport, PlannedGroup};
@@ -63,6 +63,7 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
         image_after,
         version_before,
         version_after,
+        generation: generation(job),
         capacity_before: Some(record.capacity),
         capacity_after: job.capacity_after.or(untouched.then_some(record.capacity)),
         patches: PatchCounts {
@@ -80,6 +81,7 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
             .iter()
             .cloned()
             .chain(capacity_note(job))
+            .chain(lineage_note(job))
             .collect(),
     }
 }
@@ -142,20 +144,28 @@ fn is_closed(job: &Job) -> bool {
     job.finished() && job.ledger.done_at(&Key::DeleteRecord).is_some()
 }
 
-/// `$Latest (3)`; what several distinct pins mean, one after the other.
 fn version_text(job: &Job, new: impl Fn(&TemplateId) -> Option<u64>) -> Option<String> {
-    let mut texts: Vec<String> = Vec::new();
-    for pin in &job.record.pins {
-        let number = new(&pin.template).or_else(|| resolve(pin, &job.record.templates))?;
-        let text = match pin.style() {
-            Style::Number => number.to_string(),
-            Style::Latest | Style::Default => format!("{} ({number})", pin.spelling()),
-        };
-        if !texts.contains(&text) {
-            texts.push(text);
-        }
-    }
-    (!texts.is_empty()).then(|| texts.join(", "))
+    pin::version_text(&job.record.pins, &job.record.templates, new)
+}
+
+/// How many runs the image descends from that the group launches from after the run.
+fn generation(job: &Job) -> Option<u32> {
+    let forward = job.forward.as_ref()?;
+    let before = forward.lineage.generation;
+    let promoted = job.deployment == Deployment::Promoted;
+    Some(before.saturating_add(u32::from(promoted)))
+}
+
+/// The image that the owner chose is no longer the one that the group launches from.
+fn lineage_note(job: &Job) -> Option<String> {
+    let forward = job.forward.as_ref()?;
+    let promoted = job.deployment == Deployment::Promoted;
+    let descent = forward.lineage.next(&forward.image);
+    let owners = descent.first_ancestor.as_ref().filter(|_| promoted)?;
+    Some(format!(
+        "image generation {} since the owner's image {owners}, which the template no longer names",
+        descent.generation
+    ))
 }
 
 fn phases(job: &Job) -> Vec<PhaseReport> {
@@ -192,6 +202,8 @@ pub(super) fn of_refusal(planned: &PlannedGroup) -> Option<GroupReport> {
     let mut report = of_skipped(&planned.group, failure);
     report.image_before.clone_from(&planned.image);
     report.image_after.clone_from(&planned.image);
+    report.version_before.clone_from(&planned.version);
+    report.version_after.clone_from(&planned.version);
     report.capacity_before = Some(planned.capacity);
     report.capacity_after = Some(planned.capacity);
     report.notes.clone_from(&planned.notes);
@@ -210,6 +222,7 @@ pub(super) fn of_skipped(group: &GroupName, failure: &Failure) -> GroupReport {
         image_after: None,
         version_before: None,
         version_after: None,
+        generation: None,
         capacity_before: None,
         capacity_after: None,
         patches: PatchCounts::default(),

@@ -4,7 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Cause, TriggerError};
 use crate::ids::GroupName;
-use crate::request::{AtDeadline, FailureLimit, Operation, OptInTag, RunRequest, Selection};
+use crate::request::{
+    AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
+};
 use crate::schedule::Window;
 
 /// A window lasts a night's quiet hours.
@@ -65,8 +67,8 @@ impl Default for Defaults {
             operation: Operation::default(),
             duration: DEFAULT_DURATION,
             cutoff: DEFAULT_CUTOFF,
-            max_in_flight: None,
-            max_failures: FailureLimit::Percent(100),
+            max_in_flight: Some(DEFAULT_IN_FLIGHT),
+            max_failures: FailureLimit::default(),
             at_deadline: AtDeadline::default(),
             topic_arn: None,
         }

@@ -52,8 +52,8 @@ fn wrong_usage_names_place_expected_and_found() {
             &["--max-failures", "0% to 100%", "'120%'"],
         ),
         (
-            &["run", "--max-in-flight", "0"],
-            &["--max-in-flight", "'0'"],
+            &["run", "--max-in-flight", "few"],
+            &["--max-in-flight", "'few'"],
         ),
         (
             &["run", "--duration", "long"],

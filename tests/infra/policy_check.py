@@ -54,6 +54,7 @@ OF_LAMBDA = {
 UNCONDITIONED = {
     "ReadAndDeleteRecords": "guarded by the path of the parameter",
     "MakeRecords": "guarded by the path of the parameter",
+    "GiveGroupsBack": "a group must be restored even if its owner has removed the opt-in tag meanwhile",
     "VersionTemplates": "templates seldom carry the groups' tag; TemplatesTagged demands it",
     "LaunchFromTemplates": "AWS offers no condition that names the group; a template is demanded",
     "TagWhatIsLaunched": "guarded by the call that makes the resource",
@@ -86,15 +87,11 @@ OPTED_IN = {"ep:asg:patch": "true"}
 OF_A_GROUP = {"aws:autoscaling:groupName": "web-nightly"}
 BUILD = OF_A_GROUP | {"asg-patch:run": "r", "asg-patch:role": "build"}
 OUR_IMAGE = {"asg-patch:run": "r"}
-GROUP_CHANGES = [
+# What begins a change of a group, and what gives the group back.
+BEGINNINGS = [f"autoscaling:{name}" for name in ("SuspendProcesses", "EnterStandby")]
+GIVING_BACK = [
     f"autoscaling:{name}"
-    for name in (
-        "SuspendProcesses",
-        "ResumeProcesses",
-        "UpdateAutoScalingGroup",
-        "SetInstanceProtection",
-        "TerminateInstanceInAutoScalingGroup",
-    )
+    for name in ("ResumeProcesses", "UpdateAutoScalingGroup", "TerminateInstanceInAutoScalingGroup")
 ]
 TEMPLATE_CHANGES = [
     "ec2:CreateLaunchTemplateVersion",
@@ -172,7 +169,8 @@ def put(name, overwrite):
 
 def allowed_cases(looks):
     """What a run does. By name, what AWS asks."""
-    yield from ((f"{a}, group that opted in", [ask(a, GROUP, OPTED_IN)]) for a in GROUP_CHANGES)
+    yield from ((f"{a}, group that opted in", [ask(a, GROUP, OPTED_IN)]) for a in BEGINNINGS + GIVING_BACK)
+    yield from ((f"{a}, group whose tag is gone", [ask(a, GROUP)]) for a in GIVING_BACK)
     yield from ((f"{a}, template that opted in", [ask(a, TEMPLATE_ARN, OPTED_IN)]) for a in TEMPLATE_CHANGES)
     yield from ((f"look: {a}", [ask(a, "*")]) for a in looks)
     yield "launch by template", launch()
@@ -200,11 +198,12 @@ def allowed_cases(looks):
 
 def denied_cases():
     """What must not be possible."""
-    for action in GROUP_CHANGES:
+    for action in BEGINNINGS:
         yield f"{action}, untagged group", [ask(action, GROUP)]
         yield f"{action}, group that opted out", [ask(action, GROUP, {"ep:asg:patch": "false"})]
+    for action in BEGINNINGS + GIVING_BACK:
         yield f"{action}, other region", [ask(action, GROUP.replace(REGION, "us-east-1"), OPTED_IN)]
-    for action in ("SetDesiredCapacity", "DeleteAutoScalingGroup", "CreateOrUpdateTags", "DetachInstances"):
+    for action in ("SetInstanceProtection", "SetDesiredCapacity", "DeleteAutoScalingGroup", "CreateOrUpdateTags", "DetachInstances"):
         yield f"{action}, group that opted in", [ask(f"autoscaling:{action}", GROUP, OPTED_IN)]
     yield "delete a template", [ask("ec2:DeleteLaunchTemplate", TEMPLATE_ARN, OPTED_IN)]
     yield "terminate our instance by EC2", [ask("ec2:TerminateInstances", INSTANCE, BUILD)]

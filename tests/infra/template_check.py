@@ -27,8 +27,8 @@ DEFAULTS = {
     "WindowDurationHours": 3,
     "WindowCutoffHours": 1,
     "Operation": "Install",
-    "MaxInFlight": 0,
-    "MaxFailures": "100%",
+    "MaxInFlight": 25,
+    "MaxFailures": "20%",
     "AtDeadline": "roll-back",
     "Architecture": "arm64",
 }

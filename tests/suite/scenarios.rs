@@ -60,6 +60,7 @@ scenarios! {
     numbered_pin
     opt_in_removed_during_run
     options_document
+    options_share
     options_shortcuts
     options_tolerate_missing
     options_unknown
@@ -87,5 +88,6 @@ scenarios! {
     suspended_before
     unversioned_pin
     version_refused
+    volumes
     windows
 }

@@ -11,11 +11,13 @@ use asg_patch::group::decide::{decide, needs};
 use asg_patch::group::decision::{Context, Decision, Directive};
 use asg_patch::group::effect::{CommandStep, Role};
 use asg_patch::group::fault::{Fault, FaultClass, Read};
-use asg_patch::group::job::{Forward, Job, Lapse, Ownership};
+use asg_patch::group::job::{Devices, Forward, Job, Lapse, Ownership};
 use asg_patch::group::launch::{Launch, LaunchState};
 use asg_patch::group::learn::learn;
 use asg_patch::group::ledger::{Key, Ledger};
+use asg_patch::group::lineage::Lineage;
 use asg_patch::group::measured::Measured;
+use asg_patch::group::members::Members;
 use asg_patch::group::names;
 use asg_patch::group::options::Options;
 use asg_patch::group::phase::Phase;
@@ -125,7 +127,6 @@ fn record() -> Record {
         written_at: start(),
         deadline: start() + TimeDelta::hours(3),
         capacity: capacity(0),
-        members: BTreeSet::new(),
         suspended: BTreeSet::new(),
         guarded: GUARDED_PROCESSES.iter().map(|p| (*p).to_owned()).collect(),
         pins: vec![pin("$Latest")],
@@ -139,6 +140,7 @@ fn record() -> Record {
         actions: Vec::new(),
         image_name: "asg-patch/web".into(),
         bake_key: "key".into(),
+        members: Some(Members::default()),
     }
 }
 
@@ -152,6 +154,8 @@ fn job(phase: Phase) -> Job {
         hook_seconds: 0,
         bakes: true,
         measured: Measured::default(),
+        devices: Devices::default(),
+        lineage: Lineage::default(),
     };
     let mut job = Job::planned(record(), forward, start());
     if !matches!(phase, Phase::Queued | Phase::Recording) {
@@ -251,6 +255,7 @@ fn as_wished(job: &Job) -> Seen {
                 launched_at: start() + TimeDelta::minutes(1),
                 run: Some("run-1".into()),
                 role: Some(role.into()),
+                devices: BTreeSet::new(),
             },
         );
     };
@@ -357,6 +362,7 @@ fn nothing_yet(job: &mut Job, seen: &mut Seen) {
                 launched_at: start() + TimeDelta::minutes(1),
                 run: Some("run-1".into()),
                 role: Some("build".into()),
+                devices: BTreeSet::new(),
             },
         );
     }
@@ -586,6 +592,32 @@ fn a_restoring_job_yields_to_the_next_run() {
         let yields = matches!(&decision, Decision::Yield(f) if f.code == Code::TakenOver);
         assert!(yields, "{phase}: {decision:?}");
     }
+}
+
+/// A record lists the group's instances by the ends of their ids, or none for want of room: then times tell.
+#[test]
+fn an_instance_was_there_if_the_record_lists_it_or_if_it_is_older() {
+    let [old, new] = ["i-0123456789abcdef", "i-0123456789abcde0"].map(InstanceId::from);
+    let seen = |after: i64| InstanceSeen {
+        state: Ec2State::Running,
+        launched_at: start() + TimeDelta::seconds(after),
+        run: None,
+        role: None,
+        devices: BTreeSet::new(),
+    };
+    let listing = Job::from_record(record().listing([&old]), now());
+    for instance in [None, Some(seen(-60)), Some(seen(60))] {
+        assert_eq!(listing.was_there(&old, instance.as_ref()), Some(true));
+        assert_eq!(listing.was_there(&new, instance.as_ref()), Some(false));
+    }
+    let none = Record {
+        members: None,
+        ..record()
+    };
+    let none = Job::from_record(none, now());
+    assert_eq!(none.was_there(&old, Some(&seen(-60))), Some(true));
+    assert_eq!(none.was_there(&new, Some(&seen(60))), Some(false));
+    assert_eq!(none.was_there(&new, None), None);
 }
 
 /// One answer without the group, or without the image, is looked at twice, however long the phase lasts.

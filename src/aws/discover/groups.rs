@@ -73,11 +73,16 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
         odd: odd.cloned(),
         capacity: capacity.unwrap_or(NOTHING),
         tags: tags.unwrap_or_else(|_| readable_tags(group)),
+        propagated: propagated(group),
         named_only: named_only(group),
         pins: pins.unwrap_or_else(|_| readable_pins(group)),
         launch_configuration: group.launch_configuration_name().map(str::to_owned),
         image_override: overrides.iter().any(|o| o.image_id().is_some()),
         weighted: overrides.iter().any(|o| o.weighted_capacity().is_some()),
+        capacity_unit: group
+            .desired_capacity_type()
+            .filter(|unit| *unit != "units")
+            .map(str::to_owned),
         suspended: suspended.unwrap_or_default(),
         operator: group
             .operator()
@@ -95,6 +100,14 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
 fn readable_tags(group: &AutoScalingGroup) -> BTreeMap<String, String> {
     let tags = group.tags().iter();
     tags.filter_map(|t| Some((t.key()?.to_owned(), t.value()?.to_owned())))
+        .collect()
+}
+
+/// The keys of the tags that instances get.
+fn propagated(group: &AutoScalingGroup) -> BTreeSet<String> {
+    let tags = group.tags().iter();
+    tags.filter(|t| t.propagate_at_launch() == Some(true))
+        .filter_map(|t| t.key().map(str::to_owned))
         .collect()
 }
 

@@ -11,7 +11,8 @@ use crate::aws::faults::{required, text};
 use crate::aws::paging::{IDS_PER_CALL, chunks, every};
 use crate::group::facts::ImageFacts;
 use crate::group::fault::Fault;
-use crate::group::names::{RUN_TAG, SECONDS_TAG};
+use crate::group::lineage::{Lineage, LineageTags};
+use crate::group::names::{ANCESTOR_TAG, GENERATION_TAG, RUN_TAG, SECONDS_TAG, SOURCE_TAG};
 use crate::ids::{ImageId, RunId};
 
 const OPERATION: &str = "ec2:DescribeImages";
@@ -46,7 +47,24 @@ pub(super) async fn images(
 fn image_facts(image: &Image) -> Result<(ImageId, ImageFacts), Fault> {
     let id = text(image.image_id(), OPERATION, "ImageId")?;
     let state = required(image.state(), OPERATION, "State")?;
+    let tagged = |key| tag(image.tags(), key, OPERATION);
+    let run = tagged(RUN_TAG)?;
+    let lineage = Lineage::read(LineageTags {
+        ours: run.is_some(),
+        generation: tagged(GENERATION_TAG)?.as_deref(),
+        first_ancestor: tagged(ANCESTOR_TAG)?.as_deref(),
+        source: tagged(SOURCE_TAG)?.as_deref(),
+    });
     let facts = ImageFacts {
+        name: image.name().unwrap_or_default().to_owned(),
+        description: image.description().unwrap_or_default().to_owned(),
+        devices: image
+            .block_device_mappings()
+            .iter()
+            .filter_map(|m| m.device_name().map(str::to_owned))
+            .chain(image.root_device_name().map(str::to_owned))
+            .collect(),
+        lineage,
         created_at: image
             .creation_date()
             .and_then(|d| DateTime::parse_from_rfc3339(d).ok())
@@ -55,8 +73,8 @@ fn image_facts(image: &Image) -> Result<(ImageId, ImageFacts), Fault> {
             .platform()
             .is_some_and(|p| p.as_str().eq_ignore_ascii_case("windows")),
         available: state.as_str() == "available",
-        run: tag(image.tags(), RUN_TAG, OPERATION)?.map(RunId::from),
-        seconds: tag(image.tags(), SECONDS_TAG, OPERATION)?,
+        run: run.map(RunId::from),
+        seconds: tagged(SECONDS_TAG)?,
     };
     Ok((id.into(), facts))
 }

@@ -6,6 +6,7 @@ use aws_sdk_ec2::types::{LaunchTemplate, LaunchTemplateVersion};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::SINGLE_READS_AT_ONCE;
+use crate::aws::devices::device_mapping;
 use crate::aws::faults::{number, required};
 use crate::aws::pace::Pace;
 use crate::aws::paging::{IDS_PER_CALL, every, known};
@@ -134,12 +135,12 @@ fn version_facts(version: &LaunchTemplateVersion) -> VersionFacts {
     let data = version.launch_template_data();
     VersionFacts {
         image: data.and_then(|d| d.image_id()).map(str::to_owned),
-        snapshot: data
+        devices: data
             .map(|d| d.block_device_mappings())
             .unwrap_or_default()
             .iter()
-            .find_map(|m| m.ebs()?.snapshot_id())
-            .map(str::to_owned),
+            .map(device_mapping)
+            .collect(),
     }
 }
 

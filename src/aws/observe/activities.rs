@@ -17,12 +17,14 @@ const OPERATION: &str = "autoscaling:DescribeScalingActivities";
 const ACTIVITIES_PER_GROUP: i32 = 20;
 
 /// Launch errors that no wait helps against. AWS reports them as text only, in the activity's message.
+///
+/// "is currently not supported" is not among them: it can be one zone, and the next try goes to another.
 const HOPELESS: [&str; 9] = [
     "does not exist",
     "Client.InternalError",
     "is pending, and cannot be run",
     "does not match",
-    "is currently not supported",
+    "Placement groups may not be used with instances of type",
     "Invalid device name",
     "not authorized",
     "InvalidAMIID",
@@ -30,11 +32,24 @@ const HOPELESS: [&str; 9] = [
 ];
 
 /// Launch errors for want of capacity.
-const CAPACITY: [&str; 4] = [
+const CAPACITY: [&str; 6] = [
     "do not have sufficient",
     "no Spot capacity",
     "InsufficientInstanceCapacity",
     "Insufficient capacity",
+    "UnfulfillableCapacity",
+    "no capacity available that matches your request",
+];
+
+/// Launch errors for a quota of the account.
+const QUOTA: [&str; 7] = [
+    "VcpuLimitExceeded",
+    "You have requested more vCPU capacity",
+    "You have requested more instances",
+    "InstanceLimitExceeded",
+    "reached your quota for maximum Fleet Requests",
+    "MaxSpotInstanceCountExceeded",
+    "Max spot instance count exceeded",
 ];
 
 pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Vec<ActivitySeen>> {
@@ -77,6 +92,8 @@ fn launch_failure(message: &str) -> LaunchFailure {
     let says = |texts: &[&str]| texts.iter().any(|t| message.contains(t));
     if says(&HOPELESS) {
         LaunchFailure::Hopeless
+    } else if says(&QUOTA) {
+        LaunchFailure::Quota
     } else if says(&CAPACITY) {
         LaunchFailure::Capacity
     } else {
@@ -88,14 +105,52 @@ fn launch_failure(message: &str) -> LaunchFailure {
 mod tests {
     use super::*;
 
-    /// Texts from the Auto Scaling User Guide, "Troubleshoot instance launch failures".
+    /// Texts from the Auto Scaling User Guide, "Troubleshoot instance launch failures", and from activities of real
+    /// groups.
     #[test]
     fn the_words_of_an_activity_classify_its_failure() {
-        let gone = "The image id '[ami-1]' does not exist. Launching EC2 instance failed.";
-        assert_eq!(launch_failure(gone), LaunchFailure::Hopeless);
-        let full = "We currently do not have sufficient t3.large capacity in the Availability Zone";
-        assert_eq!(launch_failure(full), LaunchFailure::Capacity);
-        let other = "You have requested more instances than your current instance limit allows";
-        assert_eq!(launch_failure(other), LaunchFailure::Other);
+        use LaunchFailure::{Capacity, Hopeless, Other, Quota};
+        let rows = [
+            (
+                Hopeless,
+                "The image id '[ami-1]' does not exist. Launching EC2 instance failed.",
+            ),
+            (
+                Hopeless,
+                "Placement groups may not be used with instances of type 't2.micro'.",
+            ),
+            (
+                Capacity,
+                "We currently do not have sufficient t3.large capacity in the Availability Zone",
+            ),
+            (
+                Capacity,
+                "UnfulfillableCapacity - There is no capacity available that matches your request.",
+            ),
+            (
+                Quota,
+                "You have requested more instances (5) than your current instance limit of 4 allows",
+            ),
+            (
+                Quota,
+                "VcpuLimitExceeded - You have requested more vCPU capacity than your current vCPU limit",
+            ),
+            (
+                Quota,
+                "You've reached your quota for maximum Fleet Requests for this account.",
+            ),
+            (
+                Quota,
+                "MaxSpotInstanceCountExceeded - Max spot instance count exceeded.",
+            ),
+            (
+                Other,
+                "The requested configuration is currently not supported. Please check the documentation",
+            ),
+            (Other, "Instance failed to complete user's Lifecycle Action"),
+        ];
+        for (class, text) in rows {
+            assert_eq!(launch_failure(text), class, "{text}");
+        }
     }
 }

@@ -68,5 +68,10 @@ fn instance_seen(instance: &Instance) -> Result<InstanceSeen, Fault> {
         launched_at: required(launched_at, OPERATION, "LaunchTime")?,
         run: tag(instance.tags(), RUN_TAG, OPERATION)?.map(RunId::from),
         role: tag(instance.tags(), ROLE_TAG, OPERATION)?,
+        devices: instance
+            .block_device_mappings()
+            .iter()
+            .filter_map(|m| m.device_name().map(str::to_owned))
+            .collect(),
     })
 }

@@ -1,16 +1,19 @@
 //! Changing calls of EC2: tags, images, launch template versions.
 
 use aws_sdk_ec2::types::{
-    DeleteSnapshotReturnCode, RequestLaunchTemplateData, ResourceType, SnapshotReturnCodes, Tag,
-    TagSpecification, ValidationError, ValidationWarning,
+    BlockDeviceMapping, DeleteSnapshotReturnCode, RequestLaunchTemplateData, ResourceType,
+    SnapshotReturnCodes, Tag, TagSpecification, ValidationError, ValidationWarning,
 };
 
 use super::done;
 use crate::aws::clients::no_retry;
+use crate::aws::devices::device_request;
 use crate::aws::{Clients, fault, missing};
+use crate::group::devices::DeviceMapping;
 use crate::group::effect::{Done, Performed};
 use crate::group::fault::{Fault, FaultClass};
-use crate::group::names::{BAKE_TAG, RUN_TAG};
+use crate::group::lineage::Lineage;
+use crate::group::names::{ANCESTOR_TAG, BAKE_TAG, GENERATION_TAG, RUN_TAG, SOURCE_TAG};
 use crate::group::record::Record;
 use crate::ids::{ImageId, InstanceId, TemplateId};
 
@@ -27,6 +30,10 @@ pub(super) struct NewImage<'a> {
     pub reboot: bool,
     /// The image that the instance was launched from.
     pub source_image: &'a ImageId,
+    /// The descent of the new image.
+    pub lineage: &'a Lineage,
+    /// Devices that it is not to hold.
+    pub without: &'a [String],
 }
 
 /// A launch template version to be made from another one.
@@ -38,6 +45,8 @@ pub(super) struct NewVersion<'a> {
     pub description: &'a str,
     /// Idempotency token.
     pub token: &'a str,
+    /// Block device mappings that it states; it inherits them if there are none.
+    pub devices: &'a [DeviceMapping],
 }
 
 pub(super) async fn tag_instance(
@@ -75,7 +84,15 @@ pub(super) async fn create_image(
     record: &Record,
     image: NewImage<'_>,
 ) -> Performed {
-    let [image_tags, snapshot_tags] = image_tags(record, image.name, image.source_image);
+    let [image_tags, snapshot_tags] =
+        image_tags(record, image.name, image.source_image, image.lineage);
+    let suppressed = |device: &String| {
+        BlockDeviceMapping::builder()
+            .device_name(device)
+            .no_device("")
+            .build()
+    };
+    let suppressed: Vec<_> = image.without.iter().map(suppressed).collect();
     let answer = clients
         .ec2
         .create_image()
@@ -83,6 +100,7 @@ pub(super) async fn create_image(
         .name(image.name)
         .description(format!("Patched by asg-patch {}", record.run_id))
         .no_reboot(!image.reboot)
+        .set_block_device_mappings((!suppressed.is_empty()).then_some(suppressed))
         .tag_specifications(image_tags)
         .tag_specifications(snapshot_tags)
         .customize()
@@ -100,20 +118,27 @@ pub(in crate::aws) fn image_tags(
     record: &Record,
     name: &str,
     source_image: &ImageId,
+    lineage: &Lineage,
 ) -> [TagSpecification; 2] {
+    let ancestor = lineage.first_ancestor.as_ref().unwrap_or(source_image);
     [ResourceType::Image, ResourceType::Snapshot].map(|kind| {
         TagSpecification::builder()
             .resource_type(kind)
             .tags(tag("Name", name))
             .tags(tag(RUN_TAG, &record.run_id))
             .tags(tag(BAKE_TAG, &record.bake_key))
-            .tags(tag("asg-patch:source-image", source_image))
+            .tags(tag(SOURCE_TAG, source_image))
+            .tags(tag(GENERATION_TAG, &lineage.generation.to_string()))
+            .tags(tag(ANCESTOR_TAG, ancestor))
             .build()
     })
 }
 
 pub(super) async fn create_version(clients: &Clients, version: NewVersion<'_>) -> Performed {
-    let data = RequestLaunchTemplateData::builder().image_id(version.image.as_str());
+    let devices: Vec<_> = version.devices.iter().map(device_request).collect();
+    let data = RequestLaunchTemplateData::builder()
+        .image_id(version.image.as_str())
+        .set_block_device_mappings((!devices.is_empty()).then_some(devices));
     let answer = clients
         .ec2
         .create_launch_template_version()

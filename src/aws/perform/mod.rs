@@ -86,12 +86,16 @@ fn call<'a>(
             name,
             reboot,
             source_image,
+            lineage,
+            without,
         } => {
             let image = NewImage {
                 instance,
                 name,
                 reboot: *reboot,
                 source_image,
+                lineage,
+                without,
             };
             (Ec2Change, ec2::create_image(clients, record, image).boxed())
         }
@@ -101,6 +105,7 @@ fn call<'a>(
             image,
             description,
             token,
+            devices,
         } => {
             let version = NewVersion {
                 template,
@@ -108,6 +113,7 @@ fn call<'a>(
                 image,
                 description,
                 token,
+                devices,
             };
             (Ec2Change, ec2::create_version(clients, version).boxed())
         }

@@ -3,20 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::super::decision::{Context, Decided, Decision, failed, go};
+use super::super::devices::beyond_image;
 use super::super::effect::{Effect, Role};
 use super::super::fault::Read;
 use super::super::job::Job;
 use super::super::launch::LaunchState;
+use super::super::ledger::Key;
 use super::super::seen::{ImageSeen, ImageState, Need, Seen};
 use super::super::{Code, Phase, limits};
-
-pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
-    let mut needs = BTreeSet::from([Need::Image, Need::Group]);
-    if job.launch == LaunchState::Unknown {
-        needs.insert(Need::Instances);
-    }
-    needs
-}
+use crate::ids::InstanceId;
 
 /// Remembers the image once it is usable.
 pub(super) fn learn(job: &mut Job, seen: &Seen) {
@@ -26,6 +21,16 @@ pub(super) fn learn(job: &mut Job, seen: &Seen) {
     {
         job.made.image = Some(image.id.clone());
     }
+}
+
+/// The instance is looked at until its image was asked for: its devices decide what the image holds.
+pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
+    let mut needs = BTreeSet::from([Need::Image, Need::Group]);
+    let asked = |key: &Key| matches!(key, Key::CreateImage(_));
+    if job.launch == LaunchState::Unknown || job.ledger.last_done(asked).is_none() {
+        needs.insert(Need::Instances);
+    }
+    needs
 }
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
@@ -38,6 +43,12 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         name: cx.record().image_name.clone(),
         reboot: forward.options.reboot_image,
         source_image: forward.image.clone(),
+        lineage: forward.lineage.next(&forward.image),
+        without: beyond_image(
+            devices_of(cx, build),
+            &forward.devices.stores,
+            &forward.devices.image,
+        ),
     };
     match &cx.seen.image {
         Read::Present(image) => Ok(made(cx, image, &create)),
@@ -48,16 +59,28 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             Code::ImageFailed,
             "the image was being made and is gone",
         )),
-        Read::Absent => Ok(cx.act(
-            create,
-            limits::EXPECTED_IMAGE / 2,
-            format!("making image {} of {build}", cx.record().image_name),
-        )),
+        Read::Absent => {
+            cx.read(&cx.seen.instances, "the build instance's devices")?;
+            Ok(cx.act(
+                create,
+                limits::EXPECTED_IMAGE / 2,
+                format!("making image {} of {build}", cx.record().image_name),
+            ))
+        }
         other @ (Read::Failed(_) | Read::Unread) => {
             cx.read(other, "the image")?;
             Ok(cx.wait(limits::LOOK_MIN, "the image must be read first"))
         }
     }
+}
+
+/// The devices of an instance, as far as it is seen.
+fn devices_of<'a>(cx: &Context<'a>, id: &InstanceId) -> impl Iterator<Item = &'a String> {
+    let instances = cx.seen.instances.present();
+    instances
+        .and_then(|all| all.get(id))
+        .into_iter()
+        .flat_map(|i| &i.devices)
 }
 
 fn made(cx: &Context<'_>, image: &ImageSeen, create: &Effect) -> Decision {

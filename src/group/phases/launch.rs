@@ -42,7 +42,8 @@ pub(in super::super) fn launch_limit(job: &Job) -> TimeDelta {
     limits::LAUNCH_LIMIT + extra.unwrap_or_default()
 }
 
-/// Members that were not there before the launch, oldest first; those that are leaving are left out.
+/// Members that were there neither before the launch nor when the record was stored, oldest first; those that are
+/// leaving are left out.
 pub(super) fn newcomers<'a>(
     job: &Job,
     launch: &Launch,
@@ -60,7 +61,9 @@ pub(super) fn newcomers<'a>(
                 member,
                 instance,
             };
-            Some(candidate).filter(|c| c.instance.state != Ec2State::Gone)
+            let is_gone = instance.state == Ec2State::Gone;
+            let was_there = job.was_there(id, Some(instance)) == Some(true);
+            (!is_gone && !was_there).then_some(candidate)
         })
         .filter(|c| !is_of_other_role(job, c.id, launch.role))
         .collect();
@@ -144,8 +147,11 @@ pub(super) fn awaited(
         Some((LaunchFailure::Capacity, message)) if is_over => {
             return launch_failed(Code::NoCapacity, message);
         }
+        Some((LaunchFailure::Quota, message)) if is_over || waited > limits::QUOTA_LIMIT => {
+            return launch_failed(Code::QuotaReached, message);
+        }
         Some((LaunchFailure::Other, message)) if is_over => return launch_failed(refused, message),
-        Some((LaunchFailure::Capacity | LaunchFailure::Other, message)) => {
+        Some((LaunchFailure::Capacity | LaunchFailure::Quota | LaunchFailure::Other, message)) => {
             format!("the group tries again after: {message}")
         }
         None if is_over => {

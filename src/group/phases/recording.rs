@@ -54,7 +54,7 @@ fn store(cx: &Context<'_>) -> Decided {
     record
         .guarded
         .retain(|process| !group.suspended.contains(process));
-    record.members = group.members.keys().cloned().collect();
+    let record = record.listing(group.members.keys());
     let effect = Effect::StoreRecord(Box::new(record));
     Ok(store_once(cx, effect))
 }

@@ -172,7 +172,7 @@ fn after_install(cx: &Context<'_>, forward: &Forward, is_named: bool) -> Decisio
     } else {
         "no patch is missing; AWS did not report which were installed".to_owned()
     };
-    if forward.options.seal {
+    if forward.options.seal.runs() {
         go(Phase::Sealing, found)
     } else {
         go(Phase::Baking, found)

@@ -244,6 +244,7 @@ fn create(cx: &Context<'_>, missing: &[&TemplateId]) -> Decided {
         return Ok(failed(Code::BakeFailed, "the image is gone"));
     };
     let record = cx.record();
+    let restated = &cx.forward()?.devices.restated;
     let effects: Vec<Effect> = missing
         .iter()
         .filter_map(|template| {
@@ -255,6 +256,7 @@ fn create(cx: &Context<'_>, missing: &[&TemplateId]) -> Decided {
                 image: image.clone(),
                 description: names::version_description(&record.run_id, &record.bake_key),
                 token: names::version_token(&record.run_id, pin, source, image),
+                devices: restated.get(*template).cloned().unwrap_or_default(),
             })
         })
         .collect();

@@ -123,6 +123,7 @@ mod tests {
             pins: vec!["web:$Latest (3)".into()],
             image: Some("ami-0a1b2c3d4e5f60718".into()),
             bake_key: Some("lt-0abc:3".into()),
+            version: Some("3".into()),
             bakes,
             wave: 0,
             estimate_seconds: 2400,

@@ -1,15 +1,10 @@
 //! Jobs and reports on their way from one invocation to the next, packed into a line: people do not read them there.
 
-use std::io::{Read, Write};
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::text;
 
 /// Bytes that are unpacked at most: far more than 256 KiB can hold when packed by this program.
 const LIMIT_BYTES: u64 = 64 * 1024 * 1024;
@@ -34,21 +29,13 @@ impl Packed<()> {
 }
 
 fn pack(value: &impl Serialize) -> Result<String, std::io::Error> {
-    let json = serde_json::to_vec(value)?;
-    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
-    packer.write_all(&json)?;
-    Ok(STANDARD.encode(packer.finish()?))
+    text::packed(&serde_json::to_vec(value)?)
 }
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Packed<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let packed = STANDARD.decode(text).map_err(D::Error::custom)?;
-        let mut json = Vec::new();
-        GzDecoder::new(packed.as_slice())
-            .take(LIMIT_BYTES)
-            .read_to_end(&mut json)
-            .map_err(D::Error::custom)?;
+        let json = text::unpacked(&text, LIMIT_BYTES).map_err(D::Error::custom)?;
         serde_json::from_slice(&json)
             .map(Self)
             .map_err(D::Error::custom)

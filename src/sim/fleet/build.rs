@@ -23,7 +23,7 @@ use crate::sim::world::rivals::{self, Action, Trigger};
 use crate::sim::world::scaling::capacity::suspended_by_user;
 use crate::sim::world::templates::{Template, TemplateData, TemplateVersion};
 use crate::sim::world::topics::{Sns, Topic};
-use crate::sim::world::volumes::ROOT_DEVICE;
+use crate::sim::world::volumes::{Device, DeviceKind, ROOT_DEVICE};
 use crate::sim::world::{Group, World, scaling};
 
 /// The world is built this long before the start, so that instances that ought to run do run then.
@@ -50,6 +50,14 @@ struct Names {
 }
 
 impl Names {
+    /// A snapshot: that of the image with this name, or the id itself.
+    fn snapshot(&self, name: &str) -> String {
+        match self.images.contains_key(name) {
+            true => id_of("snap", name),
+            false => name.to_owned(),
+        }
+    }
+
     fn of(fleet: &Fleet) -> Self {
         let mut names = Self {
             images: BTreeMap::new(),
@@ -210,7 +218,9 @@ impl Fleet {
             .collect();
         group.drain_seconds = file.drain_seconds;
         group.new_instances_protected = file.new_instances_protected;
-        group.capacity_type.clone_from(&file.desired_capacity_type);
+        group
+            .desired_capacity_type
+            .clone_from(&file.desired_capacity_type);
         let behaviour = file.behaviour.over(&names.platform(file).behaviour());
         group.canary_behaviour = file.canary.as_ref().map(|c| {
             let base = Behaviour {
@@ -333,26 +343,43 @@ fn put_image(world: &mut World, names: &Names, file: &ImageFile, start: DateTime
     let id = names.image(&file.name);
     let made_at = start - TimeDelta::days(file.age_days);
     let guest = guest_of(file, made_at);
-    let snapshot = Snapshot {
-        id: id_of("snap", &file.name),
+    let mut image = Image::new(&id, &file.name, guest);
+    image.own = file.own;
+    image.created_at = made_at;
+    image.done_at = made_at;
+    image.tags.clone_from(&file.tags);
+    image.description.clone_from(&file.description);
+    let snapshot = |seed: &str, volume_gib: u32| Snapshot {
+        id: id_of("snap", seed),
         description: format!("Created by CreateImage for {id}"),
-        volume: id_of("vol", &file.name),
-        volume_gib: file.gib,
+        volume: id_of("vol", seed),
+        volume_gib,
         state: SnapshotState::Completed,
         started_at: made_at,
         done_at: made_at,
         visible_at: made_at,
         tags: file.tags.clone(),
     };
-    let mut image = Image::new(&id, &file.name, guest);
-    image.own = file.own;
-    image.created_at = made_at;
-    image.done_at = made_at;
-    image.snapshots = vec![snapshot.id.clone()];
-    image.devices = vec![ROOT_DEVICE.to_owned()];
-    image.tags.clone_from(&file.tags);
+    let mut volume = |device: &str, snapshot: Snapshot| {
+        let device = Device::of_snapshot(device, snapshot.volume_gib, &snapshot.id);
+        world.snapshots.insert(snapshot.id.clone(), snapshot);
+        device
+    };
+    image.devices = vec![volume(ROOT_DEVICE, snapshot(&file.name, file.gib))];
+    for device in &file.block_devices {
+        let name = &device.device;
+        image.devices.push(match &device.instance_store {
+            Some(store) => Device {
+                name: name.clone(),
+                kind: DeviceKind::InstanceStore(store.clone()),
+            },
+            None => {
+                let seed = format!("{}{name}", file.name);
+                volume(name, snapshot(&seed, device.gib.unwrap_or(file.gib)))
+            }
+        });
+    }
     file.platform.name().clone_into(&mut image.platform);
-    world.snapshots.insert(snapshot.id.clone(), snapshot);
     world.put_image(image);
 }
 
@@ -404,7 +431,11 @@ fn version_data(names: &Names, file: &VersionFile) -> TemplateData {
                     ebs.insert("VolumeSize".into(), json!(gib));
                 }
                 if let Some(snapshot) = &device.snapshot {
+                    let snapshot = names.snapshot(snapshot);
                     ebs.insert("SnapshotId".into(), json!(snapshot));
+                }
+                if let Some(store) = &device.instance_store {
+                    return json!({"DeviceName": device.device, "VirtualName": store});
                 }
                 json!({"DeviceName": device.device, "Ebs": ebs})
             })

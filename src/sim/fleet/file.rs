@@ -204,6 +204,11 @@ pub(super) struct ImageFile {
     /// Linux or Windows.
     #[serde(default)]
     pub platform: Platform,
+    /// Description.
+    pub description: Option<String>,
+    /// Its devices beside the root volume.
+    #[serde(default)]
+    pub block_devices: Vec<BlockDeviceFile>,
     /// Whether this account owns it.
     #[serde(default = "yes")]
     pub own: bool,
@@ -260,7 +265,7 @@ pub(super) struct VersionFile {
     pub user_data: Option<String>,
 }
 
-/// A block device of a template version.
+/// A block device of a template version or an image.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BlockDeviceFile {
@@ -268,8 +273,11 @@ pub(super) struct BlockDeviceFile {
     pub device: String,
     /// Size.
     pub gib: Option<u32>,
-    /// A snapshot that the device is made of.
+    /// A snapshot that the device is made of: an id, or the name of an image, whose root volume's it is. An image's
+    /// own device has its own snapshot.
     pub snapshot: Option<String>,
+    /// An instance store volume in place of an EBS volume, e.g. `ephemeral0`.
+    pub instance_store: Option<String>,
 }
 
 /// A version's number or symbol.

@@ -59,6 +59,8 @@ pub struct Behaviour {
 pub enum Failure {
     /// Launches fail: no capacity in the zone.
     NoCapacity,
+    /// Launches fail: a quota of the account is reached.
+    QuotaReached,
     /// Launches fail: the KMS key cannot be used.
     KmsDenied,
     /// It is running but never registers with SSM.

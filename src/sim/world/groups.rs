@@ -72,7 +72,7 @@ pub struct Group {
     /// CapacityRebalance, if it was ever set.
     pub capacity_rebalance: Option<bool>,
     /// DesiredCapacityType, if it was set: `units`, `vcpu` or `memory-mib`.
-    pub capacity_type: Option<String>,
+    pub desired_capacity_type: Option<String>,
     /// DefaultCooldown, seconds.
     pub default_cooldown_seconds: i64,
     /// TerminationPolicies, as shown.
@@ -123,7 +123,7 @@ impl Group {
             status: None,
             new_instances_protected: false,
             capacity_rebalance: None,
-            capacity_type: None,
+            desired_capacity_type: None,
             default_cooldown_seconds: 300,
             termination_policies: vec!["Default".into()],
             alarm: None,

@@ -8,7 +8,7 @@ use super::behaviour::Failure;
 use super::events::WorldEvent;
 use super::guest::Guest;
 use super::instance::InstanceState;
-use super::volumes::{ROOT_DEVICE, Volume};
+use super::volumes::{Device, DeviceKind, ROOT_DEVICE};
 use super::{World, commands, is_well_formed};
 use crate::sim::beliefs::{Flip, ImageNames};
 use crate::sim::wire::ApiError;
@@ -41,10 +41,8 @@ pub struct Image {
     pub source_instance: Option<String>,
     /// The image that instance was launched from.
     pub source_image: Option<String>,
-    /// Its snapshots, root volume first.
-    pub snapshots: Vec<String>,
-    /// The device names of its snapshots, in their order.
-    pub devices: Vec<String>,
+    /// Its devices, the root device first.
+    pub devices: Vec<Device>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
     /// The contents of instances launched from it.
@@ -54,6 +52,16 @@ pub struct Image {
 }
 
 impl Image {
+    /// Its snapshots, that of the root volume first.
+    pub fn snapshots(&self) -> impl Iterator<Item = &str> {
+        self.devices.iter().filter_map(Device::snapshot)
+    }
+
+    /// Whether one of its volumes is made of a snapshot.
+    pub fn has_snapshot(&self, id: &str) -> bool {
+        self.snapshots().any(|snapshot| snapshot == id)
+    }
+
     /// An available image of this account, as if made long ago.
     pub fn new(id: &str, name: &str, guest: Guest) -> Self {
         Self {
@@ -68,7 +76,6 @@ impl Image {
             done_at: DateTime::<Utc>::UNIX_EPOCH,
             source_instance: None,
             source_image: None,
-            snapshots: Vec::new(),
             devices: Vec::new(),
             tags: BTreeMap::new(),
             guest,
@@ -172,12 +179,12 @@ pub struct NewImage {
     pub description: Option<String>,
     /// Without it, the guest reboots.
     pub no_reboot: bool,
+    /// Devices that do not become part of it (`NoDevice`).
+    pub without: Vec<String>,
     /// Tags of the image.
     pub image_tags: BTreeMap<String, String>,
     /// Tags of its snapshots.
     pub snapshot_tags: BTreeMap<String, String>,
-    /// Devices that it leaves out: `NoDevice`.
-    pub without: Vec<String>,
 }
 
 /// Starts an image with a snapshot of every attached volume that is not left out; returns the
@@ -200,12 +207,12 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
     let (mut guest, behaviour) = (instance.guest.clone(), instance.behaviour.clone());
     guest.first_boot_cut_off |= instance.boot.first.is_under_way();
     let root_alone = world.beliefs.denies(Flip::ImageOfEveryVolume);
-    let volumes = instance.volumes.iter();
-    let volumes: Vec<Volume> = volumes
-        .filter(|v| !new.without.contains(&v.device) && (!root_alone || v.device == ROOT_DEVICE))
-        .cloned()
-        .collect();
-    if volumes.first().is_none_or(|v| v.device != ROOT_DEVICE) {
+    let kept = |d: &&Device| {
+        let is_left_out = new.without.contains(&d.name);
+        !is_left_out && (!root_alone || d.name == ROOT_DEVICE)
+    };
+    let mut devices: Vec<Device> = instance.devices.iter().filter(kept).cloned().collect();
+    if devices.first().is_none_or(|d| d.name != ROOT_DEVICE) {
         let text = "The root device cannot be left out of the image.";
         return Err(ApiError::new("InvalidBlockDeviceMapping", text));
     }
@@ -216,7 +223,11 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
         .get(&source_image)
         .map_or("Linux".to_owned(), |i| i.platform.clone());
     let per_gib = world.draw(behaviour.image_per_gib);
-    let gib: u32 = volumes.iter().map(|v| v.gib).sum();
+    let gib: u32 = devices
+        .iter()
+        .filter_map(Device::volume)
+        .map(|v| v.gib)
+        .sum();
     let gib = i32::try_from(gib.max(1)).unwrap_or(i32::MAX);
     let took = world.draw(behaviour.image_base) + per_gib * gib;
     let id = world.new_id("ami");
@@ -225,14 +236,15 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
     if running && !new.no_reboot {
         commands::reboot_guest(world, &new.instance);
     }
-    let devices = volumes.iter().map(|v| v.device.clone()).collect();
     let description = format!("Created by CreateImage({}) for {id}", new.instance);
-    let mut snapshots = Vec::new();
-    for volume in volumes {
+    for device in &mut devices {
+        let DeviceKind::Volume(volume) = &mut device.kind else {
+            continue;
+        };
         let snapshot = Snapshot {
             id: world.new_id("snap"),
             description: description.clone(),
-            volume: volume.id,
+            volume: volume.id.take().unwrap_or_default(),
             volume_gib: volume.gib,
             state: SnapshotState::Pending,
             started_at: now,
@@ -241,9 +253,9 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
             visible_at,
             tags: new.snapshot_tags.clone(),
         };
+        volume.snapshot = Some(snapshot.id.clone());
         let done = WorldEvent::SnapshotDone(snapshot.id.clone());
         world.schedule(snapshot.done_at, done);
-        snapshots.push(snapshot.id.clone());
         world.snapshots.insert(snapshot.id.clone(), snapshot);
     }
     world.put_image(Image {
@@ -254,7 +266,6 @@ pub fn create(world: &mut World, new: NewImage) -> Result<String, ApiError> {
         done_at,
         source_instance: Some(new.instance),
         source_image: Some(source_image),
-        snapshots,
         devices,
         tags: new.image_tags,
         platform,
@@ -345,8 +356,8 @@ fn fail(world: &mut World, id: &str, code: &str, message: &str) {
     }
     image.state = ImageState::Failed;
     image.state_reason = Some((code.to_owned(), message.to_owned()));
-    for snapshot in image.snapshots.clone() {
-        if let Some(snapshot) = world.snapshots.get_mut(&snapshot)
+    for snapshot in image.devices.iter().filter_map(Device::snapshot) {
+        if let Some(snapshot) = world.snapshots.get_mut(snapshot)
             && snapshot.state == SnapshotState::Pending
         {
             snapshot.state = SnapshotState::Error;
@@ -398,8 +409,8 @@ pub fn deregister(
     if !delete_snapshots {
         return Ok(Vec::new());
     }
-    let is_shared = |s: &String| world.images.values().any(|i| i.snapshots.contains(s));
-    let snapshots = image.snapshots.into_iter();
+    let is_shared = |s: &String| world.images.values().any(|i| i.has_snapshot(s));
+    let snapshots = image.snapshots().map(str::to_owned);
     let results: Vec<(String, bool)> = snapshots
         .map(|s| {
             let deleted = !is_shared(&s);
@@ -418,11 +429,7 @@ pub fn delete_snapshot(world: &mut World, id: &str) -> Result<(), ApiError> {
         let text = format!("The snapshot '{id}' does not exist.");
         return Err(ApiError::new("InvalidSnapshot.NotFound", text));
     }
-    if let Some(image) = world
-        .images
-        .values()
-        .find(|i| i.snapshots.iter().any(|s| s == id))
-    {
+    if let Some(image) = world.images.values().find(|i| i.has_snapshot(id)) {
         let text = format!("The snapshot {id} is currently in use by {}", image.id);
         return Err(ApiError::new("InvalidSnapshot.InUse", text));
     }

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::behaviour::Behaviour;
 use super::events::WorldEvent;
 use super::guest::{self, Boot, Guest};
-use super::volumes::Volume;
+use super::volumes::Device;
 use super::{World, commands, images, is_well_formed, scaling};
 use crate::sim::wire::ApiError;
 
@@ -48,8 +48,8 @@ pub struct Instance {
     pub guest: Guest,
     /// Its guest's first boot and locks.
     pub boot: Boot,
-    /// Its volumes, the root volume first.
-    pub volumes: Vec<Volume>,
+    /// Its devices, the root device first.
+    pub devices: Vec<Device>,
     /// How it behaves.
     pub behaviour: Arc<Behaviour>,
 }

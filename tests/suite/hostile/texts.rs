@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use asg_patch::group::budget::{self, Budget};
-use asg_patch::group::job::Forward;
+use asg_patch::group::job::{Devices, Forward};
 use asg_patch::group::launch::one_more;
+use asg_patch::group::lineage::Lineage;
 use asg_patch::group::measured::Measured;
 use asg_patch::group::names::{group_of_parameter, record_parameter};
 use asg_patch::group::record::{RECORD_LIMIT_BYTES, Record, RecordError, SCHEMA};
@@ -82,7 +83,7 @@ proptest! {
                 }
             }
             Err(RecordError::Schema(found)) => prop_assert_ne!(found, SCHEMA),
-            Err(RecordError::Malformed(why)) => prop_assert!(!why.is_empty()),
+            Err(RecordError::Malformed(why) | RecordError::Packing(why)) => prop_assert!(!why.is_empty()),
         }
     }
 
@@ -138,6 +139,8 @@ proptest! {
                 hook_seconds: 0,
             bakes: true,
             measured: Measured::default(),
+            devices: Devices::default(),
+            lineage: Lineage::default(),
         };
         let (measured, note) = in_time("measured times", || budget::read_tag(&forward, &value));
         prop_assert!(measured != Measured::default() || note.is_some());

@@ -18,7 +18,7 @@ use crate::ids::{GroupName, RunId};
 
 /// The version of the form. To be raised with every change that an older program in the middle of a run would
 /// misread; that of a job in it counts, too.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Why a run or batch that was passed along cannot be read.
 #[derive(Debug, thiserror::Error)]

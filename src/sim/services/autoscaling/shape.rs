@@ -85,7 +85,7 @@ pub(super) fn group(world: &World, group: &Group, with_instances: bool) -> Value
         "WarmPoolConfiguration": group.warm_pool.as_ref().map(warm_pool),
         "WarmPoolSize": group.warm_pool.as_ref().map(|_| warm_size),
         "CapacityRebalance": group.capacity_rebalance,
-        "DesiredCapacityType": group.capacity_type,
+        "DesiredCapacityType": group.desired_capacity_type,
         "TrafficSources": group.target_groups.iter()
             .map(|arn| json!({"Identifier": arn, "Type": "elbv2"})).collect::<Vec<_>>(),
         // On every group, whether they were set or not (recorded answers of 2025 and later).

@@ -96,7 +96,7 @@ pub(super) fn update(world: &mut World, request: Update) -> Result<Value, ApiErr
     }
     group.capacity_rebalance = request.capacity_rebalance.or(group.capacity_rebalance);
     if request.desired_capacity_type.is_some() {
-        group.capacity_type = request.desired_capacity_type;
+        group.desired_capacity_type = request.desired_capacity_type;
     }
     capacity::set(world, &name, change, "")?;
     done()
@@ -174,7 +174,7 @@ pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiErr
         .new_instances_protected_from_scale_in
         .unwrap_or(false);
     group.capacity_rebalance = request.capacity_rebalance;
-    group.capacity_type = request.desired_capacity_type;
+    group.desired_capacity_type = request.desired_capacity_type;
     for tag in request.tags {
         let (key, tag) = tag.into_tag();
         group.tags.insert(key, tag);

@@ -9,7 +9,7 @@ use super::{limit, tag_set};
 use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
 use crate::sim::world::images::{self, NewImage};
-use crate::sim::world::volumes::ROOT_DEVICE;
+use crate::sim::world::volumes::{Device, DeviceKind, ROOT_DEVICE};
 use crate::sim::world::{Image, World, iso};
 
 const FILTERS: [&str; 15] = [
@@ -147,7 +147,7 @@ fn values(world: &World, i: &Image, name: &str) -> Vec<String> {
     let some = |text: &Option<String>| text.clone().into_iter().collect();
     match name {
         "architecture" => vec!["x86_64".into()],
-        "block-device-mapping.snapshot-id" => i.snapshots.clone(),
+        "block-device-mapping.snapshot-id" => i.snapshots().map(str::to_owned).collect(),
         "creation-date" => vec![iso(i.created_at)],
         "description" => some(&i.description),
         "image-allowed" => vec!["true".into()],
@@ -165,25 +165,26 @@ fn values(world: &World, i: &Image, name: &str) -> Vec<String> {
     }
 }
 
+fn device(device: &Device) -> Value {
+    match &device.kind {
+        DeviceKind::Volume(volume) => json!({
+            "deviceName": device.name,
+            "ebs": {
+                "snapshotId": volume.snapshot,
+                "volumeSize": volume.gib,
+                "volumeType": "gp3",
+                "deleteOnTermination": true,
+                "encrypted": false,
+            },
+        }),
+        DeviceKind::InstanceStore(store) => {
+            json!({"deviceName": device.name, "virtualName": store})
+        }
+    }
+}
+
 fn shape(world: &World, i: &Image) -> Value {
-    let devices: Vec<Value> = i
-        .snapshots
-        .iter()
-        .zip(&i.devices)
-        .map(|(id, device)| {
-            let size = world.snapshots.get(id).map(|s| s.volume_gib);
-            json!({
-                "deviceName": device,
-                "ebs": {
-                    "snapshotId": id,
-                    "volumeSize": size,
-                    "volumeType": "gp3",
-                    "deleteOnTermination": true,
-                    "encrypted": false,
-                },
-            })
-        })
-        .collect();
+    let devices: Vec<Value> = i.devices.iter().map(device).collect();
     let reason = i
         .state_reason
         .as_ref()

@@ -11,7 +11,7 @@ use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
 use crate::sim::world::behaviour::Failure;
 use crate::sim::world::instance::{self, InstanceState};
-use crate::sim::world::volumes::{ROOT_DEVICE, Volume};
+use crate::sim::world::volumes::{Device, ROOT_DEVICE};
 use crate::sim::world::{Instance, World, iso};
 
 const FILTERS: [&str; 8] = [
@@ -189,18 +189,20 @@ pub(super) fn shape(world: &World, i: &Instance) -> Value {
     let attached = if i.state == InstanceState::Terminated {
         &[][..]
     } else {
-        &i.volumes[..]
+        &i.devices[..]
     };
-    let volume = |v: &Volume| {
-        json!({
-            "deviceName": v.device,
+    // Instance store volumes are not shown.
+    let volume = |device: &Device| {
+        let id = &device.volume()?.id;
+        Some(json!({
+            "deviceName": device.name,
             "ebs": {
-                "volumeId": v.id,
+                "volumeId": id,
                 "status": "attached",
                 "attachTime": iso(i.launched_at),
                 "deleteOnTermination": true,
             },
-        })
+        }))
     };
     // A terminated instance has left its network (recorded).
     let groups = if ended {
@@ -208,7 +210,7 @@ pub(super) fn shape(world: &World, i: &Instance) -> Value {
     } else {
         json!([{"groupId": "sg-0d5e1f5a7b2c3d4e6", "groupName": "default"}])
     };
-    let volumes: Vec<Value> = attached.iter().map(volume).collect();
+    let volumes: Vec<Value> = attached.iter().filter_map(volume).collect();
     let why = ended.then(|| {
         json!({"code": "Client.UserInitiatedShutdown", "message": "Client.UserInitiatedShutdown: User initiated shutdown"})
     });

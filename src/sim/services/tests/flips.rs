@@ -205,7 +205,7 @@ async fn observed(flip: Flip, contrary: bool) -> String {
             };
             sim.account.with_world(|w| {
                 let image = images::create(w, new.clone()).unwrap();
-                let volumes = w.images[&image].snapshots.len();
+                let volumes = w.images[&image].snapshots().count();
                 format!("{volumes} {}", images::create(w, new).is_ok())
             })
         }

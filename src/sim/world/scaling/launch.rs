@@ -15,8 +15,7 @@ use crate::sim::world::groups::{Group, LaunchSource, MemberNotes, TemplateSpec};
 use crate::sim::world::guest::{Boot, Guest};
 use crate::sim::world::images::{self, ImageState};
 use crate::sim::world::instance::{Instance, InstanceState, Membership};
-use crate::sim::world::templates;
-use crate::sim::world::volumes;
+use crate::sim::world::{templates, volumes};
 
 /// After a failed launch a group tries again, at first so soon, then at doubled intervals.
 const FIRST_RETRY: TimeDelta = TimeDelta::seconds(30);
@@ -65,7 +64,7 @@ pub fn new_instance(world: &mut World, order: Order) -> String {
     let id = world.new_id("i");
     let visible_at = world.visible_from();
     let boot = order.behaviour.boot;
-    let volumes = volumes::attached(world, &id, &order.source);
+    let devices = volumes::attached(world, &id, &order.source);
     let instance = Instance {
         id: id.clone(),
         visible_at,
@@ -82,7 +81,7 @@ pub fn new_instance(world: &mut World, order: Order) -> String {
         agent: None,
         guest: order.guest,
         boot: Boot::default(),
-        volumes,
+        devices,
         behaviour: order.behaviour,
     };
     world.instances.insert(id.clone(), instance);
@@ -262,6 +261,14 @@ fn refusal(behaviour: &Behaviour, instance_type: &str, zone: &str) -> Option<Str
              you requested ({zone}). Our system will be working on provisioning additional \
              capacity. Launching EC2 instance failed."
         )),
+        // Recorded from a real group's activities.
+        Failure::QuotaReached => Some(
+            "VcpuLimitExceeded - You have requested more vCPU capacity than your current vCPU limit of 32 \
+             allows for the instance bucket that the specified instance type belongs to. Please visit \
+             http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit. Launching EC2 \
+             instance failed."
+                .into(),
+        ),
         Failure::KmsDenied => Some(
             "Instance became unhealthy while waiting for instance to be in InService state. \
              Termination Reason: Client.InternalError: Client error on launch"

@@ -11,7 +11,7 @@ use asg_patch::report::GroupReport;
 use asg_patch::sim::calls::{CallRecord, Ending};
 use asg_patch::sim::world::World;
 use asg_patch::sim::world::rivals::Action;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use self::calls::{only_opted_in, only_ours_is_resumed, record_before_change};
@@ -93,7 +93,13 @@ impl<'a> Log<'a> {
         phases
             .iter()
             .find(|p| p.phase == phase)
-            .map(|p| p.entered_at)
+            .map(|p| p.entered_at + self.offset())
+    }
+
+    /// The account's clock less the program's: reports go by the one, calls by the other.
+    fn offset(&self) -> TimeDelta {
+        let account = &self.ran.account;
+        account.now() - account.clock().now()
     }
 
     /// The groups that a call changes itself, or whose instances it changes.

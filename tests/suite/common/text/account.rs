@@ -38,7 +38,7 @@ pub(super) fn afterwards(world: &World, run: &str) -> String {
     }
     let ours = |image: &&Image| image.tags.get(RUN_TAG).is_some_and(|r| r == run);
     for image in world.images.values().filter(ours) {
-        let tagged = image.snapshots.iter().filter(|s| {
+        let tagged = image.snapshots().filter(|s| {
             let snapshot = world.snapshots.get(*s);
             snapshot.is_some_and(|s| s.tags.get(RUN_TAG).is_some_and(|r| r == run))
         });
@@ -138,10 +138,7 @@ pub(crate) fn leftovers(world: &World, run: &str) -> Vec<String> {
         }
     }
     for snapshot in world.snapshots.values() {
-        let kept = world
-            .images
-            .values()
-            .any(|i| i.snapshots.contains(&snapshot.id));
+        let kept = world.images.values().any(|i| i.has_snapshot(&snapshot.id));
         if ours(&snapshot.tags) && !kept {
             left.push(format!("snapshot {}", snapshot.id));
         }

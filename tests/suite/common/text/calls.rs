@@ -40,19 +40,24 @@ pub(crate) fn call_line(world: &World, call: &CallRecord) -> String {
             text("Comment")
         ),
         "CreateImage" => format!(
-            "{} of {} NoReboot={}",
+            "{} of {} NoReboot={}{}",
             text("Name"),
             text("InstanceId"),
-            text("NoReboot")
+            text("NoReboot"),
+            devices(p.get("BlockDeviceMapping"), " without")
         ),
         "CreateLaunchTemplateVersion" => format!(
-            "{} from {} with {} ({})",
+            "{} from {} with {} ({}){}",
             template(),
             text("SourceVersion"),
             p.pointer("/LaunchTemplateData/ImageId")
                 .map(scalar)
                 .unwrap_or_default(),
-            text("VersionDescription")
+            text("VersionDescription"),
+            devices(
+                p.pointer("/LaunchTemplateData/BlockDeviceMapping"),
+                " mapping"
+            )
         ),
         "ModifyLaunchTemplate" => format!(
             "{} default {}",
@@ -156,4 +161,18 @@ fn update(world: &World, p: &Value) -> String {
         }
     }
     parts.join(" ")
+}
+
+/// Block devices after a word, with the snapshots that they pin; nothing without any.
+fn devices(mappings: Option<&Value>, word: &str) -> String {
+    let Some(mappings) = mappings.and_then(Value::as_array) else {
+        return String::new();
+    };
+    let device = |mapping: &Value| {
+        let name = mapping.get("DeviceName").map(scalar).unwrap_or_default();
+        let snapshot = mapping.pointer("/Ebs/SnapshotId").map(scalar);
+        snapshot.map_or(name.clone(), |id| format!("{name} of {id}"))
+    };
+    let devices: Vec<String> = mappings.iter().map(device).collect();
+    format!("{word} {}", devices.join(", "))
 }
