@@ -231,9 +231,15 @@ impl Ledger {
         self.0.keys().any(kind)
     }
 
+    /// The effect of this kind that was tried last.
+    pub fn last_of(&self, kind: impl Fn(&Key) -> bool) -> Option<&Try> {
+        let tries = self.of_kind(kind).map(|(_, t)| t);
+        tries.max_by_key(|t| t.last_at)
+    }
+
     /// When an effect of this kind was last tried.
     pub fn last_tried(&self, kind: impl Fn(&Key) -> bool) -> Option<DateTime<Utc>> {
-        self.of_kind(kind).map(|(_, t)| t.last_at).max()
+        self.last_of(kind).map(|t| t.last_at)
     }
 
     /// When an effect of this kind last succeeded.

@@ -200,7 +200,10 @@ pub(in super::super) fn is_back(
     let known = job.instance(launch.role);
     let is_out = match known.and_then(|id| group.members.get(id)) {
         Some(member) => member.on_standby() || member.leaving(),
-        None => ours(job, launch, group, instances).is_none() && !may_appear(job, launch, at, seen),
+        None => {
+            uncounted(job, launch, group, instances, target).is_none()
+                && !may_appear(job, launch, at, seen)
+        }
     };
     let now = at.checked_sub_signed(seen.clock_offset).unwrap_or(at);
     let changed_at = job.ledger.last_tried(alters_group);
@@ -210,6 +213,29 @@ pub(in super::super) fn is_back(
         && group.capacity == target
         && launch.suspends.is_disjoint(&group.suspended)
         && (job.must_restore() || !names_new_version(job, &group.pins))
+}
+
+/// An instance that the group launched for us, that could not be tagged, and that it counts beyond what its owner
+/// wants. Of several newcomers the newest goes: the others are the owner's.
+pub(super) fn uncounted<'a>(
+    job: &Job,
+    launch: &Launch,
+    group: &'a GroupSeen,
+    instances: &'a BTreeMap<InstanceId, InstanceSeen>,
+    target: Capacity,
+) -> Option<Candidate<'a>> {
+    let newcomers = newcomers(job, launch, group, instances);
+    let untagged = newcomers
+        .into_iter()
+        .filter(|c| c.instance.role.is_none() && c.member.counted());
+    let untagged: Vec<Candidate<'a>> = untagged.collect();
+    // Only we asked for an instance of a version that is not proved.
+    let is_unproved = |c: &&Candidate<'a>| !job.was_promoted() && is_of_new_version(job, c.member);
+    if let Some(unproved) = untagged.iter().find(is_unproved) {
+        return Some(*unproved);
+    }
+    let is_spare = launch.asked.is_some() && counted(group) > target.desired;
+    untagged.last().copied().filter(|_| is_spare)
 }
 
 /// Whether an effect changes the group itself: a look that comes too soon after it may not show it.
@@ -240,7 +266,7 @@ fn names_new_version(job: &Job, pins: &[Pin]) -> bool {
 }
 
 /// The capacity that the group must have; `None` while its scheduled actions are needed and not known.
-fn target(
+pub(super) fn target(
     job: &Job,
     launch: &Launch,
     seen: &Seen,

@@ -12,6 +12,7 @@ use super::super::seen::{Ec2State, GroupSeen, Need};
 use super::super::{Code, Phase, limits};
 use super::launch::{self, Candidate};
 use super::versioning;
+use crate::schedule::Capacity;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
@@ -88,17 +89,14 @@ fn ask(cx: &Context<'_>, group: &GroupSeen, launch: &Launch, pins: &Pins, role: 
             return awaited(cx.job.entered_at());
         }
         suspend(cx, group, launch)?;
-        let capacity = launch.one_more();
-        let effect = Effect::Update {
-            capacity: Some(capacity),
-            pins: Pins::change(group, &pins.launched),
-        };
-        let reason = format!(
-            "capacity {capacity}: one instance more, for the {}",
-            role.as_str()
-        );
-        return Ok(cx.act(effect, limits::LAUNCH_SHOWS_PAUSE, reason));
+        return Ok(raise(cx, group, launch.one_more(), pins, role));
     };
+    // The last try may have failed: then nobody has taken back what was asked for.
+    let tried = cx.job.ledger.last_of(super::is_resize);
+    let has_failed = tried.is_some_and(|t| t.fault.is_some());
+    if has_failed && group.capacity == launch.capacity {
+        return Ok(raise(cx, group, asked, pins, role));
+    }
     // The group tries again, but a second one would not come from the version that is to be proved.
     if let (Role::Canary, Some(id)) = (role, cx.job.instance(role)) {
         let reason = format!("{id} was terminated before it was in service");
@@ -111,6 +109,24 @@ fn ask(cx: &Context<'_>, group: &GroupSeen, launch: &Launch, pins: &Pins, role: 
         return launch::scaled_in(launch, group);
     }
     awaited(asked_at)
+}
+
+fn raise(
+    cx: &Context<'_>,
+    group: &GroupSeen,
+    capacity: Capacity,
+    pins: &Pins,
+    role: Role,
+) -> Decision {
+    let effect = Effect::Update {
+        capacity: Some(capacity),
+        pins: Pins::change(group, &pins.launched),
+    };
+    let reason = format!(
+        "capacity {capacity}: one instance more, for the {}",
+        role.as_str()
+    );
+    cx.act(effect, limits::LAUNCH_SHOWS_PAUSE, reason)
 }
 
 /// Suspends what could disturb the launch. What someone else resumes stays resumed.

@@ -103,16 +103,10 @@ fn out_of_the_way<'a>(
 ) -> Result<Option<Termination<'a>>, Decision> {
     let member = |id: &'a InstanceId| Some((id, group.members.get(id)?));
     let known = cx.job.instance(launch.role).and_then(member);
+    let target = launch::target(cx.job, launch, cx.seen, group, cx.account_now());
     let found = known.or_else(|| {
-        // One that could not be tagged yet; of those that the owner's own wishes brought, none.
-        let is_asked = launch
-            .asked
-            .is_some_and(|a| a.desired == group.capacity.desired);
-        let is_untagged = cx.job.instance(launch.role).is_none() && is_asked;
-        let ours = launch::ours(cx.job, launch, group, instances);
-        ours.or_else(|| launch::newcomers(cx.job, launch, group, instances).pop())
-            .filter(|c| is_untagged && c.instance.role.is_none())
-            .map(|c| (c.id, c.member))
+        let found = launch::uncounted(cx.job, launch, group, instances, target?)?;
+        Some((found.id, found.member)).filter(|_| cx.job.instance(launch.role).is_none())
     });
     let Some((id, member)) = found.filter(|(_, m)| !m.leaving() && !m.on_standby()) else {
         return Ok(None);
@@ -123,7 +117,8 @@ fn out_of_the_way<'a>(
         return Err(cx.wait(limits::CHANGE_SHOWS_PAUSE, reason));
     }
     // While the desired capacity is ours it counts our instance; another's stands as it is.
-    let is_ours = launch.wish.is_none() && group.capacity.desired > launch.capacity.desired;
+    let wanted = target.map_or(launch.capacity.desired, |target| target.desired);
+    let is_ours = launch.wish.is_none() && group.capacity.desired > wanted;
     Ok(Some(Termination {
         id,
         decrement: is_ours && group.capacity.desired > group.capacity.min,

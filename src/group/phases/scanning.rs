@@ -28,7 +28,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
 pub(super) fn command_needs(job: &Job, step: CommandStep) -> BTreeSet<Need> {
     let mut needs = command::needs(job, step);
     if !needs.is_empty() || job.made.ended.contains(&step) {
-        needs.extend([Need::Patches, Need::Group]);
+        needs.extend([Need::Patches, Need::Group, Need::Instances]);
     }
     needs
 }
@@ -218,20 +218,28 @@ pub(super) fn scan_run(
 
 /// Why the patch state of a Scan that has ended is not there yet.
 pub(super) fn awaited(cx: &Context<'_>, step: CommandStep, role: Role) -> Decision {
-    let patches = match cx.read(&cx.seen.patches, "the patch state") {
-        Ok(patches) => patches,
-        Err(decision) => return decision,
-    };
-    let state = cx.job.instance(role).and_then(|id| patches.get(id));
+    match patch_state(cx, step, role) {
+        Ok(decision) | Err(decision) => decision,
+    }
+}
+
+fn patch_state(cx: &Context<'_>, step: CommandStep, role: Role) -> Decided {
+    let instances = cx.instances()?;
+    let patches = cx.read(&cx.seen.patches, "the patch state")?;
+    let id = cx.job.instance(role);
+    if let Some(id) = id {
+        command::instance_lives(id, instances)?;
+    }
+    let state = id.and_then(|id| patches.get(id));
     let reason = match state {
         None => "no patch state is reported yet".to_owned(),
         Some(_) => "the reported patch state is older than the scan".to_owned(),
     };
     let since = command::sent_at(cx.job, step).unwrap_or(cx.job.entered_at());
     if cx.since(since) > limits::SCAN_LIMIT {
-        return failed(Code::ScanFailed, reason);
+        return Ok(failed(Code::ScanFailed, reason));
     }
-    cx.look(since, limits::EXPECTED_SCAN, reason)
+    Ok(cx.look(since, limits::EXPECTED_SCAN, reason))
 }
 
 /// The sentence about missing, failed and pending patches that keep a group from going on; `None` if

@@ -154,7 +154,8 @@ mod tests {
               AP-0601 NOT RESTORED: UpdateAutoScalingGroup answered AccessDenied
 
             5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current.
-            cli-20261014T040000Z-ab12 in eu-west-1, 1h 12m from 2026-10-14 04:00 to 05:12 UTC, 11m 40s of instance time.
+            cli-20261014T040000Z-ab12 in eu-west-1, 1h 12m from 2026-10-14 04:00 to 05:12 UTC. No group was altered for longer than
+            1m 06s; instances were borrowed for 11m 40s in all.
               patched: the canary came up from the new version and its scan is clean (web-nightly-frankfurt)
               already current: its image has nothing to patch (api-current)
             AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (a launch configuration
@@ -186,7 +187,8 @@ mod tests {
 
             5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1
             already current. cli-20261014T040000Z-ab12 in eu-west-1, 1h 12m from 2026-10-14
-            04:00 to 05:12 UTC, 11m 40s of instance time.
+            04:00 to 05:12 UTC. No group was altered for longer than 1m 06s; instances were
+            borrowed for 11m 40s in all.
               patched: the canary came up from the new version and its scan is clean
                        (web-nightly-frankfurt)
               already current: its image has nothing to patch (api-current)

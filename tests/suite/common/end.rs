@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use asg_patch::ids::GroupName;
+use asg_patch::sim::beliefs::ScheduledDelay;
 use asg_patch::sim::world::World;
 use asg_patch::sim::world::groups::{Group, LaunchSource, TemplateSpec};
 use asg_patch::sim::world::instance::Instance;
@@ -33,6 +34,9 @@ pub(crate) fn is_closed_world(scenario: &str) -> bool {
     !text.contains("[[events]]") && !text.contains("[[parameters]]") && !text.contains("#! ctrl-c")
 }
 
+/// The longest delay of a scheduled action, and a little more.
+const LATE: Duration = Duration::from_secs(130);
+
 /// The differences from the required state. Lets everything come to rest first.
 pub(crate) async fn problems(account: &Account, untouched: &Frozen) -> Vec<String> {
     problems_of(account, untouched, true).await
@@ -45,7 +49,19 @@ pub(crate) async fn problems_of(
     closed: bool,
 ) -> Vec<String> {
     account.clock().wait(SETTLING).await;
-    let now = account.clock().now();
+    let mut problems = differences(account, untouched, closed);
+    // Scheduled actions may run up to two minutes late, and not equally late in the two worlds.
+    let may_be_late =
+        account.with_world(|w| w.beliefs.scheduled_delay != ScheduledDelay::default());
+    if may_be_late && !problems.is_empty() {
+        account.clock().wait(LATE).await;
+        problems = differences(account, untouched, closed);
+    }
+    problems
+}
+
+fn differences(account: &Account, untouched: &Frozen, closed: bool) -> Vec<String> {
+    let now = account.now();
     let control = untouched.thaw();
     let names: Vec<String> = control.with_world(|w| w.groups.keys().cloned().collect());
     control.with_world(|w| w.advance_to(now));
