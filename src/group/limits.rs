@@ -86,6 +86,10 @@ pub const EXPECTED_CHECKS: TimeDelta = TimeDelta::seconds(120);
 pub const EXPECTED_CANARY: TimeDelta = TimeDelta::minutes(3);
 /// From Standby until SSM and the status checks agree.
 pub const CANARY_LIMIT: TimeDelta = TimeDelta::minutes(15);
+/// The owner's proof on the canary: a smoke test takes seconds to minutes.
+pub const EXPECTED_PROOF: TimeDelta = TimeDelta::minutes(1);
+/// A proof that takes longer than 30 min hangs: what is proved is a start, not a load test.
+pub const PROOF_LIMIT: TimeDelta = TimeDelta::minutes(30);
 
 /// Terminating takes about 22 s; load balancers drain 300 s; hooks come on top.
 pub const TERMINATE_FIRST_LOOK: TimeDelta = TimeDelta::seconds(40);

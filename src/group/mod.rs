@@ -28,6 +28,7 @@ mod phases;
 pub mod pin;
 pub mod preflight;
 pub mod processes;
+pub mod proof;
 pub mod record;
 mod recover;
 pub mod seen;

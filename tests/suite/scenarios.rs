@@ -69,6 +69,7 @@ scenarios! {
     parked_max_zero
     patch_fails
     patch_failures
+    prove_document
     record_deleted_during_run
     refresh_during_run
     refusal_shared_template

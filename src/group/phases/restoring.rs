@@ -10,6 +10,7 @@ use super::super::job::{Deployment, Job, Lapse};
 use super::super::launch::{Launch, LaunchState};
 use super::super::ledger::Key;
 use super::super::measured::Measured;
+use super::super::options::Options;
 use super::super::seen::{GroupSeen, InstanceSeen, MemberSeen, Need, RecordSeen};
 use super::super::{Code, Outcome, limits};
 use super::launch;
@@ -265,12 +266,13 @@ pub(in super::super) fn ending(job: &Job) -> (Outcome, String) {
     match job.deployment {
         Deployment::Displaced => (Outcome::RolledBack, Code::Superseded.title().to_owned()),
         Deployment::Promoted => {
-            let reason = if forward.options.canary {
-                "a new instance proved the new version; restored"
+            let Options { canary, prove, .. } = &forward.options;
+            let reason = if *canary {
+                format!("a new instance proved the new version{prove}; restored")
             } else {
-                "restored; no new instance has proved the new version (canary off by tag)"
+                "restored; no new instance has proved the new version (canary off by tag)".into()
             };
-            (Outcome::Patched, reason.to_owned())
+            (Outcome::Patched, reason)
         }
         Deployment::None | Deployment::AlreadyCurrent => {
             let reason = match job.evidence.counts().unwrap_or_default().missing {
