@@ -99,6 +99,9 @@ pub struct Evidence {
     pub scans: Vec<(u8, Counts)>,
     /// The counts of the Scan of the canary.
     pub canary: Option<Counts>,
+    /// Whether every target group of the group has called the canary healthy.
+    #[serde(default)]
+    pub load_balanced: bool,
     /// Names of the patches that were missing at one Scan or another.
     pub wanted: BTreeSet<String>,
     /// Names of the patches that were there before the first Install, where the owner names what is to be

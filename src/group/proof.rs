@@ -1,11 +1,15 @@
 //! The proof that the owner asks of the canary, by the tags `prove` and `prove-document`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::job::Job;
 use super::limits;
+use super::seen::GroupSeen;
+use crate::ids::TargetGroup;
 
 /// The proof that a canary must give before its version is promoted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +20,8 @@ pub enum Proof {
     Instance,
     /// Besides, this SSM document of the owner's (name or ARN) succeeds on it.
     Document(String),
+    /// Besides, it is registered with every target group of the group, and each calls it healthy.
+    LoadBalancer,
 }
 
 impl Proof {
@@ -24,6 +30,8 @@ impl Proof {
         match self {
             Self::Instance => TimeDelta::zero(),
             Self::Document(_) => limits::EXPECTED_PROOF,
+            // It leaves when its connections have ended.
+            Self::LoadBalancer => limits::EXPECTED_HEALTHY + limits::DRAIN_LIMIT,
         }
     }
 
@@ -32,6 +40,7 @@ impl Proof {
         match self {
             Self::Instance => TimeDelta::zero(),
             Self::Document(_) => limits::PROOF_LIMIT,
+            Self::LoadBalancer => limits::HEALTH_LIMIT,
         }
     }
 }
@@ -48,6 +57,7 @@ enum Kind {
     #[default]
     Instance,
     Document,
+    LoadBalancer,
 }
 
 impl ProofTags {
@@ -56,7 +66,8 @@ impl ProofTags {
         self.kind = match value.to_ascii_lowercase().as_str() {
             "instance" => Kind::Instance,
             "document" => Kind::Document,
-            _ => return Err("'instance' or 'document'".into()),
+            "load-balancer" => Kind::LoadBalancer,
+            _ => return Err("'instance', 'document' or 'load-balancer'".into()),
         };
         Ok(())
     }
@@ -94,16 +105,25 @@ impl ProofTags {
                 "tag {prefix}:prove is 'document': expected the document's name in the tag \
                  {prefix}:prove-document, found no such tag"
             )),
-            (Kind::Instance, document) => {
-                let note = document.map(|_| {
-                    format!(
-                        "tag {prefix}:prove-document has no effect without {prefix}:prove=document"
-                    )
-                });
-                Ok((Proof::Instance, note))
-            }
+            (Kind::Instance, document) => Ok((Proof::Instance, idle(prefix, document))),
+            (Kind::LoadBalancer, document) => Ok((Proof::LoadBalancer, idle(prefix, document))),
         }
     }
+}
+
+fn idle(prefix: &str, document: Option<String>) -> Option<String> {
+    document.map(|_| {
+        format!("tag {prefix}:prove-document has no effect without {prefix}:prove=document")
+    })
+}
+
+/// The target groups with which the job's canary is or may be registered: those that the group has now, and those
+/// that the job registered it with.
+pub fn target_groups(job: &Job, group: Option<&GroupSeen>) -> BTreeSet<TargetGroup> {
+    let registered = job.ledger.of_kind(|key| key.registers_with().is_some());
+    let registered = registered.filter_map(|(key, _)| key.registers_with());
+    let now = group.into_iter().flat_map(|g| &g.target_groups);
+    registered.chain(now).cloned().collect()
 }
 
 /// What was proved beyond the instance itself, to be put after "a new instance proved the new version".
@@ -111,6 +131,7 @@ impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Instance => Ok(()),
+            Self::LoadBalancer => f.write_str(" (all its target groups called it healthy)"),
             Self::Document(name) => write!(f, " ({name} succeeded on it)"),
         }
     }

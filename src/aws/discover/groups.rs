@@ -6,7 +6,10 @@ use aws_sdk_autoscaling::types::AutoScalingGroup;
 
 use super::GROUPS_PER_PAGE;
 use crate::aws::Clients;
-use crate::aws::convert::{capacity, pins, readable_pins, specifications, suspended, tags};
+use crate::aws::convert::{
+    capacity, other_load_balancer, pins, readable_pins, specifications, suspended, tags,
+    target_groups,
+};
 use crate::aws::faults::text;
 use crate::aws::paging::every;
 use crate::group::facts::GroupFacts;
@@ -88,6 +91,8 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
         load_balanced: !group.target_group_arns().is_empty()
             || !group.load_balancer_names().is_empty()
             || !group.traffic_sources().is_empty(),
+        target_groups: target_groups(group),
+        other_load_balancer: other_load_balancer(group),
     }
 }
 

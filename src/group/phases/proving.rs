@@ -10,13 +10,19 @@ use super::super::proof::Proof;
 use super::super::seen::{Checks, InstanceSeen, Need, Seen};
 use super::super::{Code, Phase, limits};
 use super::command::CommandSpec;
-use super::{command, launch, scanning, settling};
+use super::{command, launch, scanning, settling, targets};
 use crate::ids::InstanceId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Instances, Need::Checks]);
     if job.evidence.canary.is_some() {
-        needs.extend(command::needs(job, CommandStep::CanaryProof));
+        match job.forward.as_ref().map(|f| &f.options.prove) {
+            Some(Proof::Instance) | None => {}
+            Some(Proof::Document(_)) => {
+                needs.extend(command::needs(job, CommandStep::CanaryProof));
+            }
+            Some(Proof::LoadBalancer) => _ = needs.insert(Need::Targets),
+        }
         return needs;
     }
     let ready = CommandStep::CanaryReady;
@@ -73,6 +79,11 @@ fn proved(cx: &Context<'_>, id: &InstanceId, is_late: bool) -> Result<(), Decisi
                 checked(cx, id, is_late)?;
             }
             succeeded(cx, &proof(name))
+        }
+        Proof::LoadBalancer => {
+            checked(cx, id, is_late)?;
+            targets::healthy(cx, id)?;
+            targets::withdraw(cx)
         }
     }
 }

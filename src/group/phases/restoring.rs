@@ -13,13 +13,16 @@ use super::super::measured::Measured;
 use super::super::options::Options;
 use super::super::seen::{GroupSeen, InstanceSeen, MemberSeen, Need, RecordSeen};
 use super::super::{Code, Outcome, limits};
-use super::launch;
+use super::{launch, targets};
 use crate::ids::{InstanceId, names};
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
     if job.launch != LaunchState::None {
         needs.insert(Need::Actions);
+    }
+    if targets::may_be_registered(job) {
+        needs.insert(Need::Targets);
     }
     needs
 }
@@ -35,6 +38,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         Read::Present(group) if group.deleting => return Ok(close(cx)),
         read => cx.read(read, "the group")?,
     };
+    targets::withdraw(cx)?;
     restore_group(cx, group)?;
     Ok(close(cx))
 }
@@ -54,6 +58,7 @@ fn restore_group(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
     if ours.is_empty() {
         return Ok(());
     }
+    targets::drained(cx, group)?;
     // The group counts it only if the owner has taken it out of Standby.
     let terminations = ours.into_iter().map(|(id, member)| Termination {
         id,

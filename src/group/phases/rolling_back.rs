@@ -13,11 +13,14 @@ use super::super::ledger::Key;
 use super::super::pin::{Pin, Style, Templates, resolve};
 use super::super::seen::{GroupSeen, Need, UserSeen};
 use super::super::{Phase, limits};
-use super::{restoring, versioning};
+use super::{restoring, targets, versioning};
 use crate::ids::TemplateId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group]);
+    if targets::may_be_registered(job) {
+        needs.insert(Need::Targets);
+    }
     if job.launch != LaunchState::None {
         needs.extend([Need::Instances, Need::Actions]);
     }
@@ -50,6 +53,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     };
     // The group first: what the run made can be removed at leisure.
     if let Some(group) = group {
+        targets::withdraw(cx)?;
         leave_version(cx, group)?;
         restoring::give_back(cx, group)?;
     }
