@@ -32,6 +32,7 @@ pub mod proof;
 pub mod record;
 mod recover;
 pub mod seen;
+pub mod targets;
 pub mod transition;
 
 pub use job::Job;

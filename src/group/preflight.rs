@@ -8,7 +8,6 @@ use super::job::Forward;
 use super::measured::Measured;
 use super::options::{self, Options};
 use super::pin::{Pin, Style, Templates, resolve};
-use super::proof::Proof;
 use super::record::{RECORD_LIMIT_BYTES, Record, SCHEMA};
 use super::{Code, Failure, limits, names};
 use crate::ids::{BakeKey, GroupName, ImageId, TemplateId};
@@ -71,7 +70,11 @@ fn ready(
     let details = account.details.get(&group.name);
     let details = details.cloned().unwrap_or_default();
     refuse_by_group(group, &details)?;
-    refuse_by_proof(group, options, &request.selection.tag.key)?;
+    if let Some(problem) = options.prove.impossible(group) {
+        let key = &request.selection.tag.key;
+        let reason = format!("tag {key}:prove is 'load-balancer': {problem}");
+        return Err(Failure::new(Code::OptionInvalid, reason));
+    }
     let templates = templates(group, account)?;
     let image = image(group, account, &templates)?;
     let forward = Forward {
@@ -226,26 +229,6 @@ fn refuse_by_group(group: &GroupFacts, details: &GroupDetails) -> Result<(), Fai
         return Ok(());
     };
     Err(refusal)
-}
-
-/// The proof that the owner asks for must be possible. Target groups of addresses need no check: Auto Scaling takes
-/// none ("You can't specify a target type of ip when using an Auto Scaling group").
-fn refuse_by_proof(group: &GroupFacts, options: &Options, prefix: &str) -> Result<(), Failure> {
-    if options.prove != Proof::LoadBalancer {
-        return Ok(());
-    }
-    let problem = if let Some(other) = &group.other_load_balancer {
-        format!(
-            "expected only target groups of Application, Network and Gateway Load Balancers, found {other}, \
-             which cannot be asked about the canary"
-        )
-    } else if group.target_groups.is_empty() {
-        "expected a group with target groups, found none".to_owned()
-    } else {
-        return Ok(());
-    };
-    let reason = format!("tag {prefix}:prove is 'load-balancer': {problem}");
-    Err(Failure::new(Code::OptionInvalid, reason))
 }
 
 fn templates(group: &GroupFacts, account: &AccountFacts) -> Result<Templates, Failure> {

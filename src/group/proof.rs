@@ -1,15 +1,12 @@
 //! The proof that the owner asks of the canary, by the tags `prove` and `prove-document`.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::job::Job;
+use super::facts::GroupFacts;
 use super::limits;
-use super::seen::GroupSeen;
-use crate::ids::TargetGroup;
 
 /// The proof that a canary must give before its version is promoted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +42,25 @@ impl Proof {
     }
 }
 
-/// What the tags of a group say of the proof.
+impl Proof {
+    /// Why a group cannot be asked for it. Target groups of addresses need no check: Auto Scaling takes none ("You
+    /// can't specify a target type of ip when using an Auto Scaling group").
+    pub fn impossible(&self, group: &GroupFacts) -> Option<String> {
+        match (self, &group.other_load_balancer) {
+            (Self::Instance | Self::Document(_), _) => None,
+            (Self::LoadBalancer, Some(other)) => Some(format!(
+                "expected only target groups of Application, Network and Gateway Load Balancers, found {other}, \
+                 which cannot be asked about the canary"
+            )),
+            (Self::LoadBalancer, None) if group.target_groups.is_empty() => {
+                Some("expected a group with target groups, found none".into())
+            }
+            (Self::LoadBalancer, None) => None,
+        }
+    }
+}
+
+/// The tags of a group that say which proof is asked for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ProofTags {
     kind: Kind,
@@ -117,16 +132,7 @@ fn idle(prefix: &str, document: Option<String>) -> Option<String> {
     })
 }
 
-/// The target groups with which the job's canary is or may be registered: those that the group has now, and those
-/// that the job registered it with.
-pub fn target_groups(job: &Job, group: Option<&GroupSeen>) -> BTreeSet<TargetGroup> {
-    let registered = job.ledger.of_kind(|key| key.registers_with().is_some());
-    let registered = registered.filter_map(|(key, _)| key.registers_with());
-    let now = group.into_iter().flat_map(|g| &g.target_groups);
-    registered.chain(now).cloned().collect()
-}
-
-/// What was proved beyond the instance itself, to be put after "a new instance proved the new version".
+/// The proof beyond the instance itself, to be put after "a new instance proved the new version".
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

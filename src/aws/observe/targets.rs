@@ -13,8 +13,8 @@ use crate::aws::pace::Pace;
 use crate::aws::{Clients, fault};
 use crate::group::effect::Role;
 use crate::group::fault::{Fault, FaultClass, Read};
-use crate::group::proof::target_groups;
 use crate::group::seen::{Need, TargetSeen, TargetState};
+use crate::group::targets::target_groups;
 use crate::ids::{InstanceId, TargetGroup};
 
 const OPERATION: &str = "elasticloadbalancing:DescribeTargetHealth";

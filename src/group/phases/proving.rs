@@ -124,7 +124,7 @@ fn online(
     instance: &InstanceSeen,
     is_late: bool,
 ) -> Result<(), Decision> {
-    // Whoever sent it had seen the agent.
+    // The driver that sent it had seen the agent.
     let was_online = was_sent(cx.job, CommandStep::CanaryReady);
     if was_online || launch::online_since_launch(cx, id, instance.launched_at)? {
         return Ok(());

@@ -6,7 +6,7 @@ use crate::sim::world::behaviour::{Behaviour, Failure};
 
 impl Sim {
     /// The body that answers a change of the targets of this target group.
-    async fn change(&self, action: &str, arn: &str, id: &str) -> String {
+    async fn change_target(&self, action: &str, arn: &str, id: &str) -> String {
         let form = format!(
             "Action={action}&Version=2015-12-01&TargetGroupArn={arn}&Targets.member.1.Id={id}"
         );
@@ -83,19 +83,19 @@ async fn a_standby_instance_is_registered_by_itself_and_drains() {
     sim.standby(&id, true).await;
     sim.wait(310).await;
     assert!(sim.target("arn:tg", &id).await.contains(&state("unused")));
-    let none = sim.change("RegisterTargets", "arn:none", &id).await;
+    let none = sim.change_target("RegisterTargets", "arn:none", &id).await;
     assert!(none.contains("TargetGroupNotFound"), "{none}");
-    let stranger = sim.change("RegisterTargets", "arn:tg", "i-0").await;
+    let stranger = sim.change_target("RegisterTargets", "arn:tg", "i-0").await;
     assert!(stranger.contains("InvalidTarget"), "{stranger}");
     // Registered once or twice is the same.
     for _ in 0..2 {
-        let done = sim.change("RegisterTargets", "arn:tg", &id).await;
+        let done = sim.change_target("RegisterTargets", "arn:tg", &id).await;
         assert!(done.contains("RegisterTargetsResult"), "{done}");
     }
     assert!(sim.target("arn:tg", &id).await.contains(&state("initial")));
     sim.wait(40).await;
     assert!(sim.target("arn:tg", &id).await.contains(&state("healthy")));
-    sim.change("DeregisterTargets", "arn:tg", &id).await;
+    sim.change_target("DeregisterTargets", "arn:tg", &id).await;
     sim.wait(200).await;
     assert!(sim.target("arn:tg", &id).await.contains(&state("draining")));
     sim.wait(105).await;
@@ -105,7 +105,7 @@ async fn a_standby_instance_is_registered_by_itself_and_drains() {
             .contains("Target.NotRegistered")
     );
     // A terminated instance is no target any more.
-    sim.change("RegisterTargets", "arn:tg", &id).await;
+    sim.change_target("RegisterTargets", "arn:tg", &id).await;
     let end = sim.asg.terminate_instance_in_auto_scaling_group();
     let end = end
         .instance_id(&id)
