@@ -113,10 +113,20 @@ ids! {
     ImageId;
     /// A launch template, `lt-...`.
     TemplateId;
+    /// A target group of Elastic Load Balancing v2, by its ARN.
+    TargetGroup;
     /// The key of a bake: groups with the same one share an image.
     BakeKey;
     /// A run of asg-patch, derived from what caused it.
     RunId;
+}
+
+impl TargetGroup {
+    /// Its name: the part of the ARN before the last (`...:targetgroup/NAME/ID`), else all of it.
+    pub fn name(&self) -> &str {
+        let mut parts = self.0.rsplit('/').skip(1);
+        parts.next().unwrap_or(&self.0)
+    }
 }
 
 /// Ids one after the other, for people.

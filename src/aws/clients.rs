@@ -35,6 +35,8 @@ pub struct Clients {
     pub autoscaling: aws_sdk_autoscaling::Client,
     /// EC2.
     pub ec2: aws_sdk_ec2::Client,
+    /// Elastic Load Balancing v2.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// Systems Manager.
     pub ssm: aws_sdk_ssm::Client,
     /// SNS.
@@ -74,6 +76,7 @@ impl Clients {
         Self {
             autoscaling: client!(aws_sdk_autoscaling),
             ec2: client!(aws_sdk_ec2),
+            elb: client!(aws_sdk_elasticloadbalancingv2),
             ssm: client!(aws_sdk_ssm),
             sns: client!(aws_sdk_sns),
             counts,
@@ -166,6 +169,8 @@ impl Intercept for CallCounter {
     ) -> Result<(), BoxError> {
         if let Some(metadata) = cfg.load::<Metadata>() {
             let service = metadata.service().to_lowercase().replace(' ', "");
+            // As IAM and the other calls have it: one name for both of its APIs.
+            let service = service.trim_end_matches("v2");
             let name = format!("{service}:{}", metadata.name());
             *self.lock().entry(name).or_default() += 1;
         }

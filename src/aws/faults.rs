@@ -168,7 +168,11 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "InstanceLimitExceeded"
         | "VcpuLimitExceeded" => FaultClass::Exhausted,
         "ParameterAlreadyExists" | "InvalidAMIName.Duplicate" => FaultClass::Exists,
-        "ParameterNotFound" | "InvalidLaunchTemplateId.NotFound" => FaultClass::Gone,
+        // Elastic Load Balancing's two: the target group is gone, or the instance does not run (any more).
+        "ParameterNotFound"
+        | "InvalidLaunchTemplateId.NotFound"
+        | "TargetGroupNotFound"
+        | "InvalidTarget" => FaultClass::Gone,
         // The simulated account's own code for a call that it does not model: it must be loud.
         "SimulatorUnsupported" => FaultClass::Refused,
         _ if status >= 500 => FaultClass::Unreachable,

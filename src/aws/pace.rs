@@ -21,6 +21,8 @@ pub(super) enum Pace {
     Ec2Read,
     /// EC2's changing calls: 50 and 5 a second by default (EC2 Developer Guide).
     Ec2Change,
+    /// Elastic Load Balancing: limits unpublished.
+    LoadBalancing,
     /// Auto Scaling: one bucket for all changes; figures unpublished.
     AutoScalingChange,
     /// Auto Scaling: one bucket for all reads; figures unpublished.
@@ -32,7 +34,7 @@ impl Pace {
     fn limits(self) -> (f64, f64) {
         match self {
             Self::Parameter => (8.0, 2.4),
-            Self::Command | Self::NodeRead => (30.0, 8.0),
+            Self::Command | Self::NodeRead | Self::LoadBalancing => (30.0, 8.0),
             Self::Ec2Read => (80.0, 16.0),
             Self::Ec2Change => (40.0, 4.0),
             Self::AutoScalingChange | Self::AutoScalingRead => (80.0, 8.0),

@@ -213,11 +213,14 @@ fn times(forward: &Forward, phase: Phase) -> Times {
         },
         Phase::Proving => Times {
             first_look: limits::EXPECTED_CHECKS,
-            default: limits::EXPECTED_CANARY + forward.boot_extra() / 2,
+            default: limits::EXPECTED_CANARY
+                + forward.boot_extra() / 2
+                + forward.options.prove.expected(),
             limit: limits::CANARY_LIMIT
                 + forward.boot_extra()
                 + limits::READY_LIMIT
-                + limits::SCAN_LIMIT,
+                + limits::SCAN_LIMIT
+                + forward.options.prove.limit(),
         },
         Phase::Queued
         | Phase::Recording

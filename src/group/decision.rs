@@ -111,7 +111,7 @@ impl<'a> Context<'a> {
 
     /// A moment of ours by AWS's clock.
     pub(super) fn account_time(&self, at: DateTime<Utc>) -> DateTime<Utc> {
-        at.checked_add_signed(self.seen.clock_offset).unwrap_or(at)
+        at.checked_add_signed(self.job.clock_offset).unwrap_or(at)
     }
 
     /// The group. Absent groups were dealt with before.

@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::lineage::Lineage;
 use super::pin::Pin;
 use super::record::Record;
-use crate::ids::{ImageId, InstanceId, TemplateId};
+use crate::ids::{ImageId, InstanceId, TargetGroup, TemplateId};
 use crate::schedule::Capacity;
 
 /// One changing call, with all that it needs.
@@ -51,6 +51,20 @@ pub enum Effect {
         image: ImageId,
         /// The tag's value.
         seconds: String,
+    },
+    /// `elasticloadbalancing:RegisterTargets`.
+    RegisterTarget {
+        /// The target group.
+        target_group: TargetGroup,
+        /// The canary.
+        instance: InstanceId,
+    },
+    /// `elasticloadbalancing:DeregisterTargets`.
+    DeregisterTarget {
+        /// The target group.
+        target_group: TargetGroup,
+        /// The canary.
+        instance: InstanceId,
     },
     /// `ssm:SendCommand`.
     SendCommand(Command),

@@ -120,6 +120,9 @@ pub struct Evidence {
     pub scans: Vec<(u8, Counts)>,
     /// The counts of the Scan of the canary.
     pub canary: Option<Counts>,
+    /// Whether every target group of the group has called the canary healthy.
+    #[serde(default)]
+    pub load_balanced: bool,
     /// Names of the patches that were missing at one Scan or another.
     pub wanted: BTreeSet<String>,
     /// Names of the patches that were there before the first Install, where the owner names what is to be
@@ -235,6 +238,8 @@ pub struct Job {
     pub notes: Vec<String>,
     /// When the record was stored: by AWS's clock as soon as it has been read, until then as it says itself.
     pub recorded_at: DateTime<Utc>,
+    /// AWS's clock less ours, as far as known.
+    pub clock_offset: TimeDelta,
     /// Whether the record is stored and ours.
     pub ownership: Ownership,
     /// How far the version has come.
@@ -298,6 +303,7 @@ impl Job {
     fn new(record: Record, forward: Option<Forward>, phase: Phase, now: DateTime<Utc>) -> Self {
         Self {
             recorded_at: record.written_at,
+            clock_offset: TimeDelta::zero(),
             record,
             forward,
             phase,

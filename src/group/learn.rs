@@ -30,7 +30,7 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
         Read::Absent => job.seen(Lapse::ImageAbsent, true, now),
         Read::Failed(_) | Read::Unread => {}
     }
-    learn_stored_at(job, &seen.record);
+    learn_clock(job, seen);
     learn_instances(job, seen, now);
     learn_launch(job, seen, now);
     learn_commands(job, seen);
@@ -128,7 +128,7 @@ fn learn_launch(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
     let Read::Present(group) = &seen.group else {
         return;
     };
-    let at = now.checked_add_signed(seen.clock_offset).unwrap_or(now);
+    let at = now.checked_add_signed(job.clock_offset).unwrap_or(now);
     let role = job.phase.launch_role();
     if job.launch == LaunchState::Unknown {
         let last = phases::last_role(job);
@@ -197,13 +197,21 @@ fn learn_deployment(job: &mut Job, group: &GroupSeen) {
     };
 }
 
-/// Whose clock the schedule goes by.
-fn learn_stored_at(job: &mut Job, record: &Read<RecordSeen>) {
-    if let Read::Present(RecordSeen::Readable(stored)) = record
+/// AWS's clock, by which the schedule goes: by the answers' headers, else by the time at which AWS stored the
+/// record.
+fn learn_clock(job: &mut Job, seen: &Seen) {
+    if let Some(offset) = seen.clock_offset {
+        job.clock_offset = offset;
+    }
+    if let Read::Present(RecordSeen::Readable(stored)) = &seen.record
         && stored.record.is_same_record(&job.record)
         && let Some(at) = stored.stored_at
     {
         job.recorded_at = at;
+        let done_at = job.ledger.done_at(&Key::StoreRecord);
+        if let (None, Some(done_at)) = (seen.clock_offset, done_at) {
+            job.clock_offset = at - done_at;
+        }
     }
 }
 

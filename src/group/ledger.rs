@@ -10,7 +10,7 @@ use super::effect::{CommandStep, Effect};
 use super::fault::{Fault, FaultClass};
 use super::limits;
 use super::pin::Pin;
-use crate::ids::{ImageId, InstanceId, TemplateId};
+use crate::ids::{ImageId, InstanceId, TargetGroup, TemplateId};
 use crate::schedule::Capacity;
 
 /// The identity of an effect within its job: a repetition has the same key.
@@ -31,6 +31,10 @@ pub enum Key {
     TagInstance(InstanceId),
     /// The image is tagged.
     TagImage(ImageId),
+    /// The instance is registered with the target group.
+    RegisterTarget(TargetGroup, InstanceId),
+    /// The instance is deregistered from the target group.
+    DeregisterTarget(TargetGroup, InstanceId),
     /// The instance runs the command of this step.
     Command(CommandStep, InstanceId),
     /// An image of this name is made.
@@ -65,6 +69,14 @@ impl Effect {
             } => Key::EnterStandby(instance.clone()),
             Self::TagInstance { instance, role: _ } => Key::TagInstance(instance.clone()),
             Self::TagImage { image, seconds: _ } => Key::TagImage(image.clone()),
+            Self::RegisterTarget {
+                target_group,
+                instance,
+            } => Key::RegisterTarget(target_group.clone(), instance.clone()),
+            Self::DeregisterTarget {
+                target_group,
+                instance,
+            } => Key::DeregisterTarget(target_group.clone(), instance.clone()),
             Self::SendCommand(c) => Key::Command(c.step, c.instance.clone()),
             Self::CreateImage { name, .. } => Key::CreateImage(name.clone()),
             Self::CreateVersion { template, .. } => Key::CreateVersion(template.clone()),
@@ -78,6 +90,31 @@ impl Effect {
             }
             Self::DeregisterImage(image) => Key::DeregisterImage(image.clone()),
             Self::DeleteRecord => Key::DeleteRecord,
+        }
+    }
+}
+
+impl Key {
+    /// The target group that an instance is registered with by the effect of this key.
+    pub fn registers_with(&self) -> Option<&TargetGroup> {
+        match self {
+            Self::RegisterTarget(target_group, _) => Some(target_group),
+            Self::StoreRecord
+            | Self::Suspend
+            | Self::Resume(_)
+            | Self::Update(..)
+            | Self::EnterStandby(_)
+            | Self::TagInstance(_)
+            | Self::TagImage(_)
+            | Self::DeregisterTarget(..)
+            | Self::Command(..)
+            | Self::CreateImage(_)
+            | Self::CreateVersion(_)
+            | Self::SetDefault(..)
+            | Self::Terminate(_)
+            | Self::DeleteVersion(..)
+            | Self::DeregisterImage(_)
+            | Self::DeleteRecord => None,
         }
     }
 }
@@ -101,6 +138,12 @@ impl fmt::Display for Key {
             Self::EnterStandby(instance) => write!(f, "enter-standby {instance}"),
             Self::TagInstance(instance) => write!(f, "tag {instance}"),
             Self::TagImage(image) => write!(f, "tag-image {image}"),
+            Self::RegisterTarget(target_group, instance) => {
+                write!(f, "register-target {instance} {}", target_group.name())
+            }
+            Self::DeregisterTarget(target_group, instance) => {
+                write!(f, "deregister-target {instance} {}", target_group.name())
+            }
             Self::Command(step, instance) => write!(f, "command {step} {instance}"),
             Self::CreateImage(name) => write!(f, "create-image {name}"),
             Self::CreateVersion(template) => write!(f, "create-version {template}"),

@@ -99,6 +99,17 @@ pub const EXPECTED_CHECKS: TimeDelta = TimeDelta::seconds(120);
 pub const EXPECTED_CANARY: TimeDelta = TimeDelta::minutes(3);
 /// From Standby until SSM and the status checks agree.
 pub const CANARY_LIMIT: TimeDelta = TimeDelta::minutes(15);
+/// The owner's proof on the canary: a smoke test takes seconds to minutes.
+pub const EXPECTED_PROOF: TimeDelta = TimeDelta::minutes(1);
+/// A proof that takes longer than 30 min hangs: what is proved is a start, not a load test.
+pub const PROOF_LIMIT: TimeDelta = TimeDelta::minutes(30);
+/// A target group's first health checks: two at intervals of 10 to 30 s (ELB, "Health checks": defaults).
+pub const EXPECTED_HEALTHY: TimeDelta = TimeDelta::minutes(1);
+/// From its registration until every target group calls the canary healthy: ten times what is usual.
+pub const HEALTH_LIMIT: TimeDelta = TimeDelta::minutes(10);
+/// Connections to a deregistered target end within 300 s by default (ELB, "Deregistration delay"); where the owner
+/// allows an hour, those that are left after this long are cut by the termination.
+pub const DRAIN_LIMIT: TimeDelta = TimeDelta::seconds(305);
 
 /// Terminating takes about 22 s; load balancers drain 300 s; hooks come on top.
 pub const TERMINATE_FIRST_LOOK: TimeDelta = TimeDelta::seconds(40);

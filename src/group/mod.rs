@@ -31,10 +31,12 @@ mod phases;
 pub mod pin;
 pub mod preflight;
 pub mod processes;
+pub mod proof;
 pub mod record;
 mod recover;
 pub mod seen;
 pub mod sharing;
+pub mod targets;
 pub mod transition;
 mod unsuitable;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::proof::{Proof, ProofTags};
 use super::{Code, Failure};
 
 /// The options that a group sets by tag.
@@ -17,6 +18,9 @@ pub struct Options {
     pub seal: Seal,
     /// `canary`: prove the image by launching an instance (default on).
     pub canary: bool,
+    /// `prove` and `prove-document`: the proof that the canary must give.
+    #[serde(default)]
+    pub prove: Proof,
     /// `document`: patch with this SSM document instead of `AWS-RunPatchBaseline`.
     pub document: Option<String>,
     /// `parameters`: `Key=Value;Key=Value` for the patch document.
@@ -61,6 +65,7 @@ impl Default for Options {
             reboot_image: false,
             seal: Seal::On,
             canary: true,
+            prove: Proof::Instance,
             document: None,
             parameters: BTreeMap::new(),
             tolerate_missing: 0,
@@ -84,15 +89,26 @@ pub struct Reading {
 /// Reads the options from a group's tags. `prefix` is the opt-in tag's key.
 pub fn read(tags: &BTreeMap<String, String>, prefix: &str) -> Reading {
     let mut reading = Reading::default();
+    let mut proof = ProofTags::default();
     for (key, value) in tags {
         let Some(name) = key.strip_prefix(prefix).and_then(|k| k.strip_prefix(':')) else {
             continue;
         };
-        if let Err(expected) = set(&mut reading, name, key, value.trim()) {
+        if let Err(expected) = set(&mut reading, &mut proof, name, key, value.trim()) {
             reading.refusal.get_or_insert(Failure::new(
                 Code::OptionInvalid,
                 format!("tag {key}: expected {expected}, found '{value}'"),
             ));
+        }
+    }
+    match proof.proof(prefix, reading.options.canary) {
+        Ok((proof, note)) => {
+            reading.options.prove = proof;
+            reading.notes.extend(note);
+        }
+        Err(reason) => {
+            let refusal = || Failure::new(Code::OptionInvalid, reason);
+            reading.refusal.get_or_insert_with(refusal);
         }
     }
     if reading.options.reboot_image && reading.options.seal.runs() {
@@ -104,7 +120,13 @@ pub fn read(tags: &BTreeMap<String, String>, prefix: &str) -> Reading {
     reading
 }
 
-fn set(reading: &mut Reading, name: &str, key: &str, value: &str) -> Result<(), String> {
+fn set(
+    reading: &mut Reading,
+    proof: &mut ProofTags,
+    name: &str,
+    key: &str,
+    value: &str,
+) -> Result<(), String> {
     let options = &mut reading.options;
     match name {
         "wave" => {
@@ -119,6 +141,8 @@ fn set(reading: &mut Reading, name: &str, key: &str, value: &str) -> Result<(), 
             Ok(_) | Err(_) => return Err("a number of generations, 1 or more".into()),
         },
         "canary" => options.canary = choice(value, "on", "off")?,
+        "prove" => proof.set_kind(value)?,
+        "prove-document" => proof.set_document(value)?,
         "document" if value.is_empty() => return Err("the name of an SSM document".into()),
         "document" => options.document = Some(value.to_owned()),
         "parameters" => options.parameters = parameters(value)?,
@@ -191,6 +215,7 @@ impl Options {
         let Self {
             wave: _,
             canary: _,
+            prove: _,
             reboot_image,
             seal,
             document,
@@ -232,6 +257,33 @@ mod tests {
         assert_eq!((reading.options.wave, reading.options.canary), (2, false));
         assert_eq!(reading.options.parameters["X"], "a=b");
         assert!(reading.notes.is_empty());
+    }
+
+    #[test]
+    fn the_proof_is_read_from_two_tags() {
+        let refused = |pairs: &[(&str, &str)]| read(&tags(pairs), "p").refusal.map(|f| f.reason);
+        let document = [("p:prove", "document"), ("p:prove-document", "Acme-Smoke")];
+        let reading = read(&tags(&document), "p");
+        assert_eq!(reading.refusal, None);
+        assert_eq!(reading.options.prove, Proof::Document("Acme-Smoke".into()));
+        let reading = read(&tags(&document[1..]), "p");
+        assert_eq!(reading.options.prove, Proof::Instance);
+        assert!(
+            reading.notes[0].contains("has no effect"),
+            "{:?}",
+            reading.notes
+        );
+        let nameless = refused(&document[..1]).unwrap();
+        assert!(nameless.contains("p:prove-document"), "{nameless}");
+        let canary_off = [document[0], document[1], ("p:canary", "off")];
+        assert!(refused(&canary_off).unwrap().contains("p:canary"));
+        assert!(refused(&[("p:prove", "both")]).is_some());
+        for name in ["a", "Acme Smoke", "Acme;Smoke", "", &"a".repeat(129)] {
+            assert!(
+                refused(&[document[0], ("p:prove-document", name)]).is_some(),
+                "{name}"
+            );
+        }
     }
 
     #[test]

@@ -73,6 +73,11 @@ fn ready(
     let details = details.cloned().unwrap_or_default();
     unsuitable::by_group(group, &details)?;
     unsuitable::by_service(group, account)?;
+    if let Some(problem) = options.prove.impossible(group) {
+        let key = &request.selection.tag.key;
+        let reason = format!("tag {key}:prove is 'load-balancer': {problem}");
+        return Err(Failure::new(Code::OptionInvalid, reason));
+    }
     let templates = templates(group, account)?;
     let image = image(group, account, &templates)?;
     let facts = usable(&image, account)?;

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::fault::Read;
 use super::pin::{Pin, TemplateMark};
 use super::record::Record;
-use crate::ids::{GroupName, ImageId, InstanceId, RunId, TemplateId};
+use crate::ids::{GroupName, ImageId, InstanceId, RunId, TargetGroup, TemplateId};
 use crate::schedule::{Capacity, ScheduledAction};
 
 /// Declares the reads: for each one its [`Need`], its field of [`Seen`] and the type that it brings.
@@ -31,7 +31,7 @@ macro_rules! reads {
             /// The reads that were asked for; the others are [`Read::Unread`].
             pub asked: BTreeSet<Need>,
             /// AWS's clock less ours, as far as known.
-            pub clock_offset: TimeDelta,
+            pub clock_offset: Option<TimeDelta>,
             $($(#[doc = $doc])+ pub $field: Read<$brings>,)+
         }
 
@@ -54,6 +54,8 @@ reads! {
     Agents => agents: BTreeMap<InstanceId, AgentSeen>;
     /// EC2 status checks of the canary, by id.
     Checks => checks: BTreeMap<InstanceId, Checks>;
+    /// The canary as a target of the load balancers that it is or may be registered with, by target group.
+    Targets => targets: BTreeMap<TargetGroup, TargetSeen>;
     /// Invocations of our commands, oldest first.
     Commands => commands: Vec<CommandSeen>;
     /// Patch states of our instances, by id.
@@ -88,6 +90,8 @@ pub struct GroupSeen {
     pub suspended: BTreeSet<String>,
     /// Its instances.
     pub members: BTreeMap<InstanceId, MemberSeen>,
+    /// The target groups with which its instances are registered.
+    pub target_groups: BTreeSet<TargetGroup>,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// Whether it still carries the opt-in tag.
@@ -203,6 +207,38 @@ pub enum Checks {
     Initializing,
     /// At least one failed.
     Impaired,
+}
+
+/// An instance as a target group shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetSeen {
+    /// Its state.
+    pub state: TargetState,
+    /// AWS's words for it: the state, and the code of the reason if there is one.
+    pub words: String,
+}
+
+/// The states of a target, as far as they matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetState {
+    /// It is no target.
+    NotRegistered,
+    /// It is registered, and not called healthy (yet).
+    Waiting,
+    /// It is called healthy.
+    Healthy,
+    /// It was deregistered, and its connections end.
+    Draining,
+}
+
+impl TargetState {
+    /// Whether it is a target, or on its way to be one.
+    pub fn is_registered(self) -> bool {
+        match self {
+            Self::Waiting | Self::Healthy => true,
+            Self::NotRegistered | Self::Draining => false,
+        }
+    }
 }
 
 /// One invocation of a command of ours.

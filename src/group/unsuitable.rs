@@ -166,6 +166,8 @@ mod tests {
         GroupFacts {
             name: "g".into(),
             odd: None,
+            target_groups: BTreeSet::new(),
+            other_load_balancer: None,
             capacity: Capacity {
                 min: 0,
                 max: 1,

@@ -64,6 +64,7 @@ UNCONDITIONED = {
     "AskFirstForImages": "an id that cannot exist, for DryRun",
     "SendDocumentsOfAws": "guarded by the document; the instance by SendToOurInstances",
     "SendDocumentsOfOwners": "guarded by the document; the instance by SendToOurInstances",
+    "ProveByLoadBalancer": "guarded by the target group; AWS offers no condition on the target",
     "Publish": "guarded by the topic",
     "EncryptForTopics": "guarded by the key",
     "Log": "guarded by the log group",
@@ -93,6 +94,9 @@ GIVING_BACK = [
     f"autoscaling:{name}"
     for name in ("ResumeProcesses", "UpdateAutoScalingGroup", "TerminateInstanceInAutoScalingGroup")
 ]
+TARGET_CHANGES = ["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"]
+OWN_TARGETS = arn("elasticloadbalancing", "targetgroup/web/0123456789abcdef")
+FOREIGN_TARGETS = arn("elasticloadbalancing", "targetgroup/shop/fedcba9876543210")
 TEMPLATE_CHANGES = [
     "ec2:CreateLaunchTemplateVersion",
     "ec2:ModifyLaunchTemplate",
@@ -243,7 +247,12 @@ def denied_cases():
     yield "overwrite a record", put("/asg-patch/records/web-nightly", "true")
     yield "publish to a foreign topic", [ask("sns:Publish", arn("sns", "billing"))]
     yield "decrypt with a foreign key", [ask("kms:Decrypt", arn("kms", "key/other"))]
+    yield from targets(FOREIGN_TARGETS)
     yield "start the state machine", [ask("states:StartExecution", arn("states", "stateMachine:AsgPatch"))]
+
+
+def targets(of):
+    return [(f"{a}, {of}", [ask(a, of)]) for a in TARGET_CHANGES]
 
 
 def foreign_templates():
@@ -389,7 +398,12 @@ def main():
     own_document = arn("ssm", "document/OwnPatch")
     own = send_command(own_document, BUILD)
     problems, every, count = [], {}, 0
-    for parameters in ({}, {"TemplatesTagged": "true"}, {"PatchDocumentArns": own_document}):
+    for parameters in (
+        {},
+        {"TemplatesTagged": "true"},
+        {"PatchDocumentArns": own_document},
+        {"TargetGroupArns": OWN_TARGETS},
+    ):
         documents = list(policies(Values(template, parameters), "FunctionRole").values())
         statements = [s for d in documents for s in d["Statement"]]
         every |= {s["Sid"]: s for s in statements}
@@ -403,7 +417,13 @@ def main():
             denied = [(name, asked) for name, asked in denied if name != "a document of the account"]
             allowed.append(("the owner's document to our instance", own))
             denied.append(("the owner's document to a foreign instance", send_command(own_document, {})))
-        found = [*compare(statements, calls), *simulate(documents, allowed, denied)]
+        made = calls
+        if parameters.get("TargetGroupArns"):
+            allowed += targets(OWN_TARGETS)
+        else:
+            denied += targets(OWN_TARGETS)
+            made = [call for call in calls if call not in TARGET_CHANGES]
+        found = [*compare(statements, made), *simulate(documents, allowed, denied)]
         problems += [f"{p} {parameters or ''}".strip() for p in found]
         count += len(allowed) + len(denied)
     problems += understood(every.values(), reference)

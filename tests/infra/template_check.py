@@ -87,7 +87,12 @@ def defaults(template):
 
 
 def sizes(template):
-    for parameters in ({}, {"TemplatesTagged": "true", "PatchDocumentArns": "arn:aws:ssm:eu-west-1:111122223333:document/x"}):
+    everything = {
+        "TemplatesTagged": "true",
+        "PatchDocumentArns": "arn:aws:ssm:eu-west-1:111122223333:document/x",
+        "TargetGroupArns": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/x/0123456789abcdef",
+    }
+    for parameters in ({}, everything):
         values = Values(template, parameters)
         for name, resource in template["Resources"].items():
             if resource["Type"] != "AWS::IAM::Role" or "Policies" not in resource["Properties"]:

@@ -307,6 +307,7 @@ impl Story {
                 Err(problem) => (vec![problem], String::new()),
             };
             problems.extend(end::problems(&account, &self.untouched).await);
+            problems.extend(end::never_deregistered(&account));
             (!problems.is_empty()).then(|| {
                 format!(
                     "{}: call {index} {} dies {death:?}, {successor:?} continues: {} ({states})",

@@ -70,6 +70,8 @@ scenarios! {
     parked_max_zero
     patch_fails
     patch_failures
+    prove_document
+    prove_load_balancer
     record_deleted_during_run
     refresh_during_run
     refusal_shared_template

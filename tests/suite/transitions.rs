@@ -303,12 +303,13 @@ fn as_wished(job: &Job) -> Seen {
         record: Read::Present(stored(record())),
         agents: Read::Present(agents.collect()),
         checks: Read::Present(BTreeMap::from([("i-canary".into(), Checks::Ok)])),
+        targets: Read::Present(BTreeMap::new()),
         commands: Read::Present(commands.collect()),
         patches: Read::Present(BTreeMap::from([
             ("i-build".into(), scanned.clone()),
             ("i-canary".into(), scanned),
         ])),
-        clock_offset: TimeDelta::zero(),
+        clock_offset: None,
         packages: Read::Present(Vec::new()),
         image: Read::Present(ImageSeen {
             id: "ami-new".into(),
@@ -329,6 +330,7 @@ fn as_wished(job: &Job) -> Seen {
             pins: vec![pin(version)],
             suspended,
             members,
+            target_groups: BTreeSet::new(),
             deleting: false,
             opted_in: true,
         }),
@@ -400,12 +402,13 @@ fn fail_all(seen: &mut Seen, class: FaultClass) {
     }
     *seen = Seen {
         asked: BTreeSet::new(),
-        clock_offset: TimeDelta::zero(),
+        clock_offset: None,
         group: fault(class),
         record: fault(class),
         instances: fault(class),
         agents: fault(class),
         checks: fault(class),
+        targets: fault(class),
         commands: fault(class),
         patches: fault(class),
         packages: fault(class),
@@ -425,7 +428,7 @@ fn forget_unasked(seen: &mut Seen, needs: &BTreeSet<Need>) {
             if !needs.contains(&Need::$need) { seen.$field = Read::Unread; }
         )*};
     }
-    forget!(Group group Record record Instances instances Agents agents Checks checks
+    forget!(Group group Record record Instances instances Agents agents Checks checks Targets targets
         Commands commands Patches patches Packages packages Image image Templates templates
         Versions versions Activities activities Actions actions Users users);
     seen.asked = needs.clone();

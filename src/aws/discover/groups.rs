@@ -6,7 +6,10 @@ use aws_sdk_autoscaling::types::AutoScalingGroup;
 
 use super::GROUPS_PER_PAGE;
 use crate::aws::Clients;
-use crate::aws::convert::{capacity, pins, readable_pins, specifications, suspended, tags};
+use crate::aws::convert::{
+    capacity, other_load_balancer, pins, readable_pins, specifications, suspended, tags,
+    target_groups,
+};
 use crate::aws::faults::text;
 use crate::aws::paging::every;
 use crate::group::facts::GroupFacts;
@@ -93,6 +96,8 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
         load_balanced: !group.target_group_arns().is_empty()
             || !group.load_balancer_names().is_empty()
             || !group.traffic_sources().is_empty(),
+        target_groups: target_groups(group),
+        other_load_balancer: other_load_balancer(group),
     }
 }
 
@@ -126,6 +131,7 @@ mod tests {
     use super::*;
     use crate::aws::canned::{self, Canned, Reply};
     use crate::clock::Clock;
+    use crate::group::proof::Proof;
 
     fn group(name: &str, capacity: &str, tag: &str, specification: &str) -> String {
         format!(
@@ -148,6 +154,47 @@ mod tests {
         });
         let clients = canned::clients(&canned, Clock::system());
         find_groups(&clients).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn load_balancers_are_target_groups_or_others() {
+        let source = |id: &str, kind: &str| {
+            format!("<member><Identifier>{id}</Identifier><Type>{kind}</Type></member>")
+        };
+        let arns = |arns: &str| format!("<TargetGroupARNs>{arns}</TargetGroupARNs>");
+        let sources = |all: &str| format!("<TrafficSources>{all}</TrafficSources>");
+        let classic = "<LoadBalancerNames><member>old</member></LoadBalancerNames>";
+        let rows = [
+            (String::new(), vec![], None),
+            // Once or twice: it is one.
+            (arns("<member>arn:a</member>"), vec!["arn:a"], None),
+            (
+                arns("<member>arn:a</member>") + &sources(&source("arn:a", "elbv2")),
+                vec!["arn:a"],
+                None,
+            ),
+            (sources(&source("arn:b", "elbv2")), vec!["arn:b"], None),
+            (classic.to_owned(), vec![], Some("old")),
+            (sources(&source("old", "elb")), vec![], Some("old")),
+            (
+                arns("<member>arn:a</member>") + &sources(&source("arn:l", "vpc-lattice")),
+                vec!["arn:a"],
+                Some("arn:l"),
+            ),
+        ];
+        let capacity =
+            "<MinSize>0</MinSize><MaxSize>4</MaxSize><DesiredCapacity>1</DesiredCapacity>";
+        let id = "<LaunchTemplateId>lt-1</LaunchTemplateId>";
+        for (balancers, target_groups, other) in rows {
+            let found = found(group(&(named("web") + &balancers), capacity, "", id)).await;
+            let web = &found[&GroupName::from("web")];
+            let found: Vec<&str> = web.target_groups.iter().map(|t| t.as_str()).collect();
+            assert_eq!(found, target_groups, "{balancers}");
+            assert_eq!(web.other_load_balancer.as_deref(), other, "{balancers}");
+            let impossible = Proof::LoadBalancer.impossible(web);
+            let is_possible = other.is_none() && !target_groups.is_empty();
+            assert_eq!(impossible.is_none(), is_possible, "{impossible:?}");
+        }
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
 use super::Question;
 use super::query::Answers;
 use crate::aws::Clients;
-use crate::aws::convert::{capacity, pins, suspended, tags};
+use crate::aws::convert::{capacity, pins, suspended, tags, target_groups};
 use crate::aws::faults::{invalid, reported, text};
 use crate::aws::paging::every;
 use crate::group::fault::{Fault, Read};
@@ -97,6 +97,7 @@ fn group_seen(group: &AutoScalingGroup, tag: &OptInTag) -> Result<GroupSeen, Fau
         pins: pins(group)?,
         suspended: suspended(group)?,
         members,
+        target_groups: target_groups(group),
         deleting: group.status().is_some(),
         opted_in: tag.is_on(&tags(group)?),
     })

@@ -15,6 +15,7 @@ mod packages;
 mod patches;
 mod query;
 mod record;
+mod targets;
 mod templates;
 mod users;
 mod versions;
@@ -38,7 +39,7 @@ macro_rules! read_together {
         $(let mut $field = $field.into_iter();)+
         let seen = $questions.iter().zip($groups).map(|((_, needs), group)| Seen {
             asked: needs.clone(),
-            clock_offset: $clients.clock_offset().unwrap_or_default(),
+            clock_offset: $clients.clock_offset(),
             group,
             $($field: $field.next().unwrap_or_default(),)+
         });
@@ -47,12 +48,12 @@ macro_rules! read_together {
 }
 
 /// Answers all questions, in their order. Each [`Need`] costs calls by pages, not by groups, except
-/// [`Need::Packages`], [`Need::Activities`] and [`Need::Versions`], which AWS answers one by one.
+/// [`Need::Packages`], [`Need::Activities`], [`Need::Versions`] and [`Need::Targets`], which AWS answers one by one.
 ///
 /// The groups come first: other reads ask about their instances.
 pub async fn observe(clients: &Clients, tag: &OptInTag, questions: &[Question<'_>]) -> Vec<Seen> {
     let groups = group::read(clients, tag, questions).await;
     read_together!(clients, questions, groups:
-        instances agents checks commands patches image templates record actions users packages
+        instances agents checks targets commands patches image templates record actions users packages
         activities versions)
 }

@@ -2,6 +2,7 @@
 
 mod autoscaling;
 mod ec2;
+mod load_balancing;
 mod ssm;
 
 use std::error::Error;
@@ -37,7 +38,7 @@ fn call<'a>(
     job: &'a Job,
     effect: &'a Effect,
 ) -> (Pace, BoxFuture<'a, Performed>) {
-    use Pace::{AutoScalingChange, Command, Ec2Change, Parameter};
+    use Pace::{AutoScalingChange, Command, Ec2Change, LoadBalancing, Parameter};
     let record = &job.record;
     let group = job.group();
     match effect {
@@ -69,6 +70,20 @@ fn call<'a>(
         } => (
             AutoScalingChange,
             autoscaling::terminate(clients, instance, *decrement).boxed(),
+        ),
+        Effect::RegisterTarget {
+            target_group,
+            instance,
+        } => (
+            LoadBalancing,
+            load_balancing::register(clients, target_group, instance).boxed(),
+        ),
+        Effect::DeregisterTarget {
+            target_group,
+            instance,
+        } => (
+            LoadBalancing,
+            load_balancing::deregister(clients, target_group, instance).boxed(),
         ),
         Effect::TagInstance { instance, role } => {
             let tags = [(RUN_TAG, record.run_id.as_str()), (ROLE_TAG, role.as_str())];

@@ -58,7 +58,7 @@ pub(super) fn requested_at(job: &Job, seen: &Seen, step: CommandStep) -> Option<
     let listed = found(job, seen, step).map(|c| c.requested_at);
     // Without it, our own clock, and a little before.
     let sent = || {
-        let sent_at = sent_at(job, step)?.checked_add_signed(seen.clock_offset)?;
+        let sent_at = sent_at(job, step)?.checked_add_signed(job.clock_offset)?;
         sent_at.checked_sub_signed(limits::CLOCK_GRAIN)
     };
     listed.or_else(sent)

@@ -202,10 +202,10 @@ pub(in super::super) fn is_back(
         Some(member) => member.on_standby() || member.leaving(),
         None => {
             uncounted(job, launch, group, instances, target).is_none()
-                && !may_appear(job, launch, at, seen)
+                && !may_appear(job, launch, at)
         }
     };
-    let now = at.checked_sub_signed(seen.clock_offset).unwrap_or(at);
+    let now = at.checked_sub_signed(job.clock_offset).unwrap_or(at);
     let changed_at = job.ledger.last_tried(alters_group);
     let is_settled = changed_at.is_none_or(|changed| now - changed >= limits::CHANGE_SHOWS_PAUSE);
     is_settled
@@ -247,12 +247,12 @@ fn alters_group(key: &Key) -> bool {
 }
 
 /// Whether the instance that was asked for may still appear in the group.
-fn may_appear(job: &Job, launch: &Launch, at: DateTime<Utc>, seen: &Seen) -> bool {
+fn may_appear(job: &Job, launch: &Launch, at: DateTime<Utc>) -> bool {
     if launch.asked.is_none() || job.instance(launch.role).is_some() {
         return false;
     }
     let asked_at = job.ledger.last_done(super::is_resize);
-    let asked_at = asked_at.and_then(|at| at.checked_add_signed(seen.clock_offset));
+    let asked_at = asked_at.and_then(|at| at.checked_add_signed(job.clock_offset));
     asked_at.is_some_and(|asked| at - asked < limits::LAUNCH_SHOWS_LIMIT)
 }
 

@@ -15,6 +15,7 @@ mod rolling_back;
 mod scanning;
 mod sealing;
 mod settling;
+mod targets;
 mod versioning;
 
 use std::collections::BTreeSet;
@@ -86,5 +87,6 @@ fn is_resize(key: &Key) -> bool {
 pub(super) fn learn(job: &mut Job, seen: &Seen) {
     scanning::learn(job, seen);
     proving::learn(job, seen);
+    targets::learn(job, seen);
     baking::learn(job, seen);
 }

@@ -1,20 +1,28 @@
 //! Proving: done when the instance that the group launched from the new version, on Standby now, has passed its
-//! status checks, has ended its first boot and is fully patched.
+//! status checks, has ended its first boot, is fully patched and has given the proof that its owner asks for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::{CommandStep, Role};
 use super::super::job::Job;
+use super::super::proof::Proof;
 use super::super::seen::{Checks, InstanceSeen, Need, Seen};
 use super::super::{Code, Phase, limits};
 use super::command::CommandSpec;
-use super::{command, launch, scanning, settling};
+use super::{command, launch, scanning, settling, targets};
 use crate::ids::InstanceId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Instances, Need::Checks]);
     if job.evidence.canary.is_some() {
+        match job.forward.as_ref().map(|f| &f.options.prove) {
+            Some(Proof::Instance) | None => {}
+            Some(Proof::Document(_)) => {
+                needs.extend(command::needs(job, CommandStep::CanaryProof));
+            }
+            Some(Proof::LoadBalancer) => _ = needs.insert(Need::Targets),
+        }
         return needs;
     }
     let ready = CommandStep::CanaryReady;
@@ -53,11 +61,45 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let scan = scanning::scan_run(cx, CommandStep::CanaryScan, Role::Canary, Code::CanaryNotUp)?;
     succeeded(cx, &scan)?;
     clean(cx, id)?;
-    checked(cx, id, is_late)?;
+    proved(cx, id, is_late)?;
+    let proof = &cx.forward()?.options.prove;
     Ok(go(
         Phase::Promoting,
-        format!("{id} from the new version is healthy and clean"),
+        format!("{id} from the new version is healthy and clean{proof}"),
     ))
+}
+
+/// The instance is up, and then gives the proof that its owner asks for. A proof may reboot it: once that has
+/// begun, its status checks say nothing more.
+fn proved(cx: &Context<'_>, id: &InstanceId, is_late: bool) -> Result<(), Decision> {
+    match &cx.forward()?.options.prove {
+        Proof::Instance => checked(cx, id, is_late),
+        Proof::Document(name) => {
+            if !was_sent(cx.job, CommandStep::CanaryProof) {
+                checked(cx, id, is_late)?;
+            }
+            succeeded(cx, &proof(name))
+        }
+        Proof::LoadBalancer => {
+            checked(cx, id, is_late)?;
+            targets::healthy(cx, id)?;
+            targets::withdraw(cx)
+        }
+    }
+}
+
+/// The command that runs the owner's document, with the document's own defaults.
+fn proof(document: &str) -> CommandSpec {
+    CommandSpec {
+        step: CommandStep::CanaryProof,
+        role: Role::Canary,
+        document: document.to_owned(),
+        parameters: BTreeMap::new(),
+        expected: limits::EXPECTED_PROOF,
+        limit: limits::PROOF_LIMIT,
+        failed: Code::ProofFailed,
+        timeout: Code::ProofFailed,
+    }
 }
 
 fn lives(id: &InstanceId, instances: &BTreeMap<InstanceId, InstanceSeen>) -> Result<(), Decision> {
@@ -82,11 +124,8 @@ fn online(
     instance: &InstanceSeen,
     is_late: bool,
 ) -> Result<(), Decision> {
-    let ready = CommandStep::CanaryReady;
-    // A driver before this one may have sent it: it had seen the agent.
-    let was_online = cx.job.ledger.has_tried(command::is_step(ready))
-        || cx.job.made.commands.contains_key(&ready)
-        || cx.job.made.ended.contains(&ready);
+    // The driver that sent it had seen the agent.
+    let was_online = was_sent(cx.job, CommandStep::CanaryReady);
     if was_online || launch::online_since_launch(cx, id, instance.launched_at)? {
         return Ok(());
     }
@@ -99,6 +138,13 @@ fn online(
         limits::ONLINE_FIRST_LOOK,
         format!("{id} {what} yet"),
     ))
+}
+
+/// Whether the command was sent, by this driver or by one before it.
+fn was_sent(job: &Job, step: CommandStep) -> bool {
+    job.ledger.has_tried(command::is_step(step))
+        || job.made.commands.contains_key(&step)
+        || job.made.ended.contains(&step)
 }
 
 fn clean(cx: &Context<'_>, id: &InstanceId) -> Result<(), Decision> {

@@ -10,15 +10,19 @@ use super::super::job::{Deployment, Job, Lapse};
 use super::super::launch::{Launch, LaunchState};
 use super::super::ledger::Key;
 use super::super::measured::Measured;
+use super::super::options::Options;
 use super::super::seen::{GroupSeen, InstanceSeen, MemberSeen, Need, RecordSeen};
 use super::super::{Code, Outcome, limits};
-use super::launch;
+use super::{launch, targets};
 use crate::ids::{InstanceId, names};
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
     if job.launch != LaunchState::None {
         needs.insert(Need::Actions);
+    }
+    if targets::may_be_registered(job) {
+        needs.insert(Need::Targets);
     }
     needs
 }
@@ -34,6 +38,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         Read::Present(group) if group.deleting => return Ok(close(cx)),
         read => cx.read(read, "the group")?,
     };
+    targets::withdraw(cx)?;
     restore_group(cx, group)?;
     Ok(close(cx))
 }
@@ -53,6 +58,7 @@ pub(super) fn restore_group(cx: &Context<'_>, group: &GroupSeen) -> Result<(), D
     if ours.is_empty() {
         return Ok(());
     }
+    targets::drained(cx, group)?;
     // The group counts it only if the owner has taken it out of Standby.
     let terminations = ours.into_iter().map(|(id, member)| Termination {
         id,
@@ -260,12 +266,13 @@ pub(in super::super) fn ending(job: &Job) -> (Outcome, String) {
     match job.deployment {
         Deployment::Displaced => (Outcome::RolledBack, Code::Superseded.title().to_owned()),
         Deployment::Promoted => {
-            let reason = if forward.options.canary {
-                "a new instance proved the new version; restored"
+            let Options { canary, prove, .. } = &forward.options;
+            let reason = if *canary {
+                format!("a new instance proved the new version{prove}; restored")
             } else {
-                "restored; no new instance has proved the new version (canary off by tag)"
+                "restored; no new instance has proved the new version (canary off by tag)".into()
             };
-            (Outcome::Patched, reason.to_owned())
+            (Outcome::Patched, reason)
         }
         Deployment::None | Deployment::AlreadyCurrent => {
             let reason = match job.evidence.counts().unwrap_or_default().missing {

@@ -13,11 +13,14 @@ use super::super::ledger::Key;
 use super::super::pin::{Pin, Style, Templates, resolve};
 use super::super::seen::{GroupSeen, Need, UserSeen};
 use super::super::{Phase, limits};
-use super::{restoring, versioning};
+use super::{restoring, targets, versioning};
 use crate::ids::TemplateId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
+    if targets::may_be_registered(job) {
+        needs.insert(Need::Targets);
+    }
     if job.launch != LaunchState::None {
         needs.insert(Need::Actions);
     }
@@ -51,6 +54,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     // The group first: what the run made can be removed at leisure.
     if let Some(group) = group {
         leave_version(cx, group)?;
+        targets::withdraw(cx)?;
         restoring::restore_group(cx, group)?;
     }
     undo(cx, group)

@@ -1,4 +1,4 @@
-//! Elastic Load Balancing v2: the health of targets.
+//! Elastic Load Balancing v2: targets and their health.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,6 +15,16 @@ const PORT: u32 = 80;
 pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     match call.operation.as_str() {
         "DescribeTargetHealth" => health(world, query::read(call, "ValidationError")?),
+        "RegisterTargets" => change(
+            world,
+            query::read(call, "ValidationError")?,
+            targets::register,
+        ),
+        "DeregisterTargets" => change(
+            world,
+            query::read(call, "ValidationError")?,
+            targets::deregister,
+        ),
         other => Err(ApiError::unsupported(format!(
             "elasticloadbalancing:{other}"
         ))),
@@ -31,19 +41,36 @@ struct Describe {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Change {
+    target_group_arn: String,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Target {
     id: String,
     port: Option<u32>,
 }
 
+fn change(
+    world: &mut World,
+    request: Change,
+    change: impl Fn(&mut World, &str, &[String]) -> Result<(), ApiError>,
+) -> Result<Value, ApiError> {
+    if let Some(target) = request.targets.iter().find(|t| t.port.is_some()) {
+        let text = format!("a port override for the target {}", target.id);
+        return Err(ApiError::unsupported(text));
+    }
+    let ids: Vec<String> = request.targets.into_iter().map(|t| t.id).collect();
+    change(world, &request.target_group_arn, &ids)?;
+    Ok(json!({}))
+}
+
 /// The health of the targets named, else of all that are registered or drain.
 fn health(world: &World, request: Describe) -> Result<Value, ApiError> {
     let arn = &request.target_group_arn;
-    let known = world.groups.values().any(|g| g.target_groups.contains(arn));
-    if !known {
-        let text = format!("Target groups '{arn}' not found");
-        return Err(ApiError::new("TargetGroupNotFound", text));
-    }
+    targets::known(world, arn)?;
     let registered = targets::of(world, arn);
     let shown: Vec<Value> = if request.targets.is_empty() {
         let all = registered.iter();

@@ -64,6 +64,8 @@ pub struct World {
     pub sns: topics::Sns,
     /// Others in the account.
     pub rivals: rivals::Rivals,
+    /// Targets that calls registered with target groups.
+    pub registrations: scaling::targets::Registrations,
     /// Auto Scaling groups by name.
     pub groups: BTreeMap<String, Group>,
     /// Launch templates by id.
@@ -99,6 +101,7 @@ impl World {
             ssm: commands::Ssm::default(),
             sns: topics::Sns::default(),
             rivals: rivals::Rivals::default(),
+            registrations: BTreeMap::new(),
             groups: BTreeMap::new(),
             templates: BTreeMap::new(),
             template_names: BTreeMap::new(),

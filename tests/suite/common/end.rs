@@ -18,6 +18,18 @@ use crate::common::text;
 /// Instances end and scheduled actions fire within this time.
 const SETTLING: Duration = Duration::from_secs(15 * 60);
 
+/// Instances that a call registered with a target group and that no call deregistered: when they are terminated,
+/// their connections are cut. For stories in which no call fails for good: a restore does not hang on this.
+pub(crate) fn never_deregistered(account: &Account) -> Vec<String> {
+    account.with_world(|w| {
+        let all = w.registrations.iter();
+        let all = all.flat_map(|(arn, targets)| targets.iter().map(move |t| (arn, t)));
+        all.filter(|(_, (_, registration))| !registration.is_deregistered())
+            .map(|(arn, (id, _))| format!("{id} was never deregistered from {arn}"))
+            .collect()
+    })
+}
+
 /// Groups that have a record.
 pub(crate) fn open_groups(account: &Account) -> Vec<GroupName> {
     account.with_world(|w| {

@@ -106,7 +106,7 @@ fn reads(seen: &Seen) -> Vec<(&'static str, Option<String>)> {
             })),*]
         }};
     }
-    reads!(group record instances agents checks commands patches packages image templates versions
+    reads!(group record instances agents checks targets commands patches packages image templates versions
         activities actions users)
 }
 

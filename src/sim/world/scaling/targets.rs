@@ -1,9 +1,13 @@
-//! The members of groups as targets of their load balancers.
+//! Targets of load balancers: the members of groups, and instances that were registered one by one.
 //!
-//! Source: Elastic Load Balancing, "Target health status".
+//! Sources: Elastic Load Balancing, "Target health status", "Register targets", "Deregistration delay"; API
+//! reference of RegisterTargets, DeregisterTargets.
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::sim::wire::ApiError;
 use crate::sim::world::World;
 use crate::sim::world::behaviour::Failure;
 use crate::sim::world::instance::{Instance, InstanceState};
@@ -21,28 +25,78 @@ pub enum TargetState {
     Draining,
 }
 
-/// The targets of a target group, by instance id.
+/// An instance that a call registered with a target group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// When the first health checks are over.
+    healthy_at: DateTime<Utc>,
+    /// Until when it drains, once it is deregistered.
+    drains_until: Option<DateTime<Utc>>,
+}
+
+impl Registration {
+    /// Whether a call has deregistered it since.
+    pub fn is_deregistered(&self) -> bool {
+        self.drains_until.is_some()
+    }
+}
+
+/// Registrations by call: by target group, then by instance.
+pub type Registrations = BTreeMap<String, BTreeMap<String, Registration>>;
+
+/// The targets of a target group, by instance id. An instance that does not run any more is no target.
 pub fn of(world: &World, arn: &str) -> BTreeMap<String, TargetState> {
+    let direct = world.registrations.get(arn).into_iter().flatten();
+    let direct = direct.filter_map(|(id, registration)| {
+        let instance = world.instances.get(id)?;
+        let state = registered(world, instance, registration)?;
+        Some((id.clone(), state))
+    });
+    direct.chain(members(world, arn)).collect()
+}
+
+fn members<'w>(
+    world: &'w World,
+    arn: &'w str,
+) -> impl Iterator<Item = (String, TargetState)> + use<'w> {
     let groups = world.groups.values();
-    let groups = groups.filter(|g| g.target_groups.iter().any(|t| t == arn));
+    let groups = groups.filter(move |g| g.target_groups.iter().any(|t| t == arn));
     let members = groups.flat_map(|g| &g.members);
-    members
-        .filter_map(|(id, notes)| {
-            let answers_from = notes.target_healthy_at?;
-            let instance = world.instances.get(id)?;
-            let registered = instance.membership.as_ref()?.in_load_balancer;
-            let state = if !registered {
-                TargetState::Draining
-            } else if answers_from > world.now {
-                TargetState::Initial
-            } else if answers(instance) {
-                TargetState::Healthy
-            } else {
-                TargetState::Unhealthy
-            };
-            Some((id.clone(), state))
-        })
-        .collect()
+    members.filter_map(|(id, notes)| {
+        let answers_from = notes.target_healthy_at?;
+        let instance = world.instances.get(id)?;
+        let state = if instance.membership.as_ref()?.in_load_balancer {
+            checked(world, instance, answers_from)
+        } else {
+            TargetState::Draining
+        };
+        Some((id.clone(), state))
+    })
+}
+
+fn registered(
+    world: &World,
+    instance: &Instance,
+    registration: &Registration,
+) -> Option<TargetState> {
+    if instance.state != InstanceState::Running {
+        return None;
+    }
+    match registration.drains_until {
+        Some(until) if until <= world.now => None,
+        Some(_) => Some(TargetState::Draining),
+        None => Some(checked(world, instance, registration.healthy_at)),
+    }
+}
+
+fn checked(world: &World, instance: &Instance, from: DateTime<Utc>) -> TargetState {
+    if from > world.now {
+        TargetState::Initial
+    } else if answers(instance) {
+        TargetState::Healthy
+    } else {
+        TargetState::Unhealthy
+    }
 }
 
 /// Whether the guest answers health checks.
@@ -51,4 +105,83 @@ fn answers(instance: &Instance) -> bool {
     instance.state == InstanceState::Running
         && !away
         && instance.behaviour.failure != Some(Failure::TargetUnhealthy)
+}
+
+/// Refuses a target group that there is not.
+///
+/// # Errors
+/// `TargetGroupNotFound`.
+pub fn known(world: &World, arn: &str) -> Result<(), ApiError> {
+    if world
+        .groups
+        .values()
+        .any(|g| g.target_groups.iter().any(|t| t == arn))
+    {
+        return Ok(());
+    }
+    let text = format!("Target groups '{arn}' not found");
+    Err(ApiError::new("TargetGroupNotFound", text))
+}
+
+/// RegisterTargets: all of these instances or none. One that is registered stays as it is.
+///
+/// # Errors
+/// A target group that there is not; an instance that does not run (the text is recorded in
+/// hashicorp/terraform-provider-aws#8537).
+pub fn register(world: &mut World, arn: &str, ids: &[String]) -> Result<(), ApiError> {
+    known(world, arn)?;
+    let runs = |id: &&String| {
+        let instance = world.visible_instance(id);
+        instance.is_some_and(|i| i.state == InstanceState::Running)
+    };
+    let down: Vec<String> = ids
+        .iter()
+        .filter(|id| !runs(id))
+        .map(|id| format!("'{id}'"))
+        .collect();
+    if !down.is_empty() {
+        let text = format!(
+            "The following targets are not in a running state and cannot be registered: {}",
+            down.join(", ")
+        );
+        return Err(ApiError::new("InvalidTarget", text));
+    }
+    let targets = of(world, arn);
+    for id in ids {
+        let is_there = targets.get(id).is_some_and(|s| *s != TargetState::Draining);
+        let Some(spread) = world.instances.get(id).map(|i| i.behaviour.target) else {
+            continue;
+        };
+        if is_there {
+            continue;
+        }
+        let registration = Registration {
+            healthy_at: world.now + world.draw(spread),
+            drains_until: None,
+        };
+        let of_group = world.registrations.entry(arn.to_owned()).or_default();
+        of_group.insert(id.clone(), registration);
+    }
+    Ok(())
+}
+
+/// DeregisterTargets. "If the specified target does not exist, the action returns successfully." Only what a
+/// call registered is deregistered here: no scenario takes a member of a group out of its load balancer.
+///
+/// # Errors
+/// A target group that there is not.
+pub fn deregister(world: &mut World, arn: &str, ids: &[String]) -> Result<(), ApiError> {
+    known(world, arn)?;
+    let mut groups = world.groups.values();
+    let drains = groups
+        .find(|g| g.target_groups.iter().any(|t| t == arn))
+        .map_or(0, |g| g.drain_seconds);
+    let until = world.now + TimeDelta::seconds(drains);
+    let of_group = world.registrations.get_mut(arn).into_iter().flatten();
+    for (id, registration) in of_group {
+        if ids.contains(id) {
+            registration.drains_until.get_or_insert(until);
+        }
+    }
+    Ok(())
 }

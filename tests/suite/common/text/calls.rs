@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use asg_patch::ids::TargetGroup;
 use asg_patch::sim::calls::{CallRecord, Ending};
 use asg_patch::sim::world::World;
 use serde_json::Value;
@@ -79,6 +80,11 @@ pub(crate) fn call_line(world: &World, call: &CallRecord) -> String {
                 template(),
                 versions.map(scalar).unwrap_or_default()
             )
+        }
+        "RegisterTargets" | "DeregisterTargets" => {
+            let arn = text("TargetGroupArn");
+            let ids = p.pointer("/Targets/0/Id").map(scalar).unwrap_or_default();
+            format!("{ids} {}", TargetGroup::from(arn).name())
         }
         "DeregisterImage" => format!(
             "{} with its snapshots={}",

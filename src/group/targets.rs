@@ -1,0 +1,16 @@
+//! The target groups that a job has to do with.
+
+use std::collections::BTreeSet;
+
+use super::job::Job;
+use super::seen::GroupSeen;
+use crate::ids::TargetGroup;
+
+/// The target groups with which the job's canary is or may be registered: those that the group has now, and those
+/// that the job registered it with.
+pub fn target_groups(job: &Job, group: Option<&GroupSeen>) -> BTreeSet<TargetGroup> {
+    let registered = job.ledger.of_kind(|key| key.registers_with().is_some());
+    let registered = registered.filter_map(|(key, _)| key.registers_with());
+    let now = group.into_iter().flat_map(|g| &g.target_groups);
+    registered.chain(now).cloned().collect()
+}
