@@ -6,6 +6,7 @@
 mod bench;
 mod capacity;
 mod clean;
+mod commands;
 mod finding;
 mod images;
 mod processes;

@@ -7,7 +7,7 @@ use super::bench::Bench;
 use super::finding::Belief;
 use super::finding::Expected::{OneOf, This};
 use super::trouble::Trouble;
-use super::{capacity, images, processes, requests, schedule, standby, templates};
+use super::{capacity, commands, images, processes, requests, schedule, standby, templates};
 
 /// One experiment on a template and group of its own.
 #[derive(Clone, Copy)]
@@ -36,6 +36,11 @@ experiments! {
         "image-without-token": This("a name that is taken answers InvalidAMIName.Duplicate"),
         "image-of-every-volume": This("a snapshot of every attached volume"),
         "image-name-reuse": OneOf(&["at-once", "minute"]),
+    }
+    "guest": commands::twice {
+        "command-without-token": This("sent twice, it runs twice"),
+        "online-is-stale": This("an agent whose instance is ending is called Online for a while"),
+        "command-on-dead-instance": This("a command on an instance that is gone stays open"),
     }
     "standby": standby::there_and_back {
         "standby-enter-in-service": This("only an instance in service enters Standby"),

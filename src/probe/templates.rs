@@ -15,6 +15,9 @@ const SLOW: f64 = 20.0;
 /// After this long a new version is known everywhere, seconds.
 const KNOWN: u64 = 30;
 
+/// The id of no snapshot, for an image that shows none. Nothing is launched from the version that names it.
+const NO_SNAPSHOT: &str = "snap-00000000000000000";
+
 /// CreateLaunchTemplateVersion from a source version; returns the number.
 async fn new_version(
     bench: &Bench,
@@ -156,9 +159,8 @@ async fn source_snapshots(bench: &Bench) -> Result<(), Trouble> {
     let answer = given("ec2:DescribeImages", sent)?;
     let images = answer.images().iter();
     let mut devices = images.flat_map(|i| i.block_device_mappings());
-    let Some(snapshot) = devices.find_map(|d| d.ebs()?.snapshot_id()) else {
-        return Err(Trouble::Unseen("the image has no snapshot".into()));
-    };
+    let of_image = devices.find_map(|d| d.ebs()?.snapshot_id());
+    let snapshot = of_image.unwrap_or(NO_SNAPSHOT);
     let ebs = LaunchTemplateEbsBlockDeviceRequest::builder().snapshot_id(snapshot);
     let device = LaunchTemplateBlockDeviceMappingRequest::builder()
         .device_name("/dev/sdf")

@@ -1,19 +1,25 @@
 //! The probe on the simulated account: all that it checks holds, and each belief that is flipped is noticed.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use asg_patch::aws::Aws;
 use asg_patch::clock::Clock;
 use asg_patch::probe::{
-    Cleaned, Expected, Finding, Settings, Tap, Verdict, beliefs, clean_until_gone, default_subnets,
-    run,
+    Expected, Finding, PREFIX, ProbeReport, Settings, TAG, Tap, Verdict, beliefs, clean_until_gone,
+    default_subnets, run,
 };
 use asg_patch::sim::beliefs::{self as simulated, Source};
-use asg_patch::sim::world::Image;
-use asg_patch::sim::world::World;
+use asg_patch::sim::world::groups::{GroupTag, LaunchSource, TemplateSpec};
 use asg_patch::sim::world::guest::Guest;
+use asg_patch::sim::world::templates::TemplateData;
+use asg_patch::sim::world::{Group, Image, Template, World};
 use asg_patch::sim::{Account, sdk::sdk_config};
+
+use self::replay::Replay;
+
+#[path = "probe/replay.rs"]
+mod replay;
 
 const START: &str = "2026-03-07T01:00:00Z";
 
@@ -46,7 +52,7 @@ fn settings(only: &[&str]) -> Settings {
         image: "ami-1".into(),
         instance_type: "t3.micro".into(),
         subnets: vec!["subnet-0a".into(), "subnet-0b".into()],
-        instance_profile: None,
+        instance_profile: Some("ssm".into()),
         only: only.iter().map(|id| (*id).to_owned()).collect(),
     }
 }
@@ -131,4 +137,179 @@ async fn every_flip_is_noticed() {
         }
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+/// A group of the account's owner, with a name and a tag that are nearly a probe's.
+fn with_owner(account: &Account) {
+    account.with_world(|world| {
+        let data = TemplateData::of_image("ami-1", "t3.small");
+        world.put_template(Template::new("lt-1", "web", data));
+        let source = |name: &str| {
+            LaunchSource::Template(TemplateSpec {
+                id: "lt-1".into(),
+                name: name.into(),
+                version: Some("1".into()),
+            })
+        };
+        for (name, key) in [("web", TAG), ("asg-patch-probe-test-web", "other")] {
+            let mut group = Group::new(name, source("web"));
+            let tag = GroupTag {
+                value: "test".into(),
+                propagate: true,
+            };
+            group.tags.insert(key.into(), tag);
+            (group.max, group.desired) = (1, 1);
+            world.put_group(group);
+        }
+    });
+}
+
+/// Everything in the account that was not there before, and that is missing.
+fn changed(account: &Account) -> Vec<String> {
+    account.with_world(|w| {
+        let groups = w.groups.keys();
+        let groups = groups.filter(|n| !["web", "asg-patch-probe-test-web"].contains(&n.as_str()));
+        let templates = w.templates.keys().filter(|id| *id != "lt-1");
+        let images = w.images.keys().filter(|id| *id != "ami-1");
+        let instances = w.instances.values().filter(|i| {
+            let ours = i
+                .membership
+                .as_ref()
+                .is_none_or(|m| m.group.contains("-image"));
+            ours && !i.state.is_ending()
+        });
+        let all = groups
+            .chain(templates)
+            .chain(images)
+            .chain(w.snapshots.keys());
+        let all = all.chain(w.ssm.parameters.by_name.keys());
+        let mut all: Vec<String> = all.cloned().collect();
+        all.extend(instances.map(|i| i.id.clone()));
+        for name in ["web", "asg-patch-probe-test-web"] {
+            let group = w.groups.get(name);
+            if group.is_none_or(|g| g.members.len() != 1 || g.desired != 1) {
+                all.push(format!("{name} was changed"));
+            }
+        }
+        all
+    })
+}
+
+/// A probe that is stopped at any moment leaves nothing, and others' groups are never touched.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_whenever_it_is_stopped() {
+    for seconds in [1, 3, 20, 70, 150, 300, 100_000] {
+        let account = account(&[]);
+        with_owner(&account);
+        let (aws, tap) = tapped(&account, None);
+        account.clock().wait(Duration::from_secs(60)).await;
+        let settings = settings(&[]);
+        tokio::select! {
+            _ = run(&aws, &settings, &tap, |_| ()) => (),
+            () = account.clock().wait(Duration::from_secs(seconds)) => (),
+        }
+        if seconds > 1 {
+            assert!(
+                !changed(&account).is_empty(),
+                "stopped too early: {seconds}"
+            );
+        }
+        // `--clean` finds by name and tag what a probe that died has left.
+        let id = (seconds % 2 == 0).then_some("test");
+        let cleaned = clean_until_gone(&aws, id).await.unwrap();
+        assert_eq!(cleaned.left, [""; 0], "after {seconds} s");
+        assert_eq!(changed(&account), [""; 0], "after {seconds} s");
+    }
+}
+
+/// Every changing call of a probe names something of its own.
+#[tokio::test(start_paused = true)]
+async fn only_its_own_groups_are_changed() {
+    let account = account(&[]);
+    with_owner(&account);
+    let (aws, tap) = tapped(&account, None);
+    run(&aws, &settings(&[]), &tap, |_| ()).await;
+    clean_until_gone(&aws, None).await.unwrap();
+    let own = format!("{PREFIX}test-");
+    for call in account.calls().changes() {
+        let named = call.params["AutoScalingGroupName"].as_str();
+        if let Some(name) = named {
+            assert!(
+                name.starts_with(&own) && name != "asg-patch-probe-test-web",
+                "{call:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_default_subnets_are_found() {
+    let (aws, _) = tapped(&account(&[]), None);
+    let found = default_subnets(&aws).await.unwrap();
+    assert_eq!(found, ["subnet-0a", "subnet-0b"]);
+}
+
+/// A recording names no account, and played back it gives the same findings.
+#[tokio::test(start_paused = true)]
+async fn a_recording_can_be_replayed() {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("probe-recording");
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir_all(&directory).unwrap();
+    let first = account(&[]);
+    let (aws, tap) = tapped(&first, Some(directory.clone()));
+    let recorded = run(&aws, &settings(&[]), &tap, |_| ()).await;
+    assert_eq!(tap.failure(), None);
+    let number = first.with_world(|w| w.account.clone());
+    for entry in std::fs::read_dir(&directory).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!text.contains(&number), "{text}");
+    }
+    let clock = Clock::simulated(START.parse().unwrap(), 1);
+    let replay = Replay::new(&directory, clock.clone());
+    let sdk = sdk_config(&first, "probe").into_builder();
+    let tap = Tap::new(
+        aws_smithy_runtime_api::shared::IntoShared::into_shared(replay.clone()),
+        clock.clone(),
+        None,
+    );
+    let sdk = sdk.http_client(tap.clone()).build();
+    let aws = Aws::new(clock, sdk);
+    let replayed = run(&aws, &settings(&[]), &tap, |_| ()).await;
+    assert_eq!(replayed, recorded, "{}", shown(&replayed));
+    assert_eq!(replay.left(), 0);
+}
+
+#[test]
+fn the_text_says_what_differs_and_what_is_left() {
+    let finding = |belief: &str, verdict, variant: Option<&str>| Finding {
+        belief: belief.into(),
+        expected: "no or yes".into(),
+        found: "seen".into(),
+        variant: variant.map(Into::into),
+        verdict,
+    };
+    let report = ProbeReport {
+        probe: "test".into(),
+        findings: vec![
+            finding("one", Verdict::Holds, Some("yes")),
+            finding("two", Verdict::Differs, None),
+            finding("three", Verdict::NotChecked, None),
+        ],
+        left: vec!["ami-1".into()],
+    };
+    expect_test::expect![[r#"
+        one: holds
+            expected: no or yes
+            found: variant yes: seen
+        two: DIFFERS
+            expected: no or yes
+            found: seen
+        three: not checked
+            expected: no or yes
+            found: seen
+
+        3 beliefs: 1 hold, 1 differ, 1 not checked.
+        Not removed: ami-1. Remove it with: asg-patch probe --clean
+    "#]]
+    .assert_eq(&report.to_text());
 }
