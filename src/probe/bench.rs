@@ -162,21 +162,20 @@ impl Bench {
     /// The tags of everything that EC2 makes for the bench.
     pub(super) fn tags(&self, kind: ec2::ResourceType) -> TagSpecification {
         let builder = TagSpecification::builder().resource_type(kind);
-        builder.tags(self.tag()).build()
+        builder.set_tags(Some(self.own_tags())).build()
     }
 
-    fn tag(&self) -> ec2::Tag {
-        ec2::Tag::builder()
-            .key(TAG)
-            .value(&self.settings.id)
-            .build()
+    /// The probe's tag, and a name for what has none of its own.
+    fn own_tags(&self) -> Vec<ec2::Tag> {
+        let tag = |key: &str, value: &str| ec2::Tag::builder().key(key).value(value).build();
+        vec![tag(TAG, &self.settings.id), tag("Name", &self.name)]
     }
 
     /// The data of a template: image, type, profile, and tags of what is launched from it.
     pub(super) fn data(&self) -> aws_sdk_ec2::types::builders::RequestLaunchTemplateDataBuilder {
         let tagged = |kind| {
             let builder = LaunchTemplateTagSpecificationRequest::builder().resource_type(kind);
-            builder.tags(self.tag()).build()
+            builder.set_tags(Some(self.own_tags())).build()
         };
         let profile = self.settings.instance_profile.as_ref().map(|name| {
             LaunchTemplateIamInstanceProfileSpecificationRequest::builder()

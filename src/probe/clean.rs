@@ -145,34 +145,25 @@ async fn groups(aws: &Aws, whose: Whose<'_>, cleaned: &mut Cleaned) -> Result<()
     Ok(())
 }
 
-/// Instances that no group ends: of a group that was deleted by others, for instance.
+/// Instances that their group did not end: those of a group that was deleted by others, for instance.
 async fn instances(aws: &Aws, whose: Whose<'_>, cleaned: &mut Cleaned) -> Result<(), Trouble> {
+    let states = ["pending", "running", "stopping", "stopped"];
     let alive = Filter::builder()
         .name("instance-state-name")
-        .set_values(Some(
-            ["pending", "running", "stopping", "stopped"]
-                .map(str::to_owned)
-                .to_vec(),
-        ))
+        .set_values(Some(states.map(str::to_owned).to_vec()))
         .build();
     let ec2 = &aws.clients.ec2;
-    let call = ec2
-        .describe_instances()
-        .filters(whose.filter())
-        .filters(alive);
+    let call = ec2.describe_instances();
+    let call = call.filters(whose.filter()).filters(alive);
     let mut pages = call.into_paginator().items().send();
     let mut ids = Vec::new();
     while let Some(reservation) = pages.next().await {
         let reservation = given("ec2:DescribeInstances", reservation)?;
         for instance in reservation.instances() {
-            let mut tags = instance.tags().iter();
-            // The instances of a group leave with it.
-            let in_group = cleaned.left.iter().any(|group| {
-                instance.tags().iter().any(|t| {
-                    t.key() == Some("aws:autoscaling:groupName") && t.value() == Some(group)
-                })
-            });
-            if !in_group && tags.any(|t| whose.is_tag(t.key(), t.value())) {
+            // A group's name stays on what it launched. Those of a group that is there leave with it.
+            let group = value(instance.tags(), "aws:autoscaling:groupName");
+            let leaves = cleaned.left.iter().any(|left| Some(left.as_str()) == group);
+            if whose.is_named(group) && !leaves {
                 ids.extend(instance.instance_id().map(str::to_owned));
             }
         }
@@ -224,18 +215,28 @@ async fn images(aws: &Aws, whose: Whose<'_>, cleaned: &mut Cleaned) -> Result<()
     Ok(())
 }
 
-/// A snapshot has no name: its tag must do.
 async fn snapshots(aws: &Aws, whose: Whose<'_>, cleaned: &mut Cleaned) -> Result<(), Trouble> {
     let ec2 = &aws.clients.ec2;
     let call = ec2.describe_snapshots().owner_ids("self");
-    let sent = call.filters(whose.filter()).send().await;
-    let answer = given("ec2:DescribeSnapshots", sent)?;
-    let ids = answer.snapshots().iter().filter_map(|s| s.snapshot_id());
+    let mut pages = call.filters(whose.filter()).into_paginator().items().send();
+    let mut ids = Vec::new();
+    while let Some(snapshot) = pages.next().await {
+        let snapshot = given("ec2:DescribeSnapshots", snapshot)?;
+        if whose.is_named(value(snapshot.tags(), "Name")) {
+            ids.extend(snapshot.snapshot_id().map(str::to_owned));
+        }
+    }
     for id in ids {
-        let sent = ec2.delete_snapshot().snapshot_id(id).send().await;
-        cleaned.note(id, given("ec2:DeleteSnapshot", sent).map(|_| ()));
+        let sent = ec2.delete_snapshot().snapshot_id(&id).send().await;
+        cleaned.note(&id, given("ec2:DeleteSnapshot", sent).map(|_| ()));
     }
     Ok(())
+}
+
+/// The value of a tag.
+fn value<'t>(tags: &'t [aws_sdk_ec2::types::Tag], key: &str) -> Option<&'t str> {
+    let tag = tags.iter().find(|t| t.key() == Some(key));
+    tag.and_then(|t| t.value())
 }
 
 /// Parameters below the probes' path, which is theirs alone.

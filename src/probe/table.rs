@@ -39,8 +39,6 @@ experiments! {
     }
     "guest": commands::twice {
         "command-without-token": This("sent twice, it runs twice"),
-        "online-is-stale": This("an agent whose instance is ending is called Online for a while"),
-        "command-on-dead-instance": This("a command on an instance that is gone stays open"),
     }
     "standby": standby::there_and_back {
         "standby-enter-in-service": This("only an instance in service enters Standby"),

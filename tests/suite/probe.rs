@@ -139,7 +139,10 @@ async fn every_flip_is_noticed() {
     assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
 
-/// A group of the account's owner, with a name and a tag that are nearly a probe's.
+/// Groups of the account's owner: one has a probe's tag, the other one's name.
+const OWNERS: [&str; 2] = ["web", "asg-patch-probe-test-web"];
+
+/// Adds the owner's groups, with an instance each.
 fn with_owner(account: &Account) {
     account.with_world(|world| {
         let data = TemplateData::of_image("ami-1", "t3.small");
@@ -151,7 +154,7 @@ fn with_owner(account: &Account) {
                 version: Some("1".into()),
             })
         };
-        for (name, key) in [("web", TAG), ("asg-patch-probe-test-web", "other")] {
+        for (name, key) in OWNERS.into_iter().zip([TAG, "other"]) {
             let mut group = Group::new(name, source("web"));
             let tag = GroupTag {
                 value: "test".into(),
@@ -168,15 +171,13 @@ fn with_owner(account: &Account) {
 fn changed(account: &Account) -> Vec<String> {
     account.with_world(|w| {
         let groups = w.groups.keys();
-        let groups = groups.filter(|n| !["web", "asg-patch-probe-test-web"].contains(&n.as_str()));
+        let groups = groups.filter(|n| !OWNERS.contains(&n.as_str()));
         let templates = w.templates.keys().filter(|id| *id != "lt-1");
         let images = w.images.keys().filter(|id| *id != "ami-1");
         let instances = w.instances.values().filter(|i| {
-            let ours = i
-                .membership
-                .as_ref()
-                .is_none_or(|m| m.group.contains("-image"));
-            ours && !i.state.is_ending()
+            let group = i.tags.get("aws:autoscaling:groupName");
+            let owners = group.is_some_and(|g| OWNERS.contains(&g.as_str()));
+            !owners && !i.state.is_ending()
         });
         let all = groups
             .chain(templates)
@@ -185,7 +186,7 @@ fn changed(account: &Account) -> Vec<String> {
         let all = all.chain(w.ssm.parameters.by_name.keys());
         let mut all: Vec<String> = all.cloned().collect();
         all.extend(instances.map(|i| i.id.clone()));
-        for name in ["web", "asg-patch-probe-test-web"] {
+        for name in OWNERS {
             let group = w.groups.get(name);
             if group.is_none_or(|g| g.members.len() != 1 || g.desired != 1) {
                 all.push(format!("{name} was changed"));
@@ -208,6 +209,7 @@ async fn nothing_is_left_whenever_it_is_stopped() {
             _ = run(&aws, &settings, &tap, |_| ()) => (),
             () = account.clock().wait(Duration::from_secs(seconds)) => (),
         }
+        let owners = of_owners(&account);
         if seconds > 1 {
             assert!(
                 !changed(&account).is_empty(),
@@ -219,7 +221,18 @@ async fn nothing_is_left_whenever_it_is_stopped() {
         let cleaned = clean_until_gone(&aws, id).await.unwrap();
         assert_eq!(cleaned.left, [""; 0], "after {seconds} s");
         assert_eq!(changed(&account), [""; 0], "after {seconds} s");
+        assert_eq!(of_owners(&account), owners, "after {seconds} s");
     }
+}
+
+/// Members of the owner's groups.
+fn of_owners(account: &Account) -> Vec<String> {
+    account.with_world(|w| {
+        let members = OWNERS
+            .into_iter()
+            .flat_map(|name| w.groups[name].members.keys());
+        members.cloned().collect()
+    })
 }
 
 /// Every changing call of a probe names something of its own.
@@ -234,10 +247,8 @@ async fn only_its_own_groups_are_changed() {
     for call in account.calls().changes() {
         let named = call.params["AutoScalingGroupName"].as_str();
         if let Some(name) = named {
-            assert!(
-                name.starts_with(&own) && name != "asg-patch-probe-test-web",
-                "{call:?}"
-            );
+            assert!(name.starts_with(&own), "{call:?}");
+            assert!(!OWNERS.contains(&name), "{call:?}");
         }
     }
 }
