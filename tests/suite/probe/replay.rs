@@ -17,16 +17,19 @@ use aws_smithy_runtime_api::shared::IntoShared;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
-/// Recorded answers by operation and request.
+/// Recorded answers, by operation and request.
+type Answers = BTreeMap<(String, String), VecDeque<Exchange>>;
+
+/// An account that has only recorded answers.
 #[derive(Clone, Debug)]
 pub(crate) struct Replay {
     clock: Clock,
-    answers: Arc<Mutex<BTreeMap<(String, String), VecDeque<Exchange>>>>,
+    answers: Arc<Mutex<Answers>>,
 }
 
 impl Replay {
     pub(crate) fn new(recording: &Path, clock: Clock) -> Self {
-        let mut answers: BTreeMap<_, VecDeque<Exchange>> = BTreeMap::new();
+        let mut answers = Answers::new();
         for exchange in Exchange::read_all(recording).unwrap() {
             let question = (exchange.operation.clone(), exchange.request.clone());
             answers.entry(question).or_default().push_back(exchange);
