@@ -302,7 +302,25 @@ impl Bench {
     /// Waits until a member is InService, and names it.
     pub(super) async fn awake(&self) -> Result<String, Trouble> {
         let id = |g: &Shown| g.in_service().map(|m| m.id.clone());
-        self.group_until(("a member in service", LAUNCH), id).await
+        let awaited = ("a member in service", LAUNCH);
+        match self.group_until(awaited, id).await {
+            Err(Trouble::Late { awaited, seconds }) => {
+                let why = self.last_message().await?;
+                let why = format!("{awaited} did not come about within {seconds} s: {why}");
+                Err(Trouble::Unseen(why))
+            }
+            ended => ended,
+        }
+    }
+
+    /// The message of the group's newest activity: why a launch failed.
+    async fn last_message(&self) -> Result<String, Trouble> {
+        let call = self.aws.clients.autoscaling.describe_scaling_activities();
+        let sent = call.auto_scaling_group_name(&self.name).send().await;
+        let answer = given("autoscaling:DescribeScalingActivities", sent)?;
+        let newest = answer.activities().first();
+        let message = newest.and_then(|a| a.status_message());
+        Ok(message.unwrap_or("no activity says why").to_owned())
     }
 
     /// Waits until a member is on Standby.

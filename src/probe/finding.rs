@@ -165,3 +165,30 @@ impl ProbeReport {
         page
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Belief, Expected, Finding, Verdict};
+
+    const OPEN: Belief = Belief {
+        id: "open",
+        expected: Expected::OneOf(&["no", "yes"]),
+    };
+
+    #[test]
+    fn every_variant_is_right_and_anything_else_is_not() {
+        let verdict = |variant| Finding::of_variant(&OPEN, variant, String::new()).verdict;
+        assert_eq!(verdict(Some("no")), Verdict::Holds);
+        assert_eq!(verdict(Some("yes")), Verdict::Holds);
+        assert_eq!(verdict(Some("perhaps")), Verdict::Differs);
+        assert_eq!(verdict(None), Verdict::Differs);
+    }
+
+    #[test]
+    fn reasons_are_one_line() {
+        let finding = Finding::unchecked(&OPEN, "AccessDenied:\nnot you");
+        assert_eq!(finding.verdict, Verdict::NotChecked);
+        assert_eq!(finding.found, "AccessDenied: not you");
+        assert_eq!(finding.expected, "no or yes");
+    }
+}

@@ -55,3 +55,31 @@ fn a_served_account_is_probed_and_cleaned() {
     assert_eq!(cleaned.code, Some(0), "{}", cleaned.stderr);
     assert_eq!(cleaned.json["left"], serde_json::json!([]));
 }
+
+/// Ctrl-C ends the checks and removes what they have made; a probe that died leaves it to `--clean`.
+#[test]
+fn a_probe_that_is_stopped_is_cleaned() {
+    let simulation = Simulation::of_small_fleet("60");
+    let args = ["probe", "--image", "ami-1", "--belief"];
+    let args: Vec<&str> = args.into_iter().chain(["bounds-pull-desired"]).collect();
+    let groups = || {
+        let listed = simulation.json(&["probe", "--clean", "--quiet"]);
+        assert_eq!(listed.code, Some(0), "{}", listed.stderr);
+        let removed = listed.json["removed"].as_array().expect("a list");
+        removed.len()
+    };
+    let mut probe = simulation.running(&args);
+    probe.until("Ctrl-C");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    probe.interrupt();
+    let ended = probe.ended();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_eq!(ended.json["findings"], serde_json::json!([]));
+    assert_eq!(ended.json["left"], serde_json::json!([]));
+    assert_eq!(groups(), 0);
+    let mut probe = simulation.running(&args);
+    probe.until("Ctrl-C");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    probe.kill();
+    assert!(groups() >= 2, "a template and a group");
+}

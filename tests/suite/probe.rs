@@ -235,14 +235,26 @@ fn of_owners(account: &Account) -> Vec<String> {
     })
 }
 
-/// Every changing call of a probe names something of its own.
+/// Every changing call of a probe names something of its own, and its page has the permission for each.
 #[tokio::test(start_paused = true)]
 async fn only_its_own_groups_are_changed() {
     let account = account(&[]);
     with_owner(&account);
     let (aws, tap) = tapped(&account, None);
     run(&aws, &settings(&[]), &tap, |_| ()).await;
+    default_subnets(&aws).await.unwrap();
     clean_until_gone(&aws, None).await.unwrap();
+    let page = include_str!("../../docs/probe.md");
+    for operation in account.calls().counts.keys() {
+        let read = operation
+            .split_once(":Describe")
+            .map(|(s, _)| format!("\"{s}:Describe*\""));
+        let named = page.contains(&format!("\"{operation}\""));
+        assert!(
+            named || read.is_some_and(|read| page.contains(&read)),
+            "docs/probe.md does not name the permission {operation}"
+        );
+    }
     let own = format!("{PREFIX}test-");
     for call in account.calls().changes() {
         let named = call.params["AutoScalingGroupName"].as_str();
@@ -251,6 +263,22 @@ async fn only_its_own_groups_are_changed() {
             assert!(!OWNERS.contains(&name), "{call:?}");
         }
     }
+}
+
+/// Where nothing can be launched, the beliefs that need an instance are not checked, with AWS's reason.
+#[tokio::test(start_paused = true)]
+async fn a_launch_that_fails_says_why() {
+    let account = account(&[]);
+    let (aws, tap) = tapped(&account, None);
+    let settings = Settings {
+        image: "ami-2".into(),
+        ..settings(&["standby-decrement", "min-version"])
+    };
+    let found = run(&aws, &settings, &tap, |_| ()).await;
+    let verdicts: Vec<Verdict> = found.iter().map(|f| f.verdict).collect();
+    let expected = [Verdict::NotChecked, Verdict::Holds];
+    assert_eq!(verdicts, expected, "{}", shown(&found));
+    assert!(found[0].found.contains("ami-2"), "{}", shown(&found));
 }
 
 #[tokio::test(start_paused = true)]
