@@ -60,8 +60,15 @@ fn a_served_account_is_probed_and_cleaned() {
 #[test]
 fn a_probe_that_is_stopped_is_cleaned() {
     let simulation = Simulation::of_small_fleet("60");
-    let args = ["probe", "--image", "ami-1", "--belief"];
-    let args: Vec<&str> = args.into_iter().chain(["bounds-pull-desired"]).collect();
+    // The first one is found soon, while the second one still works on its group.
+    let only = [
+        "--belief=recurring-start-time",
+        "--belief=bounds-pull-desired",
+    ];
+    let args: Vec<&str> = ["probe", "--image", "ami-1"]
+        .into_iter()
+        .chain(only)
+        .collect();
     let groups = || {
         let listed = simulation.json(&["probe", "--clean", "--quiet"]);
         assert_eq!(listed.code, Some(0), "{}", listed.stderr);
@@ -69,8 +76,7 @@ fn a_probe_that_is_stopped_is_cleaned() {
         removed.len()
     };
     let mut probe = simulation.running(&args);
-    probe.until("Ctrl-C");
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    probe.until("recurring-start-time: holds");
     probe.interrupt();
     let ended = probe.ended();
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
@@ -78,8 +84,7 @@ fn a_probe_that_is_stopped_is_cleaned() {
     assert_eq!(ended.json["left"], serde_json::json!([]));
     assert_eq!(groups(), 0);
     let mut probe = simulation.running(&args);
-    probe.until("Ctrl-C");
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    probe.until("recurring-start-time: holds");
     probe.kill();
     assert!(groups() >= 2, "a template and a group");
 }
