@@ -12,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::finding::{Belief, Finding};
 use super::settings::{Settings, TAG};
+use super::shown::Shown;
 use super::tap::Tap;
 use super::trouble::{Answer, Trouble, answer, given, present};
 use crate::aws::Aws;
@@ -24,37 +25,6 @@ pub(super) const LAUNCH: u64 = 600;
 const LOOK: u64 = 2;
 /// After this long a change of a group shows in reads, seconds.
 const SETTLED: u64 = 8;
-
-/// A group as a read shows it.
-#[derive(Clone, Debug)]
-pub(super) struct Shown {
-    pub(super) max: i32,
-    pub(super) desired: i32,
-    pub(super) suspended: Vec<String>,
-    pub(super) members: Vec<Member>,
-}
-
-impl Shown {
-    /// The state of a member; `gone` if it is none.
-    pub(super) fn state(&self, id: &str) -> &str {
-        let member = self.members.iter().find(|m| m.id == id);
-        member.map_or("gone", |m| m.state.as_str())
-    }
-
-    /// The first member in service.
-    pub(super) fn in_service(&self) -> Option<&Member> {
-        self.members.iter().find(|m| m.state == "InService")
-    }
-}
-
-/// A member of a group.
-#[derive(Clone, Debug)]
-pub(super) struct Member {
-    pub(super) id: String,
-    pub(super) state: String,
-    /// The template version that the group says it was launched from.
-    pub(super) version: String,
-}
 
 /// One experiment's own template and group, and what it has found. Both have the bench's name.
 pub(super) struct Bench {
@@ -265,17 +235,7 @@ impl Bench {
         let call = self.aws.clients.autoscaling.describe_auto_scaling_groups();
         let sent = call.auto_scaling_group_names(&self.name).send().await;
         let answer = given("autoscaling:DescribeAutoScalingGroups", sent)?;
-        let group = answer.auto_scaling_groups().first();
-        Ok(group.map(|group| Shown {
-            max: group.max_size().unwrap_or_default(),
-            desired: group.desired_capacity().unwrap_or_default(),
-            suspended: group
-                .suspended_processes()
-                .iter()
-                .filter_map(|p| p.process_name().map(str::to_owned))
-                .collect(),
-            members: group.instances().iter().map(member).collect(),
-        }))
+        Ok(answer.auto_scaling_groups().first().map(Shown::of))
     }
 
     /// The group.
@@ -427,19 +387,5 @@ pub(super) fn must(answer: Answer<()>, what: &str) -> Result<(), Trouble> {
     match answer {
         Answer::Given(()) => Ok(()),
         Answer::Refused(code) => Err(Trouble::Unseen(format!("{what} was refused: {code}"))),
-    }
-}
-
-fn member(instance: &aws_sdk_autoscaling::types::Instance) -> Member {
-    let template = instance.launch_template();
-    Member {
-        id: instance.instance_id().unwrap_or_default().to_owned(),
-        state: instance
-            .lifecycle_state()
-            .map_or_else(String::new, |s| s.as_str().to_owned()),
-        version: template
-            .and_then(|t| t.version())
-            .unwrap_or_default()
-            .to_owned(),
     }
 }

@@ -15,6 +15,7 @@ mod requests;
 mod run;
 mod schedule;
 mod settings;
+mod shown;
 mod standby;
 mod table;
 mod tap;

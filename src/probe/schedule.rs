@@ -63,7 +63,7 @@ pub(super) async fn delay(bench: &Bench) -> Result<(), Trouble> {
     let mut delays: Vec<f64> = Vec::new();
     for n in 0..ACTIONS {
         let seconds = LATEST + u64::try_from(APART).unwrap_or_default() * 4;
-        let run = |g: &super::bench::Shown| (g.max >= 10 + n).then_some(());
+        let run = |g: &super::shown::Shown| (g.max >= 10 + n).then_some(());
         bench
             .group_until(("a scheduled action", seconds), run)
             .await?;

@@ -5,7 +5,8 @@ use aws_sdk_ec2::types::{
     LaunchTemplateVersion, RequestLaunchTemplateData,
 };
 
-use super::bench::{Bench, LAUNCH, Member};
+use super::bench::{Bench, LAUNCH};
+use super::shown::Member;
 use super::trouble::{Answer, Trouble, answer, given, present};
 
 /// New things that show within this are shown quickly, seconds.
