@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`request`] (a run as it is asked for) and [`trigger`] (everything that asks), [`group`] and
 //! [`schedule`] (decisions, pure), [`aws`] (reads and effects), [`run`] (from the request to the report),
-//! [`lambda`] (the same, driven by Step Functions), [`report`] and [`notify`], [`sim`] (the simulated account).
+//! [`lambda`] (the same, driven by Step Functions), [`report`] and [`notify`], [`sim`] (the simulated account),
+//! [`probe`] (does AWS behave like it?).
 //! On the ground floor: [`ids`], [`text`], [`clock`].
 
 pub mod aws;
@@ -11,6 +12,7 @@ pub mod group;
 pub mod ids;
 pub mod lambda;
 pub mod notify;
+pub mod probe;
 pub mod report;
 pub mod request;
 pub mod run;

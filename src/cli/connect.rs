@@ -15,6 +15,15 @@ use super::options::AwsOptions;
 /// # Errors
 /// No region, no credentials, or a wrong endpoint or clock.
 pub(crate) async fn connect(options: &AwsOptions) -> Result<Aws, CliError> {
+    let (clock, sdk) = configure(options).await?;
+    Ok(Aws::new(clock, sdk))
+}
+
+/// Clock and SDK configuration of the account that the options and the environment name.
+///
+/// # Errors
+/// No region, no credentials, or a wrong endpoint or clock.
+pub(crate) async fn configure(options: &AwsOptions) -> Result<(Clock, SdkConfig), CliError> {
     if let Some(url) = &options.endpoint_url {
         check_endpoint("--endpoint-url", url)?;
     }
@@ -43,12 +52,12 @@ pub(crate) async fn connect(options: &AwsOptions) -> Result<Aws, CliError> {
     }
     check_credentials(&sdk, options).await?;
     let Some(simulated) = &options.simulated_clock else {
-        return Ok(Aws::new(Clock::system(), sdk));
+        return Ok((Clock::system(), sdk));
     };
     let clock = simulated
         .clock(sdk.endpoint_url())
         .map_err(|e| CliError::input(CLOCK_VARIABLE, e.expected, e.found))?;
-    Ok(Aws::new(clock, sdk))
+    Ok((clock, sdk))
 }
 
 /// Like the AWS CLI: a profile named by flag outranks keys in the environment. The SDK's own chain

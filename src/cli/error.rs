@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use asg_patch::group::{Code, Outcome};
+use asg_patch::probe::Trouble;
 use asg_patch::report::{GroupReport, RunKind, RunReport};
 use asg_patch::run::RunError;
 use serde_json::{Value, json};
@@ -100,6 +101,9 @@ pub(crate) enum CliError {
     /// The async runtime could not be started.
     #[error("the async runtime could not be started: {0}")]
     Runtime(std::io::Error),
+    /// A call that a probe needs failed.
+    #[error("{0}")]
+    Probe(#[from] Trouble),
     /// The run itself.
     #[error("{}", run_error_text(.0))]
     Run(#[from] RunError),
@@ -127,7 +131,9 @@ impl CliError {
             | Self::Listen { .. }
             | Self::Runtime(_)
             | Self::Run(RunError::Request(_)) => Exit::Usage,
-            Self::Credentials { .. } | Self::Run(RunError::Aws { .. }) => Exit::Aws,
+            Self::Credentials { .. } | Self::Probe(_) | Self::Run(RunError::Aws { .. }) => {
+                Exit::Aws
+            }
             Self::Run(RunError::Stopped { records }) if records.is_empty() => Exit::SomeFailed,
             Self::Run(RunError::Stopped { .. }) => Exit::LeftOpen,
         }
@@ -152,6 +158,7 @@ impl CliError {
             | Self::Credentials { .. }
             | Self::Listen { .. }
             | Self::Runtime(_)
+            | Self::Probe(_)
             | Self::Run(RunError::Request(_)) => {}
         }
         json!({ "error": error })
@@ -164,7 +171,7 @@ impl CliError {
             Self::Credentials { .. } => "credentials",
             Self::Listen { .. } => "listen",
             Self::Runtime(_) => "runtime",
-            Self::Run(RunError::Aws { .. }) => "aws",
+            Self::Probe(_) | Self::Run(RunError::Aws { .. }) => "aws",
             Self::Run(RunError::Stopped { .. }) => "stopped",
         }
     }

@@ -7,6 +7,7 @@ mod fleet;
 mod options;
 mod output;
 mod plan;
+mod probe;
 mod progress;
 mod rehearse;
 mod restore;
@@ -64,6 +65,8 @@ enum Command {
     Rehearse(rehearse::RehearseArgs),
     /// Serve the simulated account on a loopback address for the AWS CLI, SDKs and `asg-patch run`
     Simulate(simulate::SimulateArgs),
+    /// Check on a real account, with throwaway groups of its own, whether AWS behaves as believed
+    Probe(probe::ProbeArgs),
     /// Print a shell completion script
     Completions(completions::CompletionsArgs),
 }
@@ -85,6 +88,7 @@ pub(crate) fn main() -> Exit {
         Command::Restore(args) => block_on(restore::execute(&args, &output)),
         Command::Rehearse(args) => rehearse::execute(&args, &output),
         Command::Simulate(args) => block_on(simulate::execute(&args, &output)),
+        Command::Probe(args) => block_on(probe::execute(&args, &output)),
         Command::Completions(args) => completions::execute(&args, &output),
     };
     result.unwrap_or_else(|error| output::error(&error, cli.global.json))

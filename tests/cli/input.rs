@@ -188,7 +188,9 @@ fn help_and_version_are_results() {
 fn completions_know_every_subcommand() {
     let output = asg_patch(&["completions", "bash"], &[]);
     let script = text(&output.stdout);
-    for command in ["plan", "run", "status", "restore", "rehearse", "simulate"] {
+    for command in [
+        "plan", "run", "status", "restore", "rehearse", "simulate", "probe",
+    ] {
         assert!(script.contains(command), "{command}");
     }
     let output = asg_patch(&["completions", "zsh", "--json"], &[]);

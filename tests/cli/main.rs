@@ -5,6 +5,7 @@
 
 mod account;
 mod input;
+mod probe;
 mod rehearse;
 mod support;
 mod topic;

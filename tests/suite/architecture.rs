@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, from the ground floor up, each with the rooms that it may know. An arrow that is not here is
 /// not allowed, nor is a room.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("ids", &[]),
     ("text", &[]),
     ("clock", &[]),
@@ -21,6 +21,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
         "aws",
         &["clock", "group", "ids", "request", "schedule", "text"],
     ),
+    ("probe", &["aws", "clock", "ids", "text"]),
     (
         "run",
         &[
@@ -38,7 +39,8 @@ const ROOMS: [(&str, &[&str]); 14] = [
     (
         "cli",
         &[
-            "aws", "clock", "group", "ids", "report", "request", "run", "schedule", "sim", "text",
+            "aws", "clock", "group", "ids", "probe", "report", "request", "run", "schedule", "sim",
+            "text",
         ],
     ),
 ];

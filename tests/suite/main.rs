@@ -16,6 +16,7 @@ mod faults;
 mod hostile;
 mod invariants;
 mod links;
+mod probe;
 mod random;
 mod rivals;
 mod runbooks;

@@ -35,7 +35,7 @@ const STATUS_FILTERS: [&str; 6] = [
 ];
 
 /// The one VPC of the account.
-const VPC: &str = "vpc-0a1b2c3d4e5f60718";
+pub(super) const VPC: &str = "vpc-0a1b2c3d4e5f60718";
 
 /// DescribeInstanceStatus takes at most this many ids.
 const MOST_STATUS_IDS: usize = 100;

@@ -6,6 +6,7 @@ mod images;
 mod instances;
 mod run;
 mod snapshots;
+mod subnets;
 mod tags;
 mod templates;
 mod versions;
@@ -45,6 +46,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         "CreateImage" => serve(world, call, dry, images::create),
         "DescribeImages" => serve(world, call, dry, images::describe),
         "DeregisterImage" => serve(world, call, dry, images::deregister),
+        "DescribeSubnets" => serve(world, call, dry, subnets::describe),
         "DescribeSnapshots" => serve(world, call, dry, snapshots::describe),
         "DeleteSnapshot" => serve(world, call, dry, snapshots::delete),
         "CreateLaunchTemplate" => serve(world, call, dry, |w, r| {
