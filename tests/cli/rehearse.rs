@@ -177,10 +177,7 @@ fn people_get_a_table_and_plain_lines_of_progress() {
         table.contains("web nightly") && table.contains("2 groups: 2 patched."),
         "{table}"
     );
-    assert!(
-        progress.contains("04:00:00 web nightly launching: "),
-        "{progress}"
-    );
+    assert!(progress.contains(" web nightly launching: "), "{progress}");
     assert!(
         !(table + &progress).contains('\u{1b}'),
         "no terminal, no escape sequences"

@@ -108,7 +108,7 @@ fn undo(cx: &Context<'_>, group: Option<&GroupSeen>) -> Decided {
         Use::Unproved(_) | Use::Patched => {}
     }
     if let Some(group) = group {
-        restore_pins(cx, group)?;
+        restore_pins(cx, group, used == Use::Patched)?;
     }
     Ok(go(Phase::Restoring, "our own changes are undone"))
 }
@@ -219,8 +219,9 @@ fn off_the_version(
     )
 }
 
-/// The pins as recorded, wherever the group names what we set.
-fn restore_pins(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
+/// The pins as recorded, wherever the group names what we set. A version that is not proved is never deployed by its
+/// name; one that another group has proved stands.
+fn restore_pins(cx: &Context<'_>, group: &GroupSeen, is_proved: bool) -> Result<(), Decision> {
     let pins = merge(cx, group, |recorded, _| recorded.clone());
     let follows_ours = |pin: &&Pin| {
         let templates = cx.seen.templates.present();
@@ -228,12 +229,8 @@ fn restore_pins(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
         let ours = versioning::versions(cx).get(&pin.template).copied();
         pin.style() != Style::Number && means.is_some() && means == ours
     };
-    // A version that is not proved is never deployed by its name.
-    if let Some(pin) = pins
-        .iter()
-        .filter(|_| group.pins != pins)
-        .find(follows_ours)
-    {
+    let mut changed = pins.iter().filter(|_| group.pins != pins && !is_proved);
+    if let Some(pin) = changed.find(follows_ours) {
         let reason = format!("waiting until {pin} does not mean our version any more");
         return Err(cx.wait(limits::LOOK_MIN, reason));
     }

@@ -181,30 +181,33 @@ fn moments(group: usize, length: &Length) -> Vec<(String, i64)> {
         let account = scenario.fleet.account(1);
         let report = finish(&account, &scenario, length).await.expect("a report");
         let second = |at: DateTime<Utc>| (at - start).num_seconds();
-        let called = |operation: &str, text: &str| {
-            let calls = account.calls();
-            let mut log = calls.changes();
-            let call =
-                log.find(|c| c.name.ends_with(operation) && c.params.to_string().contains(text));
-            second(call.expect("such a call").at)
+        let calls = account.calls();
+        let called = |operation: &str| -> Vec<i64> {
+            let log = calls.changes().filter(|c| c.name.ends_with(operation));
+            log.map(|c| second(c.at)).collect()
         };
+        let (records, raised, borrowed) = (
+            called("PutParameter"),
+            called("UpdateAutoScalingGroup"),
+            called("EnterStandby"),
+        );
         let end = second(report.finished_at);
-        let bases: [(&str, i64, &[i64]); 5] = [
-            ("record", called("PutParameter", "records"), &[-1, 0, 1]),
-            (
-                "guard",
-                called("SuspendProcesses", "ScheduledActions"),
-                &[0, 1, 2],
-            ),
-            ("middle", end / 2, &[0]),
-            (
-                "schedule resumed",
-                called("ResumeProcesses", "\"ScheduledActions\"]"),
-                &[-30, -2, -1, 0, 1, 2, 30],
-            ),
-            ("end", end, &[-1, 0, 1, 45, 400]),
+        // Until an action is due nothing of the schedule is suspended; around a launch it may be.
+        let around: &[i64] = &[-30, -2, -1, 0, 1, 2, 6, 30];
+        let bases: [(&str, Option<i64>, &[i64]); 7] = [
+            ("record", records.first().copied(), &[-1, 0, 1]),
+            ("raised", raised.first().copied(), &[0, 1, 2]),
+            ("borrowed", borrowed.first().copied(), around),
+            ("middle", Some(end / 2), &[0]),
+            ("canary borrowed", borrowed.get(1).copied(), around),
+            ("last change", raised.last().copied(), &[-1, 0, 1]),
+            ("end", Some(end), &[-1, 0, 1, 45, 400]),
         ];
-        let moments = bases.into_iter().flat_map(|(name, base, deltas)| {
+        assert!(!raised.is_empty() && !borrowed.is_empty(), "no launch");
+        let bases = bases
+            .into_iter()
+            .filter_map(|(name, base, deltas)| Some((name, base?, deltas)));
+        let moments = bases.flat_map(|(name, base, deltas)| {
             deltas
                 .iter()
                 .map(move |d| (format!("{name} {d:+} s"), base + d))
