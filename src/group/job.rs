@@ -279,7 +279,11 @@ impl Job {
     pub fn resume(&mut self, now: DateTime<Utc>) {
         if !self.finished() {
             self.resumed_at = Some(now);
-            if self.launch == LaunchState::None && self.may_have_launched() {
+            // The driver before may have asked for more than it could write down.
+            let is_asked = self
+                .open_launch()
+                .is_none_or(|launch| launch.asked.is_some());
+            if !is_asked || self.launch == LaunchState::None && self.may_have_launched() {
                 self.launch = LaunchState::Unknown;
             }
             self.wake_at = now;

@@ -131,8 +131,7 @@ fn learn_launch(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
     let at = now.checked_add_signed(job.clock_offset).unwrap_or(now);
     let role = job.phase.launch_role();
     if job.launch == LaunchState::Unknown {
-        let last = phases::last_role(job);
-        match recovered(job, seen, group, role.unwrap_or(last), at) {
+        match recovered(job, seen, group, phases::role_at_work(job), at) {
             Err(Unseen) => return,
             Ok(None) => job.launch = LaunchState::None,
             Ok(Some(launch)) => {

@@ -41,7 +41,7 @@ pub(super) fn recovered(
     let raised = raised(job, group, instances, &course);
     let opened = |before: &&Capacity| {
         let more = before.desired.saturating_add(1);
-        group.capacity.max == more && more > before.max
+        group.capacity.max == more && more > before.max && more != present.max
     };
     let opened = course.iter().rev().find(opened).copied();
     let names_ours = names_ours(job, group);

@@ -45,7 +45,7 @@ SPEED = 150
 LARGE = 120
 # On a busy machine minutes of the simulated account pass between two looks.
 HOURS = {"WindowDurationHours": "12", "WindowCutoffHours": "2"}
-RUN_SECONDS = 60
+RUN_SECONDS = 90
 
 # The emulator knows no such limit.
 PAYLOAD_LIMIT_BYTES = 256 * 1024
@@ -86,7 +86,7 @@ class World:
         for group in (g for page in pages for g in page["AutoScalingGroups"]):
             suspended = sorted(p["ProcessName"] for p in group["SuspendedProcesses"])
             capacity = tuple(group[k] for k in ("MinSize", "DesiredCapacity", "MaxSize"))
-            in_hand = [i["InstanceId"] for i in group["Instances"] if i["ProtectedFromScaleIn"]]
+            in_hand = [i["InstanceId"] for i in group["Instances"] if i["LifecycleState"] == "Standby"]
             found[group["AutoScalingGroupName"]] = (capacity, suspended, in_hand, len(group["Instances"]))
         return found
 
@@ -236,16 +236,16 @@ def by_schedule(world):
 
 
 def stopped(world):
-    """A run is stopped while instances are up; the rule's sweep restores what it had in hand."""
+    """A run is stopped while instances are borrowed; the rule's sweep restores what it had in hand."""
     stack = world.stack
     names = ["batch-nightly", "queue-nightly"]
     arn = stack.start({"groups": names})
 
-    def awake():
+    def lending():
         now = world.groups()
-        return all(now[name][0][1] > 0 and now[name][1] and now[name][3] for name in names)
+        return all(now[name][2] for name in names)
 
-    until("the groups to wake", awake)
+    until("the groups to lend an instance", lending)
     in_hand = [f"in hand: {', '.join(world.records())}"]
     stack.states.stop_execution(executionArn=arn, error="Operator", cause="not tonight")
     first = world.execution(arn)
@@ -349,7 +349,9 @@ def main():
 
     programs = (asg_patch, tree)
     fleet = HERE / "deployed-fleet.toml"
-    window = {"Trigger": "MaintenanceWindow", **HOURS}
+    # Several batches at once: with both limits they would go one after the other.
+    limits = {"MaxInFlight": "0", "MaxFailures": "100%"}
+    window = {"Trigger": "MaintenanceWindow", **limits, **HOURS}
     threads = [
         thread("schedule", programs, places["schedule"], fleet, by_schedule, HOURS),
         thread("window", programs, places["window"], large_fleet(places["window"]), by_window, window),

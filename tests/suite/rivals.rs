@@ -121,7 +121,12 @@ impl Story {
             .filter(|(p, end)| *end - p.entered_at > TimeDelta::seconds(2))
             // Off the middle, where a look and the call that follows from it may fall: AWS has no condition on a call,
             // so what another does within the tenths of a second between them cannot be respected.
-            .map(|(p, end)| (p.phase.to_string(), p.entered_at + (end - p.entered_at) / 3))
+            .map(|(p, end)| {
+                (
+                    p.phase.to_string(),
+                    p.entered_at + (end - p.entered_at) * 2 / 5,
+                )
+            })
             .collect();
         moments.push(("after".into(), report.finished_at + TimeDelta::seconds(30)));
         Self {

@@ -26,13 +26,20 @@ pub(super) struct Candidate<'a> {
     pub instance: &'a InstanceSeen,
 }
 
-/// The instance that the run launched last in the group, as far as memory says.
-pub(in super::super) fn last_role(job: &Job) -> Role {
+/// The instance of the launch that a driver may have been at: the one of its phase, or the next one.
+pub(in super::super) fn role_at_work(job: &Job) -> Role {
+    let bakes = job.forward.as_ref().is_none_or(|f| f.bakes);
     let has_canary = job.instance(Role::Canary).is_some() || !job.made.versions.is_empty();
-    if has_canary {
-        Role::Canary
-    } else {
-        Role::Build
+    match job.phase {
+        Phase::Queued | Phase::Recording if bakes => Role::Build,
+        Phase::Launching | Phase::Returning | Phase::Settling => Role::Build,
+        Phase::Scanning | Phase::Patching | Phase::Sealing => Role::Build,
+        Phase::Queued | Phase::Recording | Phase::Baking | Phase::Versioning => Role::Canary,
+        Phase::LaunchingCanary | Phase::ReturningCanary | Phase::Proving | Phase::Promoting => {
+            Role::Canary
+        }
+        Phase::RollingBack | Phase::Restoring | Phase::Finished if has_canary => Role::Canary,
+        Phase::RollingBack | Phase::Restoring | Phase::Finished => Role::Build,
     }
 }
 
