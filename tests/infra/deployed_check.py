@@ -45,7 +45,7 @@ SPEED = 150
 LARGE = 120
 # On a busy machine minutes of the simulated account pass between two looks.
 HOURS = {"WindowDurationHours": "12", "WindowCutoffHours": "2"}
-RUN_SECONDS = 90
+RUN_SECONDS = 240
 
 # The emulator knows no such limit.
 PAYLOAD_LIMIT_BYTES = 256 * 1024
