@@ -176,7 +176,7 @@ fn times(forward: &Forward, phase: Phase) -> Times {
         Phase::Launching | Phase::LaunchingCanary => Times {
             first_look: limits::LAUNCH_SHOWS_PAUSE,
             default: limits::LAUNCH_FIRST_LOOK + hooks,
-            limit: limits::LAUNCH_LIMIT + forward.launch_extra(),
+            limit: limits::LAUNCH_LIMIT + forward.hooks(),
         },
         Phase::Returning | Phase::ReturningCanary => Times {
             first_look: limits::CHANGE_SHOWS_PAUSE,

@@ -15,8 +15,10 @@ use super::measured::Measured;
 use super::options::Options;
 use super::outcome::{Failure, Outcome};
 use super::phase::{Entered, Phase};
+use super::pin::Pin;
 use super::record::Record;
 use super::seen::InstanceSeen;
+use super::seen::MemberSeen;
 use crate::ids::{GroupName, ImageId, InstanceId, TemplateId};
 use crate::request::Operation;
 use crate::schedule::Capacity;
@@ -60,14 +62,9 @@ pub struct Devices {
 }
 
 impl Forward {
-    /// The time that launch hooks may add to a launch.
+    /// The time that launch hooks may add to a launch until the instance is in service.
     pub fn hooks(&self) -> TimeDelta {
         TimeDelta::seconds(self.hook_seconds.max(0))
-    }
-
-    /// The time that launch hooks may add to a launch until the instance is in service.
-    pub fn launch_extra(&self) -> TimeDelta {
-        self.hooks()
     }
 
     /// The time that Windows may add to a boot.
@@ -97,6 +94,22 @@ pub struct Made {
     pub versions: BTreeMap<TemplateId, u64>,
     /// Instances known not to be ours.
     pub foreign: BTreeSet<InstanceId>,
+}
+
+impl Made {
+    /// Whether any of these pins names a version that the run made, by its number.
+    pub fn names_new_version(&self, pins: &[Pin]) -> bool {
+        pins.iter().any(|p| {
+            let ours = self.versions.get(&p.template);
+            ours.is_some_and(|number| p.version == number.to_string())
+        })
+    }
+
+    /// Whether the group launched the member from a version that the run made.
+    pub fn is_of_new_version(&self, member: &MemberSeen) -> bool {
+        let version = member.version.as_ref();
+        version.is_some_and(|(template, number)| self.versions.get(template) == Some(number))
+    }
 }
 
 /// Counts of a Scan.

@@ -7,7 +7,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::effect::Role;
-use super::pin::Pin;
 use super::processes::{self, SCHEDULE};
 use super::record::Record;
 use super::seen::GroupSeen;
@@ -40,8 +39,6 @@ pub struct Launch {
     pub since: DateTime<Utc>,
     /// The capacity before it.
     pub capacity: Capacity,
-    /// The pins before it.
-    pub pins: Vec<Pin>,
     /// The instances that the group had before it: none of them is ours.
     pub members: BTreeSet<InstanceId>,
     /// The processes that it suspends.
@@ -71,7 +68,6 @@ impl Launch {
             role,
             since: at,
             capacity: group.capacity,
-            pins: group.pins.clone(),
             members: group.members.keys().cloned().collect(),
             suspends,
             has_suspended: false,

@@ -110,11 +110,7 @@ fn learn_versions(job: &mut Job, seen: &Seen) {
 fn learn_pins(job: &mut Job, group: &Read<GroupSeen>) {
     match group {
         Read::Present(group) => {
-            let is_ours = |p: &Pin| {
-                let ours = job.made.versions.get(&p.template);
-                ours.is_some_and(|n| p.version == n.to_string())
-            };
-            job.names_ours = !group.deleting && group.pins.iter().any(is_ours);
+            job.names_ours = !group.deleting && job.made.names_new_version(&group.pins);
         }
         // A group that is gone holds up no one.
         Read::Absent => job.names_ours = false,
@@ -217,14 +213,13 @@ fn learn_clock(job: &mut Job, seen: &Seen) {
 /// Whether an instance of ours on Standby may be what keeps the group from as many instances as it wants: whether
 /// Standby counts against the maximum is not documented.
 fn is_crowded(job: &Job, group: &GroupSeen) -> bool {
-    let on_standby = group.members.values().filter(|m| m.on_standby()).count() as i64;
+    let on_standby = group.on_standby();
     let ours = job.made.instances.values();
     let borrows = ours
         .filter_map(|id| group.members.get(id))
         .any(|m| m.on_standby());
-    let counted = group.members.values().filter(|m| m.counted()).count() as i64;
-    let desired = i64::from(group.capacity.desired);
-    borrows && counted < desired && desired + on_standby > i64::from(group.capacity.max)
+    let desired = group.capacity.desired;
+    borrows && group.counted() < desired && desired.saturating_add(on_standby) > group.capacity.max
 }
 
 fn learn_record(job: &mut Job, record: &Read<RecordSeen>) {

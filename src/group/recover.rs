@@ -1,13 +1,12 @@
 //! The launch that a driver had begun whose memory is lost, as far as the record and a look at the group tell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use super::effect::Role;
 use super::job::Job;
 use super::launch::{Launch, course, one_more};
-use super::pin::Pin;
 use super::processes::SCHEDULE;
 use super::seen::{GroupSeen, InstanceSeen, Seen};
 use crate::ids::InstanceId;
@@ -61,7 +60,6 @@ pub(super) fn recovered(
         role,
         since: job.recorded_at,
         capacity: before.unwrap_or(present),
-        pins: record.pins.clone(),
         members: there,
         suspends,
         has_suspended: true,
@@ -79,7 +77,7 @@ pub(super) struct Unseen;
 fn raised(
     job: &Job,
     group: &GroupSeen,
-    instances: &std::collections::BTreeMap<InstanceId, InstanceSeen>,
+    instances: &BTreeMap<InstanceId, InstanceSeen>,
     course: &[Capacity],
 ) -> Option<i32> {
     let desired = group.capacity.desired;
@@ -99,28 +97,20 @@ fn raised(
     }
     // One more than the schedule wants, and an instance that was not there before, or none yet.
     let is_new = counted().any(|(id, _)| job.was_there(id, instances.get(id)) == Some(false));
-    let is_awaited = (counted().count() as i64) < i64::from(desired);
+    let is_awaited = group.counted() < desired;
     let mut before = course.iter().rev().map(|c| c.desired);
     let of_course = before.find(|before| before.saturating_add(1) == desired);
     if let Some(before) = of_course.filter(|_| is_new || is_awaited) {
         return Some(before);
     }
     // With memory of the version, an instance of it says that the group was asked for one more.
-    let is_of_ours = |m: &super::seen::MemberSeen| {
-        let version = m.version.as_ref();
-        version.is_some_and(|(template, number)| job.made.versions.get(template) == Some(number))
-    };
     let by_version = job.forward.is_some()
         && !job.was_promoted()
-        && (names_ours(job, group) || counted().any(|(_, m)| is_of_ours(m)));
+        && (names_ours(job, group) || counted().any(|(_, m)| job.made.is_of_new_version(m)));
     by_version.then(|| desired.saturating_sub(1))
 }
 
 /// Whether the group names a version of ours, by number, that is not promoted.
 fn names_ours(job: &Job, group: &GroupSeen) -> bool {
-    let is_ours = |p: &Pin| {
-        let ours = job.made.versions.get(&p.template);
-        ours.is_some_and(|n| p.version == n.to_string())
-    };
-    job.forward.is_some() && !job.was_promoted() && group.pins.iter().any(is_ours)
+    job.forward.is_some() && !job.was_promoted() && job.made.names_new_version(&group.pins)
 }

@@ -98,6 +98,23 @@ pub struct GroupSeen {
     pub opted_in: bool,
 }
 
+impl GroupSeen {
+    /// How many instances the desired capacity counts.
+    pub fn counted(&self) -> i32 {
+        self.number(MemberSeen::counted)
+    }
+
+    /// How many instances are on Standby: the run's and the owner's.
+    pub fn on_standby(&self) -> i32 {
+        self.number(MemberSeen::on_standby)
+    }
+
+    fn number(&self, of_kind: impl Fn(&MemberSeen) -> bool) -> i32 {
+        let found = self.members.values().filter(|m| of_kind(m)).count();
+        i32::try_from(found).unwrap_or(i32::MAX)
+    }
+}
+
 /// An instance as its group shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberSeen {
@@ -116,6 +133,11 @@ impl MemberSeen {
     /// Whether it is on Standby.
     pub fn on_standby(&self) -> bool {
         self.lifecycle == "Standby"
+    }
+
+    /// Whether it is on its way to Standby: a termination would be refused now (ScalingActivityInProgress).
+    pub fn entering_standby(&self) -> bool {
+        self.lifecycle == "EnteringStandby"
     }
 
     /// Whether the desired capacity counts it.

@@ -37,6 +37,7 @@ scenarios! {
     already_current
     aws_at_its_worst
     canary_never_up
+    canary_raise_unanswered
     changed_while_queued
     ctrl_c
     ctrl_c_at_image

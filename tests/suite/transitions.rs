@@ -209,7 +209,6 @@ fn launch(phase: Phase) -> Launch {
         role,
         since: now() - TimeDelta::minutes(5),
         capacity: capacity(0),
-        pins: vec![pin("$Latest")],
         members: BTreeSet::new(),
         suspends: record().guarded,
         has_suspended: true,

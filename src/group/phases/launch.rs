@@ -11,7 +11,6 @@ use super::super::fault::Read;
 use super::super::job::Job;
 use super::super::launch::Launch;
 use super::super::ledger::Key;
-use super::super::pin::Pin;
 use super::super::processes::SCHEDULE;
 use super::super::seen::{Ec2State, GroupSeen, InstanceSeen, LaunchFailure, MemberSeen, Seen};
 use super::super::{Code, Phase, limits};
@@ -45,7 +44,7 @@ pub(in super::super) fn role_at_work(job: &Job) -> Role {
 
 /// How long a launch may take until the instance is in service.
 pub(in super::super) fn launch_limit(job: &Job) -> TimeDelta {
-    let extra = job.forward.as_ref().map(|f| f.launch_extra());
+    let extra = job.forward.as_ref().map(|f| f.hooks());
     limits::LAUNCH_LIMIT + extra.unwrap_or_default()
 }
 
@@ -95,7 +94,7 @@ pub(super) fn ours<'a>(
     let newcomers = newcomers(job, launch, group, instances);
     let fits = |c: &&Candidate<'a>| match launch.role {
         Role::Build => true,
-        Role::Canary => is_of_new_version(job, c.member),
+        Role::Canary => job.made.is_of_new_version(c.member),
     };
     let tagged = newcomers.iter().find(|c| Some(c.id) == known);
     let untagged = || {
@@ -107,16 +106,10 @@ pub(super) fn ours<'a>(
     tagged.or_else(untagged).copied()
 }
 
-/// Whether the group launched the member from a version that the run made.
-pub(super) fn is_of_new_version(job: &Job, member: &MemberSeen) -> bool {
-    let version = member.version.as_ref();
-    version.is_some_and(|(template, number)| job.made.versions.get(template) == Some(number))
-}
-
-/// Members that the desired capacity counts.
-pub(super) fn counted(group: &GroupSeen) -> i32 {
-    let counted = group.members.values().filter(|m| m.counted()).count();
-    i32::try_from(counted).unwrap_or(i32::MAX)
+/// When the capacity was last asked for in this phase, whether an answer came or not.
+pub(super) fn asked_at(job: &Job) -> Option<DateTime<Utc>> {
+    let tried_at = job.ledger.last_tried(super::is_resize);
+    tried_at.filter(|at| *at >= job.entered_at() || job.must_restore())
 }
 
 /// Whether SSM has heard from an instance since it was launched.
@@ -135,11 +128,9 @@ pub(super) fn online_since_launch(
 pub(super) fn awaited(
     cx: &Context<'_>,
     since: DateTime<Utc>,
-    limit: TimeDelta,
-    refused: Code,
-    late: Code,
+    (refused, late): (Code, Code),
 ) -> Decision {
-    let waited = cx.since(since);
+    let (waited, limit) = (cx.since(since), launch_limit(cx.job));
     let asked_at = cx.account_time(since) - limits::CLOCK_GRAIN;
     let failed_launch = cx.seen.activities.present().and_then(|activities| {
         activities
@@ -219,7 +210,7 @@ pub(in super::super) fn is_back(
         && is_out
         && group.capacity == target
         && launch.suspends.is_disjoint(&group.suspended)
-        && (job.must_restore() || !names_new_version(job, &group.pins))
+        && (job.must_restore() || !job.made.names_new_version(&group.pins))
 }
 
 /// An instance that the group launched for us, that could not be tagged, and that it counts beyond what its owner
@@ -237,11 +228,12 @@ pub(super) fn uncounted<'a>(
         .filter(|c| c.instance.role.is_none() && c.member.counted());
     let untagged: Vec<Candidate<'a>> = untagged.collect();
     // Only we asked for an instance of a version that is not proved.
-    let is_unproved = |c: &&Candidate<'a>| !job.was_promoted() && is_of_new_version(job, c.member);
+    let is_unproved =
+        |c: &&Candidate<'a>| !job.was_promoted() && job.made.is_of_new_version(c.member);
     if let Some(unproved) = untagged.iter().find(is_unproved) {
         return Some(*unproved);
     }
-    let is_spare = launch.asked.is_some() && counted(group) > target.desired;
+    let is_spare = launch.asked.is_some() && group.counted() > target.desired;
     untagged.last().copied().filter(|_| is_spare)
 }
 
@@ -258,18 +250,8 @@ fn may_appear(job: &Job, launch: &Launch, at: DateTime<Utc>) -> bool {
     if launch.asked.is_none() || job.instance(launch.role).is_some() {
         return false;
     }
-    let asked_at = job.ledger.last_done(super::is_resize);
-    let asked_at = asked_at.and_then(|at| at.checked_add_signed(job.clock_offset));
+    let asked_at = asked_at(job).and_then(|at| at.checked_add_signed(job.clock_offset));
     asked_at.is_some_and(|asked| at - asked < limits::LAUNCH_SHOWS_LIMIT)
-}
-
-/// Whether pins name a version of the run's by number.
-fn names_new_version(job: &Job, pins: &[Pin]) -> bool {
-    !job.was_promoted()
-        && pins.iter().any(|p| {
-            let ours = job.made.versions.get(&p.template);
-            ours.is_some_and(|n| p.version == n.to_string())
-        })
 }
 
 /// The capacity that the group must have; `None` while its scheduled actions are needed and not known.

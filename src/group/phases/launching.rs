@@ -34,6 +34,14 @@ pub(super) fn decide(cx: &Context<'_>, role: Role) -> Decided {
     }
 }
 
+/// The codes of a launch that AWS refused, and of one that came too late.
+fn codes(role: Role) -> (Code, Code) {
+    match role {
+        Role::Build => (Code::LaunchFailed, Code::LaunchTimeout),
+        Role::Canary => (Code::CanaryRefused, Code::CanaryNotUp),
+    }
+}
+
 /// The pins during a launch.
 struct Pins {
     /// As the group names its versions before and after the launch.
@@ -77,16 +85,16 @@ impl Pins {
 
 /// Asks the group for one instance more.
 fn ask(cx: &Context<'_>, group: &GroupSeen, launch: &Launch, pins: &Pins, role: Role) -> Decided {
-    let codes = match role {
-        Role::Build => (Code::LaunchFailed, Code::LaunchTimeout),
-        Role::Canary => (Code::CanaryRefused, Code::CanaryNotUp),
-    };
-    let limit = launch::launch_limit(cx.job);
-    let awaited = |since| Ok(launch::awaited(cx, since, limit, codes.0, codes.1));
+    let awaited = |since| Ok(launch::awaited(cx, since, codes(role)));
     let Some(asked) = launch.asked else {
-        if launch::counted(group) < group.capacity.desired {
+        if group.counted() < group.capacity.desired {
             // Which of the instances that come up is ours could not be told.
             return awaited(cx.job.entered_at());
+        }
+        // A canary takes the build instance's place: one that is still there may count against the maximum.
+        if let Some(leaves) = versioning::build_goes(cx).filter(|_| role == Role::Canary) {
+            let reason = "terminating the build instance, whose image is there";
+            return Ok(cx.act(leaves, limits::NO_PAUSE, reason));
         }
         suspend(cx, group, launch)?;
         return Ok(raise(cx, group, launch.one_more(), pins, role));
@@ -102,8 +110,7 @@ fn ask(cx: &Context<'_>, group: &GroupSeen, launch: &Launch, pins: &Pins, role: 
         let reason = format!("{id} was terminated before it was in service");
         return Ok(failed(Code::CanaryNotUp, reason));
     }
-    let asked_at = cx.job.ledger.last_done(super::is_resize);
-    let asked_at = asked_at.unwrap_or(cx.job.entered_at());
+    let asked_at = launch::asked_at(cx.job).unwrap_or(cx.job.entered_at());
     let is_taken_back = group.capacity.desired < asked.desired;
     if is_taken_back && cx.since(asked_at) >= limits::CHANGE_SHOWS_LIMIT {
         return launch::scaled_in(launch, group);
@@ -140,13 +147,15 @@ fn suspend(cx: &Context<'_>, group: &GroupSeen, launch: &Launch) -> Result<(), D
         return Ok(());
     }
     let effect = Effect::Suspend(missing);
-    if cx.is_fresh(&effect) && launch.has_suspended {
-        return Err(cx.wait(
-            limits::CHANGE_SHOWS_PAUSE,
-            "waiting until the suspended processes are shown",
-        ));
-    }
-    if launch.has_suspended {
+    let tried = cx.job.ledger.get(&effect.key());
+    // A try without an answer is made again: suspending twice is suspending once.
+    if launch.has_suspended && tried.is_some_and(|t| t.fault.is_none()) {
+        if cx.is_fresh(&effect) {
+            return Err(cx.wait(
+                limits::CHANGE_SHOWS_PAUSE,
+                "waiting until the suspended processes are shown",
+            ));
+        }
         return Ok(());
     }
     Err(cx.act(
@@ -185,8 +194,11 @@ fn arriving(
         effects.push(tag);
     }
     // The same change may have held the group before the launch.
-    let asked_at = cx.job.ledger.last_done(super::is_resize);
-    let is_asked = cx.is_fresh(&back) && cx.job.done_at(&back) > asked_at;
+    let done_at = cx
+        .job
+        .done_at(&back)
+        .filter(|at| *at >= cx.job.entered_at());
+    let is_asked = cx.is_fresh(&back) && done_at > launch::asked_at(cx.job);
     if !names_own && !is_asked {
         effects.push(back);
     }
@@ -209,26 +221,15 @@ fn arriving(
         ));
     }
     let is_up = member.in_service() && instance.state == Ec2State::Running;
-    if is_up || member.on_standby() || member.lifecycle == "EnteringStandby" {
+    if is_up || member.on_standby() || member.entering_standby() {
         let next = match role {
             Role::Build => Phase::Returning,
             Role::Canary => Phase::ReturningCanary,
         };
         return Ok(go(next, format!("{id} is in service")));
     }
-    let limit = launch::launch_limit(cx.job);
-    if cx.in_phase() > limit {
-        let (refused, late) = match role {
-            Role::Build => (Code::LaunchFailed, Code::LaunchTimeout),
-            Role::Canary => (Code::CanaryRefused, Code::CanaryNotUp),
-        };
-        return Ok(launch::awaited(
-            cx,
-            cx.job.entered_at(),
-            limit,
-            refused,
-            late,
-        ));
+    if cx.in_phase() > launch::launch_limit(cx.job) {
+        return Ok(launch::awaited(cx, cx.job.entered_at(), codes(role)));
     }
     let reason = format!("{id} is {}", member.lifecycle);
     Ok(cx.wait(limits::LOOK_MIN, reason))

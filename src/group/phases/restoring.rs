@@ -117,8 +117,7 @@ fn out_of_the_way<'a>(
     let Some((id, member)) = found.filter(|(_, m)| !m.leaving() && !m.on_standby()) else {
         return Ok(None);
     };
-    if member.lifecycle == "EnteringStandby" {
-        // A termination would be refused now (ScalingActivityInProgress).
+    if member.entering_standby() {
         let reason = format!("waiting until {id} is on Standby");
         return Err(cx.wait(limits::CHANGE_SHOWS_PAUSE, reason));
     }
@@ -146,8 +145,7 @@ fn wait_for_unseen(
     if !is_asked || is_known {
         return Ok(());
     }
-    let asked_at = cx.job.ledger.last_done(super::is_resize);
-    let asked_at = asked_at
+    let asked_at = launch::asked_at(cx.job)
         .or(cx.job.resumed_at)
         .unwrap_or(cx.job.entered_at());
     let is_new = |id: &&InstanceId| {

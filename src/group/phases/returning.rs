@@ -55,7 +55,7 @@ fn enter_standby(cx: &Context<'_>, group: &GroupSeen, id: &InstanceId) -> Decisi
     let effect = Effect::EnterStandby {
         instance: id.clone(),
         // Only while the desired capacity counts it, and may fall by one.
-        decrement: capacity.desired >= launch::counted(group) && capacity.desired > capacity.min,
+        decrement: capacity.desired >= group.counted() && capacity.desired > capacity.min,
     };
     let since = cx.job.done_at(&effect);
     let is_asked = since.is_some_and(|at| cx.since(at) < limits::STANDBY_AGAIN_AFTER);

@@ -269,7 +269,7 @@ fn create(cx: &Context<'_>, missing: &[&TemplateId]) -> Decided {
 
 /// The build instance has served: its image is there. It is on Standby, so that the group neither counts nor
 /// replaces it.
-fn build_goes(cx: &Context<'_>) -> Option<Effect> {
+pub(super) fn build_goes(cx: &Context<'_>) -> Option<Effect> {
     let instance = cx.job.instance(Role::Build)?;
     let group = cx.seen.group.present()?;
     let is_there = group.members.get(instance).is_some_and(|m| !m.leaving());
