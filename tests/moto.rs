@@ -12,9 +12,9 @@ mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use asg_patch::aws::{self, Clients, Post};
+use asg_patch::aws::{self, Clients, Post, Urgency};
 use asg_patch::clock::Clock;
-use asg_patch::group::effect::{Done, Effect, PinChange, Role};
+use asg_patch::group::effect::{Done, Effect, Performed, PinChange, Role};
 use asg_patch::group::fault::{FaultClass, Read};
 use asg_patch::group::names::{RUN_TAG, record_parameter};
 use asg_patch::group::pin::{Pin, Slot, TemplateMark};
@@ -35,6 +35,11 @@ struct Account {
     clients: Clients,
     /// The resources that `moto_account.py` made.
     seed: Value,
+}
+
+async fn perform(clients: &Clients, job: &Job, effect: &Effect) -> Performed {
+    let performed = aws::perform(clients, Urgency::Look, &[(job, effect)]).await;
+    performed.into_iter().next().expect("an answer")
 }
 
 impl Account {
@@ -74,7 +79,7 @@ impl Account {
 
     async fn done(&self, job: &Job, effect: Effect) -> Done {
         let key = effect.key();
-        let performed = aws::perform(&self.clients, job, &effect).await;
+        let performed = perform(&self.clients, job, &effect).await;
         performed.unwrap_or_else(|fault| panic!("{key}: {fault:?}"))
     }
 
@@ -243,7 +248,7 @@ fn a_group_that_is_not_there_is_absent_and_refuses() {
         let seen = account.look(&job, &[Need::Group, Need::Record]).await;
         assert!(matches!(seen.group, Read::Absent), "{:?}", seen.group);
         assert!(matches!(seen.record, Read::Absent), "{:?}", seen.record);
-        let refused = aws::perform(&account.clients, &job, &resize(capacity(0, 1, 1))).await;
+        let refused = perform(&account.clients, &job, &resize(capacity(0, 1, 1))).await;
         let fault = refused.expect_err("there is no such group");
         assert_eq!(
             (fault.code.as_str(), fault.class),
@@ -342,7 +347,7 @@ fn a_record_is_stored_once_and_deleted_twice() {
         let job = job("group <002> ä", &account.text("template"));
         let store = || Effect::StoreRecord(Box::new(job.record.clone()));
         account.done(&job, store()).await;
-        let again = aws::perform(&account.clients, &job, &store()).await;
+        let again = perform(&account.clients, &job, &store()).await;
         let fault = again.expect_err("it is there already");
         assert_eq!(
             (fault.code.as_str(), fault.class),

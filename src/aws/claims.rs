@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::faults::required;
-use super::pace::Pace;
+use super::paging::every;
 use super::{Clients, fault};
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::names::CLAIM_PREFIX;
@@ -38,7 +38,7 @@ fn parameter(run_id: &RunId) -> String {
 /// A call that failed; a contention where the claim exists but cannot be read yet.
 pub async fn claim_run(clients: &Clients, claim: &Claim) -> Result<Claim, Fault> {
     let name = parameter(&claim.run_id);
-    clients.pace(Pace::Parameter).await;
+    clients.turn("ssm:PutParameter").await;
     let put = clients
         .ssm
         .put_parameter()
@@ -63,6 +63,7 @@ async fn held(
     exists: Fault,
 ) -> Result<Claim, Fault> {
     const OPERATION: &str = "ssm:GetParameters";
+    clients.turn(OPERATION).await;
     let answer = clients.ssm.get_parameters().names(name).send().await;
     let answer = answer.map_err(|e| fault(OPERATION, &e))?;
     let Some(value) = answer.parameters().first().and_then(|p| p.value()) else {
@@ -96,7 +97,7 @@ pub async fn forget_claims(clients: &Clients, until: DateTime<Utc>) -> Result<()
         if claim.is_none_or(|c| c.at >= until || c.run_id.starts_with(KEPT_CLAIM)) {
             continue;
         }
-        clients.pace(Pace::Parameter).await;
+        clients.turn("ssm:DeleteParameter").await;
         let deleted = clients.ssm.delete_parameter().name(name).send().await;
         match deleted.map_err(|e| fault("ssm:DeleteParameter", &e)) {
             Ok(_) => {}
@@ -114,13 +115,10 @@ async fn list(clients: &Clients) -> Result<BTreeMap<String, Option<Claim>>, Faul
         .get_parameters_by_path()
         .path(CLAIM_PREFIX.trim_end_matches('/'))
         .into_paginator()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .map_err(|e| fault(OPERATION, &e))?;
-    pages
+        .send();
+    every(clients, OPERATION, pages, |p| (p.parameters, p.next_token))
+        .await?
         .iter()
-        .flat_map(|p| p.parameters())
         .map(|p| {
             let name = required(p.name(), OPERATION, "Name")?;
             let value = required(p.value(), OPERATION, "Value")?;

@@ -18,7 +18,8 @@ use chrono::TimeDelta;
 
 use super::complete::Completeness;
 use super::offset::AwsClock;
-use super::pace::{Pace, Pacer};
+use super::pace::{Pacer, Urgency};
+use super::share::ApiShare;
 use crate::clock::Clock;
 
 /// Attempts of one call: enough for a passing throttle. Longer trouble is the pipeline's to wait out.
@@ -53,6 +54,7 @@ impl Clients {
     pub fn new(sdk: &SdkConfig, clock: Clock) -> Self {
         let counts = CallCounter::default();
         let aws_clock = AwsClock::new(clock.clone());
+        let pacer = Pacer::new(clock.clone(), ApiShare::default().part());
         let partition = RetryPartition::custom("asg-patch").build();
         let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
         let timeouts = TimeoutConfig::builder()
@@ -68,6 +70,7 @@ impl Clients {
                         .timeout_config(timeouts.clone())
                         .interceptor(counts.clone())
                         .interceptor(aws_clock.clone())
+                        .interceptor(pacer.clone())
                         .interceptor(Completeness)
                         .build(),
                 )
@@ -81,21 +84,31 @@ impl Clients {
             sns: client!(aws_sdk_sns),
             counts,
             aws_clock,
-            pacer: Pacer::new(clock, 1.0),
+            pacer,
         }
     }
 
-    /// The same clients, asking at the share of one of `concurrent_batches` processes.
-    pub(super) fn sharing(&self, concurrent_batches: f64) -> Self {
+    /// The same clients, asking at this share of AWS's rates, 0 to 1.
+    pub(super) fn at_share(&self, share: f64) -> Self {
         Self {
-            pacer: self.pacer.sharing(concurrent_batches),
+            pacer: self.pacer.at_share(share),
             ..self.clone()
         }
     }
 
-    /// Waits until one more call of this kind stays within what AWS allows.
-    pub(super) async fn pace(&self, kind: Pace) {
-        self.pacer.take(kind).await;
+    /// The share of AWS's rates at which they ask, 0 to 1.
+    pub(super) fn share(&self) -> f64 {
+        self.pacer.share()
+    }
+
+    /// Waits until a read may be made: `operation` is `service:Operation`.
+    pub(super) async fn turn(&self, operation: &str) {
+        self.pacer.turn(operation, Urgency::Look).await;
+    }
+
+    /// Waits until a call of this urgency may be made.
+    pub(super) async fn turn_of(&self, operation: &str, urgency: Urgency) {
+        self.pacer.turn(operation, urgency).await;
     }
 
     /// How far AWS's clock is ahead of ours (AWS minus ours), by the last answer that showed it, in whole seconds;
@@ -167,13 +180,18 @@ impl Intercept for CallCounter {
         _components: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(metadata) = cfg.load::<Metadata>() {
-            let service = metadata.service().to_lowercase().replace(' ', "");
-            // As IAM and the other calls have it: one name for both of its APIs.
-            let service = service.trim_end_matches("v2");
-            let name = format!("{service}:{}", metadata.name());
-            *self.lock().entry(name).or_default() += 1;
+        if let Some(operation) = operation_of(cfg) {
+            *self.lock().entry(operation).or_default() += 1;
         }
         Ok(())
     }
+}
+
+/// The operation of a call under way, as `service:Operation`.
+pub(super) fn operation_of(cfg: &ConfigBag) -> Option<String> {
+    let metadata = cfg.load::<Metadata>()?;
+    let service = metadata.service().to_lowercase().replace(' ', "");
+    // As IAM and the other calls have it: one name for both of its APIs.
+    let service = service.trim_end_matches("v2");
+    Some(format!("{service}:{}", metadata.name()))
 }

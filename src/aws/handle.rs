@@ -1,8 +1,10 @@
 //! The one way to an account.
 
 use aws_types::SdkConfig;
+use chrono::TimeDelta;
 
-use super::Clients;
+use super::buckets::calls_take;
+use super::{ApiShare, Clients};
 use crate::clock::Clock;
 
 /// An account and region, as a process reaches it: clients, clock and region. Built once per process, so that
@@ -33,12 +35,25 @@ impl Aws {
         }
     }
 
-    /// The same account for one of `concurrent_batches` processes that work at the same time: asks at its share
-    /// of AWS's rates. `1.0` for the only one.
-    pub fn sharing(&self, concurrent_batches: f64) -> Self {
+    /// The same account, asking at this share of AWS's rates.
+    pub fn at_share(&self, share: ApiShare) -> Self {
+        self.asking_at(share.part())
+    }
+
+    fn asking_at(&self, share: f64) -> Self {
         Self {
-            clients: self.clients.sharing(concurrent_batches),
+            clients: self.clients.at_share(share),
             ..self.clone()
         }
+    }
+
+    /// How long the calls of one group keep the slowest of AWS's rates busy, as far as they may be used.
+    pub fn calls_take(&self) -> TimeDelta {
+        calls_take(self.clients.share())
+    }
+
+    /// The same account for one of `processes` that work at the same time: each asks at its part of the share.
+    pub fn one_of(&self, processes: f64) -> Self {
+        self.asking_at(self.clients.share() / processes.max(1.0))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The same code runs against AWS, the simulated account and third-party emulators.
 
+mod buckets;
 #[cfg(test)]
 mod canned;
 mod claims;
@@ -20,6 +21,7 @@ mod perform;
 mod permissions;
 mod publish;
 mod records;
+mod share;
 
 pub use claims::{Claim, KEPT_CLAIM, claim_run, forget_claims, list_claims};
 pub use clients::{CallCount, Clients};
@@ -27,9 +29,11 @@ pub use discover::{describe_account, find_groups, template_facts};
 pub use faults::with_causes;
 use faults::{fault, missing};
 pub use handle::Aws;
-pub use observe::{Question, observe};
-pub use perform::perform;
+pub use observe::{Question, observe, observe_rest};
+pub use pace::Urgency;
+pub use perform::{fold, perform};
 pub use permissions::check_permissions;
 pub use publish::{Post, publish};
 use records::get_records;
 pub use records::list_records;
+pub use share::{ApiShare, ApiShareError};

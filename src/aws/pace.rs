@@ -1,102 +1,264 @@
-//! Pacing: many jobs at once must not call faster than AWS refills its token buckets. A call refused for
-//! its rate costs a retry and, for hundreds of groups, the SDK's whole retry budget.
+//! Pacing: many jobs at once must not call faster than AWS refills its token buckets. A call refused for its rate
+//! costs a retry and, for hundreds of groups, the SDK's whole retry budget.
+//!
+//! Every call waits for its [`turn`](Pacer::turn) and takes a token: each page of a listing, and planning's reads like
+//! the run's. What the SDK repeats by itself is taken down as well, and a throttle that others cause slows the bucket
+//! down for a while.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::buckets::{Limits, bucket_of};
+use super::clients::operation_of;
 use crate::clock::Clock;
 
-/// Kinds of calls that share a limit.
+/// A throttle takes this much of the bucket's rate away: what others leave is found in a few steps.
+const SLOWED_TO: f64 = 0.7;
+/// The least that is left of it: progress never stops.
+const SLOWEST: f64 = 0.1;
+/// Throttles of one moment count once.
+const SLOWED_ONCE_PER: TimeDelta = TimeDelta::seconds(1);
+/// From the slowest to the full rate again in this time without a throttle.
+const RECOVERS_IN: TimeDelta = TimeDelta::minutes(2);
+/// The shortest wait for a token.
+const SHORTEST_WAIT: TimeDelta = TimeDelta::milliseconds(5);
+
+/// Whose call comes first when a bucket is short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Pace {
-    /// Parameter Store's changing calls: 3 a second by default (General Reference, ssm).
-    Parameter,
-    /// Run Command: limits unpublished.
-    Command,
-    /// Systems Manager's reads of single nodes: limits unpublished.
-    NodeRead,
-    /// EC2's reads: 100 and 20 a second by default, for each action.
-    Ec2Read,
-    /// EC2's changing calls: 50 and 5 a second by default (EC2 Developer Guide).
-    Ec2Change,
-    /// Elastic Load Balancing: limits unpublished.
-    LoadBalancing,
-    /// Auto Scaling: one bucket for all changes; figures unpublished.
-    AutoScalingChange,
-    /// Auto Scaling: one bucket for all reads; figures unpublished.
-    AutoScalingRead,
+pub enum Urgency {
+    /// A group is being given back.
+    Restore,
+    /// A look at many groups: all of them wait for it.
+    Look,
+    /// A group under way; the one that was begun first comes first.
+    Forward(DateTime<Utc>),
+    /// A group that is not touched yet.
+    Start,
 }
 
-impl Pace {
-    /// Burst, and calls per second: four fifths of what AWS allows, since others call too.
-    fn limits(self) -> (f64, f64) {
-        match self {
-            Self::Parameter => (8.0, 2.4),
-            Self::Command | Self::NodeRead | Self::LoadBalancing => (30.0, 8.0),
-            Self::Ec2Read => (80.0, 16.0),
-            Self::Ec2Change => (40.0, 4.0),
-            Self::AutoScalingChange | Self::AutoScalingRead => (80.0, 8.0),
-        }
-    }
-}
-
-/// Token buckets, one for each [`Pace`].
+/// Token buckets, one for each group of operations that share a limit. Clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct Pacer {
     clock: Clock,
-    buckets: Arc<Mutex<BTreeMap<Pace, Bucket>>>,
-    concurrent_batches: f64,
+    buckets: Arc<Mutex<BTreeMap<String, Bucket>>>,
+    /// Of AWS's rates, 0 to 1.
+    share: f64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Bucket {
+    limits: Limits,
     tokens: f64,
     at: DateTime<Utc>,
+    /// What throttles have left of the rate, 0 to 1.
+    factor: f64,
+    slowed_at: Option<DateTime<Utc>>,
+    /// Who waits for a token, the first one first.
+    waiting: BTreeSet<Place>,
+    /// Numbers of the places given so far.
+    places: u64,
+    /// Tokens taken for calls that are not sent yet, by operation.
+    prepaid: BTreeMap<String, u32>,
 }
 
+type Place = (Urgency, u64);
+
 impl Pacer {
-    /// For one of `concurrent_batches` processes that call at the same time: each takes its share.
-    pub(super) fn new(clock: Clock, concurrent_batches: f64) -> Self {
+    /// For a process that takes this share of AWS's rates.
+    pub(super) fn new(clock: Clock, share: f64) -> Self {
         Self {
             clock,
             buckets: Arc::default(),
-            concurrent_batches: concurrent_batches.max(1.0),
+            share,
         }
     }
 
-    /// The same buckets, at the share of one of this many batches that ask at the same time. The buckets outlive
-    /// a pass: tokens that a pass reserved before it was cut off stay taken, and the last share sets the size.
-    pub(super) fn sharing(&self, concurrent_batches: f64) -> Self {
+    /// The same buckets at another share. They outlive a change: tokens that were taken stay taken, and the last
+    /// share sets the size.
+    pub(super) fn at_share(&self, share: f64) -> Self {
         Self {
-            concurrent_batches: concurrent_batches.max(1.0),
+            share,
             ..self.clone()
         }
     }
 
-    /// Takes a token, waiting for it if there is none. Tokens are promised in the order of the requests.
-    pub(super) async fn take(&self, kind: Pace) {
-        let at = self.reserve(kind, self.clock.now());
-        self.clock.wait_until(at).await;
+    /// The share of AWS's rates.
+    pub(super) fn share(&self) -> f64 {
+        self.share
     }
 
-    fn reserve(&self, kind: Pace, now: DateTime<Utc>) -> DateTime<Utc> {
-        let (burst, per_second) = kind.limits();
-        let (burst, per_second) = (
-            (burst / self.concurrent_batches).max(1.0),
-            per_second / self.concurrent_batches,
-        );
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = buckets.entry(kind).or_insert(Bucket {
-            tokens: burst,
-            at: now,
+    /// Takes a token for a call, waiting for it if there is none. `operation` is `service:Operation`.
+    pub(super) async fn turn(&self, operation: &str, urgency: Urgency) {
+        let waiter = self.queue(operation, urgency);
+        while let Some(at) = self.take(operation, waiter.place) {
+            self.clock.wait_until(at).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Bucket>> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What `with` makes of the operation's bucket, filled up to now.
+    fn with_bucket<T>(&self, operation: &str, with: impl FnOnce(&mut Bucket, f64) -> T) -> T {
+        let (name, limits) = bucket_of(operation);
+        let now = self.clock.now();
+        let mut buckets = self.lock();
+        let full = || Bucket::full(limits, self.share, now);
+        let bucket = buckets.entry(name.to_owned()).or_insert_with(full);
+        let rate = bucket.refill(self.share, now);
+        with(bucket, rate)
+    }
+
+    fn queue<'a>(&'a self, operation: &'a str, urgency: Urgency) -> Waiter<'a> {
+        let (name, _) = bucket_of(operation);
+        let place = self.with_bucket(operation, |bucket, _| {
+            bucket.places += 1;
+            let place = (urgency, bucket.places);
+            bucket.waiting.insert(place);
+            place
         });
-        let elapsed = (now - bucket.at).as_seconds_f64().max(0.0);
-        bucket.tokens = (bucket.tokens + elapsed * per_second).min(burst) - 1.0;
-        bucket.at = now;
-        let owed_seconds = (-bucket.tokens / per_second).max(0.0);
-        now + TimeDelta::milliseconds((owed_seconds * 1000.0) as i64)
+        Waiter {
+            pacer: self,
+            bucket: name,
+            place,
+        }
+    }
+
+    /// Takes a token, or says when to ask again.
+    fn take(&self, operation: &str, place: Place) -> Option<DateTime<Utc>> {
+        let now = self.clock.now();
+        self.with_bucket(operation, |bucket, rate| {
+            let before = bucket.waiting.range(..place).count();
+            // The difference: rounding.
+            let lacking = before as f64 + 1.0 - bucket.tokens - 1e-6;
+            if lacking <= 0.0 {
+                bucket.tokens -= 1.0;
+                *bucket.prepaid.entry(operation.to_owned()).or_default() += 1;
+                return None;
+            }
+            let milliseconds = (lacking / rate * 1000.0).ceil() as i64;
+            Some(now + TimeDelta::milliseconds(milliseconds).max(SHORTEST_WAIT))
+        })
+    }
+
+    /// An attempt goes out: one that took no token before, because the SDK repeats it, takes it now.
+    fn sent(&self, operation: &str) {
+        self.with_bucket(operation, |bucket, _| {
+            match bucket.prepaid.get_mut(operation) {
+                Some(prepaid) if *prepaid > 0 => *prepaid -= 1,
+                Some(_) | None => bucket.tokens -= 1.0,
+            }
+        });
+    }
+
+    /// AWS refused a call for its rate.
+    fn throttled(&self, operation: &str) {
+        let now = self.clock.now();
+        self.with_bucket(operation, |bucket, _| {
+            let recently = bucket
+                .slowed_at
+                .is_some_and(|at| now - at < SLOWED_ONCE_PER);
+            if !recently {
+                bucket.factor = (bucket.factor * SLOWED_TO).max(SLOWEST);
+                bucket.slowed_at = Some(now);
+            }
+            bucket.tokens = bucket.tokens.min(0.0);
+        });
+    }
+}
+
+impl Bucket {
+    fn full(limits: Limits, share: f64, now: DateTime<Utc>) -> Self {
+        Self {
+            limits,
+            tokens: limits.burst(share),
+            at: now,
+            factor: 1.0,
+            slowed_at: None,
+            waiting: BTreeSet::new(),
+            places: 0,
+            prepaid: BTreeMap::new(),
+        }
+    }
+
+    /// Fills it up to now; answers the present rate, per second.
+    fn refill(&mut self, share: f64, now: DateTime<Utc>) -> f64 {
+        let elapsed = (now - self.at).as_seconds_f64().max(0.0);
+        let recovered = elapsed / RECOVERS_IN.as_seconds_f64();
+        self.factor = (self.factor + recovered).min(1.0);
+        let rate = self.limits.per_second * share * self.factor;
+        self.tokens = (self.tokens + elapsed * rate).min(self.limits.burst(share));
+        self.at = now;
+        rate
+    }
+}
+
+/// A place in a queue, given up when the call is sent or no longer wanted.
+struct Waiter<'a> {
+    pacer: &'a Pacer,
+    bucket: &'a str,
+    place: Place,
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        if let Some(bucket) = self.pacer.lock().get_mut(self.bucket) {
+            bucket.waiting.remove(&self.place);
+        }
+    }
+}
+
+/// Words by which AWS's services refuse a call for its rate.
+const THROTTLES: [&[u8]; 3] = [b"Throttling", b"RequestLimitExceeded", b"Rate exceeded"];
+
+fn is_throttle(status: u16, body: &[u8]) -> bool {
+    let says = |word: &&[u8]| body.windows(word.len()).any(|part| part == *word);
+    status >= 400 && THROTTLES.iter().any(says)
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Pacer {
+    fn name(&self) -> &'static str {
+        "Pacer"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(operation) = operation_of(cfg) {
+            self.sent(&operation);
+        }
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response();
+        let body = response.body().bytes().unwrap_or_default();
+        if let (true, Some(operation)) = (
+            is_throttle(response.status().as_u16(), body),
+            operation_of(cfg),
+        ) {
+            self.throttled(&operation);
+        }
+        Ok(())
     }
 }
 
@@ -104,25 +266,86 @@ impl Pacer {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_burst_passes_and_the_rest_waits_its_turn() {
-        let now = DateTime::UNIX_EPOCH;
-        let pacer = Pacer::new(Clock::system(), 1.0);
-        let turns: Vec<i64> = (0..13)
-            .map(|_| (pacer.reserve(Pace::Parameter, now) - now).num_milliseconds())
-            .collect();
-        assert_eq!(turns[..8], [0; 8]);
-        assert_eq!(turns[8], 416);
-        assert_eq!(turns[12], 2083);
+    const PUT: &str = "ssm:PutParameter";
+
+    /// The seconds at which calls of these urgencies get their turn, when all ask at the same moment.
+    async fn turns(share: f64, asking: &[Urgency]) -> Vec<f64> {
+        let clock = Clock::simulated(DateTime::UNIX_EPOCH, 1);
+        let pacer = Pacer::new(clock.clone(), share);
+        let turn = |urgency: &Urgency| {
+            let (pacer, clock, urgency) = (pacer.clone(), clock.clone(), *urgency);
+            async move {
+                pacer.turn(PUT, urgency).await;
+                pacer.sent(PUT);
+                (clock.now() - DateTime::UNIX_EPOCH).as_seconds_f64()
+            }
+        };
+        futures_util::future::join_all(asking.iter().map(turn)).await
+    }
+
+    fn near(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 0.05, "{found}, not {expected}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_passes_and_the_rest_waits_its_turn() {
+        let turns = turns(1.0, &[Urgency::Look; 13]).await;
+        assert_eq!(turns[..10], [0.0; 10]);
+        near(turns[10], 1.0 / 3.0);
+        near(turns[12], 1.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_share_is_a_part_of_burst_and_rate() {
+        let turns = turns(0.5, &[Urgency::Look; 7]).await;
+        assert_eq!(turns[..5], [0.0; 5]);
+        near(turns[5], 2.0 / 3.0);
+        near(turns[6], 4.0 / 3.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gives_a_group_back_comes_first_and_who_starts_one_last() {
+        let at = |seconds| Urgency::Forward(DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds));
+        let asking = [
+            vec![Urgency::Look; 10],
+            vec![Urgency::Start, at(20), at(10), Urgency::Restore],
+        ];
+        let turns = turns(1.0, &asking.concat()).await;
+        // The first ones took the burst before the others asked.
+        for (found, turn) in turns[10..].iter().zip([4.0, 3.0, 2.0, 1.0]) {
+            near(*found, turn / 3.0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_sdk_repeats_and_what_others_take_slows_us_down() {
+        let clock = Clock::simulated(DateTime::UNIX_EPOCH, 1);
+        let pacer = Pacer::new(clock.clone(), 1.0);
+        let seconds = || (clock.now() - DateTime::UNIX_EPOCH).as_seconds_f64();
+        for _ in 0..12 {
+            pacer.sent(PUT);
+        }
+        pacer.turn(PUT, Urgency::Look).await;
+        near(seconds(), 1.0);
+        pacer.throttled(PUT);
+        pacer.throttled(PUT);
+        pacer.turn(PUT, Urgency::Look).await;
+        near(seconds(), 1.0 + 1.0 / (3.0 * SLOWED_TO));
+        // Two minutes later it is as it was.
+        clock.wait(std::time::Duration::from_secs(120)).await;
+        pacer.with_bucket(PUT, |_, rate| near(rate, 3.0));
     }
 
     #[test]
-    fn processes_share_the_rates() {
-        let now = DateTime::UNIX_EPOCH;
-        let pacer = Pacer::new(Clock::system(), 4.0);
-        let turns: Vec<i64> = (0..4)
-            .map(|_| (pacer.reserve(Pace::Parameter, now) - now).num_milliseconds())
-            .collect();
-        assert_eq!(turns, [0, 0, 1666, 3333]);
+    fn a_throttle_is_known_by_its_words() {
+        for (status, body, expected) in [
+            (400, r#"{"__type":"ThrottlingException"}"#, true),
+            (503, "<Code>RequestLimitExceeded</Code>", true),
+            (400, "<Code>Throttling</Code>", true),
+            (400, "<Code>ValidationError</Code>", false),
+            (200, "Throttling", false),
+        ] {
+            assert_eq!(is_throttle(status, body.as_bytes()), expected, "{body}");
+        }
     }
 }

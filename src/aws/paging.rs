@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::fault;
+use super::{Clients, fault};
 use crate::group::fault::{Fault, FaultClass};
 
 /// Ids or filter values in one EC2 call, and ids in one filter of Systems Manager's.
@@ -22,18 +22,31 @@ pub(super) fn chunks<T: Into<String>>(ids: BTreeSet<T>, size: usize) -> Vec<Vec<
     ids.chunks(size).map(<[String]>::to_vec).collect()
 }
 
-/// All items of all pages: a page may be short while more follow, so only the token says when it ends.
-pub(super) async fn every<T, E>(
+/// A page: its items, and the token of the next one.
+pub(super) type Page<T> = (Option<Vec<T>>, Option<String>);
+
+/// All items of all pages: a page may be short while more follow, so only the token says when it ends. Each page waits
+/// for its turn: it is a call.
+pub(super) async fn every<P, T, E>(
+    clients: &Clients,
     operation: &str,
-    pages: PaginationStream<Result<T, SdkError<E, HttpResponse>>>,
+    mut pages: PaginationStream<Result<P, SdkError<E, HttpResponse>>>,
+    read: impl Fn(P) -> Page<T>,
 ) -> Result<Vec<T>, Fault>
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    pages
-        .collect::<Result<Vec<T>, _>>()
-        .await
-        .map_err(|e| fault(operation, &e))
+    let mut all = Vec::new();
+    clients.turn(operation).await;
+    while let Some(page) = pages.next().await {
+        let (items, token) = read(page.map_err(|e| fault(operation, &e))?);
+        all.extend(items.unwrap_or_default());
+        if token.is_none_or(|token| token.is_empty()) {
+            break;
+        }
+        clients.turn(operation).await;
+    }
+    Ok(all)
 }
 
 /// Asks about ids in lists of at most `size`. AWS refuses a whole list for one id that it does not know (yet) or

@@ -6,6 +6,7 @@ use aws_sdk_ssm::types::Parameter;
 
 use super::convert::time;
 use super::faults::{missing, required};
+use super::paging::every;
 use super::{Clients, fault};
 use crate::group::Record;
 use crate::group::fault::Fault;
@@ -26,6 +27,7 @@ pub(super) async fn get_records(
     const OPERATION: &str = "ssm:GetParameters";
     let mut records = BTreeMap::new();
     for chunk in names.chunks(NAMES_PER_CALL) {
+        clients.turn(OPERATION).await;
         let answer = clients
             .ssm
             .get_parameters()
@@ -53,20 +55,16 @@ pub(super) async fn get_records(
 /// # Errors
 /// A call that failed. A record that cannot be read is [`RecordSeen::Unreadable`].
 pub async fn list_records(clients: &Clients) -> Result<BTreeMap<String, RecordSeen>, Fault> {
+    const OPERATION: &str = "ssm:GetParametersByPath";
     let pages = clients
         .ssm
         .get_parameters_by_path()
         .path(RECORD_PREFIX.trim_end_matches('/'))
         .recursive(true)
         .into_paginator()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .map_err(|e| fault("ssm:GetParametersByPath", &e))?;
-    let parameters = pages.iter().flat_map(|p| p.parameters());
-    parameters
-        .map(|p| record(p, "ssm:GetParametersByPath"))
-        .collect()
+        .send();
+    let parameters = every(clients, OPERATION, pages, |p| (p.parameters, p.next_token)).await?;
+    parameters.iter().map(|p| record(p, OPERATION)).collect()
 }
 
 fn record(parameter: &Parameter, operation: &str) -> Result<(String, RecordSeen), Fault> {

@@ -15,7 +15,8 @@ use tracing::Instrument;
 async fn main() -> Result<(), Error> {
     log();
     let settings = Settings::read(|name| std::env::var(name).ok());
-    let function = Function::new(aws().await?, settings, print);
+    let aws = aws().await?.at_share(settings.api_share);
+    let function = Function::new(aws, settings, print);
     let function = &function;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let (payload, context) = event.into_parts();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use asg_patch::aws::ApiShare;
 use asg_patch::ids::{GroupName, RunId};
 use asg_patch::request::{
     AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
@@ -73,6 +74,14 @@ pub(crate) struct RunOptions {
         help_heading = "The run"
     )]
     max_failures: FailureLimit,
+    /// Use at most this part of AWS's request rates: others call too
+    #[arg(
+        long,
+        value_name = "N%",
+        default_value_t = ApiShare::default(),
+        help_heading = "The run"
+    )]
+    pub(crate) api_share: ApiShare,
     /// Length of the window: all groups are restored this long after the start
     #[arg(long, value_name = "TIME", default_value = "3h", value_parser = time_span, help_heading = "The run")]
     duration: Duration,

@@ -1,6 +1,9 @@
 //! Admission: which queued jobs start now, which wait, which never start. Pure.
 
-use chrono::{DateTime, Utc};
+use std::borrow::{Borrow, BorrowMut};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::bake::Bakes;
 use super::budget::Budget;
@@ -21,6 +24,18 @@ pub struct Bounds {
     pub allowed_failures: usize,
     /// The operator wants nothing new.
     pub stopping: bool,
+    /// How long the calls of one group keep the slowest of AWS's rates busy, as far as we may use them.
+    pub calls_take: TimeDelta,
+}
+
+impl Bounds {
+    /// How long the calls of the groups in flight may hold up another one.
+    fn before(&self, in_flight: usize) -> TimeDelta {
+        let groups = i32::try_from(in_flight).unwrap_or(i32::MAX);
+        self.calls_take
+            .checked_mul(groups)
+            .unwrap_or(TimeDelta::MAX)
+    }
 }
 
 /// The answer for a queued job.
@@ -39,32 +54,118 @@ pub enum Admission {
     Current(String),
 }
 
-/// Decides for all queued jobs, in order of wave and name, and carries the decisions out.
-pub fn admit(jobs: &mut [Job], bounds: &Bounds, now: DateTime<Utc>) {
-    let bakes = Bakes::of(jobs);
-    let mut order: Vec<usize> = (0..jobs.len())
-        .filter(|i| jobs[*i].phase == Phase::Queued)
-        .collect();
-    order.sort_by(|a, b| {
-        (jobs[*a].wave(), jobs[*a].group()).cmp(&(jobs[*b].wave(), jobs[*b].group()))
-    });
-    for index in order {
-        let admission = decide(jobs, &bakes, index, bounds, now);
-        let job = &mut jobs[index];
+/// The queued jobs of a run, by their places, in order of wave and name.
+#[derive(Clone, Debug)]
+pub struct Queue(Vec<usize>);
+
+impl Queue {
+    /// Of jobs in their order.
+    pub fn of<J: Borrow<Job>>(jobs: &[J]) -> Self {
+        let is_queued = |i: &usize| jobs[*i].borrow().phase == Phase::Queued;
+        let mut places: Vec<usize> = (0..jobs.len()).filter(is_queued).collect();
+        places.sort_by(|a, b| {
+            let (a, b): (&Job, &Job) = (jobs[*a].borrow(), jobs[*b].borrow());
+            (a.wave(), a.group()).cmp(&(b.wave(), b.group()))
+        });
+        Self(places)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Their places.
+    pub fn places(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().copied()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Decides for all queued jobs and carries the decisions out. Answers the places of those that left the queue.
+pub fn admit<J: BorrowMut<Job>>(
+    jobs: &mut [J],
+    bakes: &Bakes,
+    queue: &mut Queue,
+    bounds: &Bounds,
+    now: DateTime<Utc>,
+) -> Vec<usize> {
+    let mut census = Census::of(jobs);
+    let mut wave = None;
+    for index in &queue.0 {
+        let present = jobs[*index].borrow().wave();
+        if census.is_stale && wave != Some(present) {
+            census = Census::of(jobs);
+        }
+        wave = Some(present);
+        let admission = decide(jobs, bakes, *index, &census, bounds, now);
+        let job: &mut Job = jobs[*index].borrow_mut();
         match admission {
             Admission::Start { bakes } => {
                 if let Some(forward) = &mut job.forward {
                     forward.bakes = bakes;
                 }
+                census.in_flight += 1;
+                census.building += usize::from(bakes);
                 job.enter(Phase::Recording, "admitted", now);
             }
             Admission::Wait(reason) => job.reason = reason,
-            Admission::Refuse(failure) => transition::fail(job, failure, now),
+            Admission::Refuse(failure) => {
+                census.is_stale = true;
+                transition::fail(job, failure, now);
+            }
             Admission::Current(reason) => {
+                census.is_stale = true;
                 job.deployment = Deployment::AlreadyCurrent;
                 job.finish(Outcome::AlreadyCurrent, reason, now);
             }
         }
+    }
+    let is_queued = |i: &usize| jobs[*i].borrow().phase == Phase::Queued;
+    let (queued, left) = queue.0.iter().partition(|i| is_queued(i));
+    queue.0 = queued;
+    left
+}
+
+/// What admission counts of all jobs of a run.
+struct Census {
+    failures: usize,
+    in_flight: usize,
+    building: usize,
+    /// The first job of each wave that is not finished.
+    unfinished: BTreeMap<i32, usize>,
+    /// A job has finished since.
+    is_stale: bool,
+}
+
+impl Census {
+    fn of<J: Borrow<Job>>(jobs: &[J]) -> Self {
+        let mut census = Self {
+            failures: 0,
+            in_flight: 0,
+            building: 0,
+            unfinished: BTreeMap::new(),
+            is_stale: false,
+        };
+        for (index, job) in jobs.iter().enumerate() {
+            let job: &Job = job.borrow();
+            census.failures += usize::from(has_failed(job));
+            census.in_flight += usize::from(job.in_flight());
+            census.building += usize::from(job.in_flight() && planned_to_bake(job));
+            if !job.finished() {
+                census.unfinished.entry(job.wave()).or_insert(index);
+            }
+        }
+        census
+    }
+
+    /// The first unfinished job of an earlier wave.
+    fn before(&self, wave: i32) -> Option<usize> {
+        self.unfinished.range(..wave).map(|(_, first)| *first).min()
     }
 }
 
@@ -85,23 +186,27 @@ fn has_failed(job: &Job) -> bool {
     touched && job.failure.is_some()
 }
 
-fn decide(
-    jobs: &[Job],
+fn decide<J: Borrow<Job>>(
+    jobs: &[J],
     bakes: &Bakes,
     index: usize,
+    census: &Census,
     bounds: &Bounds,
     now: DateTime<Utc>,
 ) -> Admission {
-    let job = &jobs[index];
+    let job: &Job = jobs[index].borrow();
     let refuse = |code, reason: String| Admission::Refuse(Failure::new(code, reason));
     if bounds.stopping {
         return refuse(Code::Stopped, Code::Stopped.title().into());
     }
-    let misfit = |bakes| budget(job, bakes).misfit(now, &bounds.window);
+    let misfit = |bakes| {
+        let before = bounds.before(census.in_flight);
+        budget(job, bakes).misfit(now, &bounds.window, before)
+    };
     if let (true, Some(failure)) = (now >= bounds.window.cutoff, misfit(planned_to_bake(job))) {
         return Admission::Refuse(failure);
     }
-    let failures = jobs.iter().filter(|j| has_failed(j)).count();
+    let failures = census.failures;
     if failures > bounds.allowed_failures {
         return refuse(
             Code::FailureBudget,
@@ -111,8 +216,8 @@ fn decide(
             ),
         );
     }
-    let earlier = jobs.iter().find(|j| !j.finished() && j.wave() < job.wave());
-    if let Some(earlier) = earlier {
+    if let Some(earlier) = census.before(job.wave()) {
+        let earlier: &Job = jobs[earlier].borrow();
         return Admission::Wait(format!(
             "wave {}: waiting for wave {} ({})",
             job.wave(),
@@ -128,10 +233,7 @@ fn decide(
     if let Some(failure) = misfit(bakes_itself) {
         return Admission::Refuse(failure);
     }
-    let building = jobs
-        .iter()
-        .filter(|j| j.in_flight() && j.forward.as_ref().is_some_and(|f| f.bakes))
-        .count();
+    let building = census.building;
     match bounds.max_in_flight {
         Some(most) if bakes_itself && building >= most => Admission::Wait(format!(
             "{building} groups are in flight, the limit is {most}"
@@ -152,14 +254,17 @@ enum Share {
     Answer(Admission),
 }
 
-fn share(jobs: &[Job], bakes: &Bakes, index: usize) -> Share {
-    let own = &jobs[index];
+fn share<J: Borrow<Job>>(jobs: &[J], bakes: &Bakes, index: usize) -> Share {
+    let own: &Job = jobs[index].borrow();
+    if bakes.members(own).len() <= 1 {
+        return Share::Make;
+    }
     let others = || {
         bakes
             .members(own)
             .iter()
             .filter(|i| **i != index)
-            .map(|i| &jobs[*i])
+            .map(|i| -> &Job { jobs[*i].borrow() })
     };
     let has_image = others().any(|j| j.made.image.is_some());
     if let Some(failed) = others().find(|j| j.failure.is_some() && spoils_bake(j, has_image)) {

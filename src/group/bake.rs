@@ -1,5 +1,6 @@
 //! A bake: the jobs that share one image and its versions, and each one's view of the others. Pure.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use super::job::Job;
@@ -49,10 +50,10 @@ pub struct Bakes(BTreeMap<(RunId, BakeKey), Vec<usize>>);
 
 impl Bakes {
     /// Collects the jobs of each bake.
-    pub fn of(jobs: &[Job]) -> Self {
+    pub fn of<J: Borrow<Job>>(jobs: &[J]) -> Self {
         let mut bakes = Self::default();
         for (index, job) in jobs.iter().enumerate() {
-            bakes.0.entry(key(job)).or_default().push(index);
+            bakes.0.entry(key(job.borrow())).or_default().push(index);
         }
         bakes
     }
@@ -63,11 +64,14 @@ impl Bakes {
     }
 
     /// The view of the job at `index`.
-    pub fn view(&self, jobs: &[Job], index: usize) -> Bake {
+    pub fn view<J: Borrow<Job>>(&self, jobs: &[J], index: usize) -> Bake {
         let Some(own) = jobs.get(index) else {
             return Bake::default();
         };
-        let all = || self.members(own).iter().filter_map(|i| jobs.get(*i));
+        let own: &Job = own.borrow();
+        let members = self.members(own).iter();
+        let members = members.filter_map(|i| -> Option<&Job> { Some(jobs.get(*i)?.borrow()) });
+        let all = || members.clone();
         let others = || all().filter(|j| j.group() != own.group());
         let name = |j: &Job| j.group().clone();
         let image = all()

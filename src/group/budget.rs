@@ -107,13 +107,26 @@ impl Budget {
     }
 
     /// Why a group that starts now would not be restored in time, if so. The reserve for the restore is not
-    /// part of the time that can be planned with.
-    pub fn misfit(&self, now: DateTime<Utc>, window: &Window) -> Option<Failure> {
-        let needed = TimeDelta::seconds(self.seconds()) + limits::RESERVE;
+    /// part of the time that can be planned with; `before` is how long the calls of others may hold it up.
+    pub fn misfit(
+        &self,
+        now: DateTime<Utc>,
+        window: &Window,
+        before: TimeDelta,
+    ) -> Option<Failure> {
+        let alone = TimeDelta::seconds(self.seconds()) + limits::RESERVE;
+        let needed = alone.checked_add(&before).unwrap_or(TimeDelta::MAX);
+        let left = window.left(now);
         let reason = if now >= window.cutoff {
             format!("nothing is started after the cutoff at {}", window.cutoff)
-        } else if needed > window.left(now) {
-            format!("{} min are left", window.left(now).num_minutes())
+        } else if alone > left {
+            format!("{} min are left", left.num_minutes())
+        } else if needed > left {
+            format!(
+                "AWS's rates hold it up by {} min for the groups before it, {} min are left",
+                minutes(before),
+                left.num_minutes()
+            )
         } else {
             return None;
         };
@@ -122,10 +135,15 @@ impl Budget {
             Code::DoesNotFit,
             format!(
                 "it needs about {} min ({self}, {reserve} min in reserve for the restore), {reason}",
-                (needed.num_seconds() + 59) / 60,
+                minutes(alone),
             ),
         ))
     }
+}
+
+/// Whole minutes, rounded up.
+fn minutes(time: TimeDelta) -> i64 {
+    time.num_seconds().saturating_add(59) / 60
 }
 
 /// `41 min by default, 9 min of it patching` or `62 min as measured by an earlier run, ...`.
@@ -377,9 +395,16 @@ mod tests {
         let budget = Budget::of(&forward(ALL).0, true);
         let least = TimeDelta::seconds(budget.seconds()) + limits::RESERVE;
         let window = |length| Window::lasting(start, length, TimeDelta::zero()).unwrap();
-        assert_eq!(budget.misfit(start, &window(least)), None);
+        assert_eq!(
+            budget.misfit(start, &window(least), TimeDelta::zero()),
+            None
+        );
         let failure = budget
-            .misfit(start, &window(least - TimeDelta::seconds(1)))
+            .misfit(
+                start,
+                &window(least - TimeDelta::seconds(1)),
+                TimeDelta::zero(),
+            )
             .unwrap();
         assert_eq!(
             failure.reason,
@@ -387,6 +412,14 @@ mod tests {
              20 min in reserve for the restore), 44 min are left"
         );
         let closed = Window::lasting(start, TimeDelta::hours(3), TimeDelta::hours(1)).unwrap();
-        assert!(budget.misfit(closed.cutoff, &closed).is_some());
+        let none = TimeDelta::zero();
+        assert!(budget.misfit(closed.cutoff, &closed, none).is_some());
+        // What the rates bring through before it counts too.
+        let failure = budget.misfit(start, &window(least), TimeDelta::seconds(61));
+        let reason = failure.unwrap().reason;
+        assert!(
+            reason.ends_with("hold it up by 2 min for the groups before it, 44 min are left"),
+            "{reason}"
+        );
     }
 }

@@ -88,6 +88,9 @@ pub struct Made {
     pub commands: BTreeMap<CommandStep, String>,
     /// The commands that have ended well.
     pub ended: BTreeSet<CommandStep>,
+    /// The commands that have ended otherwise.
+    #[serde(default)]
+    pub failed: BTreeSet<CommandStep>,
     /// The image, once it is available to this job.
     pub image: Option<ImageId>,
     /// The versions, by template.
@@ -357,6 +360,12 @@ impl Job {
     /// When the present phase was entered.
     pub fn entered_at(&self) -> DateTime<Utc> {
         self.history.last().map_or(self.wake_at, |e| e.at)
+    }
+
+    /// When it left the queue, or came to be if it was never queued.
+    pub fn begun_at(&self) -> DateTime<Utc> {
+        let begun = self.history.iter().find(|e| e.phase != Phase::Queued);
+        begun.map_or(self.wake_at, |e| e.at)
     }
 
     /// Whether nothing more is to be done.

@@ -88,10 +88,16 @@ fn learn_commands(job: &mut Job, seen: &Seen) {
             job.made.commands.entry(step).or_insert(id);
         }
         let is_it = |(_, id): &(&CommandStep, &String)| **id == command.id;
-        if command.status == CommandStatus::Success
-            && let Some((step, _)) = job.made.commands.iter().find(is_it)
-        {
-            job.made.ended.insert(*step);
+        let Some((step, _)) = job.made.commands.iter().find(is_it) else {
+            continue;
+        };
+        match command.status {
+            CommandStatus::Success => _ = job.made.ended.insert(*step),
+            CommandStatus::Running => {}
+            CommandStatus::Undelivered
+            | CommandStatus::Failed
+            | CommandStatus::TimedOut
+            | CommandStatus::Cancelled => _ = job.made.failed.insert(*step),
         }
     }
 }

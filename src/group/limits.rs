@@ -94,7 +94,7 @@ pub const EXPECTED_IMAGE: TimeDelta = TimeDelta::minutes(4);
 pub const IMAGE_LIMIT: TimeDelta = TimeDelta::minutes(90);
 
 /// Status checks pass 2 to 5 min after the launch.
-pub const EXPECTED_CHECKS: TimeDelta = TimeDelta::seconds(120);
+pub const EXPECTED_CHECKS: TimeDelta = TimeDelta::seconds(150);
 /// A canary on Standby: SSM, first boot, scan, status checks.
 pub const EXPECTED_CANARY: TimeDelta = TimeDelta::minutes(3);
 /// From Standby until SSM and the status checks agree.
@@ -143,6 +143,8 @@ pub const FAULT_PAUSE_MAX: TimeDelta = TimeDelta::minutes(2);
 
 /// Shortest pause between two looks at the same thing.
 pub const LOOK_MIN: TimeDelta = TimeDelta::seconds(15);
+/// What takes longer than this is looked at together with its group: most commands and images are done by then.
+pub const LOOK_WIDER_AFTER: TimeDelta = TimeDelta::minutes(4);
 /// Longest pause between two looks at the same thing.
 pub const LOOK_MAX: TimeDelta = TimeDelta::seconds(60);
 /// A look that was not meant to come yet: another read is missing, and is made at once.

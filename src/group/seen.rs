@@ -36,6 +36,17 @@ macro_rules! reads {
         }
 
         impl Seen {
+            /// With the answers of another look at the same job, which asked for something else.
+            #[must_use]
+            pub fn and(mut self, other: Self) -> Self {
+                self.asked.extend(other.asked);
+                self.clock_offset = other.clock_offset.or(self.clock_offset);
+                $(if !matches!(other.$field, Read::Unread) {
+                    self.$field = other.$field;
+                })+
+                self
+            }
+
             /// Whether any read failed.
             pub fn is_blind(&self) -> bool {
                 let Self { asked: _, clock_offset: _, $($field),+ } = self;
@@ -77,6 +88,20 @@ reads! {
     Actions => actions: Vec<ScheduledAction>;
     /// Pins of other groups that name one of the group's templates.
     Users => users: Vec<UserSeen>;
+}
+
+impl Need {
+    /// For how many jobs one call answers it.
+    pub fn per_call(self) -> usize {
+        match self {
+            Self::Group | Self::Instances | Self::Checks | Self::Image | Self::Templates => 100,
+            Self::Agents | Self::Commands | Self::Patches | Self::Actions => 50,
+            Self::Record => 10,
+            // One answer does for all.
+            Self::Users => usize::MAX,
+            Self::Targets | Self::Packages | Self::Versions | Self::Activities => 1,
+        }
+    }
 }
 
 /// A group as Auto Scaling shows it.

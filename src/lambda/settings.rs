@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use crate::aws::ApiShare;
 use crate::request::{OptInTag, RequestError};
 use crate::schedule::{AwsSchedule, Dialect};
 use crate::trigger::{Defaults, TriggerError};
@@ -22,6 +23,8 @@ pub struct Settings {
     pub schedule: Result<Option<(AwsSchedule, Tz)>, TriggerError>,
     /// How much later than due a run may begin.
     pub flexible: TimeDelta,
+    /// The part of AWS's request rates that all batches of a run use together.
+    pub api_share: ApiShare,
 }
 
 impl Settings {
@@ -32,6 +35,10 @@ impl Settings {
         let (defaults, problem) = match defaults(&text) {
             Ok(defaults) => (defaults, None),
             Err(problem) => (Defaults::default(), Some(problem)),
+        };
+        let (api_share, problem) = match api_share(&text) {
+            Ok(share) => (share, problem),
+            Err(wrong) => (ApiShare::default(), problem.or(Some(wrong))),
         };
         let minutes = text("ASG_PATCH_FLEXIBLE_MINUTES").and_then(|m| m.parse().ok());
         Self {
@@ -44,6 +51,7 @@ impl Settings {
             stack: text("ASG_PATCH_STACK").unwrap_or_else(|| "asg-patch".into()),
             schedule: schedule(&text),
             flexible: TimeDelta::minutes(minutes.unwrap_or_default()),
+            api_share,
         }
     }
 }
@@ -80,6 +88,13 @@ fn defaults(text: &impl Fn(&str) -> Option<String>) -> Result<Defaults, TriggerE
         at_deadline: parsed("ASG_PATCH_AT_DEADLINE", text, standard.at_deadline)?,
         topic_arn: None,
     })
+}
+
+fn api_share(text: &impl Fn(&str) -> Option<String>) -> Result<ApiShare, TriggerError> {
+    const NAME: &str = "ASG_PATCH_API_SHARE";
+    let found = text(NAME).unwrap_or_else(|| ApiShare::default().to_string());
+    let wrong = |_| wrong(NAME, "a percentage from 1% to 100%", &found);
+    found.parse().map_err(wrong)
 }
 
 fn schedule(

@@ -1,4 +1,4 @@
-//! The driver for one process: pass after pass, waiting between them on the clock. It decides nothing.
+//! The driver for one process: keeps the engine going until all jobs are finished. It decides nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
 
-use super::advance::{Pass, advance};
+use super::engine::{Engine, Setting};
 use super::{Progress, RunError, Stop};
 use crate::aws::{Aws, list_records};
 use crate::group::admit::Bounds;
@@ -18,13 +18,6 @@ use crate::group::{Code, Failure, Outcome, Phase};
 use crate::ids::GroupName;
 use crate::request::OptInTag;
 
-/// Passes come at least this long after one another for each group in flight, so that looks of many
-/// groups fall together: read calls then grow with time, not with groups.
-const PASS_SPACING_PER_GROUP: TimeDelta = TimeDelta::milliseconds(600);
-/// The longest such spacing: a group whose look is due waits no longer than this for the others.
-const PASS_SPACING_MAX: TimeDelta = TimeDelta::seconds(30);
-/// The shortest: a look costs calls even for one group.
-const PASS_SPACING_MIN: TimeDelta = TimeDelta::seconds(2);
 /// How long beyond the deadline a restore is retried before the process leaves it to the sweep: an hour
 /// outlasts most AWS disruptions, and the next sweep is minutes away.
 pub(super) const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(1);
@@ -46,49 +39,57 @@ pub(super) struct Driver<'a> {
 impl Driver<'_> {
     pub(super) async fn drive(
         &self,
-        jobs: &mut [Job],
+        jobs: &mut Vec<Job>,
         mut stop: Receiver<Stop>,
         progress: Listener<'_>,
     ) -> Result<(), RunError> {
-        let mut reported = BTreeMap::new();
-        loop {
-            let wanted = *stop.borrow_and_update();
-            if wanted == Stop::Now {
-                return Err(self.stopped(jobs).await);
+        let mut reported = Reported::default();
+        let mut engine = Engine::new(self.setting(), std::mem::take(jobs));
+        let clock = &self.aws.clock;
+        let mut wanted = Stop::Continue;
+        while engine.next_at().is_some() && clock.now() < self.give_up_at {
+            let present = *stop.borrow_and_update();
+            if present == Stop::Now {
+                return Err(self.stopped(&engine.into_jobs()).await);
             }
-            let stopping = wanted == Stop::Restore;
-            let pass = Pass {
-                clients: &self.aws.clients,
-                clock: &self.aws.clock,
-                tag: self.tag,
-                bounds: Bounds {
-                    stopping: stopping || self.bounds.stopping,
-                    ..self.bounds
-                },
-                directive: Directive { restore: stopping },
-            };
-            let next = tokio::select! {
-                next = advance(&pass, jobs) => Some(next),
-                () = until_now(stop.clone()) => None,
-            };
-            let Some(next) = next else {
-                return Err(self.stopped(jobs).await);
-            };
-            let now = self.aws.clock.now();
-            report_progress(jobs, &mut reported, now, progress);
-            let Some(next) = next else {
-                return Ok(());
-            };
-            if now >= self.give_up_at {
-                leave_open(jobs, now);
-                report_progress(jobs, &mut reported, now, progress);
-                return Ok(());
+            if present != wanted {
+                wanted = present;
+                engine.direct(self.bounds(wanted), directive(wanted));
             }
-            let at = next_pass(jobs, next, now, TimeDelta::zero()).min(self.give_up_at);
             tokio::select! {
-                () = self.aws.clock.wait_until(at) => {}
+                biased;
                 () = changed(&mut stop) => {}
+                () = engine.step() => {}
+                () = clock.wait_until(self.give_up_at) => engine.cut(),
             }
+            let now = clock.now();
+            engine
+                .changed()
+                .into_iter()
+                .for_each(|job| reported.report(job, now, progress));
+        }
+        *jobs = engine.into_jobs();
+        let now = clock.now();
+        leave_open(jobs, now);
+        jobs.iter()
+            .for_each(|job| reported.report(job, now, progress));
+        Ok(())
+    }
+
+    fn setting(&self) -> Setting<'_> {
+        Setting {
+            clients: &self.aws.clients,
+            clock: &self.aws.clock,
+            tag: self.tag,
+            bounds: self.bounds,
+            directive: Directive::default(),
+        }
+    }
+
+    fn bounds(&self, wanted: Stop) -> Bounds {
+        Bounds {
+            stopping: self.bounds.stopping || wanted != Stop::Continue,
+            ..self.bounds
         }
     }
 
@@ -116,43 +117,15 @@ impl Driver<'_> {
     }
 }
 
-/// When to make the next pass, if a job wants to be looked at at `next`; passes are to be `apart` or more.
-pub(super) fn next_pass(
-    jobs: &[Job],
-    next: DateTime<Utc>,
-    now: DateTime<Utc>,
-    apart: TimeDelta,
-) -> DateTime<Utc> {
-    let spaced = now + spacing(jobs).max(apart);
-    spaced.min(next_turn(jobs, now)).max(next)
-}
-
-fn spacing(jobs: &[Job]) -> TimeDelta {
-    let in_flight = jobs.iter().filter(|j| j.in_flight()).count();
-    let spacing = i32::try_from(in_flight)
-        .ok()
-        .and_then(|n| PASS_SPACING_PER_GROUP.checked_mul(n));
-    spacing.map_or(PASS_SPACING_MAX, |s| {
-        s.clamp(PASS_SPACING_MIN, PASS_SPACING_MAX)
-    })
-}
-
-/// When the next group has to turn back: nothing is to be late then.
-fn next_turn(jobs: &[Job], now: DateTime<Utc>) -> DateTime<Utc> {
-    let forward = jobs.iter().filter(|j| j.is_forward());
-    let turns = forward.map(Job::last_turn).filter(|turn| *turn > now);
-    turns.min().unwrap_or(DateTime::<Utc>::MAX_UTC)
+fn directive(wanted: Stop) -> Directive {
+    Directive {
+        restore: wanted == Stop::Restore,
+    }
 }
 
 /// The operator said something new. A channel whose other end is gone says nothing any more.
 async fn changed(stop: &mut Receiver<Stop>) {
     if stop.changed().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-async fn until_now(mut stop: Receiver<Stop>) {
-    if stop.wait_for(|s| *s == Stop::Now).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
@@ -171,19 +144,24 @@ pub(super) fn leave_open(jobs: &mut [Job], now: DateTime<Utc>) {
     }
 }
 
-/// Reports each job that stands elsewhere than when it was last reported.
-fn report_progress(
-    jobs: &[Job],
-    reported: &mut BTreeMap<GroupName, (Phase, String)>,
-    now: DateTime<Utc>,
-    progress: Listener<'_>,
-) {
-    for job in jobs {
-        let state = (job.phase, job.reason.clone());
-        if reported.get(job.group()) == Some(&state) {
-            continue;
+/// Where each job stood when it was last reported.
+#[derive(Default)]
+struct Reported(BTreeMap<GroupName, (Phase, String)>);
+
+impl Reported {
+    /// Reports a job that stands elsewhere.
+    fn report(
+        &mut self,
+        job: &Job,
+        now: DateTime<Utc>,
+        progress: &mut (dyn FnMut(&Progress) + Send),
+    ) {
+        let before = self.0.get(job.group());
+        if before.is_some_and(|(phase, reason)| *phase == job.phase && *reason == job.reason) {
+            return;
         }
-        reported.insert(job.group().clone(), state);
+        let state = (job.phase, job.reason.clone());
+        self.0.insert(job.group().clone(), state);
         progress(&Progress {
             at: now,
             group: job.group().clone(),

@@ -4,6 +4,7 @@
 pub mod advance;
 mod assemble;
 mod drive;
+pub mod engine;
 mod error;
 mod patience;
 mod plan;

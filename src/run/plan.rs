@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{RunError, SelectionError};
 use crate::aws::{Aws, describe_account};
@@ -15,6 +15,7 @@ use crate::group::sharing::check_sharing;
 use crate::ids::BakeKey;
 use crate::report::{PlanReport, PlannedGroup};
 use crate::request::{RunRequest, Selection};
+use crate::schedule::Window;
 
 /// AWS refuses requests whose signature is 5 min off (15 for some services).
 const SKEW_WARNING: TimeDelta = TimeDelta::minutes(5);
@@ -71,18 +72,12 @@ pub(super) fn plan_of(
         warnings.push(format!("no group carries the tag {}", selection.tag));
     }
     warnings.extend(aws.clients.clock_offset().and_then(skew));
-    let misfit = |budget: &Budget| budget.misfit(now.max(request.window.start), &request.window);
-    let groups = checked
+    let described = checked
         .iter()
-        .filter_map(|c| {
-            let planned = describe(c, account.groups.get(&c.group)?, account);
-            let ready = planned.refusal.is_none();
-            Some(PlannedGroup {
-                misfit: misfit(&planned.budget).filter(|_| ready),
-                ..planned
-            })
-        })
-        .collect();
+        .filter_map(|c| Some(describe(c, account.groups.get(&c.group)?, account)));
+    let mut groups: Vec<PlannedGroup> = described.collect();
+    let start = now.max(request.window.start);
+    find_misfits(&mut groups, aws.calls_take(), start, &request.window);
     let jobs = checked
         .into_iter()
         .filter_map(|c| {
@@ -101,6 +96,22 @@ pub(super) fn plan_of(
             warnings,
         },
     })
+}
+
+/// Groups that the window has no time for, one after the other: AWS's rates bring only so many through.
+fn find_misfits(
+    groups: &mut [PlannedGroup],
+    calls_take: TimeDelta,
+    start: DateTime<Utc>,
+    window: &Window,
+) {
+    let mut before = TimeDelta::zero();
+    for group in groups.iter_mut().filter(|g| g.refusal.is_none()) {
+        group.misfit = group.budget.misfit(start, window, before);
+        if group.misfit.is_none() {
+            before += calls_take;
+        }
+    }
 }
 
 /// A clock that is far from AWS's: AWS refuses requests that are signed more than minutes off, and the window is

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
 use tracing::Instrument;
 
@@ -89,6 +89,7 @@ pub(super) fn bounds(now: DateTime<Utc>, give_up_at: DateTime<Utc>) -> Bounds {
         max_in_flight: None,
         allowed_failures: 0,
         stopping: false,
+        calls_take: TimeDelta::zero(),
     }
 }
 

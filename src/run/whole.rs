@@ -47,6 +47,7 @@ async fn run_to_its_end(
             max_in_flight: request.max_in_flight,
             allowed_failures: request.max_failures.groups(prepared.groups()),
             stopping: false,
+            calls_take: aws.calls_take(),
         },
         give_up_at: request.restore_by() + GIVE_UP_AFTER,
     };

@@ -191,7 +191,7 @@ def allowed_cases(looks):
         yield f"{document} to our instance", send_command(of_aws(document), BUILD)
     for name in ("/asg-patch/records/web-nightly", "/asg-patch/runs/r"):
         yield f"make {name}", put(name, "false")
-        for action in ("GetParameters", "DeleteParameter"):
+        for action in ("GetParameters", "DeleteParameter", "DeleteParameters"):
             yield f"{action} {name}", [ask(f"ssm:{action}", parameter(name))]
     yield "list records", [ask("ssm:GetParametersByPath", parameter("/asg-patch/records"), ssm_Recursive="true")]
     yield "publish", [ask("sns:Publish", arn("sns", "ReportTopic"))]
@@ -242,7 +242,7 @@ def denied_cases():
     yield "a document of the account", send_command(arn("ssm", "document/OwnPatch"), BUILD)
     for name in ("/prod/database/password", "/asg-patch-other/x", "/asg-patch"):
         yield f"make {name}", put(name, "false")
-        for action in ("GetParameters", "GetParametersByPath", "DeleteParameter"):
+        for action in ("GetParameters", "GetParametersByPath", "DeleteParameter", "DeleteParameters"):
             yield f"{action} {name}", [ask(f"ssm:{action}", parameter(name))]
     yield "overwrite a record", put("/asg-patch/records/web-nightly", "true")
     yield "publish to a foreign topic", [ask("sns:Publish", arn("sns", "billing"))]

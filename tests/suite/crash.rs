@@ -19,7 +19,8 @@ use asg_patch::group::admit::Bounds;
 use asg_patch::group::decision::Directive;
 use asg_patch::group::job::Job;
 use asg_patch::request::RunRequest;
-use asg_patch::run::advance::{Pass, advance};
+use asg_patch::run::advance::{Stay, advance};
+use asg_patch::run::engine::Setting;
 use asg_patch::run::{Progress, Stop, planned};
 use asg_patch::schedule::Window;
 use asg_patch::sim::calls::is_change;
@@ -96,7 +97,7 @@ async fn pass(
     request: &RunRequest,
     jobs: &mut [Job],
 ) -> Option<chrono::DateTime<chrono::Utc>> {
-    let pass = Pass {
+    let setting = Setting {
         clients,
         clock: account.clock(),
         tag: &request.selection.tag,
@@ -105,10 +106,11 @@ async fn pass(
             max_in_flight: request.max_in_flight,
             allowed_failures: request.max_failures.groups(jobs.len()),
             stopping: false,
+            calls_take: TimeDelta::zero(),
         },
         directive: Directive::default(),
     };
-    advance(&pass, jobs).await
+    advance(&setting, jobs, Stay::default()).await
 }
 
 /// The run without a crash, stage by stage, and the calls of all passes.

@@ -11,7 +11,8 @@ use asg_patch::group::{Code, Outcome};
 use asg_patch::ids::RunId;
 use asg_patch::report::RunReport;
 use asg_patch::request::RunRequest;
-use asg_patch::run::advance::{Pass, advance};
+use asg_patch::run::advance::{Stay, advance};
+use asg_patch::run::engine::Setting;
 use asg_patch::run::planned;
 use asg_patch::sim::Account;
 use asg_patch::sim::calls::CallRecord;
@@ -27,7 +28,7 @@ fn changes(account: &Account) -> Vec<CallRecord> {
 async fn passes(account: &Account, request: &RunRequest, times: usize) -> Vec<Job> {
     let aws = aws(account, &request.run_id);
     let mut jobs = planned(&aws, request).await.expect("a plan").jobs;
-    let pass = Pass {
+    let setting = Setting {
         clients: &aws.clients,
         clock: &aws.clock,
         tag: &request.selection.tag,
@@ -36,13 +37,14 @@ async fn passes(account: &Account, request: &RunRequest, times: usize) -> Vec<Jo
             max_in_flight: request.max_in_flight,
             allowed_failures: usize::MAX,
             stopping: false,
+            calls_take: TimeDelta::zero(),
         },
         directive: Directive::default(),
     };
     loop {
         let mut next = None;
         for _ in 0..times {
-            next = advance(&pass, &mut jobs).await;
+            next = advance(&setting, &mut jobs, Stay::default()).await;
         }
         let Some(at) = next else { break };
         aws.clock.wait_until(at).await;
@@ -50,7 +52,7 @@ async fn passes(account: &Account, request: &RunRequest, times: usize) -> Vec<Jo
     let before = account.calls().log.len();
     for _ in 0..2 {
         aws.clock.wait(std::time::Duration::from_secs(120)).await;
-        assert_eq!(advance(&pass, &mut jobs).await, None);
+        assert_eq!(advance(&setting, &mut jobs, Stay::default()).await, None);
     }
     assert_eq!(
         account.calls().log.len(),

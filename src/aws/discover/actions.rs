@@ -39,9 +39,12 @@ pub(in crate::aws) async fn scheduled_actions(
             .set_auto_scaling_group_name(group.map(String::from))
             .max_records(GROUPS_PER_PAGE)
             .into_paginator()
-            .items()
             .send();
-        for action in &every(OPERATION, pages).await? {
+        for action in &every(clients, OPERATION, pages, |p| {
+            (p.scheduled_update_group_actions, p.next_token)
+        })
+        .await?
+        {
             let owner = action.auto_scaling_group_name();
             let owner = text(owner, OPERATION, "AutoScalingGroupName")?;
             let list = found.entry(owner.into()).or_insert_with(|| Ok(Vec::new()));

@@ -7,7 +7,6 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::SINGLE_READS_AT_ONCE;
 use crate::aws::faults::{is_odd, required};
-use crate::aws::pace::Pace;
 use crate::aws::{Clients, fault};
 use crate::group::facts::GroupDetails;
 use crate::group::fault::Fault;
@@ -33,8 +32,6 @@ pub(super) async fn details(
 ) -> Result<BTreeMap<GroupName, GroupDetails>, Fault> {
     stream::iter(names)
         .map(|name| async move {
-            clients.pace(Pace::AutoScalingRead).await;
-            clients.pace(Pace::AutoScalingRead).await;
             let both = try_join(hook_seconds(clients, name), refresh(clients, name)).await;
             let details = match both {
                 Ok((hook_seconds, refresh)) => GroupDetails {
@@ -57,6 +54,7 @@ pub(super) async fn details(
 }
 
 async fn hook_seconds(clients: &Clients, group: &GroupName) -> Result<i64, Fault> {
+    clients.turn(HOOKS).await;
     let answer = clients
         .autoscaling
         .describe_lifecycle_hooks()
@@ -78,6 +76,7 @@ async fn hook_seconds(clients: &Clients, group: &GroupName) -> Result<i64, Fault
 
 /// The id of the refresh under way.
 async fn refresh(clients: &Clients, group: &GroupName) -> Result<Option<String>, Fault> {
+    clients.turn(REFRESHES).await;
     let answer = clients
         .autoscaling
         .describe_instance_refreshes()

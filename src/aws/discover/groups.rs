@@ -37,9 +37,11 @@ pub async fn find_groups(clients: &Clients) -> Result<BTreeMap<GroupName, GroupF
         .include_instances(false)
         .max_records(GROUPS_PER_PAGE)
         .into_paginator()
-        .items()
         .send();
-    let groups: Vec<AutoScalingGroup> = every(OPERATION, pages).await?;
+    let groups: Vec<AutoScalingGroup> = every(clients, OPERATION, pages, |p| {
+        (p.auto_scaling_groups, p.next_token)
+    })
+    .await?;
     let named = groups.iter().filter_map(|group| {
         let name = text(group.auto_scaling_group_name(), OPERATION, "its name");
         match name {

@@ -34,9 +34,8 @@ pub(super) async fn images(
             .filters(filter)
             .include_deprecated(true)
             .into_paginator()
-            .items()
             .send();
-        for image in &every(OPERATION, pages).await? {
+        for image in &every(clients, OPERATION, pages, |p| (p.images, p.next_token)).await? {
             let (id, facts) = image_facts(image)?;
             images.insert(id, facts);
         }

@@ -8,7 +8,6 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use super::SINGLE_READS_AT_ONCE;
 use crate::aws::devices::device_mapping;
 use crate::aws::faults::{number, required};
-use crate::aws::pace::Pace;
 use crate::aws::paging::{IDS_PER_CALL, every, known};
 use crate::aws::{Clients, fault};
 use crate::group::facts::{GroupFacts, TemplateFacts, VersionFacts};
@@ -56,10 +55,7 @@ pub(super) async fn templates(
     }
     wanted.retain(|_, numbers| !numbers.is_empty());
     let single: Vec<Vec<LaunchTemplateVersion>> = stream::iter(wanted.clone())
-        .map(|(id, numbers)| async move {
-            clients.pace(Pace::Ec2Read).await;
-            versions(clients, &id, &numbers).await
-        })
+        .map(|(id, numbers)| async move { versions(clients, &id, &numbers).await })
         .buffer_unordered(SINGLE_READS_AT_ONCE)
         .try_collect()
         .await?;
@@ -118,16 +114,15 @@ async fn launch_templates(
     clients: &Clients,
     ids: Vec<String>,
 ) -> Result<Vec<LaunchTemplate>, Fault> {
-    every(
-        TEMPLATES,
-        clients
-            .ec2
-            .describe_launch_templates()
-            .set_launch_template_ids(Some(ids))
-            .into_paginator()
-            .items()
-            .send(),
-    )
+    let pages = clients
+        .ec2
+        .describe_launch_templates()
+        .set_launch_template_ids(Some(ids))
+        .into_paginator()
+        .send();
+    every(clients, TEMPLATES, pages, |p| {
+        (p.launch_templates, p.next_token)
+    })
     .await
 }
 
@@ -146,18 +141,17 @@ fn version_facts(version: &LaunchTemplateVersion) -> VersionFacts {
 
 /// The `$Latest` and `$Default` versions of all templates of the account.
 async fn newest_versions(clients: &Clients) -> Result<Vec<LaunchTemplateVersion>, Fault> {
-    every(
-        VERSIONS,
-        clients
-            .ec2
-            .describe_launch_template_versions()
-            .versions("$Latest")
-            .versions("$Default")
-            .max_results(VERSIONS_PER_PAGE)
-            .into_paginator()
-            .items()
-            .send(),
-    )
+    let pages = clients
+        .ec2
+        .describe_launch_template_versions()
+        .versions("$Latest")
+        .versions("$Default")
+        .max_results(VERSIONS_PER_PAGE)
+        .into_paginator()
+        .send();
+    every(clients, VERSIONS, pages, |p| {
+        (p.launch_template_versions, p.next_token)
+    })
     .await
 }
 
@@ -166,6 +160,7 @@ async fn versions(
     id: &TemplateId,
     numbers: &BTreeSet<u64>,
 ) -> Result<Vec<LaunchTemplateVersion>, Fault> {
+    clients.turn(VERSIONS).await;
     let answer = clients
         .ec2
         .describe_launch_template_versions()

@@ -6,7 +6,6 @@ use chrono::DateTime;
 use super::query::{Answers, Query, one_by_one, single};
 use crate::aws::convert::time;
 use crate::aws::faults::{reported, required};
-use crate::aws::pace::Pace;
 use crate::aws::{Clients, fault};
 use crate::group::fault::Fault;
 use crate::group::seen::{ActivitySeen, LaunchFailure, Need};
@@ -60,7 +59,7 @@ pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Ve
 }
 
 async fn latest(clients: &Clients, group: &GroupName) -> Result<Vec<ActivitySeen>, Fault> {
-    clients.pace(Pace::AutoScalingRead).await;
+    clients.turn(OPERATION).await;
     let answer = clients
         .autoscaling
         .describe_scaling_activities()

@@ -44,9 +44,11 @@ async fn nodes(clients: &Clients, ids: Vec<String>) -> Result<Vec<InstanceInform
         .filters(filter)
         .max_results(NODES_PER_PAGE as i32)
         .into_paginator()
-        .items()
         .send();
-    every(OPERATION, pages).await
+    every(clients, OPERATION, pages, |p| {
+        (p.instance_information_list, p.next_token)
+    })
+    .await
 }
 
 fn agent_seen(

@@ -34,6 +34,7 @@ async fn describe(
 }
 
 async fn statuses(clients: &Clients, ids: Vec<String>) -> Result<Vec<InstanceStatus>, Fault> {
+    clients.turn(OPERATION).await;
     let answer = clients
         .ec2
         .describe_instance_status()

@@ -1,7 +1,8 @@
 //! Invocations of the jobs' commands.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_ssm::operation::list_command_invocations::ListCommandInvocationsOutput;
 use aws_sdk_ssm::operation::list_command_invocations::builders::ListCommandInvocationsFluentBuilder;
 use aws_sdk_ssm::types::{CommandFilter, CommandFilterKey, CommandInvocation, CommandPlugin};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -10,8 +11,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use super::query::{Answers, Query, asking, divide, single};
 use crate::aws::convert::time;
 use crate::aws::faults::{required, text};
-use crate::aws::pace::Pace;
-use crate::aws::paging::{NODES_PER_PAGE, every};
+use crate::aws::paging::{NODES_PER_PAGE, Page, every};
 use crate::aws::{Clients, fault, missing};
 use crate::group::Job;
 use crate::group::fault::{Fault, FaultClass};
@@ -30,16 +30,16 @@ const OUTPUT_END: usize = 300;
 /// The output of a step that is meant for another platform (Systems Manager's own words).
 const SKIPPED_STEP: &str = "Step execution skipped";
 
-/// An invocation with the instance that it runs on: one that makes no sense fails the read of its own job only.
-type Invocation = (InstanceId, Result<CommandSeen, Fault>);
+/// Invocations by the instance that they run on: one that makes no sense fails the read of its own job only.
+type Invocations = BTreeMap<InstanceId, Vec<Result<CommandSeen, Fault>>>;
 
 pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Vec<CommandSeen>> {
     let jobs: Vec<&Job> = asking(queries, Need::Commands).map(|a| a.job).collect();
     let found = list(clients, &jobs).await;
     divide(queries, Need::Commands, found, |query, found| {
-        let instances = query.instances();
-        let its_own = found.iter().filter(|(id, _)| instances.contains(id));
-        let its_own: Result<Vec<_>, _> = its_own.map(|(_, command)| command.clone()).collect();
+        let instances = query.instances().into_iter();
+        let its_own = instances.filter_map(|id| found.get(id)).flatten();
+        let its_own: Result<Vec<_>, _> = its_own.cloned().collect();
         single(its_own.map(|mut commands| {
             commands.sort_by_key(|c| (c.requested_at, c.id.clone()));
             commands
@@ -50,8 +50,8 @@ pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Ve
 /// The commands that jobs wait for.
 #[derive(Debug, Default)]
 struct Awaited<'a> {
-    /// By their ids.
-    known: BTreeSet<&'a str>,
+    /// By their ids, each with the instances that it is awaited on.
+    known: BTreeMap<&'a str, BTreeSet<&'a str>>,
     /// When the first of those was sent.
     known_since: Option<DateTime<Utc>>,
     /// Whether one was sent, and under which id, is to be found out: not before this time.
@@ -66,9 +66,9 @@ impl<'a> Awaited<'a> {
         let commands = job.ledger.of_kind(|k| matches!(k, Key::Command(..)));
         let last = commands.max_by_key(|(_, t): &(&Key, &Try)| t.first_at);
         match last {
-            Some((Key::Command(step, _), sent)) if job.resumed_at.is_none() => {
+            Some((Key::Command(step, instance), sent)) if job.resumed_at.is_none() => {
                 if let Some(id) = job.made.commands.get(step) {
-                    self.known.insert(id);
+                    self.known.entry(id).or_default().insert(instance);
                     self.known_since = earliest(self.known_since, sent.first_at);
                 } else {
                     self.unknown_since = earliest(self.unknown_since, sent.first_at);
@@ -80,41 +80,59 @@ impl<'a> Awaited<'a> {
 }
 
 /// The invocations that the jobs wait for, and others of ours.
-async fn list(clients: &Clients, jobs: &[&Job]) -> Result<Vec<Invocation>, Fault> {
+async fn list(clients: &Clients, jobs: &[&Job]) -> Result<Invocations, Fault> {
     let mut awaited = Awaited::default();
     jobs.iter().for_each(|job| awaited.add(job));
     let found = find(clients, &awaited).await?;
     // Commands of others are left out before conversion: they need not make sense.
     let is_ours = |i: &&CommandInvocation| {
         i.comment().is_some_and(|c| c.starts_with("asg-patch "))
-            || i.command_id().is_some_and(|id| awaited.known.contains(id))
+            || i.command_id()
+                .is_some_and(|id| awaited.known.contains_key(id))
     };
-    let ours = found.iter().filter(is_ours);
-    ours.map(|i| {
-        let instance = text(i.instance_id(), OPERATION, "InstanceId")?;
-        Ok((instance.into(), command_seen(i)))
-    })
-    .collect()
+    let mut invocations = Invocations::new();
+    for invocation in found.iter().filter(is_ours) {
+        let instance = text(invocation.instance_id(), OPERATION, "InstanceId")?;
+        let of_instance = invocations.entry(instance.into()).or_default();
+        of_instance.push(command_seen(invocation));
+    }
+    Ok(invocations)
 }
 
 /// AWS filters neither by comment nor by several ids. Commands whose ids are known are looked for in the listing
 /// only as long as each page of it has some, and then one by one: so the calls stay few however many commands the
 /// account runs.
 async fn find(clients: &Clients, awaited: &Awaited<'_>) -> Result<Vec<CommandInvocation>, Fault> {
-    let known = &awaited.known;
+    let mut missing = awaited.known.clone();
     let mut found = match (awaited.unknown_since, awaited.known_since) {
         (Some(since), _) => {
             let pages = listing(clients, since)?.into_paginator();
-            every(OPERATION, pages.items().send()).await?
+            let all = every(clients, OPERATION, pages.send(), invocations).await?;
+            strike(&mut missing, &all);
+            all
         }
-        (None, Some(since)) if known.len() > 1 => newest(clients, since, known).await?,
+        (None, Some(since)) if missing.len() > 1 => newest(clients, since, &mut missing).await?,
         (None, _) => Vec::new(),
     };
-    let listed: BTreeSet<&str> = found.iter().filter_map(|i| i.command_id()).collect();
-    let rest = known.difference(&listed).map(|id| (*id).to_owned());
-    let rest = one_by_one(clients, rest.collect()).await?;
-    found.extend(rest);
+    let rest = missing.into_keys().map(str::to_owned).collect();
+    // A command that was listed in part is asked for as a whole: of both answers the later one holds.
+    found.splice(0..0, one_by_one(clients, rest).await?);
     Ok(found)
+}
+
+/// Takes from the commands that are missing those that were found. Answers whether there were any.
+fn strike(missing: &mut BTreeMap<&str, BTreeSet<&str>>, found: &[CommandInvocation]) -> bool {
+    let mut any = false;
+    for invocation in found {
+        let id = invocation.command_id().unwrap_or_default();
+        if let Some(instances) = missing.get_mut(id) {
+            any |= instances.remove(invocation.instance_id().unwrap_or_default());
+            if instances.is_empty() {
+                missing.remove(id);
+            }
+        }
+    }
+    any
 }
 
 fn listing(
@@ -140,31 +158,33 @@ fn listing(
 async fn newest(
     clients: &Clients,
     since: DateTime<Utc>,
-    known: &BTreeSet<&str>,
+    missing: &mut BTreeMap<&str, BTreeSet<&str>>,
 ) -> Result<Vec<CommandInvocation>, Fault> {
     let mut pages = listing(clients, since)?.into_paginator().send();
-    let (mut listed, mut wanted) = (Vec::new(), known.clone());
+    let mut listed = Vec::new();
+    clients.turn(OPERATION).await;
     while let Some(page) = pages.next().await {
         let page = page.map_err(|e| fault(OPERATION, &e))?;
-        let before = wanted.len();
-        for invocation in page.command_invocations() {
-            wanted.remove(invocation.command_id().unwrap_or_default());
-        }
+        let any = strike(missing, page.command_invocations());
         listed.extend(page.command_invocations.unwrap_or_default());
-        if wanted.is_empty() || wanted.len() == before {
+        if missing.is_empty() || !any || page.next_token.is_none() {
             break;
         }
+        clients.turn(OPERATION).await;
     }
     Ok(listed)
+}
+
+fn invocations(page: ListCommandInvocationsOutput) -> Page<CommandInvocation> {
+    (page.command_invocations, page.next_token)
 }
 
 async fn one_by_one(clients: &Clients, ids: Vec<String>) -> Result<Vec<CommandInvocation>, Fault> {
     let found: Vec<Vec<CommandInvocation>> = stream::iter(ids)
         .map(|id| async move {
-            clients.pace(Pace::NodeRead).await;
             let call = clients.ssm.list_command_invocations();
             let pages = call.command_id(id).details(true).into_paginator();
-            match every(OPERATION, pages.items().send()).await {
+            match every(clients, OPERATION, pages.send(), invocations).await {
                 // Not known everywhere yet.
                 Err(fault) if fault.class == FaultClass::NotYet => Ok(Vec::new()),
                 other => other,
@@ -224,7 +244,7 @@ mod tests {
 
     /// A page, and the number of the next one.
     fn rows(ids: impl IntoIterator<Item = String>, next: Option<usize>) -> Reply {
-        let row = |id: String| format!(r#"{{"CommandId":"{id}"}}"#);
+        let row = |id: String| format!(r#"{{"CommandId":"{id}","InstanceId":"i-1"}}"#);
         let rows: Vec<String> = ids.into_iter().map(row).collect();
         let token = next.map(|n| format!(r#","NextToken":"{n}""#));
         let token = token.unwrap_or_default();
@@ -259,7 +279,7 @@ mod tests {
         let clients = canned::clients(&canned, Clock::system());
         let since = DateTime::UNIX_EPOCH + TimeDelta::days(1);
         let awaited = Awaited {
-            known: ids.iter().copied().collect(),
+            known: ids.iter().map(|id| (*id, ["i-1"].into())).collect(),
             known_since: Some(since),
             unknown_since: unknown.then_some(since),
         };

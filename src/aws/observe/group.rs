@@ -55,9 +55,12 @@ async fn describe(clients: &Clients, tag: &OptInTag, names: &[String]) -> Result
             .set_auto_scaling_group_names(Some(chunk.to_vec()))
             .max_records(GROUPS_PER_CALL as i32)
             .into_paginator()
-            .items()
             .send();
-        for group in every(OPERATION, pages).await? {
+        for group in every(clients, OPERATION, pages, |p| {
+            (p.auto_scaling_groups, p.next_token)
+        })
+        .await?
+        {
             let name = group.auto_scaling_group_name();
             let name = text(name, OPERATION, "AutoScalingGroupName")?;
             found.insert(name.into(), group_seen(&group, tag));

@@ -40,9 +40,8 @@ async fn describe(
             .owners("self")
             .filters(filter)
             .into_paginator()
-            .items()
             .send();
-        for image in &every(OPERATION, pages).await? {
+        for image in &every(clients, OPERATION, pages, |p| (p.images, p.next_token)).await? {
             let (name, seen) = image_seen(image)?;
             found.insert(name, seen);
         }

@@ -40,9 +40,12 @@ async fn describe(
             .describe_instances()
             .filters(filter)
             .into_paginator()
-            .items()
             .send();
-        for reservation in every(OPERATION, pages).await? {
+        for reservation in every(clients, OPERATION, pages, |p| {
+            (p.reservations, p.next_token)
+        })
+        .await?
+        {
             for instance in reservation.instances() {
                 let id = text(instance.instance_id(), OPERATION, "InstanceId")?;
                 found.insert(id.into(), instance_seen(instance));

@@ -25,7 +25,8 @@ use std::collections::BTreeSet;
 use self::query::Query;
 use super::Clients;
 use crate::group::Job;
-use crate::group::seen::{Need, Seen};
+use crate::group::fault::Read;
+use crate::group::seen::{GroupSeen, Need, Seen};
 use crate::request::OptInTag;
 
 /// A job and the reads that its decision needs.
@@ -53,6 +54,21 @@ macro_rules! read_together {
 /// The groups come first: other reads ask about their instances.
 pub async fn observe(clients: &Clients, tag: &OptInTag, questions: &[Question<'_>]) -> Vec<Seen> {
     let groups = group::read(clients, tag, questions).await;
+    read_all(clients, questions, groups).await
+}
+
+/// Answers the rest of what a job asks, after a look that has answered a part of it.
+pub async fn observe_rest(clients: &Clients, question: Question<'_>, seen: Seen) -> Seen {
+    let group = seen.group.clone();
+    let rest = read_all(clients, &[question], vec![group]).await;
+    rest.into_iter().fold(seen, Seen::and)
+}
+
+async fn read_all(
+    clients: &Clients,
+    questions: &[Question<'_>],
+    groups: Vec<Read<GroupSeen>>,
+) -> Vec<Seen> {
     read_together!(clients, questions, groups:
         instances agents checks targets commands patches image templates record actions users packages
         activities versions)

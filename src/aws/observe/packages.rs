@@ -4,7 +4,6 @@ use aws_sdk_ssm::types::{PatchComplianceData, PatchOrchestratorFilter};
 
 use super::query::{Answers, Query, one_by_one, single};
 use crate::aws::Clients;
-use crate::aws::pace::Pace;
 use crate::aws::paging::every;
 use crate::group::effect::Role;
 use crate::group::fault::{Fault, Read};
@@ -37,7 +36,6 @@ async fn describe(
     instance: &InstanceId,
     all: bool,
 ) -> Result<Vec<PackageSeen>, Fault> {
-    clients.pace(Pace::NodeRead).await;
     let wanted = PatchOrchestratorFilter::builder()
         .key("State")
         .set_values(Some(WANTED.map(str::to_owned).to_vec()))
@@ -49,9 +47,8 @@ async fn describe(
         .set_filters((!all).then(|| vec![wanted]))
         .max_results(PATCHES_PER_PAGE)
         .into_paginator()
-        .items()
         .send();
-    let patches = every(OPERATION, pages).await?;
+    let patches = every(clients, OPERATION, pages, |p| (p.patches, p.next_token)).await?;
     let seen = |p: &PatchComplianceData| PackageSeen {
         name: p.title().to_owned(),
         missing: WANTED.contains(&p.state().as_str()),

@@ -46,9 +46,11 @@ async fn states(clients: &Clients, ids: Vec<String>) -> Result<Vec<InstancePatch
         .set_instance_ids(Some(ids))
         .max_results(STATES_PER_PAGE)
         .into_paginator()
-        .items()
         .send();
-    every(OPERATION, pages).await
+    every(clients, OPERATION, pages, |p| {
+        (p.instance_patch_states, p.next_token)
+    })
+    .await
 }
 
 /// The SDK puts empty values where required fields are missing.

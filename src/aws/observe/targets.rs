@@ -9,7 +9,6 @@ use futures_util::future::{join_all, try_join_all};
 
 use super::query::{Answers, Query, single};
 use crate::aws::faults::required;
-use crate::aws::pace::Pace;
 use crate::aws::{Clients, fault};
 use crate::group::effect::Role;
 use crate::group::fault::{Fault, FaultClass, Read};
@@ -53,7 +52,7 @@ async fn target(
     target_group: &TargetGroup,
     canary: &InstanceId,
 ) -> Result<TargetSeen, Fault> {
-    clients.pace(Pace::LoadBalancing).await;
+    clients.turn(OPERATION).await;
     let answer = clients
         .elb
         .describe_target_health()

@@ -7,7 +7,6 @@ use aws_sdk_ec2::types::LaunchTemplateVersion;
 use super::query::{Answers, Query, one_by_one, single};
 use crate::aws::Clients;
 use crate::aws::faults::number;
-use crate::aws::pace::Pace;
 use crate::aws::paging::every;
 use crate::group::Job;
 use crate::group::fault::{Fault, FaultClass};
@@ -46,16 +45,17 @@ async fn above(
     template: &TemplateId,
     recorded: u64,
 ) -> Result<Vec<VersionSeen>, Fault> {
-    clients.pace(Pace::Ec2Read).await;
     let pages = clients
         .ec2
         .describe_launch_template_versions()
         .launch_template_id(template.as_str())
         .min_version(recorded.to_string())
         .into_paginator()
-        .items()
         .send();
-    let versions = every(OPERATION, pages).await?;
+    let versions = every(clients, OPERATION, pages, |p| {
+        (p.launch_template_versions, p.next_token)
+    })
+    .await?;
     let versions = versions.iter().map(version_seen);
     let mut versions = versions.collect::<Result<Vec<_>, _>>()?;
     versions.retain(|v| v.number > recorded);

@@ -49,12 +49,12 @@ pub(super) struct NewVersion<'a> {
     pub devices: &'a [DeviceMapping],
 }
 
-pub(super) async fn tag_instance(
+pub(super) async fn tag_instances<'a>(
     clients: &Clients,
-    instance: &InstanceId,
+    instances: impl Iterator<Item = &'a InstanceId>,
     tags: [(&str, &str); 2],
 ) -> Performed {
-    create_tags(clients, instance, &tags).await
+    create_tags(clients, instances.map(Into::into).collect(), &tags).await
 }
 
 pub(super) async fn tag_image(
@@ -62,15 +62,19 @@ pub(super) async fn tag_image(
     image: &ImageId,
     tags: [(&str, &str); 1],
 ) -> Performed {
-    create_tags(clients, image, &tags).await
+    create_tags(clients, vec![image.into()], &tags).await
 }
 
-async fn create_tags(clients: &Clients, resource: &str, tags: &[(&str, &str)]) -> Performed {
+async fn create_tags(
+    clients: &Clients,
+    resources: Vec<String>,
+    tags: &[(&str, &str)],
+) -> Performed {
     let tags = tags.iter().map(|(key, value)| tag(key, value)).collect();
     let call = clients
         .ec2
         .create_tags()
-        .resources(resource)
+        .set_resources(Some(resources))
         .set_tags(Some(tags));
     done("ec2:CreateTags", call.send().await)
 }

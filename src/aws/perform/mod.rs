@@ -1,7 +1,8 @@
-//! One effect, one changing call. No choices: the decision was made before.
+//! Effects as changing calls: one call each, or one for several of a kind. No choices: the decision was made before.
 
 mod autoscaling;
 mod ec2;
+mod fold;
 mod load_balancing;
 mod ssm;
 
@@ -11,90 +12,164 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 
 pub(super) use self::ec2::image_tags;
 use self::ec2::{NewImage, NewVersion};
-use super::pace::Pace;
+pub use self::fold::fold;
+use super::pace::Urgency;
 use super::{Clients, fault};
 use crate::group::Job;
-use crate::group::effect::{Done, Effect, Performed};
+use crate::group::effect::{Done, Effect, Performed, Role};
+use crate::group::fault::{Fault, FaultClass};
 use crate::group::names::{ROLE_TAG, RUN_TAG, SECONDS_TAG};
 
-/// Performs an effect for a job, as soon as the pace of its kind of call allows.
-///
-/// # Errors
-/// The call failed, or its answer lacks what the job needs. After some errors it may have taken effect
-/// all the same.
-pub async fn perform(clients: &Clients, job: &Job, effect: &Effect) -> Performed {
-    let (pace, call) = call(clients, job, effect);
-    clients.pace(pace).await;
-    call.await
+/// Performs effects that [`fold`] has put together: in one call, as soon as the pace of its kind allows. Answers each
+/// effect, in their order: the call failed, or its answer lacks what the job needs. After some faults it may have taken
+/// effect all the same.
+pub async fn perform(
+    clients: &Clients,
+    urgency: Urgency,
+    together: &[(&Job, &Effect)],
+) -> Vec<Performed> {
+    let [first, _, ..] = together else {
+        return join_all(together.iter().map(|(job, effect)| async move {
+            clients.turn_of(operation(effect), urgency).await;
+            call(clients, job, effect).await
+        }))
+        .await;
+    };
+    clients.turn_of(bulk_operation(first.1), urgency).await;
+    match bulk(clients, together).await {
+        Ok(done) => done,
+        // AWS refuses all for one that it does not know (yet): it is found by halving.
+        Err(fault) if is_about_one(&fault) => {
+            let (left, right) = together.split_at(together.len() / 2);
+            let halves = [left, right].map(|half| Box::pin(perform(clients, urgency, half)));
+            join_all(halves).await.concat()
+        }
+        Err(fault) => vec![Err(fault); together.len()],
+    }
 }
 
-/// The call that an effect means, not yet begun, and the limit that it shares with others.
-fn call<'a>(
-    clients: &'a Clients,
-    job: &'a Job,
-    effect: &'a Effect,
-) -> (Pace, BoxFuture<'a, Performed>) {
-    use Pace::{AutoScalingChange, Command, Ec2Change, LoadBalancing, Parameter};
+fn is_about_one(fault: &Fault) -> bool {
+    matches!(
+        fault.class,
+        FaultClass::NotYet | FaultClass::Gone | FaultClass::Refused
+    )
+}
+
+/// The operation of an effect by itself, as `service:Operation`.
+fn operation(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::StoreRecord(_) => "ssm:PutParameter",
+        Effect::DeleteRecord => "ssm:DeleteParameter",
+        Effect::SendCommand(_) => "ssm:SendCommand",
+        Effect::Suspend(_) => "autoscaling:SuspendProcesses",
+        Effect::Resume(_) => "autoscaling:ResumeProcesses",
+        Effect::Update { .. } => "autoscaling:UpdateAutoScalingGroup",
+        Effect::EnterStandby { .. } => "autoscaling:EnterStandby",
+        Effect::Terminate { .. } => "autoscaling:TerminateInstanceInAutoScalingGroup",
+        Effect::RegisterTarget { .. } => "elasticloadbalancing:RegisterTargets",
+        Effect::DeregisterTarget { .. } => "elasticloadbalancing:DeregisterTargets",
+        Effect::TagInstance { .. } | Effect::TagImage { .. } => "ec2:CreateTags",
+        Effect::CreateImage { .. } => "ec2:CreateImage",
+        Effect::CreateVersion { .. } => "ec2:CreateLaunchTemplateVersion",
+        Effect::SetDefault { .. } => "ec2:ModifyLaunchTemplate",
+        Effect::DeleteVersion { .. } => "ec2:DeleteLaunchTemplateVersions",
+        Effect::DeregisterImage(_) => "ec2:DeregisterImage",
+    }
+}
+
+/// The operation of several effects together.
+fn bulk_operation(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::DeleteRecord => "ssm:DeleteParameters",
+        other => operation(other),
+    }
+}
+
+/// Several effects of one kind in one call.
+async fn bulk(clients: &Clients, together: &[(&Job, &Effect)]) -> Result<Vec<Performed>, Fault> {
+    let same = |done: Done| vec![Ok(done); together.len()];
+    match together {
+        [(_, Effect::SendCommand(command)), ..] => {
+            let instances = together.iter().filter_map(|(_, effect)| match effect {
+                Effect::SendCommand(c) => Some(&c.instance),
+                _ => None,
+            });
+            ssm::send_command(clients, command, instances)
+                .await
+                .map(same)
+        }
+        [(job, Effect::TagInstance { role, .. }), ..] => {
+            let instances = together.iter().filter_map(|(_, effect)| match effect {
+                Effect::TagInstance { instance, .. } => Some(instance),
+                _ => None,
+            });
+            ec2::tag_instances(clients, instances, role_tags(job, *role))
+                .await
+                .map(same)
+        }
+        [(_, Effect::DeleteRecord), ..] => {
+            let groups = together.iter().map(|(job, _)| job.group());
+            ssm::delete_records(clients, groups).await
+        }
+        others => Ok(join_all(
+            others
+                .iter()
+                .map(|(job, effect)| call(clients, job, effect)),
+        )
+        .await),
+    }
+}
+
+fn role_tags(job: &Job, role: Role) -> [(&'static str, &str); 2] {
+    [
+        (RUN_TAG, job.record.run_id.as_str()),
+        (ROLE_TAG, role.as_str()),
+    ]
+}
+
+/// The call that an effect means, not yet begun.
+fn call<'a>(clients: &'a Clients, job: &'a Job, effect: &'a Effect) -> BoxFuture<'a, Performed> {
     let record = &job.record;
     let group = job.group();
     match effect {
-        Effect::StoreRecord(record) => (Parameter, ssm::store_record(clients, record).boxed()),
-        Effect::DeleteRecord => (Parameter, ssm::delete_record(clients, group).boxed()),
-        Effect::SendCommand(command) => (Command, ssm::send_command(clients, command).boxed()),
-        Effect::Suspend(processes) => (
-            AutoScalingChange,
-            autoscaling::suspend(clients, group, processes).boxed(),
-        ),
-        Effect::Resume(processes) => (
-            AutoScalingChange,
-            autoscaling::resume(clients, group, processes).boxed(),
-        ),
-        Effect::Update { capacity, pins } => (
-            AutoScalingChange,
-            autoscaling::update(clients, group, *capacity, pins.as_ref()).boxed(),
-        ),
+        Effect::StoreRecord(record) => ssm::store_record(clients, record).boxed(),
+        Effect::DeleteRecord => ssm::delete_record(clients, group).boxed(),
+        Effect::SendCommand(command) => {
+            ssm::send_command(clients, command, std::iter::once(&command.instance)).boxed()
+        }
+        Effect::Suspend(processes) => autoscaling::suspend(clients, group, processes).boxed(),
+        Effect::Resume(processes) => autoscaling::resume(clients, group, processes).boxed(),
+        Effect::Update { capacity, pins } => {
+            autoscaling::update(clients, group, *capacity, pins.as_ref()).boxed()
+        }
         Effect::EnterStandby {
             instance,
             decrement,
-        } => (
-            AutoScalingChange,
-            autoscaling::enter_standby(clients, group, instance, *decrement).boxed(),
-        ),
+        } => autoscaling::enter_standby(clients, group, instance, *decrement).boxed(),
         Effect::Terminate {
             instance,
             decrement,
-        } => (
-            AutoScalingChange,
-            autoscaling::terminate(clients, instance, *decrement).boxed(),
-        ),
+        } => autoscaling::terminate(clients, instance, *decrement).boxed(),
         Effect::RegisterTarget {
             target_group,
             instance,
-        } => (
-            LoadBalancing,
-            load_balancing::register(clients, target_group, instance).boxed(),
-        ),
+        } => load_balancing::register(clients, target_group, instance).boxed(),
         Effect::DeregisterTarget {
             target_group,
             instance,
-        } => (
-            LoadBalancing,
-            load_balancing::deregister(clients, target_group, instance).boxed(),
-        ),
+        } => load_balancing::deregister(clients, target_group, instance).boxed(),
         Effect::TagInstance { instance, role } => {
-            let tags = [(RUN_TAG, record.run_id.as_str()), (ROLE_TAG, role.as_str())];
-            (
-                Ec2Change,
-                ec2::tag_instance(clients, instance, tags).boxed(),
-            )
+            let tags = role_tags(job, *role);
+            let call = ec2::tag_instances(clients, std::iter::once(instance), tags);
+            call.boxed()
         }
         Effect::TagImage { image, seconds } => {
             let tags = [(SECONDS_TAG, seconds.as_str())];
-            (Ec2Change, ec2::tag_image(clients, image, tags).boxed())
+            ec2::tag_image(clients, image, tags).boxed()
         }
         Effect::CreateImage {
             instance,
@@ -112,7 +187,7 @@ fn call<'a>(
                 lineage,
                 without,
             };
-            (Ec2Change, ec2::create_image(clients, record, image).boxed())
+            ec2::create_image(clients, record, image).boxed()
         }
         Effect::CreateVersion {
             template,
@@ -130,17 +205,15 @@ fn call<'a>(
                 token,
                 devices,
             };
-            (Ec2Change, ec2::create_version(clients, version).boxed())
+            ec2::create_version(clients, version).boxed()
         }
-        Effect::SetDefault { template, version } => (
-            Ec2Change,
-            ec2::set_default(clients, template, *version).boxed(),
-        ),
-        Effect::DeleteVersion { template, version } => (
-            Ec2Change,
-            ec2::delete_version(clients, template, *version).boxed(),
-        ),
-        Effect::DeregisterImage(image) => (Ec2Change, ec2::deregister(clients, image).boxed()),
+        Effect::SetDefault { template, version } => {
+            ec2::set_default(clients, template, *version).boxed()
+        }
+        Effect::DeleteVersion { template, version } => {
+            ec2::delete_version(clients, template, *version).boxed()
+        }
+        Effect::DeregisterImage(image) => ec2::deregister(clients, image).boxed(),
     }
 }
 

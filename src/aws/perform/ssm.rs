@@ -6,13 +6,14 @@ use super::done;
 use crate::aws::clients::no_retry;
 use crate::aws::{Clients, fault, missing};
 use crate::group::effect::{Command, Done, Performed};
-use crate::group::fault::FaultClass;
+use crate::group::fault::{Fault, FaultClass};
 use crate::group::limits::DELIVERY_LIMIT;
 use crate::group::names::record_parameter;
 use crate::group::record::Record;
-use crate::ids::GroupName;
+use crate::ids::{GroupName, InstanceId};
 
 const SEND_COMMAND: &str = "ssm:SendCommand";
+const DELETE_PARAMETERS: &str = "ssm:DeleteParameters";
 
 pub(super) async fn store_record(clients: &Clients, record: &Record) -> Performed {
     let call = clients
@@ -42,11 +43,47 @@ pub(super) async fn delete_record(clients: &Clients, group: &GroupName) -> Perfo
     }
 }
 
-pub(super) async fn send_command(clients: &Clients, command: &Command) -> Performed {
+/// Deletes the records of several groups; answers for each, in their order.
+pub(super) async fn delete_records<'a>(
+    clients: &Clients,
+    groups: impl Iterator<Item = &'a GroupName>,
+) -> Result<Vec<Performed>, Fault> {
+    let names: Vec<String> = groups.map(record_parameter).collect();
+    let answer = clients
+        .ssm
+        .delete_parameters()
+        .set_names(Some(names.clone()))
+        .customize()
+        .config_override(aws_sdk_ssm::Config::builder().retry_config(no_retry()))
+        .send()
+        .await
+        .map_err(|e| fault(DELETE_PARAMETERS, &e))?;
+    let end = |name: &String| {
+        if answer.deleted_parameters().contains(name) {
+            Ok(Done::Ok)
+        } else if answer.invalid_parameters().contains(name) {
+            Ok(Done::WasGone)
+        } else {
+            Err(missing(DELETE_PARAMETERS, name))
+        }
+    };
+    Ok(names.iter().map(end).collect())
+}
+
+/// Sends the command to instances, all at once. Whatever becomes of it on one of them stops it on no other: AWS's own
+/// defaults are 50 at a time, and none after the first error.
+pub(super) async fn send_command<'a>(
+    clients: &Clients,
+    command: &Command,
+    instances: impl Iterator<Item = &'a InstanceId>,
+) -> Result<Done, Fault> {
+    let instances: Vec<String> = instances.map(Into::into).collect();
     let answer = clients
         .ssm
         .send_command()
-        .instance_ids(command.instance.as_str())
+        .set_instance_ids(Some(instances))
+        .max_concurrency("100%")
+        .max_errors("100%")
         .document_name(&command.document)
         .set_parameters(Some(command.parameters.clone().into_iter().collect()))
         .comment(&command.comment)

@@ -23,12 +23,18 @@ pub(super) fn learn(job: &mut Job, seen: &Seen) {
     }
 }
 
-/// The instance is looked at until its image was asked for: its devices decide what the image holds.
+/// The group and the instance are looked at until the image was asked for: the instance's devices decide what it
+/// holds.
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
-    let mut needs = BTreeSet::from([Need::Image, Need::Group]);
+    let mut needs = BTreeSet::from([Need::Image]);
     let asked = |key: &Key| matches!(key, Key::CreateImage(_));
-    if job.launch == LaunchState::Unknown || job.ledger.last_done(asked).is_none() {
-        needs.insert(Need::Instances);
+    match job.ledger.last_done(asked) {
+        Some(at) if job.launch != LaunchState::Unknown => {
+            if job.wake_at - at >= limits::LOOK_WIDER_AFTER {
+                needs.insert(Need::Group);
+            }
+        }
+        Some(_) | None => needs.extend([Need::Group, Need::Instances]),
     }
     needs
 }

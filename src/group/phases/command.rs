@@ -24,15 +24,24 @@ pub(super) struct CommandSpec {
     pub timeout: Code,
 }
 
-/// The reads: none before the command is sent, unless memory was lost.
+/// The reads: the group and its instance before the command is sent, then the command alone. One that takes long is
+/// looked at together with the rest: that the group is gone or has opted out is to be noticed before it ends.
 pub(super) fn needs(job: &Job, step: CommandStep) -> BTreeSet<Need> {
-    let sent_at = sent_at(job, step);
-    let may_be_sent = job.resumed_at.is_some() || job.ledger.has_tried(is_step(step));
-    if !may_be_sent || job.made.ended.contains(&step) {
+    if job.made.ended.contains(&step) {
         return BTreeSet::new();
     }
-    // The group too: that it is gone or has opted out is to be noticed before the command ends.
-    let mut needs = BTreeSet::from([Need::Commands, Need::Instances, Need::Group]);
+    let sent_at = sent_at(job, step);
+    let has_memory = job.resumed_at.is_none();
+    let mut needs = BTreeSet::new();
+    if !has_memory || job.ledger.has_tried(is_step(step)) {
+        needs.insert(Need::Commands);
+    }
+    let is_soon = |at| job.wake_at - at < limits::LOOK_WIDER_AFTER;
+    // What a bad end means depends on the instance.
+    let has_failed = job.made.failed.contains(&step);
+    if !has_memory || has_failed || !sent_at.is_some_and(is_soon) {
+        needs.extend([Need::Instances, Need::Group]);
+    }
     if sent_at.is_some_and(|at| may_be_silent(at, job.wake_at)) {
         needs.insert(Need::Agents);
     }
@@ -78,8 +87,11 @@ pub(super) fn succeeded(cx: &Context<'_>, spec: &CommandSpec) -> Result<(), Deci
     let Some(instance) = cx.job.instance(spec.role) else {
         return Err(failed(Code::InstanceLost, "no instance of ours is known"));
     };
-    if needs(cx.job, spec.step).contains(&Need::Commands) {
+    let needs = needs(cx.job, spec.step);
+    if needs.contains(&Need::Commands) {
         cx.read(&cx.seen.commands, "commands")?;
+    }
+    if needs.contains(&Need::Instances) {
         instance_lives(instance, cx.instances()?)?;
     }
     match found(cx.job, cx.seen, spec.step) {

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
+
 use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::{CommandStep, Role};
 use super::super::job::Job;
@@ -14,23 +16,30 @@ use super::{command, launch, scanning, settling, targets};
 use crate::ids::InstanceId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
-    let mut needs = BTreeSet::from([Need::Group, Need::Instances, Need::Checks]);
-    if job.evidence.canary.is_some() {
-        match job.forward.as_ref().map(|f| &f.options.prove) {
-            Some(Proof::Instance) | None => {}
-            Some(Proof::Document(_)) => {
-                needs.extend(command::needs(job, CommandStep::CanaryProof));
-            }
-            Some(Proof::LoadBalancer) => _ = needs.insert(Need::Targets),
-        }
+    let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
+    if !was_sent(job, CommandStep::CanaryReady) {
+        needs.insert(Need::Agents);
+        needs.extend(command::needs(job, CommandStep::CanaryReady));
         return needs;
     }
-    let ready = CommandStep::CanaryReady;
-    if !job.made.ended.contains(&ready) && !job.ledger.has_tried(command::is_step(ready)) {
-        needs.insert(Need::Agents);
+    if !job.made.ended.contains(&CommandStep::CanaryReady) {
+        return command::needs(job, CommandStep::CanaryReady);
     }
-    needs.extend(command::needs(job, ready));
-    needs.extend(scanning::command_needs(job, CommandStep::CanaryScan));
+    let is_scanned = job.made.ended.contains(&CommandStep::CanaryScan);
+    if !is_scanned || job.evidence.canary.is_none() {
+        return scanning::command_needs(job, CommandStep::CanaryScan);
+    }
+    match job.forward.as_ref().map(|f| &f.options.prove) {
+        Some(Proof::Document(_)) if was_sent(job, CommandStep::CanaryProof) => {
+            return command::needs(job, CommandStep::CanaryProof);
+        }
+        Some(Proof::Document(_)) => {
+            needs.extend(command::needs(job, CommandStep::CanaryProof));
+        }
+        Some(Proof::LoadBalancer) => _ = needs.insert(Need::Targets),
+        Some(Proof::Instance) | None => {}
+    }
+    needs.insert(Need::Checks);
     needs
 }
 
@@ -43,14 +52,14 @@ pub(super) fn learn(job: &mut Job, seen: &Seen) {
 }
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
-    let instances = cx.instances()?;
-    let canary = cx.job.instance(Role::Canary);
-    let Some((id, instance)) = canary.and_then(|id| instances.get_key_value(id)) else {
+    let Some(id) = cx.job.instance(Role::Canary) else {
         return Ok(failed(Code::CanaryNotUp, "no canary is known"));
     };
-    lives(id, instances)?;
+    if needs(cx.job).contains(&Need::Instances) {
+        lives(id, cx.instances()?)?;
+    }
     let is_late = cx.in_phase() > limits::CANARY_LIMIT + cx.forward()?.boot_extra();
-    online(cx, id, instance, is_late)?;
+    online(cx, id, is_late)?;
     let ready = settling::ready(
         cx,
         CommandStep::CanaryReady,
@@ -118,15 +127,15 @@ fn succeeded(cx: &Context<'_>, spec: &CommandSpec) -> Result<(), Decision> {
     })
 }
 
-fn online(
-    cx: &Context<'_>,
-    id: &InstanceId,
-    instance: &InstanceSeen,
-    is_late: bool,
-) -> Result<(), Decision> {
+fn online(cx: &Context<'_>, id: &InstanceId, is_late: bool) -> Result<(), Decision> {
     // The driver that sent it had seen the agent.
-    let was_online = was_sent(cx.job, CommandStep::CanaryReady);
-    if was_online || launch::online_since_launch(cx, id, instance.launched_at)? {
+    if was_sent(cx.job, CommandStep::CanaryReady) {
+        return Ok(());
+    }
+    let launched_at = cx.instances()?.get(id).map(|i| i.launched_at);
+    if let Some(launched_at) = launched_at
+        && launch::online_since_launch(cx, id, launched_at)?
+    {
         return Ok(());
     }
     let what = "has not registered with Systems Manager";
@@ -172,22 +181,19 @@ fn checked(cx: &Context<'_>, id: &InstanceId, is_late: bool) -> Result<(), Decis
     if is_late {
         return Err(not_up(cx, id, what));
     }
-    Err(cx.look(
-        cx.job.entered_at(),
-        limits::EXPECTED_CHECKS,
-        format!("{id} {what} yet"),
-    ))
+    let since = launched_for(cx, id).map_or(cx.job.entered_at(), |age| cx.now - age);
+    Err(cx.look(since, limits::EXPECTED_CHECKS, format!("{id} {what} yet")))
+}
+
+/// How long ago the canary was launched, as far as EC2 shows it.
+fn launched_for(cx: &Context<'_>, id: &InstanceId) -> Option<TimeDelta> {
+    let instance = cx.seen.instances.present()?.get(id)?;
+    Some(cx.account_now() - instance.launched_at)
 }
 
 fn not_up(cx: &Context<'_>, id: &InstanceId, what: &str) -> Decision {
-    let launched_at = cx
-        .seen
-        .instances
-        .present()
-        .and_then(|i| i.get(id))
-        .map(|i| i.launched_at);
-    let since = launched_at.map_or(cx.in_phase(), |at| cx.account_now() - at);
-    let minutes = since.num_minutes();
+    let age = launched_for(cx, id).unwrap_or(cx.in_phase());
+    let minutes = age.num_minutes();
     let reason = format!("{id} from the new version {what} {minutes} min after its launch");
     failed(Code::CanaryNotUp, reason)
 }

@@ -24,11 +24,15 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     command_needs(job, step(job))
 }
 
-/// The reads for a Scan: its command, and the patch state once the command may have ended.
+/// The reads for a Scan: its command, and the patch state once that has ended.
 pub(super) fn command_needs(job: &Job, step: CommandStep) -> BTreeSet<Need> {
-    let mut needs = command::needs(job, step);
-    if !needs.is_empty() || job.made.ended.contains(&step) {
-        needs.extend([Need::Patches, Need::Group, Need::Instances]);
+    if !job.made.ended.contains(&step) {
+        return command::needs(job, step);
+    }
+    let mut needs = BTreeSet::from([Need::Patches, Need::Group, Need::Instances]);
+    if command::sent_at(job, step).is_none() {
+        // Another driver sent it: the listing says when.
+        needs.insert(Need::Commands);
     }
     needs
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::Instrument;
 
-use super::super::advance::{Pass, advance as pass_of};
-use super::super::drive::{leave_open, next_pass};
+use super::super::advance::{Stay, advance as work};
+use super::super::drive::leave_open;
+use super::super::engine::Setting;
 use super::super::{RunError, restore, summary};
 use super::packed::Packed;
 use super::start::start;
@@ -20,8 +21,10 @@ use crate::report::{GroupReport, fit};
 use crate::request::OptInTag;
 use crate::text::shortened;
 
-/// Passes of a batch come at least this far apart: a group's next look is seldom nearer.
-const PASSES_APART: TimeDelta = TimeDelta::seconds(12);
+/// An invocation waits this long for the next look: to leave and to be called again costs as much.
+const WAITS_AT_MOST: TimeDelta = TimeDelta::seconds(10);
+/// An invocation begins nothing more after this long: what it remembers is kept only when it leaves.
+const STAYS_AT_MOST: TimeDelta = TimeDelta::seconds(60);
 /// A batch makes about this many passes at most: Step Functions keeps 25,000 events of an execution, and a
 /// pass with its wait is nine. In long windows passes come further apart for it.
 const PASSES_PER_BATCH: i32 = 2_400;
@@ -59,7 +62,7 @@ pub struct Advanced {
 /// AWS could not be read while planning; nothing was touched. Later faults are the jobs' own.
 pub async fn advance(aws: &Aws, batch: Batch, options: PassOptions) -> Result<Advanced, RunError> {
     let span = tracing::error_span!("batch", batch = batch.assignment.number);
-    let aws = aws.sharing(batch.assignment.limits.concurrent_batches);
+    let aws = aws.one_of(batch.assignment.limits.concurrent_batches);
     Box::pin(advance_stage(&aws, batch, options))
         .instrument(span)
         .await
@@ -152,8 +155,7 @@ fn wake_at(
         leave_open(jobs, now);
         return None;
     }
-    let apart = apart(jobs, give_up_at);
-    Some(next_pass(jobs, next, now, apart).min(give_up_at))
+    Some(next.max(now + apart(jobs, give_up_at)).min(give_up_at))
 }
 
 fn fit_to_pass_along(jobs: &mut Vec<Job>) {
@@ -168,7 +170,7 @@ fn fit_to_pass_along(jobs: &mut Vec<Job>) {
 async fn pass_in_time(
     aws: &Aws,
     assignment: &Assignment,
-    jobs: &mut Vec<Job>,
+    jobs: &mut [Job],
     options: PassOptions,
 ) -> Option<DateTime<Utc>> {
     let limits = &assignment.limits;
@@ -179,6 +181,7 @@ async fn pass_in_time(
                 max_in_flight: limits.max_in_flight,
                 allowed_failures: limits.allowed_failures.unwrap_or(usize::MAX),
                 stopping: false,
+                calls_take: aws.calls_take(),
             };
             (bounds, request.selection.tag.clone())
         }
@@ -189,7 +192,7 @@ async fn pass_in_time(
         }
     };
     bounds.stopping = options.restore;
-    let pass = Pass {
+    let setting = Setting {
         clients: &aws.clients,
         clock: &aws.clock,
         tag: &tag,
@@ -198,21 +201,12 @@ async fn pass_in_time(
             restore: options.restore,
         },
     };
-    // Cut off during the pass, the jobs would know only a part of what was done: the next pass takes over the
-    // old ones, and looks.
-    let mut tried = jobs.clone();
-    tokio::select! {
-        next = pass_of(&pass, &mut tried) => {
-            *jobs = tried;
-            next
-        }
-        () = aws.clock.wait_until(options.stop_at) => {
-            tracing::warn!("the pass took longer than the invocation may; going on with the next one");
-            let now = aws.clock.now();
-            jobs.iter_mut().for_each(|j| j.resume(now));
-            Some(now)
-        }
-    }
+    let stay = Stay {
+        wait_at_most: WAITS_AT_MOST,
+        until: aws.clock.now() + STAYS_AT_MOST,
+        leave_at: options.stop_at,
+    };
+    work(&setting, jobs, stay).await
 }
 
 /// How far apart passes are for their number to stay within limits until the very end.
@@ -220,7 +214,7 @@ fn apart(jobs: &[Job], give_up_at: DateTime<Utc>) -> TimeDelta {
     let began = jobs.iter().filter_map(|j| j.history.first()).map(|e| e.at);
     let longest = began.min().map_or(TimeDelta::zero(), |at| give_up_at - at);
     let evenly = TimeDelta::seconds((longest / PASSES_PER_BATCH).num_seconds());
-    evenly.max(PASSES_APART)
+    evenly
 }
 
 fn newly_failed(working: &mut Working) -> Vec<GroupReport> {

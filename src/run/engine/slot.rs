@@ -1,0 +1,110 @@
+//! A job in the engine, and what the engine does for it at the moment.
+
+use std::borrow::{Borrow, BorrowMut};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::group::effect::{Effect, Performed};
+use crate::group::job::Job;
+
+/// Looks of one job at the same moment: the longest way through the phases without a wait has fewer.
+const TURNS_AT_ONCE: u32 = 16;
+/// A job that had more comes again after this.
+const TURNS_PAUSE: TimeDelta = TimeDelta::seconds(1);
+
+/// A job, shared with the calls that are under way for it.
+#[derive(Debug)]
+pub(super) struct Slot {
+    job: Arc<Job>,
+    pub(super) state: State,
+    /// Whether it may be looked at sooner than it asked for: it waits for AWS, not for a fault to pass.
+    pub(super) may_ride: bool,
+    /// When it was looked at last.
+    pub(super) looked_at: Option<DateTime<Utc>>,
+    turns: (Option<DateTime<Utc>>, u32),
+}
+
+/// What is done for a job.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Nothing: it is queued or finished.
+    Out,
+    /// Nothing until then.
+    Idle(DateTime<Utc>),
+    /// It is looked at.
+    Looking,
+    /// Effects are performed.
+    Acting(Acting),
+    /// It waits for the end of an effect that its bake shares.
+    Held,
+}
+
+/// Effects under way.
+#[derive(Debug)]
+pub(super) struct Acting {
+    pub(super) since: DateTime<Utc>,
+    pub(super) left: usize,
+    /// How those ended that have, by their place in the decision.
+    pub(super) ended: Vec<(usize, Effect, Performed)>,
+    /// Whether one of them concerns the other jobs of the bake.
+    pub(super) is_shared: bool,
+}
+
+impl Slot {
+    pub(super) fn new(job: Job) -> Self {
+        Self {
+            job: Arc::new(job),
+            state: State::Out,
+            may_ride: false,
+            looked_at: None,
+            turns: (None, 0),
+        }
+    }
+
+    pub(super) fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// For a call: the job does not change until the call has ended.
+    pub(super) fn share(&self) -> Arc<Job> {
+        Arc::clone(&self.job)
+    }
+
+    pub(super) fn job_mut(&mut self) -> &mut Job {
+        Arc::make_mut(&mut self.job)
+    }
+
+    pub(super) fn into_job(self) -> Job {
+        Arc::unwrap_or_clone(self.job)
+    }
+
+    /// Whether an effect that its bake shares is under way.
+    pub(super) fn acts_for_bake(&self) -> bool {
+        matches!(&self.state, State::Acting(acting) if acting.is_shared)
+    }
+
+    /// Puts off a job that would be looked at without end at the same moment.
+    pub(super) fn count_turn(&mut self, now: DateTime<Utc>) {
+        let (at, count) = &mut self.turns;
+        if *at != Some(now) {
+            (*at, *count) = (Some(now), 0);
+        }
+        *count += 1;
+        if *count > TURNS_AT_ONCE && self.job.wake_at <= now {
+            self.job_mut().wake_at = now + TURNS_PAUSE;
+        }
+    }
+}
+
+impl Borrow<Job> for Slot {
+    fn borrow(&self) -> &Job {
+        self.job()
+    }
+}
+
+impl BorrowMut<Job> for Slot {
+    fn borrow_mut(&mut self) -> &mut Job {
+        self.job_mut()
+    }
+}
