@@ -45,7 +45,7 @@ pub(crate) fn execute(args: &RehearseArgs, output: &Output) -> Result<Exit, CliE
 
 async fn rehearse(args: &RehearseArgs, fleet: &Fleet, output: &Output) -> Result<Exit, CliError> {
     let took = Clock::stopwatch();
-    let account = fleet.account(1);
+    let account = fleet.account(1).without_log();
     let request = args.run.request(fleet.start(), "rehearsal".into())?;
     let sdk = sdk::sdk_config(&account, &request.run_id);
     let aws = Aws::new(account.clock().clone(), sdk).at_share(args.run.api_share);
@@ -70,10 +70,6 @@ fn summary(report: &RunReport, account: &Account, took: Duration) -> String {
         calls.counts.values().sum::<u64>(),
     );
     let worked_on: BTreeSet<&str> = report.groups.iter().map(|g| g.group.as_str()).collect();
-    let changed: BTreeSet<&str> = calls
-        .changes()
-        .filter_map(|c| c.params.get("AutoScalingGroupName")?.as_str())
-        .collect();
     let others: Vec<String> = account.with_world(|world| {
         let names = world.groups.keys();
         names
@@ -84,7 +80,7 @@ fn summary(report: &RunReport, account: &Account, took: Duration) -> String {
     let (touched, untouched): (Vec<&str>, Vec<&str>) = others
         .iter()
         .map(String::as_str)
-        .partition(|name| changed.contains(name));
+        .partition(|name| calls.changed_groups.contains(*name));
     if !untouched.is_empty() {
         text.push_str(" Not opted in and without a changing call: ");
         text.push_str(&asg_patch::text::shortened(&untouched.join(", "), 200));

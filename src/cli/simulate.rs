@@ -46,7 +46,7 @@ pub(crate) async fn execute(args: &SimulateArgs, output: &Output) -> Result<Exit
     };
     let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let account = fleet.account(args.speed);
+    let account = fleet.account(args.speed).without_log();
     let environment = environment(&account, args.speed, address);
     output.remark(&format!(
         "Simulated account on http://{address}, {} as real time. Press Ctrl-C to end it.",

@@ -102,6 +102,13 @@ impl Account {
         self
     }
 
+    /// The same account without a log of its calls, which grows with every call: for those that only count them.
+    #[must_use]
+    pub fn without_log(self) -> Self {
+        self.lock().calls.keep_no_log();
+        self
+    }
+
     /// The program's clock, which this account follows at a fixed offset.
     pub fn clock(&self) -> &Clock {
         &self.clock

@@ -1,6 +1,6 @@
 //! The simulated account's log of calls, and their count per operation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -53,12 +53,26 @@ pub fn is_change(operation: &str) -> bool {
 }
 
 /// The log and the counts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Calls {
-    /// Every call in order of arrival.
+    /// Every call in order of arrival, as long as the log is kept.
     pub log: Vec<CallRecord>,
     /// Calls per `service:Operation`.
     pub counts: BTreeMap<String, u64>,
+    /// Names of the groups that changing calls were about, whether the log is kept or not.
+    pub changed_groups: BTreeSet<String>,
+    keeps_log: bool,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            log: Vec::new(),
+            counts: BTreeMap::new(),
+            changed_groups: BTreeSet::new(),
+            keeps_log: true,
+        }
+    }
 }
 
 impl Calls {
@@ -77,12 +91,29 @@ impl Calls {
             Some(Ok(_)) => Ending::Ok,
             Some(Err(e)) => Ending::Error(e.code.clone()),
         };
-        self.log.push(CallRecord {
+        if !self.keeps_log && !is_change(&call.operation) {
+            return;
+        }
+        let record = CallRecord {
             at,
             name,
             params: call.params.to_json(),
             ending,
-        });
+        };
+        if record.is_change() && record.ending != Ending::Lost {
+            let group = record.params.get("AutoScalingGroupName");
+            let name = group.and_then(Value::as_str).map(str::to_owned);
+            self.changed_groups.extend(name);
+        }
+        if self.keeps_log {
+            self.log.push(record);
+        }
+    }
+
+    /// Drops the log, and keeps none from now on.
+    pub(super) fn keep_no_log(&mut self) {
+        self.log = Vec::new();
+        self.keeps_log = false;
     }
 
     /// The changing calls in order, without those that never took effect.

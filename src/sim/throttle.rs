@@ -45,11 +45,7 @@ fn bucket_of(call: &Call) -> (String, f64, f64) {
 fn ec2_bucket(call: &Call) -> (String, f64, f64) {
     let op = call.operation.as_str();
     let name = format!("ec2:{op}");
-    let bare = call
-        .params
-        .to_json()
-        .as_object()
-        .is_none_or(|p| p.is_empty());
+    let bare = call.params.is_empty();
     match op {
         "DescribeInstances"
         | "DescribeInstanceStatus"

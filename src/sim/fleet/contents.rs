@@ -1,5 +1,7 @@
 //! The contents of an image, from a fleet file.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::file::{ImageFile, Patches, Platform};
@@ -51,11 +53,13 @@ pub(super) fn guest_of(file: &ImageFile, made_at: DateTime<Utc>) -> Guest {
         family: file.platform.family(file.distribution),
         missing: shares.next().unwrap_or_default(),
         later: shares.collect(),
-        installed: installed
-            .into_iter()
-            .chain(other.iter().cloned())
-            .map(|patch| (patch, made_at.timestamp()))
-            .collect(),
+        installed: Arc::new(
+            installed
+                .into_iter()
+                .chain(other.iter().cloned())
+                .map(|patch| (patch.into(), made_at.timestamp()))
+                .collect(),
+        ),
         other: other.into_iter().collect(),
         volume_gib: file.gib,
         ..Guest::default()

@@ -1,5 +1,9 @@
 //! Shared by all services: reading requests, pages, wildcards.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Range;
+use std::ops::Bound;
+
 use serde::de::DeserializeOwned;
 
 use crate::sim::wire::{ApiError, Call};
@@ -27,13 +31,34 @@ pub(super) fn page<T>(
     page_of(items.into_iter(), token, limit)
 }
 
-/// The same for items that are made as they are asked for.
+/// The entries of a map from where a page begins, so that no page walks through those before it. A page's key is the
+/// entry's key, or begins with it and a NUL: of that entry, the items that were seen are among the rest.
+pub(super) fn rest_of<'m, V>(
+    map: &'m BTreeMap<String, V>,
+    token: Option<&str>,
+) -> Result<Range<'m, String, V>, ApiError> {
+    let from = match last_seen(token)? {
+        None => Bound::Unbounded,
+        Some(key) => Bound::Included(match key.split_once('\0') {
+            Some((entry, _)) => entry.to_owned(),
+            None => key,
+        }),
+    };
+    Ok(map.range((from, Bound::Unbounded)))
+}
+
+/// The key that a token names: the last that was seen.
+pub(super) fn last_seen(token: Option<&str>) -> Result<Option<String>, ApiError> {
+    token.map(key_of).transpose()
+}
+
+/// A page of items that are made as they are asked for.
 pub(super) fn page_of<T>(
     items: impl Iterator<Item = (String, T)>,
     token: Option<&str>,
     limit: usize,
 ) -> Result<(Vec<T>, Option<String>), ApiError> {
-    let seen = token.map(key_of).transpose()?;
+    let seen = last_seen(token)?;
     let mut rest = items
         .skip_while(|(key, _)| seen.as_ref().is_some_and(|seen| key <= seen))
         .peekable();
@@ -64,6 +89,11 @@ fn key_of(token: &str) -> Result<String, ApiError> {
                 format!("The token '{token}' is invalid"),
             )
         })
+}
+
+/// Whether a text is a pattern: has `*` or `?`.
+pub(super) fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?'])
 }
 
 /// Whether a text matches a pattern with `*` (any run) and `?` (any one character).
@@ -110,6 +140,35 @@ mod tests {
         let (rest, end) = page::<String>(items(&["a", "c"]), token.as_deref(), 2).unwrap();
         assert_eq!((rest, end), (vec!["c".to_owned()], None));
         assert!(page::<String>(items(&["a"]), Some("zz"), 2).is_err());
+    }
+
+    /// Two items for each entry, so that pages end within one.
+    #[test]
+    fn pages_that_begin_in_the_middle_have_what_is_left() {
+        let map: BTreeMap<String, ()> = ["a", "b", "c"].map(|k| (k.to_owned(), ())).into();
+        let all = ["a1", "a2", "b1", "b2", "c1", "c2"];
+        for limit in 1..=4 {
+            let (mut seen, mut token): (Vec<String>, Option<String>) = Default::default();
+            loop {
+                let rest = rest_of(&map, token.as_deref()).unwrap();
+                let items = rest.flat_map(|(entry, ())| {
+                    ["1", "2"].map(|n| (format!("{entry}\0{n}"), format!("{entry}{n}")))
+                });
+                let (page, next) = page_of(items, token.as_deref(), limit).unwrap();
+                seen.extend(page);
+                token = next;
+                if token.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(seen, all);
+        }
+        let token = token_of("b\x001");
+        let rest: Vec<&str> = rest_of(&map, Some(&token))
+            .unwrap()
+            .map(|(k, ())| k.as_str())
+            .collect();
+        assert_eq!(rest, ["b", "c"]);
     }
 
     #[test]

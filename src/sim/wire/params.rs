@@ -28,6 +28,15 @@ impl Params {
         }
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Tree(Tree::Node(fields)) => fields.is_empty(),
+            Self::Json(Value::Object(fields)) => fields.is_empty(),
+            Self::Tree(Tree::Leaf(_)) | Self::Json(_) => true,
+        }
+    }
+
     /// The parameters as JSON, for the call log.
     pub fn to_json(&self) -> Value {
         match self {

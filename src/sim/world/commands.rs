@@ -2,6 +2,7 @@
 //! [`super::running`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -18,6 +19,9 @@ const SEAL_MARK: &str = "asg-patch seal";
 /// A script must contain this text to count as the one that waits until the guest is ready.
 const READY_MARK: &str = "asg-patch ready";
 
+/// The parameters of a command by name.
+pub type Arguments = BTreeMap<String, Vec<String>>;
+
 /// The state of Systems Manager.
 #[derive(Clone, Debug)]
 pub struct Ssm {
@@ -25,6 +29,8 @@ pub struct Ssm {
     pub documents: BTreeMap<String, Document>,
     /// Commands by id.
     pub commands: BTreeMap<String, Command>,
+    /// The parameters of all commands, each distinct set once: scripts are long, and sent again and again.
+    arguments: BTreeSet<Arc<Arguments>>,
     /// Command ids by the order they were sent in.
     pub sent: BTreeMap<u64, String>,
     /// The same for each instance.
@@ -42,12 +48,25 @@ impl Default for Ssm {
         Self {
             documents: documents::built_in(),
             commands: BTreeMap::new(),
+            arguments: BTreeSet::new(),
             sent: BTreeMap::new(),
             sent_to: BTreeMap::new(),
             open: BTreeMap::new(),
             patch_records: BTreeMap::new(),
             parameters: Parameters::default(),
         }
+    }
+}
+
+impl Ssm {
+    /// These parameters as all commands that have them share them.
+    pub(in crate::sim) fn shared(&mut self, arguments: Arguments) -> Arc<Arguments> {
+        if let Some(known) = self.arguments.get(&arguments) {
+            return known.clone();
+        }
+        let new = Arc::new(arguments);
+        self.arguments.insert(new.clone());
+        new
     }
 }
 
@@ -111,7 +130,7 @@ pub enum ScriptEffect {
 
 impl Work {
     /// The work of a document with these parameters.
-    pub fn of(document: &Document, parameters: &BTreeMap<String, Vec<String>>) -> Self {
+    pub fn of(document: &Document, parameters: &Arguments) -> Self {
         let first = |name: &str| {
             parameters
                 .get(name)
@@ -172,7 +191,7 @@ pub struct Command {
     /// The document's version as asked for.
     pub document_version: String,
     /// Its parameters.
-    pub parameters: BTreeMap<String, Vec<String>>,
+    pub parameters: Arc<Arguments>,
     /// The sender's words.
     pub comment: String,
     /// The instances named, if they were named.
@@ -194,7 +213,7 @@ pub struct Command {
     /// The work that it gives the agents.
     pub work: Work,
     /// One per instance.
-    pub invocations: BTreeMap<String, Invocation>,
+    pub invocations: BTreeMap<String, Box<Invocation>>,
 }
 
 impl Command {

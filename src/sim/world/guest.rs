@@ -1,6 +1,7 @@
 //! The contents of an instance: its patches, its first boot, and who holds its package lock.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -38,8 +39,9 @@ pub struct Guest {
     pub missing: Vec<String>,
     /// Patches that become missing only when an Install has run, one list for each Install.
     pub later: Vec<Vec<String>>,
-    /// Patches installed, with the time (seconds since 1970).
-    pub installed: Vec<(String, i64)>,
+    /// Patches installed, with the time (seconds since 1970). An image and its instances share the list until one of
+    /// them installs something.
+    pub installed: Arc<Vec<(Arc<str>, i64)>>,
     /// Those of the installed patches that the baseline does not approve.
     pub other: BTreeSet<String>,
     /// Installed, waiting for a reboot.
@@ -60,8 +62,13 @@ impl Guest {
     pub fn boot(&mut self, now: DateTime<Utc>) {
         self.sealed = false;
         let waited = std::mem::take(&mut self.pending_reboot);
+        if waited.is_empty() {
+            return;
+        }
         let at = now.timestamp();
-        self.installed.extend(waited.into_iter().map(|p| (p, at)));
+        let installed = Arc::make_mut(&mut self.installed);
+        installed.reserve_exact(waited.len());
+        installed.extend(waited.into_iter().map(|p| (p.into(), at)));
     }
 }
 

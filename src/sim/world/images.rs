@@ -333,15 +333,8 @@ pub(super) fn done(world: &mut World, id: &str) {
 
 /// Fails the pending images of an instance that goes away.
 pub(super) fn source_gone(world: &mut World, instance: &str) {
-    let pending: Vec<String> = world
-        .images
-        .values()
-        .filter(|i| {
-            i.state == ImageState::Pending && i.source_instance.as_deref() == Some(instance)
-        })
-        .map(|i| i.id.clone())
-        .collect();
-    for id in pending {
+    let made: Vec<String> = world.image_index.made_of(instance).cloned().collect();
+    for id in made {
         let text = "Instance was terminated or rebooted during AMI creation";
         fail(world, &id, "Client.InstanceTerminated", text);
     }
@@ -401,6 +394,7 @@ pub fn deregister(
         return Err(not_found(&[id]));
     };
     world.image_names.remove(&image.name);
+    world.image_index.remove(&image);
     if world.beliefs.image_names == ImageNames::Minute {
         let at = world.now + TimeDelta::minutes(1);
         let retired = (image.id.clone(), at);
@@ -409,7 +403,7 @@ pub fn deregister(
     if !delete_snapshots {
         return Ok(Vec::new());
     }
-    let is_shared = |s: &String| world.images.values().any(|i| i.has_snapshot(s));
+    let is_shared = |s: &String| world.image_index.with_snapshot(s).next().is_some();
     let snapshots = image.snapshots().map(str::to_owned);
     let results: Vec<(String, bool)> = snapshots
         .map(|s| {
@@ -429,8 +423,8 @@ pub fn delete_snapshot(world: &mut World, id: &str) -> Result<(), ApiError> {
         let text = format!("The snapshot '{id}' does not exist.");
         return Err(ApiError::new("InvalidSnapshot.NotFound", text));
     }
-    if let Some(image) = world.images.values().find(|i| i.has_snapshot(id)) {
-        let text = format!("The snapshot {id} is currently in use by {}", image.id);
+    if let Some(image) = world.image_index.with_snapshot(id).next() {
+        let text = format!("The snapshot {id} is currently in use by {image}");
         return Err(ApiError::new("InvalidSnapshot.InUse", text));
     }
     world.snapshots.remove(id);

@@ -10,6 +10,7 @@ pub mod documents;
 pub mod events;
 pub mod groups;
 pub mod guest;
+mod image_index;
 pub mod images;
 pub mod instance;
 pub mod parameters;
@@ -23,7 +24,7 @@ pub mod templates;
 pub mod topics;
 pub mod volumes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -64,6 +65,8 @@ pub struct World {
     pub sns: topics::Sns,
     /// Others in the account.
     pub rivals: rivals::Rivals,
+    /// Names of the groups that were given a target group, by its ARN.
+    target_users: BTreeMap<String, BTreeSet<String>>,
     /// Targets that calls registered with target groups.
     pub registrations: scaling::targets::Registrations,
     /// Auto Scaling groups by name.
@@ -76,6 +79,8 @@ pub struct World {
     pub images: BTreeMap<String, Image>,
     /// Ids of this account's images by name.
     image_names: BTreeMap<String, String>,
+    /// Ids of all images by name, snapshot and source instance.
+    image_index: image_index::ImageIndex,
     /// Names of deregistered images that are not free yet, with the image and the time from which
     /// they are.
     retired_names: BTreeMap<String, (String, DateTime<Utc>)>,
@@ -101,12 +106,14 @@ impl World {
             ssm: commands::Ssm::default(),
             sns: topics::Sns::default(),
             rivals: rivals::Rivals::default(),
+            target_users: BTreeMap::new(),
             registrations: BTreeMap::new(),
             groups: BTreeMap::new(),
             templates: BTreeMap::new(),
             template_names: BTreeMap::new(),
             images: BTreeMap::new(),
             image_names: BTreeMap::new(),
+            image_index: image_index::ImageIndex::default(),
             retired_names: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             tokens: BTreeMap::new(),
@@ -122,6 +129,10 @@ impl World {
         if let Some(alarm) = group.alarm {
             let at = self.now + TimeDelta::seconds(alarm.every_seconds.max(1));
             self.schedule(at, WorldEvent::Alarm(name.clone()));
+        }
+        for arn in &group.target_groups {
+            let users = self.target_users.entry(arn.clone()).or_default();
+            users.insert(name.clone());
         }
         self.groups.insert(name.clone(), group);
         for action in actions.into_values() {
@@ -144,7 +155,16 @@ impl World {
             self.image_names
                 .insert(image.name.clone(), image.id.clone());
         }
+        if let Some(replaced) = self.images.get(&image.id) {
+            self.image_index.remove(replaced);
+        }
+        self.image_index.add(&image);
         self.images.insert(image.id.clone(), image);
+    }
+
+    /// The ids of the images of this name, in order.
+    pub(in crate::sim) fn images_named(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.image_index.named(name).map(String::as_str)
     }
 
     /// A group, or the answer that there is none.

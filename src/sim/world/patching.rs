@@ -1,5 +1,7 @@
 //! Patch operations inside a guest, and Patch Manager's records of them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::World;
@@ -68,6 +70,9 @@ impl PatchState {
     }
 }
 
+/// A patch, its state, and when it was installed (seconds since 1970).
+pub type ListedPatch = (Arc<str>, PatchState, Option<i64>);
+
 /// The record of the last patch operation on an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchRecord {
@@ -83,8 +88,8 @@ pub struct PatchRecord {
     pub reboot_option: Option<RebootOption>,
     /// When an Install without reboot last ran.
     pub last_no_reboot_install: Option<DateTime<Utc>>,
-    /// Its list: patch, state, and time of installation (seconds since 1970).
-    pub patches: Vec<(String, PatchState, Option<i64>)>,
+    /// Its list.
+    pub patches: Vec<ListedPatch>,
 }
 
 impl PatchRecord {
@@ -194,15 +199,13 @@ pub(super) fn report(world: &mut World, key: &InvocationKey, work: &Work) -> End
 /// day of an installation (midnight, UTC), Debian and Ubuntu know no time.
 /// Source: SSM User Guide, samples of DescribeInstancePatches; DescribeInstancePatches'
 /// `InstalledTime`: "Not all operating systems provide this level of information."
-fn listed(
-    guest: &Guest,
-    install: bool,
-    belief: InstalledTime,
-) -> Vec<(String, PatchState, Option<i64>)> {
-    let plain = |patches: &[String], state: PatchState| -> Vec<_> {
-        patches.iter().map(|p| (p.clone(), state, None)).collect()
-    };
-    let mut all = plain(&guest.failed, PatchState::Failed);
+fn listed(guest: &Guest, install: bool, belief: InstalledTime) -> Vec<ListedPatch> {
+    fn plain(patches: &[String], state: PatchState) -> impl Iterator<Item = ListedPatch> {
+        patches
+            .iter()
+            .map(move |p| (p.as_str().into(), state, None))
+    }
+    let mut all: Vec<ListedPatch> = plain(&guest.failed, PatchState::Failed).collect();
     if !install {
         all.extend(plain(&guest.missing, PatchState::Missing));
     }
@@ -210,6 +213,7 @@ fn listed(
         &guest.pending_reboot,
         PatchState::InstalledPendingReboot,
     ));
+    all.reserve_exact(guest.installed.len());
     all.extend(guest.installed.iter().map(|(p, at)| {
         (
             p.clone(),
@@ -249,5 +253,6 @@ fn output(instance: &str, record: &PatchRecord) -> String {
     for (patch, state, _) in &record.patches {
         text.push_str(&format!("{}: {patch}\n", state.name()));
     }
+    text.shrink_to_fit();
     text
 }

@@ -69,6 +69,7 @@ pub fn send(world: &mut World, mut command: Command, nodes: &[String], wrong_pla
                 WorldEvent::Ssm(SsmEvent::TotalTimeout(key)),
             );
         }
+        let invocation = Box::new(invocation);
         command.invocations.insert(instance.clone(), invocation);
     }
     world.ssm.sent.insert(command.sequence, command.id.clone());
@@ -128,6 +129,7 @@ pub(super) fn invocation_mut<'w>(
         .get_mut(&key.command)?
         .invocations
         .get_mut(&key.instance)
+        .map(Box::as_mut)
 }
 
 pub(super) fn close(world: &mut World, key: &InvocationKey, end: End) {

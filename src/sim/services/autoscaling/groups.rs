@@ -1,10 +1,12 @@
 //! Reading groups and their members.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Filter, LONGEST_PAGE, PAGE, invalid, limit, shape};
-use crate::sim::services::query::page;
+use crate::sim::services::query::{page, page_of, rest_of};
 use crate::sim::wire::ApiError;
 use crate::sim::world::{Group, World};
 
@@ -43,20 +45,15 @@ pub(super) fn describe(world: &World, request: Describe) -> Result<Value, ApiErr
             && (managed || g.operator.is_none())
             && request.filters.iter().all(|f| passes(g, f))
     };
-    let found: Vec<&Group> = if names.is_empty() {
-        world.groups.values().filter(wanted).collect()
+    let token = request.next_token.as_deref();
+    let found: Box<dyn Iterator<Item = &Group>> = if names.is_empty() {
+        Box::new(rest_of(&world.groups, token)?.map(|(_, g)| g))
     } else {
-        let mut named: Vec<&Group> = names
-            .iter()
-            .filter_map(|n| world.groups.get(n))
-            .filter(wanted)
-            .collect();
-        named.sort_by(|a, b| a.name.cmp(&b.name));
-        named.dedup_by(|a, b| a.name == b.name);
-        named
+        let names: BTreeSet<&String> = names.iter().collect();
+        Box::new(names.into_iter().filter_map(|n| world.groups.get(n)))
     };
-    let items = found.into_iter().map(|g| (g.name.clone(), g)).collect();
-    let (groups, next) = page(items, request.next_token.as_deref(), limit)?;
+    let items = found.filter(wanted).map(|g| (g.name.clone(), g));
+    let (groups, next) = page_of(items, token, limit)?;
     let with_instances = request.include_instances.unwrap_or(true);
     let groups: Vec<Value> = groups
         .into_iter()
@@ -106,7 +103,7 @@ pub(super) fn describe_instances(
             "You may specify at most {PAGE} instance ids"
         )));
     }
-    let ids: std::collections::BTreeSet<&String> = if request.instance_ids.is_empty() {
+    let ids: BTreeSet<&String> = if request.instance_ids.is_empty() {
         world.instances.keys().collect()
     } else {
         request.instance_ids.iter().collect()

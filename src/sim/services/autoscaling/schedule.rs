@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::{LONGEST_PAGE, changeable, done, invalid, limit};
 use crate::sim::beliefs::RecurringStart;
-use crate::sim::services::query::page;
+use crate::sim::services::query::{page_of, rest_of};
 use crate::sim::wire::ApiError;
 use crate::sim::world::groups::ScheduledAction;
-use crate::sim::world::{World, iso, scaling};
+use crate::sim::world::{Group, World, iso, scaling};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -24,38 +24,48 @@ pub(super) struct Describe {
 }
 
 pub(super) fn describe(world: &World, request: Describe) -> Result<Value, ApiError> {
-    let groups = match &request.auto_scaling_group_name {
-        Some(name) => vec![world.group(name)?],
-        None => world.groups.values().collect(),
-    };
-    let names = &request.scheduled_action_names;
-    let mut items = Vec::new();
-    for group in groups.into_iter().map(|g| world.shown(g)) {
-        for action in group.scheduled.values() {
-            let at = match world.beliefs.recurring_start {
-                RecurringStart::AsGiven if action.recurrence.is_some() => action.start,
-                RecurringStart::NextRun | RecurringStart::AsGiven => {
-                    action.next_run.or(action.start)
-                }
-            };
-            let named = names.is_empty() || names.contains(&action.name);
-            let after = request
-                .start_time
-                .is_none_or(|t| at.is_some_and(|a| a >= t));
-            let before = request.end_time.is_none_or(|t| at.is_some_and(|a| a <= t));
-            if named && after && before {
-                let key = format!("{}\u{0}{}", group.name, action.name);
-                items.push((key, shape(world, &group.name, action, at)));
-            }
-        }
-    }
-    items.sort_by(|a, b| a.0.cmp(&b.0));
+    let group = request.auto_scaling_group_name.as_deref();
+    let group = group.map(|name| world.group(name)).transpose()?;
     let limit = limit(request.max_records, LONGEST_PAGE)?;
-    let (actions, next) = page(items, request.next_token.as_deref(), limit)?;
-    Ok(json!({"ScheduledUpdateGroupActions": actions, "NextToken": next}))
+    let token = request.next_token.as_deref();
+    let groups: Box<dyn Iterator<Item = &Group>> = match group {
+        Some(group) => Box::new(std::iter::once(group)),
+        None => Box::new(rest_of(&world.groups, token)?.map(|(_, g)| g)),
+    };
+    let actions = groups.map(|g| world.shown(g)).flat_map(|group| {
+        let actions = group.scheduled.values();
+        actions.map(move |action| (group.name.as_str(), action))
+    });
+    let asked = actions.filter(|(_, action)| is_asked(world, &request, action));
+    let items = asked.map(|(group, action)| {
+        let key = format!("{group}\0{}", action.name);
+        (key, (group, action))
+    });
+    let (page, next) = page_of(items, token, limit)?;
+    let shown = page.into_iter().map(|(g, a)| shape(world, g, a));
+    Ok(json!({"ScheduledUpdateGroupActions": shown.collect::<Vec<_>>(), "NextToken": next}))
 }
 
-fn shape(world: &World, group: &str, action: &ScheduledAction, at: Option<DateTime<Utc>>) -> Value {
+fn is_asked(world: &World, request: &Describe, action: &ScheduledAction) -> bool {
+    let names = &request.scheduled_action_names;
+    let at = shown_time(world, action);
+    let after = |t| at.is_some_and(|a| a >= t);
+    let before = |t| at.is_some_and(|a| a <= t);
+    (names.is_empty() || names.contains(&action.name))
+        && request.start_time.is_none_or(after)
+        && request.end_time.is_none_or(before)
+}
+
+/// The time that reads show: of a recurring action, by belief, its next run.
+fn shown_time(world: &World, action: &ScheduledAction) -> Option<DateTime<Utc>> {
+    match world.beliefs.recurring_start {
+        RecurringStart::AsGiven if action.recurrence.is_some() => action.start,
+        RecurringStart::NextRun | RecurringStart::AsGiven => action.next_run.or(action.start),
+    }
+}
+
+fn shape(world: &World, group: &str, action: &ScheduledAction) -> Value {
+    let at = shown_time(world, action);
     let arn = super::shape::arn(world, group)
         .replace(":autoScalingGroup:", ":scheduledUpdateGroupAction:");
     json!({

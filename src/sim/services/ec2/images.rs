@@ -1,12 +1,14 @@
 //! Images.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::filters::{self, Filter};
+use super::filters::{Filter, Filters};
 use super::tags::{self, TagSpecification};
 use super::{limit, tag_set};
-use crate::sim::services::query::page;
+use crate::sim::services::query::{page_of, rest_of};
 use crate::sim::wire::ApiError;
 use crate::sim::world::images::{self, NewImage};
 use crate::sim::world::volumes::{Device, DeviceKind, ROOT_DEVICE};
@@ -95,27 +97,9 @@ pub(super) struct Describe {
 }
 
 pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, ApiError> {
-    filters::check(&request.filter, &FILTERS)?;
+    let filters = Filters::read(&request.filter, &FILTERS)?;
     let limit = limit(request.max_results, 1, 1000)?;
-    let visible = |i: &&Image| i.visible_at <= world.now;
-    let wanted: Vec<&Image> = if request.image_id.is_empty() {
-        world.images.values().filter(visible).collect()
-    } else {
-        let known = |id: &&String| world.images.get(*id).filter(visible).is_some();
-        let unknown: Vec<&str> = request
-            .image_id
-            .iter()
-            .filter(|id| !known(id))
-            .map(String::as_str)
-            .collect();
-        if !unknown.is_empty() {
-            return Err(images::not_found(&unknown));
-        }
-        let ids: std::collections::BTreeSet<&String> = request.image_id.iter().collect();
-        ids.into_iter()
-            .filter_map(|id| world.images.get(id))
-            .collect()
-    };
+    let token = request.next_token.as_deref();
     let owners = &request.owner;
     let owned = |i: &Image| {
         let by = owner(world, i);
@@ -124,15 +108,42 @@ pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, Ap
                 .iter()
                 .any(|o| o == by || (o == "self") == i.own && (o == "self" || o == "amazon"))
     };
-    let items = wanted
-        .into_iter()
-        .filter(|i| owned(i))
-        .filter(|i| filters::pass(&request.filter, &i.tags, |name| values(world, i, name)))
-        .map(|i| (i.id.clone(), i))
-        .collect();
-    let (page, next) = page(items, request.next_token.as_deref(), limit)?;
+    let items = candidates(world, &request.image_id, &filters, token)?
+        .filter(|i| i.visible_at <= world.now && owned(i))
+        .filter(|i| filters.pass(&i.tags, |name| values(world, i, name)))
+        .map(|i| (i.id.clone(), i));
+    let (page, next) = page_of(items, token, limit)?;
     let shown: Vec<Value> = page.into_iter().map(|i| shape(world, i)).collect();
     Ok(json!({"imagesSet": shown, "nextToken": next}))
+}
+
+/// The images that a read may show, by id: those with these ids, all of which must be visible; else those that a
+/// filter names by id or by name; else all, from the page's beginning.
+fn candidates<'w>(
+    world: &'w World,
+    ids: &[String],
+    filters: &Filters<'_>,
+    token: Option<&str>,
+) -> Result<Box<dyn Iterator<Item = &'w Image> + 'w>, ApiError> {
+    let known = |id: &str| world.images.get(id);
+    let ids: BTreeSet<&str> = if !ids.is_empty() {
+        let shown = |id: &str| known(id).is_some_and(|i| i.visible_at <= world.now);
+        let given = ids.iter().map(String::as_str);
+        let unknown: Vec<&str> = given.clone().filter(|id| !shown(id)).collect();
+        if !unknown.is_empty() {
+            return Err(images::not_found(&unknown));
+        }
+        given.collect()
+    } else if let Some(ids) = filters.plain("image-id") {
+        ids.clone()
+    } else if let Some(names) = filters.plain("name") {
+        let named = names.iter().flat_map(|name| world.images_named(name));
+        named.collect()
+    } else {
+        return Ok(Box::new(rest_of(&world.images, token)?.map(|(_, i)| i)));
+    };
+    let found: Vec<&Image> = ids.into_iter().filter_map(known).collect();
+    Ok(Box::new(found.into_iter()))
 }
 
 fn owner<'w>(world: &'w World, image: &Image) -> &'w str {

@@ -4,10 +4,10 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::filters::{self, Filter};
+use super::filters::{Filter, Filters};
 use super::{invalid, limit, tag_set, yes};
 use crate::sim::beliefs::LaunchTime;
-use crate::sim::services::query::page;
+use crate::sim::services::query::{page_of, rest_of};
 use crate::sim::wire::ApiError;
 use crate::sim::world::behaviour::Failure;
 use crate::sim::world::instance::{self, InstanceState};
@@ -54,17 +54,16 @@ pub(super) struct Describe {
 }
 
 pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, ApiError> {
-    filters::check(&request.filter, &FILTERS)?;
+    let filters = Filters::read(&request.filter, &FILTERS)?;
     if request.max_results.is_some() && !request.instance_id.is_empty() {
         return Err(ids_and_pages());
     }
     let limit = limit(request.max_results, 5, 1000)?;
-    let found = chosen(world, &request.instance_id)?
-        .into_iter()
-        .filter(|i| filters::pass(&request.filter, &i.tags, |name| values(world, i, name)))
-        .map(|i| (i.id.clone(), i))
-        .collect();
-    let (page, next) = page(found, request.next_token.as_deref(), limit)?;
+    let token = request.next_token.as_deref();
+    let found = candidates(world, &request.instance_id, &filters, token)?
+        .filter(|i| filters.pass(&i.tags, |name| values(world, i, name)))
+        .map(|i| (i.id.clone(), i));
+    let (page, next) = page_of(found, token, limit)?;
     let reservations: Vec<Value> = page
         .into_iter()
         .map(|i| {
@@ -86,15 +85,27 @@ fn ids_and_pages() -> ApiError {
     )
 }
 
-/// The instances with these ids, all of which must be known; without ids, all.
-fn chosen<'w>(world: &'w World, ids: &[String]) -> Result<Vec<&'w Instance>, ApiError> {
-    if ids.is_empty() {
-        let visible = world
-            .instances
-            .values()
-            .filter(|i| i.visible_at <= world.now);
-        return Ok(visible.collect());
+/// The instances that a read may show, by id: those with these ids, all of which must be known; else those that a
+/// filter names; else all, from the page's beginning.
+fn candidates<'w>(
+    world: &'w World,
+    ids: &[String],
+    filters: &Filters<'_>,
+    token: Option<&str>,
+) -> Result<Box<dyn Iterator<Item = &'w Instance> + 'w>, ApiError> {
+    if !ids.is_empty() {
+        return Ok(Box::new(chosen(world, ids)?.into_iter()));
     }
+    if let Some(ids) = filters.plain("instance-id") {
+        let named = ids.iter().filter_map(|id| world.visible_instance(id));
+        return Ok(Box::new(named.collect::<Vec<_>>().into_iter()));
+    }
+    let rest = rest_of(&world.instances, token)?.map(|(_, i)| i);
+    Ok(Box::new(rest.filter(|i| i.visible_at <= world.now)))
+}
+
+/// The instances with these ids, all of which must be known.
+fn chosen<'w>(world: &'w World, ids: &[String]) -> Result<Vec<&'w Instance>, ApiError> {
     let mut found = Vec::new();
     for id in ids {
         found.push(
@@ -267,7 +278,7 @@ pub(super) fn describe_status(
     world: &mut World,
     request: DescribeStatus,
 ) -> Result<Value, ApiError> {
-    filters::check(&request.filter, &STATUS_FILTERS)?;
+    let filters = Filters::read(&request.filter, &STATUS_FILTERS)?;
     if request.max_results.is_some() && !request.instance_id.is_empty() {
         return Err(ids_and_pages());
     }
@@ -278,11 +289,11 @@ pub(super) fn describe_status(
     }
     let limit = limit(request.max_results, 5, 1000)?;
     let all = request.include_all_instances.unwrap_or(false);
-    let found = chosen(world, &request.instance_id)?
-        .into_iter()
+    let token = request.next_token.as_deref();
+    let found = candidates(world, &request.instance_id, &filters, token)?
         .filter(|i| all || i.state == InstanceState::Running)
         .filter(|i| {
-            filters::pass(&request.filter, &i.tags, |name| match name {
+            filters.pass(&i.tags, |name| match name {
                 "instance-status.status" | "system-status.status" => {
                     vec![checks(world, i).0.into()]
                 }
@@ -290,10 +301,10 @@ pub(super) fn describe_status(
                 other => values(world, i, other),
             })
         })
-        .map(|i| (i.id.clone(), status_shape(world, i)))
-        .collect();
-    let (page, next) = page(found, request.next_token.as_deref(), limit)?;
-    Ok(json!({"instanceStatusSet": page, "nextToken": next}))
+        .map(|i| (i.id.clone(), i));
+    let (page, next) = page_of(found, token, limit)?;
+    let shown: Vec<Value> = page.into_iter().map(|i| status_shape(world, i)).collect();
+    Ok(json!({"instanceStatusSet": shown, "nextToken": next}))
 }
 
 /// The status of an instance's checks and of their reachability detail.

@@ -1,11 +1,13 @@
 //! Snapshots.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::filters::{self, Filter};
+use super::filters::{Filter, Filters};
 use super::{limit, tag_set, yes};
-use crate::sim::services::query::page;
+use crate::sim::services::query::{page_of, rest_of};
 use crate::sim::wire::ApiError;
 use crate::sim::world::images::{self, SnapshotState};
 use crate::sim::world::{Snapshot, World, iso};
@@ -35,7 +37,7 @@ pub(super) struct Describe {
 }
 
 pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, ApiError> {
-    filters::check(&request.filter, &FILTERS)?;
+    let filters = Filters::read(&request.filter, &FILTERS)?;
     let limit = limit(request.max_results, 5, 1000)?;
     let known = |id: &String| {
         world
@@ -50,15 +52,18 @@ pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, Ap
     // All snapshots are this account's.
     let mine = |o: &String| o == "self" || *o == world.account;
     let owned = request.owner.is_empty() || request.owner.iter().any(mine);
-    let items = world
-        .snapshots
-        .values()
+    let token = request.next_token.as_deref();
+    let candidates: Box<dyn Iterator<Item = &Snapshot>> = if request.snapshot_id.is_empty() {
+        Box::new(rest_of(&world.snapshots, token)?.map(|(_, s)| s))
+    } else {
+        let ids: BTreeSet<&String> = request.snapshot_id.iter().collect();
+        Box::new(ids.into_iter().filter_map(|id| world.snapshots.get(id)))
+    };
+    let items = candidates
         .filter(|s| owned && s.visible_at <= world.now)
-        .filter(|s| request.snapshot_id.is_empty() || request.snapshot_id.contains(&s.id))
-        .filter(|s| filters::pass(&request.filter, &s.tags, |name| values(world, s, name)))
-        .map(|s| (s.id.clone(), s))
-        .collect();
-    let (page, next) = page(items, request.next_token.as_deref(), limit)?;
+        .filter(|s| filters.pass(&s.tags, |name| values(world, s, name)))
+        .map(|s| (s.id.clone(), s));
+    let (page, next) = page_of(items, token, limit)?;
     let shown: Vec<Value> = page.into_iter().map(|s| shape(world, s)).collect();
     Ok(json!({"snapshotSet": shown, "nextToken": next}))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::filters::{self, Filter};
+use super::filters::{Filter, Filters};
 use super::instances::VPC;
 use super::limit;
 use crate::sim::services::query::page;
@@ -27,7 +27,7 @@ pub(super) struct Describe {
 }
 
 pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, ApiError> {
-    filters::check(&request.filter, &FILTERS)?;
+    let filters = Filters::read(&request.filter, &FILTERS)?;
     let limit = limit(request.max_results, 5, 1000)?;
     let none = BTreeMap::new();
     let items = ZONES.into_iter().filter_map(|letter| {
@@ -47,7 +47,7 @@ pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, Ap
             "state": "available",
             "ownerId": world.account,
         });
-        filters::pass(&request.filter, &none, values).then_some((id.clone(), shown))
+        filters.pass(&none, values).then_some((id.clone(), shown))
     });
     let (subnets, next) = page(items.collect(), request.next_token.as_deref(), limit)?;
     Ok(json!({"subnetSet": subnets, "nextToken": next}))

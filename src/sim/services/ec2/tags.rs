@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::filters::{self, Filter};
+use super::filters::{Filter, Filters};
 use super::{invalid, limit, yes};
 use crate::sim::services::query::page;
 use crate::sim::wire::ApiError;
@@ -153,10 +153,8 @@ pub(super) struct Describe {
 }
 
 pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, ApiError> {
-    filters::check(
-        &request.filter,
-        &["key", "resource-id", "resource-type", "value"],
-    )?;
+    let known = ["key", "resource-id", "resource-type", "value"];
+    let filters = Filters::read(&request.filter, &known)?;
     let mut all = Vec::new();
     all.extend(
         world
@@ -188,7 +186,7 @@ pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, Ap
                 "value" => vec![value.clone()],
                 _ => Vec::new(),
             };
-            if filters::pass(&request.filter, &own, of) {
+            if filters.pass(&own, of) {
                 let shown =
                     json!({"resourceId": id, "resourceType": kind, "key": key, "value": value});
                 items.push((format!("{id}\u{0}{key}"), shown));

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::filters::{self, Filter};
+use super::filters::{Filter, Filters};
 use super::tags::{self, TagSpecification};
 use super::{data, limit, tag_set};
-use crate::sim::services::query::page;
+use crate::sim::services::query::{page_of, rest_of};
 use crate::sim::wire::ApiError;
 use crate::sim::world::{Template, World, iso, templates};
 
@@ -82,8 +82,9 @@ pub(super) struct Describe {
 }
 
 pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, ApiError> {
-    filters::check(&request.filter, &["create-time", "launch-template-name"])?;
+    let filters = Filters::read(&request.filter, &["create-time", "launch-template-name"])?;
     let limit = limit(request.max_results, 1, 200)?;
+    let token = request.next_token.as_deref();
     let mut wanted: Vec<&Template> = Vec::new();
     for id in &request.launch_template_id {
         wanted.push(templates::find(world, Some(id), None)?);
@@ -92,7 +93,7 @@ pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, Ap
         wanted.push(templates::find(world, None, Some(name))?);
     }
     if request.launch_template_id.is_empty() && request.launch_template_name.is_empty() {
-        wanted.extend(world.templates.values());
+        wanted.extend(rest_of(&world.templates, token)?.map(|(_, t)| t));
     }
     wanted.sort_by(|a, b| a.id.cmp(&b.id));
     wanted.dedup_by(|a, b| a.id == b.id);
@@ -102,11 +103,11 @@ pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, Ap
     };
     let items = wanted
         .into_iter()
-        .filter(|t| filters::pass(&request.filter, &t.tags, |name| values(t, name)))
-        .map(|t| (t.id.clone(), shape(world, t)))
-        .collect();
-    let (page, next) = page(items, request.next_token.as_deref(), limit)?;
-    Ok(json!({"launchTemplates": page, "nextToken": next}))
+        .filter(|t| filters.pass(&t.tags, |name| values(t, name)))
+        .map(|t| (t.id.clone(), t));
+    let (page, next) = page_of(items, token, limit)?;
+    let shown: Vec<Value> = page.into_iter().map(|t| shape(world, t)).collect();
+    Ok(json!({"launchTemplates": shown, "nextToken": next}))
 }
 
 #[derive(Deserialize)]

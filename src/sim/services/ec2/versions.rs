@@ -1,12 +1,14 @@
 //! Launch template versions.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::filters::{self, Filter};
+use super::filters::{Filter, Filters};
 use super::{data, invalid, limit, templates as shapes};
 use crate::sim::beliefs::MinVersion;
-use crate::sim::services::query::page;
+use crate::sim::services::query::{page_of, rest_of};
 use crate::sim::wire::ApiError;
 use crate::sim::world::templates::{self, Template};
 use crate::sim::world::{World, iso};
@@ -98,7 +100,7 @@ const FILTERS: [&str; 5] = [
 ];
 
 pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, ApiError> {
-    filters::check(&request.filter, &FILTERS)?;
+    let filters = Filters::read(&request.filter, &FILTERS)?;
     let limit = limit(request.max_results, 1, 200)?;
     if request.launch_template_version.len() > MOST_VERSIONS {
         return Err(invalid(format!(
@@ -107,37 +109,39 @@ pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, Ap
     }
     // Recorded: those asked for by name come in the order asked, each as often as it was named; all of a template
     // come newest first.
-    let is_named = !request.launch_template_version.is_empty();
-    let mut items = Vec::new();
-    for (place, (template, number)) in chosen(world, &request)?.into_iter().enumerate() {
-        let after = |least: u64| match world.beliefs.min_version {
-            MinVersion::Inclusive => number >= least,
-            MinVersion::Exclusive => number > least,
-        };
-        let within = request.min_version.is_none_or(after)
-            && request.max_version.is_none_or(|m| number <= m);
-        let none = std::collections::BTreeMap::new();
-        if within
-            && filters::pass(&request.filter, &none, |name| {
-                values(template, number, name)
-            })
-        {
-            let order = if is_named {
-                place as u64
-            } else {
-                u64::MAX - number
-            };
-            let key = format!("{}\u{0}{order:020}", template.id);
-            items.push((key, shape(world, template, number)));
-        }
-    }
-    items.sort_by(|a, b| a.0.cmp(&b.0));
-    let (page, next) = page(items, request.next_token.as_deref(), limit)?;
-    Ok(json!({"launchTemplateVersionSet": page, "nextToken": next}))
+    let none = BTreeMap::new();
+    let token = request.next_token.as_deref();
+    let items = chosen(world, &request, token)?
+        .filter(|v| is_within(world, &request, v.number))
+        .filter(|v| filters.pass(&none, |name| values(v.template, v.number, name)))
+        .map(|v| (format!("{}\0{:020}", v.template.id, v.place), v));
+    let (page, next) = page_of(items, token, limit)?;
+    let shown = page.into_iter().map(|v| shape(world, v.template, v.number));
+    Ok(json!({"launchTemplateVersionSet": shown.collect::<Vec<_>>(), "nextToken": next}))
 }
 
-/// The versions asked for: of one template, or `$Latest` and `$Default` of all.
-fn chosen<'w>(world: &'w World, request: &Describe) -> Result<Vec<(&'w Template, u64)>, ApiError> {
+fn is_within(world: &World, request: &Describe, number: u64) -> bool {
+    let after = |least: u64| match world.beliefs.min_version {
+        MinVersion::Inclusive => number >= least,
+        MinVersion::Exclusive => number > least,
+    };
+    request.min_version.is_none_or(after) && request.max_version.is_none_or(|m| number <= m)
+}
+
+/// A version of a template, and its place among those of the template that are asked for.
+struct Chosen<'w> {
+    template: &'w Template,
+    number: u64,
+    place: u64,
+}
+
+/// The versions asked for, in the order of their places: of one template, or `$Latest` and `$Default` of all from the
+/// page's beginning.
+fn chosen<'w>(
+    world: &'w World,
+    request: &'w Describe,
+    token: Option<&str>,
+) -> Result<Box<dyn Iterator<Item = Chosen<'w>> + 'w>, ApiError> {
     let names = &request.launch_template_version;
     let (id, name) = (&request.launch_template_id, &request.launch_template_name);
     if id.is_none() && name.is_none() {
@@ -148,33 +152,38 @@ fn chosen<'w>(world: &'w World, request: &Describe) -> Result<Vec<(&'w Template,
                 "Without a launch template, the versions must be $Latest, $Default or both",
             ));
         }
-        let all = world.templates.values();
-        return Ok(all
-            .flat_map(|t| {
-                names
-                    .iter()
-                    .filter_map(move |n| Some((t, visible(world, t, n)?)))
+        let all = rest_of(&world.templates, token)?.map(|(_, t)| t);
+        return Ok(Box::new(all.flat_map(move |template| {
+            (0..).zip(names).filter_map(move |(place, name)| {
+                let number = visible(world, template, name)?;
+                Some(Chosen {
+                    template,
+                    number,
+                    place,
+                })
             })
-            .collect());
+        })));
     }
     let template = templates::find(world, id.as_deref(), name.as_deref())?;
     if names.is_empty() {
-        let seen = template
-            .versions
-            .iter()
-            .filter(|(_, v)| v.visible_at <= world.now);
-        return Ok(seen.map(|(n, _)| (template, *n)).collect());
+        let newest_first = template.versions.iter().rev();
+        let seen = newest_first.filter(|(_, v)| v.visible_at <= world.now);
+        return Ok(Box::new(seen.map(|(number, _)| Chosen {
+            template,
+            number: *number,
+            place: u64::MAX - number,
+        })));
     }
-    names
-        .iter()
-        .map(|n| {
-            let number = visible(world, template, n);
-            Ok((
-                template,
-                number.ok_or_else(|| templates::no_version(&template.id, n))?,
-            ))
+    let named = (0..).zip(names).map(|(place, name)| {
+        let number = visible(world, template, name);
+        Ok(Chosen {
+            template,
+            number: number.ok_or_else(|| templates::no_version(&template.id, name))?,
+            place,
         })
-        .collect()
+    });
+    let named: Vec<Chosen<'_>> = named.collect::<Result<_, ApiError>>()?;
+    Ok(Box::new(named.into_iter()))
 }
 
 /// The number that a version's name means to a read.

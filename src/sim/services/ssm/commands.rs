@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -113,7 +114,7 @@ pub(super) fn send(world: &mut World, request: Send) -> Result<Value, ApiError> 
         document_version: request.document_version.clone().unwrap_or_default(),
         work: Work::of(&document, &request.parameters),
         execution_timeout_seconds: document.execution_timeout_seconds(&request.parameters),
-        parameters: request.parameters,
+        parameters: world.ssm.shared(request.parameters),
         comment: request.comment.unwrap_or_default(),
         instance_ids: request.instance_ids,
         targets: request
@@ -263,14 +264,14 @@ pub(super) fn cancel(world: &mut World, request: Cancel) -> Result<Value, ApiErr
 
 pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
     let limit = size(request.max_results, (1, 50), 50)?;
-    let ids = candidates(
-        world,
-        request.command_id.as_deref(),
-        request.instance_id.as_deref(),
-    )?;
     let filters = Filters::read(&request.filters)?;
-    let found = ids
-        .filter_map(|id| world.ssm.commands.get(id))
+    let question = Question {
+        command: request.command_id.as_deref(),
+        instance: request.instance_id.as_deref(),
+        after: filters.after,
+        token: request.next_token.as_deref(),
+    };
+    let found = candidates(world, question)?
         .filter(|c| c.visible_at <= world.now && filters.pass(c))
         .filter(|c| {
             let (status, details) = c.status();
@@ -287,34 +288,42 @@ pub(super) fn newest_first(command: &Command) -> String {
     format!("{:020}", u64::MAX - command.sequence)
 }
 
-/// The ids of the commands in question, newest first.
+/// The sequence of the command whose items a page saw last.
+fn last_sequence(token: Option<&str>) -> Result<u64, ApiError> {
+    let seen = query::last_seen(token)?;
+    let place = seen.and_then(|key| key.get(..20)?.parse().ok());
+    Ok(place.map_or(u64::MAX, |place: u64| u64::MAX - place))
+}
+
+/// The commands that a list asks for, but for the filters of each single one.
+pub(super) struct Question<'r> {
+    pub(super) command: Option<&'r str>,
+    pub(super) instance: Option<&'r str>,
+    /// Those sent later than this.
+    pub(super) after: Option<DateTime<Utc>>,
+    /// Those of this page and of later ones.
+    pub(super) token: Option<&'r str>,
+}
+
+/// The commands in question, newest first.
 pub(super) fn candidates<'w>(
     world: &'w World,
-    command: Option<&str>,
-    instance: Option<&str>,
-) -> Result<Box<dyn Iterator<Item = &'w String> + 'w>, ApiError> {
-    if let Some(id) = command {
+    question: Question<'_>,
+) -> Result<Box<dyn Iterator<Item = &'w Command> + 'w>, ApiError> {
+    if let Some(id) = question.command {
         check_id(id)?;
+        return Ok(Box::new(world.ssm.commands.get(id).into_iter()));
     }
-    Ok(match (command, instance) {
-        (Some(id), _) => Box::new(
-            world
-                .ssm
-                .commands
-                .get_key_value(id)
-                .map(|(id, _)| id)
-                .into_iter(),
-        ),
-        (None, Some(instance)) => Box::new(
-            world
-                .ssm
-                .sent_to
-                .get(instance)
-                .into_iter()
-                .flat_map(|sent| sent.values().rev()),
-        ),
-        (None, None) => Box::new(world.ssm.sent.values().rev()),
-    })
+    let sent = match question.instance {
+        Some(instance) => world.ssm.sent_to.get(instance),
+        None => Some(&world.ssm.sent),
+    };
+    let newest = last_sequence(question.token)?;
+    let rest = sent.into_iter().flat_map(move |sent| sent.range(..=newest));
+    let rest = rest.rev().filter_map(|(_, id)| world.ssm.commands.get(id));
+    // They were sent in the order of their sequence.
+    let is_late = move |c: &&Command| question.after.is_none_or(|after| c.requested_at > after);
+    Ok(Box::new(rest.take_while(is_late)))
 }
 
 pub(super) fn check_id(id: &str) -> Result<(), ApiError> {
@@ -331,8 +340,8 @@ pub(super) fn check_id(id: &str) -> Result<(), ApiError> {
 /// The filters of ListCommands and ListCommandInvocations.
 #[derive(Default)]
 pub(super) struct Filters {
-    after: Option<chrono::DateTime<chrono::Utc>>,
-    before: Option<chrono::DateTime<chrono::Utc>>,
+    pub(super) after: Option<DateTime<Utc>>,
+    before: Option<DateTime<Utc>>,
     status: Option<String>,
     document: Option<String>,
 }
@@ -400,7 +409,7 @@ fn row(command: &Command) -> Value {
         "DocumentVersion": command.document_version,
         "Comment": command.comment,
         "ExpiresAfter": epoch(command.expires_at()),
-        "Parameters": command.parameters,
+        "Parameters": *command.parameters,
         "InstanceIds": command.instance_ids,
         "Targets": targets,
         "RequestedDateTime": epoch(command.requested_at),

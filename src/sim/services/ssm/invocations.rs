@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::commands::{Filter, Filters, candidates, check_id, newest_first};
+use super::commands::{Filter, Filters, Question, candidates, check_id, newest_first};
 use super::size;
 use crate::sim::services::query;
 use crate::sim::wire::ApiError;
@@ -41,15 +41,15 @@ pub(super) struct Get {
 
 pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
     let limit = size(request.max_results, (1, 50), 50)?;
-    let ids = candidates(
-        world,
-        request.command_id.as_deref(),
-        request.instance_id.as_deref(),
-    )?;
     let filters = Filters::read(&request.filters)?;
     let only = request.instance_id.as_deref();
-    let found = ids
-        .filter_map(|id| world.ssm.commands.get(id))
+    let question = Question {
+        command: request.command_id.as_deref(),
+        instance: only,
+        after: filters.after,
+        token: request.next_token.as_deref(),
+    };
+    let found = candidates(world, question)?
         .filter(|c| c.visible_at <= world.now && filters.pass(c))
         .flat_map(|c| c.invocations.iter().map(move |(id, i)| (c, id, i)))
         .filter(|(_, id, _)| only.is_none_or(|o| o == *id))

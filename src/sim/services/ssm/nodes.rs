@@ -77,7 +77,11 @@ pub(super) fn describe<'w>(world: &'w World, request: Describe) -> Result<Value,
                 .filter_map(|id| world.instances.get(id).and_then(registration));
             query::page_of(nodes.filter(passes).map(keyed), token, limit)?
         }
-        None => query::page_of(registered(world).filter(passes).map(keyed), token, limit)?,
+        None => {
+            let rest = query::rest_of(&world.instances, token)?;
+            let nodes = rest.filter_map(|(_, instance)| registration(instance));
+            query::page_of(nodes.filter(passes).map(keyed), token, limit)?
+        }
     };
     let rows: Vec<Value> = nodes.into_iter().map(|node| row(world, node)).collect();
     Ok(json!({"InstanceInformationList": rows, "NextToken": token}))

@@ -151,21 +151,32 @@ pub(super) fn by_path(world: &World, request: ByPath) -> Result<Value, ApiError>
         )));
     }
     let filters = Matcher::all(&request.parameter_filters)?;
-    let found = under(world, &request.path, request.recursive)
+    let token = request.next_token.as_deref();
+    let seen = query::last_seen(token)?;
+    let found = under(world, &request.path, request.recursive, seen)
         .filter(|p| filters.iter().all(|f| f.matches(p)));
     let keyed = found.map(|p| (p.name.clone(), p));
-    let (page, token) = query::page_of(keyed, request.next_token.as_deref(), limit)?;
+    let (page, token) = query::page_of(keyed, token, limit)?;
     let rows: Vec<Value> = page.into_iter().map(|p| value_row(world, p)).collect();
     Ok(json!({"Parameters": rows, "NextToken": token}))
 }
 
-fn under<'w>(world: &'w World, path: &str, recursive: bool) -> impl Iterator<Item = &'w Parameter> {
+/// The parameters under a path, by name, from the one that was `seen` last on.
+fn under<'w>(
+    world: &'w World,
+    path: &str,
+    recursive: bool,
+    seen: Option<String>,
+) -> impl Iterator<Item = &'w Parameter> + use<'w> {
     let prefix = format!("{}/", path.trim_end_matches('/'));
+    let from = seen
+        .filter(|s| *s > prefix)
+        .unwrap_or_else(|| prefix.clone());
     world
         .ssm
         .parameters
         .by_name
-        .range(prefix.clone()..)
+        .range(from..)
         .map(|(_, p)| p)
         .take_while({
             let prefix = prefix.clone();
@@ -260,14 +271,12 @@ pub(super) fn describe(world: &World, request: Describe) -> Result<Value, ApiErr
     for plain in &request.filters {
         filters.push(Matcher::new(&plain.key, "Equals", &plain.values)?);
     }
-    let found = world
-        .ssm
-        .parameters
-        .by_name
-        .values()
+    let token = request.next_token.as_deref();
+    let found = query::rest_of(&world.ssm.parameters.by_name, token)?
+        .map(|(_, p)| p)
         .filter(|p| filters.iter().all(|f| f.matches(p)));
     let keyed = found.map(|p| (p.name.clone(), p));
-    let (page, token) = query::page_of(keyed, request.next_token.as_deref(), limit)?;
+    let (page, token) = query::page_of(keyed, token, limit)?;
     let rows: Vec<Value> = page.into_iter().map(|p| describe_row(world, p)).collect();
     Ok(json!({"Parameters": rows, "NextToken": token}))
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{KeyValues, invalid, size};
 use crate::sim::services::query;
 use crate::sim::wire::ApiError;
-use crate::sim::world::patching::{PatchRecord, PatchState, RebootOption};
+use crate::sim::world::patching::{ListedPatch, PatchRecord, PatchState, RebootOption};
 use crate::sim::world::{World, epoch};
 
 #[derive(Debug, Deserialize)]
@@ -120,12 +120,12 @@ pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
             ));
         }
     }
-    let keeps = |(id, state, _): &(String, PatchState, Option<i64>)| {
+    let keeps = |(id, state, _): &ListedPatch| {
         request.filters.iter().all(|f| {
             let value = match f.key.as_str() {
                 "Classification" => CLASSIFICATION,
                 "Severity" => SEVERITY,
-                "KBId" => id.as_str(),
+                "KBId" => id,
                 _ => state.name(),
             };
             f.values.iter().any(|v| v == value)
@@ -148,7 +148,7 @@ pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
 const CLASSIFICATION: &str = "Security";
 const SEVERITY: &str = "Important";
 
-fn patch_row((id, state, installed_at): &(String, PatchState, Option<i64>)) -> Value {
+fn patch_row((id, state, installed_at): &ListedPatch) -> Value {
     json!({
         "Title": id,
         "KBId": id,

@@ -291,7 +291,7 @@ async fn installed_times(sim: &Sim) -> String {
             let guest = &mut w.instances.get_mut(&id).unwrap().guest;
             guest.family = family;
             guest.missing.clear();
-            guest.installed = vec![("p".into(), at.timestamp())];
+            guest.installed = vec![("p".into(), at.timestamp())].into();
         });
         let send = ssm.send_command().document_name("AWS-RunPatchBaseline");
         let send = send

@@ -256,7 +256,7 @@ async fn failing_launches_say_why_and_images_carry_the_guest_over() {
     sim.account.with_world(|w| {
         let guest = &mut w.instances.get_mut(&id).unwrap().guest;
         let patch = guest.missing.remove(0);
-        guest.installed.push((patch, 0));
+        Arc::make_mut(&mut guest.installed).push((patch.into(), 0));
     });
     let image = sim.create_image(&id, "web-1").await;
     sim.wait(900).await;

@@ -5,6 +5,7 @@ mod clock;
 mod flips;
 mod groups;
 mod images;
+mod scale;
 mod standby;
 mod targets;
 mod volumes;

@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
 use crate::sim::world::behaviour::Failure;
+use crate::sim::world::groups::Group;
 use crate::sim::world::instance::{Instance, InstanceState};
 
 /// The state of a target.
@@ -55,13 +56,18 @@ pub fn of(world: &World, arn: &str) -> BTreeMap<String, TargetState> {
     direct.chain(members(world, arn)).collect()
 }
 
+/// The groups of a target group, by name.
+fn users<'w>(world: &'w World, arn: &'w str) -> impl Iterator<Item = &'w Group> + use<'w> {
+    let names = world.target_users.get(arn).into_iter().flatten();
+    let groups = names.filter_map(|name| world.groups.get(name));
+    groups.filter(move |g| g.target_groups.iter().any(|t| t == arn))
+}
+
 fn members<'w>(
     world: &'w World,
     arn: &'w str,
 ) -> impl Iterator<Item = (String, TargetState)> + use<'w> {
-    let groups = world.groups.values();
-    let groups = groups.filter(move |g| g.target_groups.iter().any(|t| t == arn));
-    let members = groups.flat_map(|g| &g.members);
+    let members = users(world, arn).flat_map(|g| &g.members);
     members.filter_map(|(id, notes)| {
         let answers_from = notes.target_healthy_at?;
         let instance = world.instances.get(id)?;
@@ -112,11 +118,7 @@ fn answers(instance: &Instance) -> bool {
 /// # Errors
 /// `TargetGroupNotFound`.
 pub fn known(world: &World, arn: &str) -> Result<(), ApiError> {
-    if world
-        .groups
-        .values()
-        .any(|g| g.target_groups.iter().any(|t| t == arn))
-    {
+    if users(world, arn).next().is_some() {
         return Ok(());
     }
     let text = format!("Target groups '{arn}' not found");
@@ -172,10 +174,7 @@ pub fn register(world: &mut World, arn: &str, ids: &[String]) -> Result<(), ApiE
 /// A target group that there is not.
 pub fn deregister(world: &mut World, arn: &str, ids: &[String]) -> Result<(), ApiError> {
     known(world, arn)?;
-    let mut groups = world.groups.values();
-    let drains = groups
-        .find(|g| g.target_groups.iter().any(|t| t == arn))
-        .map_or(0, |g| g.drain_seconds);
+    let drains = users(world, arn).next().map_or(0, |g| g.drain_seconds);
     let until = world.now + TimeDelta::seconds(drains);
     let of_group = world.registrations.get_mut(arn).into_iter().flatten();
     for (id, registration) in of_group {
