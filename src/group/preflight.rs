@@ -267,11 +267,16 @@ fn versions<'a>(
     group.pins.iter().map(version).collect()
 }
 
+/// Default and latest versions of the templates that a group names, as far as they exist.
+pub fn marks(group: &GroupFacts, account: &AccountFacts) -> Templates {
+    let ids = group.pins.iter().map(|p| &p.template);
+    ids.filter_map(|id| Some((id.clone(), account.templates.get(id)?.mark)))
+        .collect()
+}
+
 /// The image that a group names, whether or not it can be patched; of several, none.
 pub fn named_image(group: &GroupFacts, account: &AccountFacts) -> Option<ImageId> {
-    let templates = account.templates.iter();
-    let marks: Templates = templates.map(|(id, t)| (id.clone(), t.mark)).collect();
-    let images = versions(group, account, &marks)
+    let images = versions(group, account, &marks(group, account))
         .into_iter()
         .filter_map(|(_, _, version)| version?.image.as_deref());
     let images: BTreeSet<&str> = images.filter(|i| i.starts_with("ami-")).collect();

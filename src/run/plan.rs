@@ -183,14 +183,9 @@ pub(super) fn pin_text(pin: &Pin, templates: &Templates, account: &AccountFacts)
     }
 }
 
-fn marks(account: &AccountFacts) -> Templates {
-    let templates = account.templates.iter();
-    templates.map(|(id, t)| (id.clone(), t.mark)).collect()
-}
-
 /// All pins of a group for people, each distinct one once.
 pub(super) fn pin_texts(group: &GroupFacts, account: &AccountFacts) -> Vec<String> {
-    let marks = marks(account);
+    let marks = preflight::marks(group, account);
     let mut texts: Vec<String> = Vec::new();
     for pin in &group.pins {
         let text = pin_text(pin, &marks, account);
@@ -208,7 +203,7 @@ fn describe(checked: &Checked, facts: &GroupFacts, account: &AccountFacts) -> Pl
         group: checked.group.clone(),
         capacity: facts.capacity,
         pins: pin_texts(facts, account),
-        version: version_text(&facts.pins, &marks(account), |_| None),
+        version: version_text(&facts.pins, &preflight::marks(facts, account), |_| None),
         image: ready
             .map(|(_, f)| f.image.clone())
             .or_else(|| preflight::named_image(facts, account)),
