@@ -4,6 +4,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod common;
+
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -14,47 +16,10 @@ use asg_patch::group::decide::{decide, needs};
 use asg_patch::group::decision::{Context, Directive};
 use asg_patch::group::job::Job;
 use asg_patch::group::job::Ownership;
-use asg_patch::request::{FailureLimit, Operation, RunRequest, Selection};
+use asg_patch::request::RunRequest;
 use asg_patch::run::{self, Stop, planned};
-use asg_patch::schedule::Window;
-use asg_patch::sim::sdk::sdk_config;
-use asg_patch::sim::{Account, fleet};
-use chrono::TimeDelta;
+use common::{account_of, fleet_of, runtime};
 use criterion::{Criterion, criterion_group, criterion_main};
-use tokio::runtime::{Builder, Runtime};
-
-const FIFTY: &str = include_str!("fleet-50.toml");
-
-fn fleet_of(groups: usize) -> String {
-    FIFTY.replace("count = 50", &format!("count = {groups}"))
-}
-
-fn runtime() -> Runtime {
-    Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap()
-}
-
-fn account_of(text: &str) -> (Account, Aws, RunRequest) {
-    let fleet = fleet::parse(text).unwrap();
-    let account = fleet.account(1);
-    let aws = Aws::new(account.clock().clone(), sdk_config(&account, "bench"));
-    let window = Window::lasting(fleet.start(), TimeDelta::hours(6), TimeDelta::hours(1)).unwrap();
-    let request = RunRequest {
-        run_id: "bench".into(),
-        owner: "bench".into(),
-        window,
-        selection: Selection::default(),
-        operation: Operation::Install,
-        max_in_flight: None,
-        max_failures: FailureLimit::Percent(100),
-        topic_arn: None,
-        at_deadline: Default::default(),
-    };
-    (account, aws, request)
-}
 
 /// Jobs that look at their groups for the first time.
 async fn woken_jobs(groups: usize) -> (Aws, RunRequest, Vec<Job>) {

@@ -1,0 +1,133 @@
+//! How processor time and memory grow with the number of groups: `cargo bench --bench scale -- 50 500 2000 5000`.
+//!
+//! Each size is measured in a process of its own (Linux only): a rehearsal of that number of groups, and one of fifty
+//! groups in an account that has that number, by which the simulated account is judged. The last column is what a copy
+//! of the account takes when the run is over; the rest of the memory is the engine's, and the allocator's.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout
+)]
+
+mod common;
+
+use std::process::Command;
+use std::str::FromStr;
+
+use asg_patch::run::{self, Stop};
+use asg_patch::sim::fleet;
+use common::{account_of, fleet_of, runtime};
+
+const SIZES: [usize; 4] = [50, 500, 2_000, 5_000];
+/// Groups of the run in the accounts of several sizes.
+const FEW: usize = 50;
+
+fn main() {
+    // Cargo adds options of its own.
+    let given: Vec<usize> = std::env::args()
+        .skip(1)
+        .filter_map(|a| a.parse().ok())
+        .collect();
+    if let Ok(run) = std::env::var("ASG_PATCH_BENCH_RUN") {
+        measure(given[0], run.parse().unwrap());
+        return;
+    }
+    let sizes = if given.is_empty() {
+        SIZES.to_vec()
+    } else {
+        given
+    };
+    println!(
+        "groups of the run/account; processor s; ms/group; calls/group; us/call; simulated s; peak MB; account MB"
+    );
+    let whole: Vec<(usize, f64)> = sizes.iter().map(|n| (*n, in_a_process(*n, *n))).collect();
+    let few: Vec<(usize, f64)> = sizes
+        .iter()
+        .map(|n| (*n, in_a_process(*n, FEW.min(*n))))
+        .collect();
+    println!(
+        "exponent of processor time over groups: {:.2}",
+        exponent(&whole)
+    );
+    println!(
+        "the same, of a run over {FEW}, over the account's groups: {:.2}",
+        exponent(&few)
+    );
+}
+
+/// Prints the row, and answers its processor time in seconds.
+fn in_a_process(account: usize, run: usize) -> f64 {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .arg(account.to_string())
+        .env("ASG_PATCH_BENCH_RUN", run.to_string())
+        .output()
+        .unwrap();
+    let row = String::from_utf8(child.stdout).unwrap();
+    assert!(
+        child.status.success(),
+        "{}",
+        String::from_utf8_lossy(&child.stderr)
+    );
+    print!("{row}");
+    row.split(';').nth(1).unwrap().trim().parse().unwrap()
+}
+
+/// The slope between the smallest and the largest size.
+fn exponent(rows: &[(usize, f64)]) -> f64 {
+    let (Some((small, before)), Some((large, after))) = (rows.first(), rows.last()) else {
+        return f64::NAN;
+    };
+    (after / before).ln() / (*large as f64 / *small as f64).ln()
+}
+
+fn measure(groups: usize, run: usize) {
+    fastrand::seed(1);
+    let text = fleet_of(groups);
+    let names = fleet::parse(&text).unwrap();
+    let names = names.group_names().take(run).map(Into::into).collect();
+    runtime().block_on(async {
+        let (account, aws, mut request) = account_of(&text);
+        if run < groups {
+            request.selection.groups = names;
+        }
+        let before = processor_seconds();
+        let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);
+        let report = run::run(&aws, &request, stop, &mut |_| {}).await.unwrap();
+        assert_eq!(report.groups.len(), run);
+        let took = processor_seconds() - before;
+        let calls = account.calls().counts.values().sum::<u64>() as f64;
+        let peak = status_mb("VmHWM:");
+        let resident = status_mb("VmRSS:");
+        let copy = account.freeze();
+        let of_account = status_mb("VmRSS:") - resident;
+        drop(copy);
+        println!(
+            "{run}/{groups}; {took:.2}; {:.1}; {:.1}; {:.0}; {}; {peak:.0}; {of_account:.0}",
+            took * 1e3 / run as f64,
+            calls / run as f64,
+            took * 1e6 / calls,
+            (report.finished_at - report.started_at).num_seconds(),
+        );
+    });
+}
+
+/// Of this thread, the only one (Linux, `schedstat`: nanoseconds on a processor come first).
+fn processor_seconds() -> f64 {
+    first_number::<f64>(&std::fs::read_to_string("/proc/self/schedstat").unwrap()) / 1e9
+}
+
+/// A figure of `/proc/self/status`, in MB.
+fn status_mb(name: &str) -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix(name)).unwrap();
+    first_number::<f64>(line) / 1024.0
+}
+
+fn first_number<T: FromStr>(text: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    text.split_whitespace().next().unwrap().parse().unwrap()
+}
