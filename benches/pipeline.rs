@@ -52,6 +52,7 @@ fn decide_one(c: &mut Criterion) {
                 job: &job,
                 seen: &seen,
                 bake: &bake,
+                peers: 1,
                 now,
                 directive: Directive::default(),
             }))
@@ -80,6 +81,7 @@ fn one_pass(c: &mut Criterion) {
                                 job,
                                 seen,
                                 bake: &bake,
+                                peers: 1,
                                 now,
                                 directive: Directive::default(),
                             })

@@ -70,6 +70,8 @@ pub struct Context<'a> {
     pub seen: &'a Seen,
     /// The state of the others of its bake.
     pub bake: &'a Bake,
+    /// How many jobs are in flight: their looks are made together.
+    pub peers: usize,
     /// The present.
     pub now: DateTime<Utc>,
     /// The operator's will.
@@ -188,7 +190,29 @@ impl<'a> Context<'a> {
     ) -> Decision {
         let elapsed = self.since(since);
         let pause = eighth(elapsed).clamp(limits::LOOK_MIN, limits::LOOK_MAX);
-        self.wait((expected - elapsed).max(pause), reason)
+        let first = self.first_look(expected);
+        self.wait((first - elapsed).max(self.pause(pause)), reason)
+    }
+
+    /// A pause between two looks at the same thing. Among many jobs a look costs each of them little, so that they look
+    /// more often; among very many, answers have many pages.
+    pub(super) fn pause(&self, alone: TimeDelta) -> TimeDelta {
+        if self.peers < limits::MANY_PEERS {
+            return alone;
+        }
+        let peers = i32::try_from(self.peers).unwrap_or(i32::MAX);
+        let together = limits::LOOK_PER_PEER.checked_mul(peers);
+        let together = together.map_or(alone, |t| t.max(limits::LOOK_TOGETHER_MIN));
+        together.min(alone)
+    }
+
+    /// When to look first at something that is likely to be done after `expected`.
+    pub(super) fn first_look(&self, expected: TimeDelta) -> TimeDelta {
+        if self.peers < limits::MANY_PEERS {
+            expected
+        } else {
+            expected * 3 / 5
+        }
     }
 
     /// After a take-over, an absence is believed only once the former driver's last effect would show.

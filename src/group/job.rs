@@ -256,6 +256,9 @@ pub struct Job {
     pub recorded_at: DateTime<Utc>,
     /// AWS's clock less ours, as far as known.
     pub clock_offset: TimeDelta,
+    /// When the record was last read and was ours.
+    #[serde(default)]
+    pub record_seen_at: Option<DateTime<Utc>>,
     /// Whether the record is stored and ours.
     pub ownership: Ownership,
     /// How far the version has come.
@@ -335,6 +338,7 @@ impl Job {
             ledger: Ledger::default(),
             failure: None,
             notes: Vec::new(),
+            record_seen_at: None,
             ownership: Ownership::default(),
             deployment: Deployment::default(),
             launch: LaunchState::None,

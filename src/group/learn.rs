@@ -41,7 +41,7 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
         learn_alteration(job, group, now);
         job.seen(Lapse::Crowded, is_crowded(job, group), now);
     }
-    learn_record(job, &seen.record);
+    learn_record(job, &seen.record, now);
     learn_end(job, &seen.group);
     phases::learn(job, seen);
 }
@@ -228,9 +228,10 @@ fn is_crowded(job: &Job, group: &GroupSeen) -> bool {
     borrows && group.counted() < desired && desired.saturating_add(on_standby) > group.capacity.max
 }
 
-fn learn_record(job: &mut Job, record: &Read<RecordSeen>) {
+fn learn_record(job: &mut Job, record: &Read<RecordSeen>, now: DateTime<Utc>) {
     match record {
         Read::Present(RecordSeen::Readable(stored)) if stored.is_same_record(&job.record) => {
+            job.record_seen_at = Some(now);
             if !job.is_recorded() {
                 job.ownership = Ownership::Held;
             }

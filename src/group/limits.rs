@@ -68,6 +68,14 @@ pub const fn expected_install(windows: bool) -> TimeDelta {
         EXPECTED_INSTALL
     }
 }
+/// First look at an Install: on Linux most take minutes, on Windows the shortest a quarter of an hour.
+pub const fn first_look_at_install(windows: bool) -> TimeDelta {
+    if windows {
+        TimeDelta::minutes(15)
+    } else {
+        TimeDelta::minutes(3)
+    }
+}
 /// The document's own limit per step (`StepTimeoutSeconds`): 2 h, the longest Windows installs seen.
 pub const INSTALL_STEP_LIMIT: TimeDelta = TimeDelta::hours(2);
 /// The time that a command may take beyond its step's limit, for delivery and reboots.
@@ -90,6 +98,8 @@ pub const SEAL_LIMIT: TimeDelta = TimeDelta::minutes(10);
 
 /// Images: minutes; changed blocks decide.
 pub const EXPECTED_IMAGE: TimeDelta = TimeDelta::minutes(4);
+/// First look at an image.
+pub const IMAGE_FIRST_LOOK: TimeDelta = TimeDelta::minutes(3);
 /// AWS's own waiter gives up after 10 min, which is too short; 90 min cover large volumes.
 pub const IMAGE_LIMIT: TimeDelta = TimeDelta::minutes(90);
 
@@ -143,6 +153,14 @@ pub const FAULT_PAUSE_MAX: TimeDelta = TimeDelta::minutes(2);
 
 /// Shortest pause between two looks at the same thing.
 pub const LOOK_MIN: TimeDelta = TimeDelta::seconds(15);
+/// From so many jobs in flight on, their looks are mostly made together.
+pub const MANY_PEERS: usize = 16;
+/// Shortest pause between two looks at the same thing, among many jobs.
+pub const LOOK_TOGETHER_MIN: TimeDelta = TimeDelta::seconds(4);
+/// Among very many, the pause grows by this for each: so that the pages that are read in a second stay few.
+pub const LOOK_PER_PEER: TimeDelta = TimeDelta::milliseconds(20);
+/// A record that was read this long ago still counts as ours.
+pub const RECORD_HOLDS: TimeDelta = TimeDelta::seconds(15);
 /// What takes longer than this is looked at together with its group: most commands and images are done by then.
 pub const LOOK_WIDER_AFTER: TimeDelta = TimeDelta::minutes(4);
 /// Longest pause between two looks at the same thing.

@@ -5,11 +5,18 @@ use super::fault::Read;
 use super::job::Job;
 use super::ledger::Key;
 use super::seen::RecordSeen;
-use super::{Code, Failure, Phase, phases};
+use super::{Code, Failure, Phase, limits, phases};
 use crate::ids::InstanceId;
 
 /// Whether the job's record must be read before anything is decided.
 pub(super) fn needs_record(job: &Job) -> bool {
+    let is_known = |at| job.wake_at - at < limits::RECORD_HOLDS;
+    let is_fresh = !job.must_restore() && job.record_seen_at.is_some_and(is_known);
+    depends_on_record(job) && !(is_fresh && job.resumed_at.is_none())
+}
+
+/// Whether the job goes on only while the record is its own.
+fn depends_on_record(job: &Job) -> bool {
     // A driver that takes a job over must know that the group is still its own; so must one that is about to
     // change it. A driver that restores a group must not undo the work of the next run.
     let restores = job.is_recorded() && job.must_restore();
@@ -44,13 +51,13 @@ pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
     let job = cx.job;
     // The last look may have shown that there is no record of ours to read any more.
     let may_be_anothers = matches!(cx.seen.record, Read::Present(_));
-    let is_asked = needs_record(job) || may_be_anothers;
+    let is_asked = depends_on_record(job) || may_be_anothers;
     if !job.in_flight() || job.phase == Phase::Recording || !is_asked {
         return Ok(());
     }
     let is_taken_over = job.resumed_at.is_some();
     match &cx.seen.record {
-        Read::Unread if is_taken_over => Ok(()),
+        Read::Unread if is_taken_over || !needs_record(job) => Ok(()),
         Read::Unread => Err(cx.wait(super::limits::NO_PAUSE, "the record must be read first")),
         Read::Present(RecordSeen::Readable(r)) if r.is_same_record(&job.record) => Ok(()),
         Read::Present(RecordSeen::Readable(r)) => {

@@ -492,6 +492,7 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
         job: &job,
         seen: &seen,
         bake: &bake,
+        peers: 1,
         now,
         directive,
     });
@@ -588,6 +589,7 @@ fn a_restoring_job_yields_to_the_next_run() {
             job: &job,
             seen: &seen,
             bake: &Bake::default(),
+            peers: 1,
             now: now(),
             directive: Directive::default(),
         });
@@ -641,6 +643,7 @@ fn what_is_not_listed_once_is_looked_for_again() {
                 job: &job,
                 seen: &seen,
                 bake: &Bake::default(),
+                peers: 1,
                 now: at,
                 directive: Directive::default(),
             })

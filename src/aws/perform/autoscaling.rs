@@ -28,7 +28,9 @@ pub(super) async fn suspend(
         .autoscaling
         .suspend_processes()
         .auto_scaling_group_name(group.as_str())
-        .set_scaling_processes(Some(processes));
+        .set_scaling_processes(Some(processes))
+        .customize()
+        .config_override(aws_sdk_autoscaling::Config::builder().retry_config(no_retry()));
     done(SUSPEND, call.send().await)
 }
 
@@ -59,7 +61,8 @@ fn never_empty(operation: &str, processes: &[String]) -> Result<Vec<String>, Fau
     Ok(processes.to_vec())
 }
 
-/// Capacity and pins in one call, so that the group has both or neither.
+/// Capacity and pins in one call, so that the group has both or neither. Without retries of the SDK's own: where the
+/// answer to the first was lost and the second is refused, the group is changed, and the refusal must not hide it.
 pub(super) async fn update(
     clients: &Clients,
     group: &GroupName,
@@ -85,7 +88,9 @@ pub(super) async fn update(
             _ => call.mixed_instances_policy(policy(clients, group, change).await?),
         };
     }
-    done(UPDATE, call.send().await).map_err(not_yet)
+    let once = aws_sdk_autoscaling::Config::builder().retry_config(no_retry());
+    let sent = call.customize().config_override(once).send().await;
+    done(UPDATE, sent).map_err(not_yet)
 }
 
 /// Auto Scaling asks EC2 about a version and its image, which were made a moment ago. It reports what EC2 does not

@@ -69,7 +69,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             cx.read(&cx.seen.instances, "the build instance's devices")?;
             Ok(cx.act(
                 create,
-                limits::EXPECTED_IMAGE / 2,
+                cx.first_look(limits::IMAGE_FIRST_LOOK),
                 format!("making image {} of {build}", cx.record().image_name),
             ))
         }
@@ -117,7 +117,7 @@ fn made(cx: &Context<'_>, image: &ImageSeen, create: &Effect) -> Decision {
         ),
         ImageState::Pending => cx.look(
             since,
-            limits::EXPECTED_IMAGE / 2,
+            limits::IMAGE_FIRST_LOOK,
             format!("{} is pending", image.id),
         ),
     }

@@ -230,5 +230,5 @@ fn send_now(
         }
     }
     let reason = format!("{step} on {instance} with {}", spec.document);
-    cx.act(effect, spec.expected, reason)
+    cx.act(effect, cx.first_look(spec.expected), reason)
 }

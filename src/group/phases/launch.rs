@@ -1,7 +1,7 @@
 //! An instance that the group launches for us: found among its members, and out of the way again. Shared by the
 //! launches and by everything that gives the group back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -12,7 +12,9 @@ use super::super::job::Job;
 use super::super::launch::Launch;
 use super::super::ledger::Key;
 use super::super::processes::SCHEDULE;
-use super::super::seen::{Ec2State, GroupSeen, InstanceSeen, LaunchFailure, MemberSeen, Seen};
+use super::super::seen::{
+    Ec2State, GroupSeen, InstanceSeen, LaunchFailure, MemberSeen, Need, Seen,
+};
 use super::super::{Code, Phase, limits};
 use crate::ids::InstanceId;
 use crate::schedule::{Capacity, ScheduledAction};
@@ -112,12 +114,28 @@ pub(super) fn asked_at(job: &Job) -> Option<DateTime<Utc>> {
     tried_at.filter(|at| *at >= job.entered_at() || job.must_restore())
 }
 
+/// When an instance of ours was launched, by AWS's clock, as far as it was ever seen.
+pub(super) fn launched_at(job: &Job, id: &InstanceId) -> Option<DateTime<Utc>> {
+    job.made.lifetimes.get(id).map(|(launched, _)| *launched)
+}
+
+/// The reads while an instance of ours is awaited by Systems Manager.
+pub(super) fn needs_until_online(job: &Job, role: Role) -> BTreeSet<Need> {
+    let mut needs = BTreeSet::from([Need::Agents]);
+    let known = job.instance(role).and_then(|id| launched_at(job, id));
+    let is_soon = job.wake_at - job.entered_at() < limits::LOOK_WIDER_AFTER;
+    if known.is_none() || !is_soon || job.resumed_at.is_some() {
+        needs.extend([Need::Group, Need::Instances]);
+    }
+    needs
+}
+
 /// Whether SSM has heard from an instance since it was launched.
-pub(super) fn online_since_launch(
-    cx: &Context<'_>,
-    id: &InstanceId,
-    launched_at: DateTime<Utc>,
-) -> Result<bool, Decision> {
+pub(super) fn is_online(cx: &Context<'_>, id: &InstanceId) -> Result<bool, Decision> {
+    let Some(launched_at) = launched_at(cx.job, id) else {
+        cx.instances()?;
+        return Ok(false);
+    };
     let agents = cx.read(&cx.seen.agents, "the instance's SSM agent")?;
     Ok(agents
         .get(id)

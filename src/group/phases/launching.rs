@@ -133,7 +133,7 @@ fn raise(
         "capacity {capacity}: one instance more, for the {}",
         role.as_str()
     );
-    cx.act(effect, limits::LAUNCH_SHOWS_PAUSE, reason)
+    cx.act(effect, cx.first_look(limits::LAUNCH_SHOWS_PAUSE), reason)
 }
 
 /// Suspends what could disturb the launch. What someone else resumes stays resumed.
@@ -232,5 +232,5 @@ fn arriving(
         return Ok(launch::awaited(cx, cx.job.entered_at(), codes(role)));
     }
     let reason = format!("{id} is {}", member.lifecycle);
-    Ok(cx.wait(limits::LOOK_MIN, reason))
+    Ok(cx.wait(cx.pause(limits::LOOK_MIN), reason))
 }

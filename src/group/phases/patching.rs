@@ -54,7 +54,7 @@ fn install(cx: &Context<'_>, forward: &Forward) -> CommandSpec {
             .clone()
             .unwrap_or_else(|| PATCH_DOCUMENT.into()),
         parameters,
-        expected: limits::expected_install(forward.windows) / 2,
+        expected: limits::first_look_at_install(forward.windows),
         limit: limits::INSTALL_STEP_LIMIT + limits::COMMAND_GRACE,
         failed: Code::PatchFailed,
         timeout: Code::PatchTimeout,

@@ -14,7 +14,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let record = cx.record();
     if let (true, Some(sibling)) = (cx.bake.all_or_nothing, &cx.bake.unproved) {
         return Ok(cx.wait(
-            limits::LOOK_MIN,
+            cx.pause(limits::LOOK_MIN),
             format!("proved; waiting until {sibling} has proved the version too"),
         ));
     }

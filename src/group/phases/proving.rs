@@ -16,10 +16,11 @@ use super::{command, launch, scanning, settling, targets};
 use crate::ids::InstanceId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
-    let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
     if !was_sent(job, CommandStep::CanaryReady) {
-        needs.insert(Need::Agents);
-        needs.extend(command::needs(job, CommandStep::CanaryReady));
+        let mut needs = launch::needs_until_online(job, Role::Canary);
+        if job.resumed_at.is_some() {
+            needs.extend(command::needs(job, CommandStep::CanaryReady));
+        }
         return needs;
     }
     if !job.made.ended.contains(&CommandStep::CanaryReady) {
@@ -29,6 +30,10 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     if !is_scanned || job.evidence.canary.is_none() {
         return scanning::command_needs(job, CommandStep::CanaryScan);
     }
+    let mut needs = BTreeSet::from([Need::Checks]);
+    if job.wake_at - job.entered_at() >= limits::LOOK_WIDER_AFTER || job.resumed_at.is_some() {
+        needs.extend([Need::Group, Need::Instances]);
+    }
     match job.forward.as_ref().map(|f| &f.options.prove) {
         Some(Proof::Document(_)) if was_sent(job, CommandStep::CanaryProof) => {
             return command::needs(job, CommandStep::CanaryProof);
@@ -36,10 +41,9 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
         Some(Proof::Document(_)) => {
             needs.extend(command::needs(job, CommandStep::CanaryProof));
         }
-        Some(Proof::LoadBalancer) => _ = needs.insert(Need::Targets),
+        Some(Proof::LoadBalancer) => needs.extend([Need::Group, Need::Instances, Need::Targets]),
         Some(Proof::Instance) | None => {}
     }
-    needs.insert(Need::Checks);
     needs
 }
 
@@ -132,10 +136,7 @@ fn online(cx: &Context<'_>, id: &InstanceId, is_late: bool) -> Result<(), Decisi
     if was_sent(cx.job, CommandStep::CanaryReady) {
         return Ok(());
     }
-    let launched_at = cx.instances()?.get(id).map(|i| i.launched_at);
-    if let Some(launched_at) = launched_at
-        && launch::online_since_launch(cx, id, launched_at)?
-    {
+    if launch::is_online(cx, id)? {
         return Ok(());
     }
     let what = "has not registered with Systems Manager";
@@ -185,10 +186,9 @@ fn checked(cx: &Context<'_>, id: &InstanceId, is_late: bool) -> Result<(), Decis
     Err(cx.look(since, limits::EXPECTED_CHECKS, format!("{id} {what} yet")))
 }
 
-/// How long ago the canary was launched, as far as EC2 shows it.
+/// How long ago the canary was launched, as far as it was seen.
 fn launched_for(cx: &Context<'_>, id: &InstanceId) -> Option<TimeDelta> {
-    let instance = cx.seen.instances.present()?.get(id)?;
-    Some(cx.account_now() - instance.launched_at)
+    Some(cx.account_now() - launch::launched_at(cx.job, id)?)
 }
 
 fn not_up(cx: &Context<'_>, id: &InstanceId, what: &str) -> Decision {

@@ -17,11 +17,15 @@ const LINUX_SCRIPT: &str = include_str!("../../../runbooks/guest/ready-linux.sh"
 const WINDOWS_SCRIPT: &str = include_str!("../../../runbooks/guest/ready-windows.ps1");
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
-    let mut needs = command::needs(job, step(job));
-    if !job.ledger.has_tried(command::is_step(step(job))) {
-        needs.extend([Need::Group, Need::Instances, Need::Agents]);
+    let is_sent = job.ledger.has_tried(command::is_step(step(job)));
+    if is_sent || job.resumed_at.is_some() {
+        let mut needs = command::needs(job, step(job));
+        if !is_sent {
+            needs.insert(Need::Agents);
+        }
+        return needs;
     }
-    needs
+    launch::needs_until_online(job, Role::Build)
 }
 
 fn step(job: &Job) -> CommandStep {
@@ -46,17 +50,19 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
 }
 
 fn online(cx: &Context<'_>) -> Result<(), Decision> {
-    let instances = cx.instances()?;
-    let build = cx.job.instance(Role::Build);
-    let Some((id, instance)) = build.and_then(|id| instances.get_key_value(id)) else {
+    let Some(id) = cx.job.instance(Role::Build) else {
         return Err(failed(Code::InstanceLost, "no build instance is known"));
     };
-    command::instance_lives(id, instances)?;
-    if launch::online_since_launch(cx, id, instance.launched_at)? {
+    if needs(cx.job).contains(&Need::Instances) {
+        command::instance_lives(id, cx.instances()?)?;
+    }
+    if launch::is_online(cx, id)? {
         return Ok(());
     }
     if cx.in_phase() > limits::ONLINE_LIMIT + cx.forward()?.boot_extra() {
-        let minutes = (cx.account_now() - instance.launched_at).num_minutes();
+        let launched_at = launch::launched_at(cx.job, id);
+        let age = launched_at.map_or(cx.in_phase(), |at| cx.account_now() - at);
+        let minutes = age.num_minutes();
         let reason =
             format!("{id} has not registered with Systems Manager {minutes} min after its launch");
         return Err(failed(Code::NeverOnline, reason));

@@ -97,7 +97,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     hold(cx, group, &versions)?;
     if let Some(sibling) = &cx.bake.unheld {
         return Ok(cx.wait(
-            limits::LOOK_MIN,
+            cx.pause(limits::LOOK_MIN),
             format!("waiting until {sibling} is held at its present version"),
         ));
     }
@@ -118,7 +118,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     }
     if !cx.bake.makes_versions {
         return Ok(cx.wait(
-            limits::LOOK_MIN,
+            cx.pause(limits::LOOK_MIN),
             "waiting for the version that another group of the bake makes",
         ));
     }

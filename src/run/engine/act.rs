@@ -85,6 +85,7 @@ impl Engine<'_> {
     pub(super) fn learn_ended(&mut self, index: usize, mut acting: Acting, now: DateTime<Utc>) {
         let before = Admissible::of(self.slots[index].job());
         self.slots[index].may_ride = false;
+        self.slots[index].hurries = false;
         let job = self.slots[index].job_mut();
         // The decision counted from then on when it would look again.
         let waited = now - acting.since;

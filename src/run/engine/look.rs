@@ -22,7 +22,7 @@ use crate::request::OptInTag;
 /// time, not with groups.
 const WAITS_PER_GROUP: TimeDelta = TimeDelta::milliseconds(60);
 /// The longest such wait: a job whose look is due waits no longer than this for the others.
-const WAITS_AT_MOST: TimeDelta = TimeDelta::seconds(4);
+pub(super) const WAITS_AT_MOST: TimeDelta = TimeDelta::seconds(4);
 /// Looks under way at once.
 const LOOKS_AT_ONCE: usize = 4;
 /// A job rides along with others' looks this long after its last one.
@@ -49,9 +49,12 @@ impl Engine<'_> {
         Some(if is_all { first } else { last })
     }
 
+    fn in_flight(&self) -> usize {
+        self.slots.len() - self.queue.len() - self.finished.len()
+    }
+
     fn look_waits(&self) -> TimeDelta {
-        let working = self.slots.len() - self.queue.len() - self.finished.len();
-        let groups = i32::try_from(working).ok();
+        let groups = i32::try_from(self.in_flight()).ok();
         let waits = groups.and_then(|n| WAITS_PER_GROUP.checked_mul(n));
         waits.map_or(WAITS_AT_MOST, |w| w.min(WAITS_AT_MOST))
     }
@@ -175,6 +178,7 @@ impl Engine<'_> {
         for _ in 0..STEPS_PER_LOOK {
             let bake = self.bakes.view(&self.slots, index);
             let directive = self.setting.directive;
+            let peers = self.in_flight();
             let slot = &mut self.slots[index];
             let job = slot.job_mut();
             learn_bake(job, &bake);
@@ -182,6 +186,7 @@ impl Engine<'_> {
                 job,
                 seen,
                 bake: &bake,
+                peers,
                 now,
                 directive,
             });
@@ -192,6 +197,7 @@ impl Engine<'_> {
             let is_enough = needs(job).is_subset(&seen.asked);
             let is_over = !goes_on || job.finished() || !is_enough;
             slot.may_ride = waits && !seen.is_blind();
+            slot.hurries = effects.is_empty() && slot.job().wake_at <= now;
             if is_over {
                 break;
             }

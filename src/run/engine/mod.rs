@@ -235,6 +235,12 @@ impl<'a> Engine<'a> {
         }
         slot.count_turn(now);
         let at = slot.job().wake_at;
+        let waits = if slot.hurries {
+            look::WAITS_AT_MOST
+        } else {
+            TimeDelta::zero()
+        };
+        let at = at - waits;
         slot.state = State::Idle(at);
         self.idle.insert((at, index));
     }

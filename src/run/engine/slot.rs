@@ -20,6 +20,8 @@ pub(super) struct Slot {
     pub(super) state: State,
     /// Whether it may be looked at sooner than it asked for: it waits for AWS, not for a fault to pass.
     pub(super) may_ride: bool,
+    /// Whether its last look lacked something: the next one waits for no other job.
+    pub(super) hurries: bool,
     /// When it was looked at last.
     pub(super) looked_at: Option<DateTime<Utc>>,
     turns: (Option<DateTime<Utc>>, u32),
@@ -57,6 +59,7 @@ impl Slot {
             job: Arc::new(job),
             state: State::Out,
             may_ride: false,
+            hurries: false,
             looked_at: None,
             turns: (None, 0),
         }
