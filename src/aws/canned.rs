@@ -54,6 +54,16 @@ impl Reply {
         }
     }
 
+    /// An error as Auto Scaling and Elastic Load Balancing word it.
+    pub(super) fn query_error(code: &str) -> Self {
+        Self {
+            status: 400,
+            ..Self::ok(format!(
+                "<ErrorResponse><Error><Code>{code}</Code><Message>canned</Message></Error></ErrorResponse>"
+            ))
+        }
+    }
+
     /// An error as EC2 words it.
     pub(super) fn ec2_error(code: &str) -> Self {
         Self {

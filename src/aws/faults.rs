@@ -169,8 +169,10 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "VcpuLimitExceeded" => FaultClass::Exhausted,
         "ParameterAlreadyExists" | "InvalidAMIName.Duplicate" => FaultClass::Exists,
         // Elastic Load Balancing's two: the target group is gone, or the instance does not run (any more).
+        // What cannot be the id of a template is the id of none.
         "ParameterNotFound"
         | "InvalidLaunchTemplateId.NotFound"
+        | "InvalidLaunchTemplateId.Malformed"
         | "TargetGroupNotFound"
         | "InvalidTarget" => FaultClass::Gone,
         // The simulated account's own code for a call that it does not model: it must be loud.

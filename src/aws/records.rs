@@ -7,25 +7,27 @@ use aws_sdk_ssm::types::Parameter;
 use super::convert::time;
 use super::faults::{missing, required};
 use super::paging::every;
-use super::{Clients, fault};
+use super::{Clients, Listed, fault};
 use crate::group::Record;
 use crate::group::fault::Fault;
 use crate::group::names::{RECORD_PREFIX, record_parameter};
 use crate::group::seen::{RecordSeen, StoredRecord};
 
+const LIST: &str = "ssm:GetParametersByPath";
 /// `GetParameters` takes this many names.
 const NAMES_PER_CALL: usize = 10;
 
-/// Reads records by parameter name; those that do not exist are left out.
+/// Reads records by parameter name; those that do not exist are not listed. A name on which the answer is silent
+/// makes no sense: only one that AWS reports as unknown is absent.
 ///
 /// # Errors
-/// A call that failed, or an answer that is silent on one of the names.
+/// A call that failed.
 pub(super) async fn get_records(
     clients: &Clients,
     names: &[String],
-) -> Result<BTreeMap<String, RecordSeen>, Fault> {
+) -> Result<Listed<String, RecordSeen>, Fault> {
     const OPERATION: &str = "ssm:GetParameters";
-    let mut records = BTreeMap::new();
+    let mut records: BTreeMap<String, Result<RecordSeen, Fault>> = BTreeMap::new();
     for chunk in names.chunks(NAMES_PER_CALL) {
         clients.turn(OPERATION).await;
         let answer = clients
@@ -36,18 +38,20 @@ pub(super) async fn get_records(
             .await
             .map_err(|e| fault(OPERATION, &e))?;
         for parameter in answer.parameters() {
-            let (name, seen) = record(parameter, OPERATION)?;
-            records.insert(name, seen);
+            if let Some(name) = parameter.name() {
+                let value = required(parameter.value(), OPERATION, "Value");
+                records.insert(name.to_owned(), value.map(|v| record(parameter, name, v)));
+            }
         }
-        // Only a name that AWS reports as unknown is absent.
-        let reported = |name: &&String| {
-            records.contains_key(*name) || answer.invalid_parameters().contains(*name)
-        };
-        if let Some(name) = chunk.iter().find(|n| !reported(n)) {
-            return Err(missing(OPERATION, name));
+        for name in chunk {
+            if !answer.invalid_parameters().contains(name) {
+                let silent = || Err(missing(OPERATION, name));
+                records.entry(name.clone()).or_insert_with(silent);
+            }
         }
     }
-    Ok(records)
+    let listed = records.into_iter().map(|(name, seen)| (Ok(name), seen));
+    Ok(listed.collect())
 }
 
 /// All open records of the account and region, by parameter name.
@@ -55,7 +59,6 @@ pub(super) async fn get_records(
 /// # Errors
 /// A call that failed. A record that cannot be read is [`RecordSeen::Unreadable`].
 pub async fn list_records(clients: &Clients) -> Result<BTreeMap<String, RecordSeen>, Fault> {
-    const OPERATION: &str = "ssm:GetParametersByPath";
     let pages = clients
         .ssm
         .get_parameters_by_path()
@@ -63,18 +66,22 @@ pub async fn list_records(clients: &Clients) -> Result<BTreeMap<String, RecordSe
         .recursive(true)
         .into_paginator()
         .send();
-    let parameters = every(clients, OPERATION, pages, |p| (p.parameters, p.next_token)).await?;
-    parameters.iter().map(|p| record(p, OPERATION)).collect()
+    let parameters = every(clients, LIST, pages, |p| (p.parameters, p.next_token)).await?;
+    let named = parameters.iter().map(|p| {
+        let name = required(p.name(), LIST, "Name")?;
+        // One without a value can be read as little as one without sense.
+        let seen = record(p, name, p.value().unwrap_or_default());
+        Ok((name.to_owned(), seen))
+    });
+    named.collect()
 }
 
-fn record(parameter: &Parameter, operation: &str) -> Result<(String, RecordSeen), Fault> {
-    let raw = required(parameter.value(), operation, "Value")?;
-    let name = required(parameter.name(), operation, "Name")?;
+fn record(parameter: &Parameter, name: &str, raw: &str) -> RecordSeen {
     let unreadable = |problem: String| RecordSeen::Unreadable {
         raw: raw.to_owned(),
         problem,
     };
-    let seen = match Record::from_text(raw) {
+    match Record::from_text(raw) {
         // A copy under another name locks nothing: it must not restore a group that is not its own.
         Ok(record) if record_parameter(&record.group) != name => unreadable(format!(
             "expected the record of the group that the parameter is named after, found that of '{}'",
@@ -85,6 +92,5 @@ fn record(parameter: &Parameter, operation: &str) -> Result<(String, RecordSeen)
             stored_at: parameter.last_modified_date().and_then(time),
         }),
         Err(problem) => unreadable(problem.to_string()),
-    };
-    Ok((name.to_owned(), seen))
+    }
 }

@@ -63,6 +63,16 @@ pub struct GroupDetails {
     pub odd: Option<String>,
 }
 
+impl GroupDetails {
+    /// Of a group that makes no sense: what was expected, and what was found.
+    pub fn odd(problem: String) -> Self {
+        Self {
+            odd: Some(problem),
+            ..Self::default()
+        }
+    }
+}
+
 /// A launch template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TemplateFacts {

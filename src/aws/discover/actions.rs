@@ -17,45 +17,70 @@ const OPERATION: &str = "autoscaling:DescribeScheduledActions";
 /// For more groups than this, all actions of the account are read rather than each group's.
 const GROUPS_ONE_BY_ONE: usize = 2;
 
+/// The actions of each group.
+type Actions = BTreeMap<GroupName, Result<Vec<ScheduledAction>, Fault>>;
+
 /// Scheduled actions by group; groups without any are left out, others may be among them. One that makes no sense
 /// spoils the list of its own group only.
 ///
 /// # Errors
-/// A call that failed, or an action of which nobody can tell whose it is.
+/// A call that failed.
 pub(in crate::aws) async fn scheduled_actions(
     clients: &Clients,
     groups: &[GroupName],
-) -> Result<BTreeMap<GroupName, Result<Vec<ScheduledAction>, Fault>>, Fault> {
-    let asked: Vec<Option<&GroupName>> = if groups.len() <= GROUPS_ONE_BY_ONE {
-        groups.iter().map(Some).collect()
-    } else {
-        vec![None]
-    };
-    let mut found = BTreeMap::new();
-    for group in asked {
-        let pages = clients
-            .autoscaling
-            .describe_scheduled_actions()
-            .set_auto_scaling_group_name(group.map(String::from))
-            .max_records(GROUPS_PER_PAGE)
-            .into_paginator()
-            .send();
-        for action in &every(clients, OPERATION, pages, |p| {
-            (p.scheduled_update_group_actions, p.next_token)
-        })
-        .await?
-        {
-            let owner = action.auto_scaling_group_name();
-            let owner = text(owner, OPERATION, "AutoScalingGroupName")?;
-            let list = found.entry(owner.into()).or_insert_with(|| Ok(Vec::new()));
-            match (list.as_mut(), scheduled_action(action)) {
-                (Ok(list), Ok(action)) => list.push(action),
-                (Ok(_), Err(fault)) => *list = Err(fault),
-                (Err(_), _) => {}
-            }
+) -> Result<Actions, Fault> {
+    if groups.len() > GROUPS_ONE_BY_ONE {
+        let all = listed(clients, None).await?;
+        let owners = all.iter().map(owner);
+        // If one does not say whose it is, each group is asked for its own.
+        if let Ok(owners) = owners.collect::<Result<Vec<_>, _>>() {
+            return Ok(by_group(owners.into_iter().zip(&all)));
         }
     }
+    let mut found = Actions::new();
+    for group in groups {
+        let its_own = listed(clients, Some(group)).await?;
+        found.extend(by_group(its_own.iter().map(|a| (group.clone(), a))));
+    }
     Ok(found)
+}
+
+/// The actions of one group, or of all.
+async fn listed(
+    clients: &Clients,
+    group: Option<&GroupName>,
+) -> Result<Vec<ScheduledUpdateGroupAction>, Fault> {
+    let pages = clients
+        .autoscaling
+        .describe_scheduled_actions()
+        .set_auto_scaling_group_name(group.map(String::from))
+        .max_records(GROUPS_PER_PAGE)
+        .into_paginator()
+        .send();
+    every(clients, OPERATION, pages, |p| {
+        (p.scheduled_update_group_actions, p.next_token)
+    })
+    .await
+}
+
+fn owner(action: &ScheduledUpdateGroupAction) -> Result<GroupName, Fault> {
+    let owner = action.auto_scaling_group_name();
+    text(owner, OPERATION, "AutoScalingGroupName").map(GroupName::from)
+}
+
+fn by_group<'a>(
+    actions: impl Iterator<Item = (GroupName, &'a ScheduledUpdateGroupAction)>,
+) -> Actions {
+    let mut found = Actions::new();
+    for (owner, action) in actions {
+        let list = found.entry(owner).or_insert_with(|| Ok(Vec::new()));
+        match (list.as_mut(), scheduled_action(action)) {
+            (Ok(list), Ok(action)) => list.push(action),
+            (Ok(_), Err(fault)) => *list = Err(fault),
+            (Err(_), _) => {}
+        }
+    }
+    found
 }
 
 fn scheduled_action(action: &ScheduledUpdateGroupAction) -> Result<ScheduledAction, Fault> {

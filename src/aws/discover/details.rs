@@ -9,7 +9,7 @@ use super::SINGLE_READS_AT_ONCE;
 use crate::aws::faults::{is_odd, required};
 use crate::aws::{Clients, fault};
 use crate::group::facts::GroupDetails;
-use crate::group::fault::Fault;
+use crate::group::fault::{Fault, FaultClass};
 use crate::ids::GroupName;
 
 const HOOKS: &str = "autoscaling:DescribeLifecycleHooks";
@@ -39,11 +39,11 @@ pub(super) async fn details(
                     refresh,
                     odd: None,
                 },
-                // An answer that makes no sense concerns its group only.
-                Err(fault) if is_odd(&fault) => GroupDetails {
-                    odd: Some(fault.message),
-                    ..GroupDetails::default()
-                },
+                // An answer that makes no sense concerns its group only, and so does a refusal to answer about it.
+                Err(fault) if is_odd(&fault) => GroupDetails::odd(fault.message),
+                Err(fault) if fault.class == FaultClass::Refused => {
+                    GroupDetails::odd(fault.to_failure().reason)
+                }
                 Err(fault) => return Err(fault),
             };
             Ok((name.clone(), details))

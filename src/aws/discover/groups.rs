@@ -209,10 +209,21 @@ mod tests {
             "<LaunchTemplateId>lt-1</LaunchTemplateId>",
             "<LaunchTemplateName>web</LaunchTemplateName>",
         );
+        // A size of something else is not the group's.
+        let pool =
+            "<WarmPoolConfiguration><DesiredCapacity>2</DesiredCapacity></WarmPoolConfiguration>";
         let no_value = "<member><Key>k</Key></member>";
         let groups = [
             group(&named("fine"), good, "", by_id),
             group(&named("sizes"), bad, "", by_id),
+            group(&named("no-min"), &good.replace("MinSize", "Min"), "", by_id),
+            group(&named("no-max"), &good.replace("MaxSize", "Max"), "", by_id),
+            group(
+                &named("no-desired"),
+                &(good.replace("DesiredCapacity", "Desired") + pool),
+                "",
+                by_id,
+            ),
             group(&named("tags"), good, no_value, by_id),
             group(&named("template"), good, "", by_name),
             group("", good, "", by_id),
@@ -224,6 +235,12 @@ mod tests {
             .collect();
         let expected = [
             ("fine", None),
+            (
+                "no-desired",
+                Some("expected DesiredCapacity in the answer, found none"),
+            ),
+            ("no-max", Some("expected MaxSize in the answer, found none")),
+            ("no-min", Some("expected MinSize in the answer, found none")),
             (
                 "sizes",
                 Some("expected a valid capacity (min-max-desired), found '3-1-5'"),

@@ -1,14 +1,14 @@
 //! Images that launch templates name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{Filter, Image};
 use chrono::DateTime;
 
-use crate::aws::Clients;
 use crate::aws::convert::tag;
 use crate::aws::faults::{required, text};
 use crate::aws::paging::{IDS_PER_CALL, chunks, every};
+use crate::aws::{Clients, Listed};
 use crate::group::facts::ImageFacts;
 use crate::group::fault::Fault;
 use crate::group::lineage::{Lineage, LineageTags};
@@ -17,12 +17,12 @@ use crate::ids::{ImageId, RunId};
 
 const OPERATION: &str = "ec2:DescribeImages";
 
-/// Images by id; unknown ones are left out.
+/// Images by id; unknown ones are not listed.
 pub(super) async fn images(
     clients: &Clients,
     ids: BTreeSet<ImageId>,
-) -> Result<BTreeMap<ImageId, ImageFacts>, Fault> {
-    let mut images = BTreeMap::new();
+) -> Result<Listed<ImageId, ImageFacts>, Fault> {
+    let mut images = Vec::new();
     for chunk in chunks(ids, IDS_PER_CALL) {
         let filter = Filter::builder()
             .name("image-id")
@@ -35,16 +35,16 @@ pub(super) async fn images(
             .include_deprecated(true)
             .into_paginator()
             .send();
-        for image in &every(clients, OPERATION, pages, |p| (p.images, p.next_token)).await? {
-            let (id, facts) = image_facts(image)?;
-            images.insert(id, facts);
-        }
+        images.extend(every(clients, OPERATION, pages, |p| (p.images, p.next_token)).await?);
     }
-    Ok(images)
+    let listed = images.iter().map(|image| {
+        let id = text(image.image_id(), OPERATION, "ImageId");
+        (id.map(ImageId::from), image_facts(image))
+    });
+    Ok(listed.collect())
 }
 
-fn image_facts(image: &Image) -> Result<(ImageId, ImageFacts), Fault> {
-    let id = text(image.image_id(), OPERATION, "ImageId")?;
+fn image_facts(image: &Image) -> Result<ImageFacts, Fault> {
     let state = required(image.state(), OPERATION, "State")?;
     let tagged = |key| tag(image.tags(), key, OPERATION);
     let run = tagged(RUN_TAG)?;
@@ -54,7 +54,7 @@ fn image_facts(image: &Image) -> Result<(ImageId, ImageFacts), Fault> {
         first_ancestor: tagged(ANCESTOR_TAG)?.as_deref(),
         source: tagged(SOURCE_TAG)?.as_deref(),
     });
-    let facts = ImageFacts {
+    Ok(ImageFacts {
         name: image.name().unwrap_or_default().to_owned(),
         description: image.description().unwrap_or_default().to_owned(),
         devices: image
@@ -74,6 +74,5 @@ fn image_facts(image: &Image) -> Result<(ImageId, ImageFacts), Fault> {
         available: state.as_str() == "available",
         run: run.map(RunId::from),
         seconds: tagged(SECONDS_TAG)?,
-    };
-    Ok((id.into(), facts))
+    })
 }

@@ -12,11 +12,13 @@ use futures_util::future::try_join3;
 
 pub(super) use self::actions::scheduled_actions;
 pub use self::groups::find_groups;
+use self::templates::TemplatesRead;
 pub use self::templates::template_facts;
 
 use super::Clients;
-use crate::group::facts::{AccountFacts, GroupDetails, GroupFacts, TemplateFacts};
+use crate::group::facts::{AccountFacts, GroupFacts, TemplateFacts};
 use crate::group::fault::Fault;
+use crate::group::pin::{Pin, resolve};
 use crate::ids::{GroupName, ImageId};
 
 /// Largest page of Auto Scaling's describes.
@@ -24,7 +26,8 @@ const GROUPS_PER_PAGE: i32 = 100;
 /// Reads of single groups or templates under way at once: EC2 and Auto Scaling refill 10 to 20 a second.
 const SINGLE_READS_AT_ONCE: usize = 8;
 
-/// Reads what planning needs: all groups, and more of those that `wanted` picks.
+/// Reads what planning needs: all groups, and more of those that `wanted` picks. An answer that makes no sense makes
+/// only those groups [odd](GroupDetails::odd) that it concerns.
 ///
 /// # Errors
 /// The first call that failed.
@@ -42,30 +45,181 @@ pub async fn describe_account(
     )
     .await?;
     let mut read = BTreeMap::new();
+    let mut odd: Vec<(GroupName, String)> = Vec::new();
     for (group, actions) in actions {
         match actions {
             Ok(actions) => _ = read.insert(group, actions),
-            Err(fault) => {
-                let details: Option<&mut GroupDetails> = details.get_mut(&group);
-                if let Some(details) = details {
-                    details.odd.get_or_insert(fault.message);
-                }
-            }
+            Err(fault) => odd.push((group, fault.message)),
         }
     }
     let ids: BTreeSet<ImageId> = templates
+        .facts
         .values()
         .flat_map(|t: &TemplateFacts| t.versions.values())
         .filter_map(|v| v.image.clone())
         .filter(|i| i.starts_with("ami-"))
         .map(ImageId::from)
         .collect();
-    let images = images::images(clients, ids).await?;
+    let listed = images::images(clients, ids.clone()).await?;
+    let (images, odd_images) = listed.sorted(ids);
+    for group in &chosen {
+        let problem = group
+            .pins
+            .iter()
+            .find_map(|pin| odd_pin(pin, &templates, &odd_images));
+        odd.extend(problem.map(|problem| (group.name.clone(), problem)));
+    }
+    for (group, problem) in odd {
+        // Of a group that was not asked about, nothing is refused.
+        if let Some(details) = details.get_mut(&group) {
+            details.odd.get_or_insert(problem);
+        }
+    }
     Ok(AccountFacts {
         groups,
         details,
         actions: read,
-        templates,
+        templates: templates.facts,
         images,
     })
+}
+
+/// The problem of the template that a pin names, or of the image to which it leads: expected, and found.
+fn odd_pin(
+    pin: &Pin,
+    templates: &TemplatesRead,
+    images: &BTreeMap<ImageId, Fault>,
+) -> Option<String> {
+    if let Some(fault) = templates.odd.get(&pin.template) {
+        return Some(format!(
+            "launch template {}: {}",
+            pin.template, fault.message
+        ));
+    }
+    let template = templates.facts.get(&pin.template)?;
+    let marks = [(pin.template.clone(), template.mark)].into();
+    let version = template.versions.get(&resolve(pin, &marks)?)?;
+    let image = version.image.as_deref()?;
+    let fault = images.get(image)?;
+    Some(format!("image {image}: {}", fault.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::canned::{self, Call, Canned, Reply};
+    use crate::clock::Clock;
+
+    /// Groups with a template each.
+    const GROUPS: [(&str, &str); 6] = [
+        ("fine", "lt-fine"),
+        ("hooks", "lt-fine"),
+        ("image", "lt-image"),
+        ("template", "lt-template"),
+        ("unnumbered", "lt-unnumbered"),
+        ("version", "lt-version"),
+    ];
+
+    fn groups() -> String {
+        let group = |(name, template): (&str, &str)| {
+            format!(
+                "<member><AutoScalingGroupName>{name}</AutoScalingGroupName><MinSize>0</MinSize>\
+                 <MaxSize>4</MaxSize><DesiredCapacity>1</DesiredCapacity><LaunchTemplate>\
+                 <LaunchTemplateId>{template}</LaunchTemplateId><Version>1</Version></LaunchTemplate></member>"
+            )
+        };
+        let members: String = GROUPS.map(group).concat();
+        format!(
+            "<DescribeAutoScalingGroupsResult><AutoScalingGroups>{members}</AutoScalingGroups>\
+             </DescribeAutoScalingGroupsResult>"
+        )
+    }
+
+    fn templates() -> String {
+        let template = |(_, id): (&str, &str)| {
+            let latest = match id {
+                "lt-template" => "",
+                _ => "<latestVersionNumber>1</latestVersionNumber>",
+            };
+            format!(
+                "<item><launchTemplateId>{id}</launchTemplateId>\
+                 <defaultVersionNumber>1</defaultVersionNumber>{latest}</item>"
+            )
+        };
+        let items: String = GROUPS.map(template).concat();
+        format!("<launchTemplates>{items}</launchTemplates>")
+    }
+
+    fn versions(call: &Call) -> String {
+        let is_of = |template: &str| call.body.contains(template);
+        let number = "<versionNumber>1</versionNumber>";
+        let number = if is_of("lt-unnumbered") { "" } else { number };
+        let image = if is_of("lt-image") {
+            "ami-odd"
+        } else {
+            "ami-fine"
+        };
+        format!(
+            "<launchTemplateVersionSet><item>{number}<launchTemplateData><imageId>{image}</imageId>\
+             </launchTemplateData></item></launchTemplateVersionSet>"
+        )
+    }
+
+    const IMAGES: &str = "<imagesSet><item><imageId>ami-fine</imageId><imageState>available</imageState></item>\
+         <item><imageId>ami-odd</imageId></item></imagesSet>";
+
+    fn answer(call: &Call) -> Reply {
+        let action = call.body.split('&').next().unwrap_or_default();
+        let action = action.trim_start_matches("Action=");
+        let body = match action {
+            "DescribeAutoScalingGroups" => groups(),
+            // It was deleted since it was listed.
+            "DescribeLifecycleHooks" if call.body.contains("hooks") => {
+                return Reply::query_error("ValidationError");
+            }
+            "DescribeLaunchTemplates" => templates(),
+            "DescribeLaunchTemplateVersions" if call.body.contains("lt-version") => {
+                return Reply::ec2_error("InvalidLaunchTemplateVersion.Malformed");
+            }
+            "DescribeLaunchTemplateVersions" => versions(call),
+            "DescribeImages" => IMAGES.to_owned(),
+            _ => format!("<{action}Result></{action}Result>"),
+        };
+        Reply::ok(format!("<{action}Response>{body}</{action}Response>"))
+    }
+
+    #[tokio::test]
+    async fn what_makes_no_sense_concerns_the_groups_that_name_it() {
+        let clients = canned::clients(&Canned::new(answer), Clock::system());
+        let account = describe_account(&clients, |_| true).await.unwrap();
+        let odd = account.details.iter();
+        let odd: Vec<(&str, Option<&str>)> = odd
+            .map(|(name, details)| (name.as_str(), details.odd.as_deref()))
+            .collect();
+        let expected = [
+            ("fine", None),
+            (
+                "hooks",
+                Some("autoscaling:DescribeLifecycleHooks was refused: ValidationError: canned"),
+            ),
+            (
+                "image",
+                Some("image ami-odd: expected State in the answer, found none"),
+            ),
+            (
+                "template",
+                Some(
+                    "launch template lt-template: expected LatestVersionNumber in the answer, found none",
+                ),
+            ),
+            (
+                "unnumbered",
+                Some(
+                    "launch template lt-unnumbered: expected VersionNumber in the answer, found none",
+                ),
+            ),
+            ("version", Some("launch template lt-version: canned")),
+        ];
+        assert_eq!(odd, expected);
+    }
 }

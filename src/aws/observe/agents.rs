@@ -29,7 +29,7 @@ async fn describe(
     ids: BTreeSet<InstanceId>,
 ) -> Result<ByInstance<AgentSeen>, Fault> {
     let agents = known(ids, IDS_PER_CALL, |ids| nodes(clients, ids)).await?;
-    agents.iter().map(agent_seen).collect()
+    Ok(agents.iter().map(agent_seen).collect())
 }
 
 async fn nodes(clients: &Clients, ids: Vec<String>) -> Result<Vec<InstanceInformation>, Fault> {
@@ -53,14 +53,14 @@ async fn nodes(clients: &Clients, ids: Vec<String>) -> Result<Vec<InstanceInform
 
 fn agent_seen(
     information: &InstanceInformation,
-) -> Result<(InstanceId, Result<AgentSeen, Fault>), Fault> {
-    let id = text(information.instance_id(), OPERATION, "InstanceId")?;
+) -> (Result<InstanceId, Fault>, Result<AgentSeen, Fault>) {
+    let id = text(information.instance_id(), OPERATION, "InstanceId");
     let ping = required(information.ping_status(), OPERATION, "PingStatus");
     let seen = ping.map(|ping| AgentSeen {
         online: ping.as_str() == "Online",
         last_ping: information.last_ping_date_time().and_then(time),
     });
-    Ok((id.into(), seen))
+    (id.map(InstanceId::from), seen)
 }
 
 #[cfg(test)]
@@ -91,15 +91,11 @@ mod tests {
         let clients = canned::clients(&canned, Clock::system());
         let ids = ["i-bad", "i-fine", "i-lost", "i-odd"].map(InstanceId::from);
         let found = describe(&clients, ids.into()).await.unwrap();
-        let online = |id: &str| {
-            found
-                .get(&InstanceId::from(id))
-                .map(|a| a.as_ref().unwrap())
-        };
-        assert!(online("i-fine").unwrap().online);
-        assert!(!online("i-lost").unwrap().online);
+        let online = |id: &str| found.get(id).unwrap().map(|a| a.online);
+        assert_eq!(online("i-fine"), Some(true));
+        assert_eq!(online("i-lost"), Some(false));
         assert_eq!(online("i-bad"), None);
-        let odd = found[&InstanceId::from("i-odd")].as_ref().unwrap_err();
+        let odd = found.get("i-odd").unwrap_err();
         assert!(odd.message.contains("PingStatus"), "{odd:?}");
     }
 }

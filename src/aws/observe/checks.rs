@@ -30,7 +30,7 @@ async fn describe(
     ids: BTreeSet<InstanceId>,
 ) -> Result<ByInstance<Checks>, Fault> {
     let statuses = known(ids, IDS_PER_CALL, |ids| statuses(clients, ids)).await?;
-    statuses.iter().map(checks).collect()
+    Ok(statuses.iter().map(checks).collect())
 }
 
 async fn statuses(clients: &Clients, ids: Vec<String>) -> Result<Vec<InstanceStatus>, Fault> {
@@ -47,7 +47,7 @@ async fn statuses(clients: &Clients, ids: Vec<String>) -> Result<Vec<InstanceSta
 }
 
 /// The worse of both checks.
-fn checks(status: &InstanceStatus) -> Result<(InstanceId, Result<Checks, Fault>), Fault> {
+fn checks(status: &InstanceStatus) -> (Result<InstanceId, Fault>, Result<Checks, Fault>) {
     let check = |status: Option<&str>| match status {
         Some("ok" | "not-applicable") => Checks::Ok,
         Some("impaired") => Checks::Impaired,
@@ -63,6 +63,6 @@ fn checks(status: &InstanceStatus) -> Result<(InstanceId, Result<Checks, Fault>)
         (Checks::Ok, Checks::Ok) => Checks::Ok,
         (Checks::Initializing, _) | (_, Checks::Initializing) => Checks::Initializing,
     };
-    let id = text(status.instance_id(), OPERATION, "InstanceId")?;
-    Ok((id.into(), Ok(both)))
+    let id = text(status.instance_id(), OPERATION, "InstanceId");
+    (id.map(InstanceId::from), Ok(both))
 }

@@ -30,16 +30,55 @@ const OUTPUT_END: usize = 300;
 /// The output of a step that is meant for another platform (Systems Manager's own words).
 const SKIPPED_STEP: &str = "Step execution skipped";
 
-/// Invocations by the instance that they run on: one that makes no sense fails the read of its own job only.
-type Invocations = BTreeMap<InstanceId, Vec<Result<CommandSeen, Fault>>>;
+/// Invocations of ours: one that makes no sense fails the read of its own job only.
+#[derive(Default)]
+struct Invocations {
+    by_instance: BTreeMap<InstanceId, Vec<Result<CommandSeen, Fault>>>,
+    /// Those of which AWS does not say on which instance they run, with their command, if it says that.
+    nameless: Vec<(Option<String>, Result<CommandSeen, Fault>)>,
+}
+
+impl Invocations {
+    fn add(&mut self, invocation: &CommandInvocation) {
+        let seen = command_seen(invocation);
+        match invocation.instance_id().filter(|id| !id.is_empty()) {
+            Some(id) => self.by_instance.entry(id.into()).or_default().push(seen),
+            None => {
+                let command = invocation.command_id().map(str::to_owned);
+                self.nameless.push((command, seen));
+            }
+        }
+    }
+
+    /// Those that are the job's, or may be.
+    fn of(&self, query: &Query<'_>, queries: &[Query<'_>]) -> Result<Vec<CommandSeen>, Fault> {
+        let has_sent = |job: &Job, command: &Option<String>| {
+            let mut sent = job.made.commands.values();
+            sent.any(|id| Some(id) == command.as_ref())
+        };
+        let concerns = |command: &Option<String>| {
+            has_sent(query.job, command) || !queries.iter().any(|q| has_sent(q.job, command))
+        };
+        let nameless = self
+            .nameless
+            .iter()
+            .filter(|(command, _)| concerns(command));
+        let instances = query.instances().into_iter();
+        let its_own = instances
+            .filter_map(|id| self.by_instance.get(id))
+            .flatten();
+        its_own
+            .chain(nameless.map(|(_, seen)| seen))
+            .cloned()
+            .collect()
+    }
+}
 
 pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Vec<CommandSeen>> {
     let jobs: Vec<&Job> = asking(queries, Need::Commands).map(|a| a.job).collect();
     let found = list(clients, &jobs).await;
     divide(queries, Need::Commands, found, |query, found| {
-        let instances = query.instances().into_iter();
-        let its_own = instances.filter_map(|id| found.get(id)).flatten();
-        let its_own: Result<Vec<_>, _> = its_own.cloned().collect();
+        let its_own = found.of(query, queries);
         single(its_own.map(|mut commands| {
             commands.sort_by_key(|c| (c.requested_at, c.id.clone()));
             commands
@@ -90,12 +129,9 @@ async fn list(clients: &Clients, jobs: &[&Job]) -> Result<Invocations, Fault> {
             || i.command_id()
                 .is_some_and(|id| awaited.known.contains_key(id))
     };
-    let mut invocations = Invocations::new();
-    for invocation in found.iter().filter(is_ours) {
-        let instance = text(invocation.instance_id(), OPERATION, "InstanceId")?;
-        let of_instance = invocations.entry(instance.into()).or_default();
-        of_instance.push(command_seen(invocation));
-    }
+    let mut invocations = Invocations::default();
+    let ours = found.iter().filter(is_ours);
+    ours.for_each(|i| invocations.add(i));
     Ok(invocations)
 }
 

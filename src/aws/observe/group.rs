@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
 
 use super::Question;
-use super::query::Answers;
-use crate::aws::Clients;
+use super::query::{Answers, if_listed};
 use crate::aws::convert::{capacity, pins, suspended, tags, target_groups};
 use crate::aws::faults::{invalid, reported, text};
 use crate::aws::paging::every;
+use crate::aws::{Clients, Listed};
 use crate::group::fault::{Fault, Read};
 use crate::group::seen::{GroupSeen, MemberSeen, Need};
 use crate::ids::{GroupName, InstanceId, TemplateId};
@@ -19,8 +19,7 @@ const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
 /// The call takes as many names as its page holds.
 const GROUPS_PER_CALL: usize = 100;
 
-/// A group that makes no sense fails its own job only.
-type Groups = BTreeMap<GroupName, Result<GroupSeen, Fault>>;
+type Groups = Listed<GroupName, GroupSeen>;
 
 pub(super) async fn read(
     clients: &Clients,
@@ -35,11 +34,7 @@ pub(super) async fn read(
             return Read::Unread;
         }
         match &found {
-            Ok(groups) => match groups.get(job.group()) {
-                Some(Ok(group)) => Read::Present(group.clone()),
-                Some(Err(fault)) => Read::Failed(fault.clone()),
-                None => Read::Absent,
-            },
+            Ok(groups) => if_listed(groups.get(job.group())),
             Err(fault) => Read::Failed(fault.clone()),
         }
     };
@@ -47,7 +42,7 @@ pub(super) async fn read(
 }
 
 async fn describe(clients: &Clients, tag: &OptInTag, names: &[String]) -> Result<Groups, Fault> {
-    let mut found = BTreeMap::new();
+    let mut found = Vec::new();
     for chunk in names.chunks(GROUPS_PER_CALL) {
         let pages = clients
             .autoscaling
@@ -56,17 +51,17 @@ async fn describe(clients: &Clients, tag: &OptInTag, names: &[String]) -> Result
             .max_records(GROUPS_PER_CALL as i32)
             .into_paginator()
             .send();
-        for group in every(clients, OPERATION, pages, |p| {
+        let page = every(clients, OPERATION, pages, |p| {
             (p.auto_scaling_groups, p.next_token)
-        })
-        .await?
-        {
-            let name = group.auto_scaling_group_name();
-            let name = text(name, OPERATION, "AutoScalingGroupName")?;
-            found.insert(name.into(), group_seen(&group, tag));
-        }
+        });
+        found.extend(page.await?);
     }
-    Ok(found)
+    let by_name = found.iter().map(|group: &AutoScalingGroup| {
+        let name = group.auto_scaling_group_name();
+        let name = text(name, OPERATION, "AutoScalingGroupName");
+        (name.map(GroupName::from), group_seen(group, tag))
+    });
+    Ok(by_name.collect())
 }
 
 /// The template that an instance was launched from, and the version's number.

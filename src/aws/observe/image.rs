@@ -1,14 +1,14 @@
 //! The images that runs make, found by name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{Filter, Image};
 
 use super::query::{Answers, Query, asking, divide, if_listed};
-use crate::aws::Clients;
 use crate::aws::convert::tag;
 use crate::aws::faults::{required, text};
 use crate::aws::paging::{IDS_PER_CALL, chunks, every};
+use crate::aws::{Clients, Listed};
 use crate::group::fault::Fault;
 use crate::group::names::RUN_TAG;
 use crate::group::seen::{ImageSeen, ImageState, Need};
@@ -27,8 +27,8 @@ pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Im
 async fn describe(
     clients: &Clients,
     names: BTreeSet<String>,
-) -> Result<BTreeMap<String, ImageSeen>, Fault> {
-    let mut found = BTreeMap::new();
+) -> Result<Listed<String, ImageSeen>, Fault> {
+    let mut found = Vec::new();
     for chunk in chunks(names, IDS_PER_CALL) {
         let filter = Filter::builder()
             .name("name")
@@ -41,24 +41,24 @@ async fn describe(
             .filters(filter)
             .into_paginator()
             .send();
-        for image in &every(clients, OPERATION, pages, |p| (p.images, p.next_token)).await? {
-            let (name, seen) = image_seen(image)?;
-            found.insert(name, seen);
-        }
+        found.extend(every(clients, OPERATION, pages, |p| (p.images, p.next_token)).await?);
     }
-    Ok(found)
+    let by_name = found.iter().map(|image| {
+        let name = text(image.name(), OPERATION, "Name");
+        (name.map(str::to_owned), image_seen(image))
+    });
+    Ok(by_name.collect())
 }
 
-fn image_seen(image: &Image) -> Result<(String, ImageSeen), Fault> {
-    let field = |value, name| text(value, OPERATION, name);
+fn image_seen(image: &Image) -> Result<ImageSeen, Fault> {
     let state = match required(image.state(), OPERATION, "State")?.as_str() {
         "available" => ImageState::Available,
         "failed" | "error" | "invalid" | "deregistered" | "disabled" => ImageState::Failed,
         // A state unknown to this program is no failure.
         _ => ImageState::Pending,
     };
-    let seen = ImageSeen {
-        id: field(image.image_id(), "ImageId")?.into(),
+    Ok(ImageSeen {
+        id: text(image.image_id(), OPERATION, "ImageId")?.into(),
         state,
         detail: image
             .state_reason()
@@ -66,6 +66,5 @@ fn image_seen(image: &Image) -> Result<(String, ImageSeen), Fault> {
             .unwrap_or("no reason given")
             .to_owned(),
         run: tag(image.tags(), RUN_TAG, OPERATION)?.map(RunId::from),
-    };
-    Ok((field(image.name(), "Name")?.to_owned(), seen))
+    })
 }

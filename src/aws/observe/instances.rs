@@ -29,7 +29,7 @@ async fn describe(
     clients: &Clients,
     ids: BTreeSet<InstanceId>,
 ) -> Result<ByInstance<InstanceSeen>, Fault> {
-    let mut found = BTreeMap::new();
+    let mut found = Vec::new();
     for chunk in chunks(ids, IDS_PER_CALL) {
         let filter = Filter::builder()
             .name("instance-id")
@@ -41,18 +41,17 @@ async fn describe(
             .filters(filter)
             .into_paginator()
             .send();
-        for reservation in every(clients, OPERATION, pages, |p| {
+        let reservations = every(clients, OPERATION, pages, |p| {
             (p.reservations, p.next_token)
-        })
-        .await?
-        {
-            for instance in reservation.instances() {
-                let id = text(instance.instance_id(), OPERATION, "InstanceId")?;
-                found.insert(id.into(), instance_seen(instance));
-            }
-        }
+        });
+        let instances = reservations.await?.into_iter().filter_map(|r| r.instances);
+        found.extend(instances.flatten());
     }
-    Ok(found)
+    let by_instance = found.iter().map(|instance: &Instance| {
+        let id = text(instance.instance_id(), OPERATION, "InstanceId");
+        (id.map(InstanceId::from), instance_seen(instance))
+    });
+    Ok(by_instance.collect())
 }
 
 fn instance_seen(instance: &Instance) -> Result<InstanceSeen, Fault> {

@@ -6,10 +6,11 @@ use aws_sdk_ssm::types::InstancePatchState;
 use chrono::DateTime;
 
 use super::query::{Answers, ByInstance, Query, asking, divide, of_its_instances};
-use crate::aws::Clients;
+use crate::aws::complete::UNREPORTED;
 use crate::aws::convert::time;
 use crate::aws::faults::{invalid, reported, required, text};
 use crate::aws::paging::{NODES_PER_PAGE, every, known};
+use crate::aws::{Clients, missing};
 use crate::group::fault::Fault;
 use crate::group::seen::{Need, PatchSeen};
 use crate::ids::InstanceId;
@@ -33,10 +34,10 @@ async fn describe(
 ) -> Result<ByInstance<PatchSeen>, Fault> {
     let states = known(ids, NODES_PER_PAGE, |ids| states(clients, ids)).await?;
     let by_instance = states.iter().map(|state| {
-        let id = text(Some(state.instance_id()), OPERATION, "InstanceId")?;
-        Ok((id.into(), patch_seen(state)))
+        let id = text(Some(state.instance_id()), OPERATION, "InstanceId");
+        (id.map(InstanceId::from), patch_seen(state))
     });
-    by_instance.collect()
+    Ok(by_instance.collect())
 }
 
 async fn states(clients: &Clients, ids: Vec<String>) -> Result<Vec<InstancePatchState>, Fault> {
@@ -55,8 +56,10 @@ async fn states(clients: &Clients, ids: Vec<String>) -> Result<Vec<InstancePatch
 
 /// The SDK puts empty values where required fields are missing.
 fn patch_seen(state: &InstancePatchState) -> Result<PatchSeen, Fault> {
-    let count =
-        |count: i32, name| u32::try_from(count).map_err(|_| invalid(OPERATION, name, count));
+    let count = |count: i32, name| match count {
+        UNREPORTED => Err(missing(OPERATION, name)),
+        count => u32::try_from(count).map_err(|_| invalid(OPERATION, name, count)),
+    };
     let operation = reported(Some(state.operation().as_str()), OPERATION, "Operation")?;
     let ended_at = time(state.operation_end_time()).filter(|at| *at > DateTime::UNIX_EPOCH);
     let pending = state.installed_pending_reboot_count().unwrap_or_default();
@@ -67,4 +70,38 @@ fn patch_seen(state: &InstancePatchState) -> Result<PatchSeen, Fault> {
         failed: count(state.failed_count(), "FailedCount")?,
         pending_reboot: count(pending, "InstalledPendingRebootCount")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::canned::{self, Canned, Reply};
+    use crate::clock::Clock;
+
+    #[tokio::test]
+    async fn a_scan_that_does_not_count_is_not_one_that_found_nothing() {
+        let canned = Canned::new(|_| {
+            let scan = |id: &str, counts: &str| {
+                format!(
+                    r#"{{"InstanceId":"{id}","PatchGroup":"","BaselineId":"pb-1","Operation":"Scan",
+                    "OperationStartTime":1700000000,"OperationEndTime":1700000060{counts}}}"#
+                )
+            };
+            let scans = [
+                scan("i-fine", r#","MissingCount":2,"FailedCount":0"#),
+                scan("i-missing", r#","FailedCount":0"#),
+                scan("i-failed", r#","MissingCount":0"#),
+            ];
+            let scans = scans.join(",");
+            Reply::ok(format!(r#"{{"InstancePatchStates":[{scans}]}}"#))
+        });
+        let clients = canned::clients(&canned, Clock::system());
+        let ids = ["i-fine", "i-missing", "i-failed"].map(InstanceId::from);
+        let found = describe(&clients, ids.into()).await.unwrap();
+        assert_eq!(found.get("i-fine").unwrap().unwrap().missing, 2);
+        for (id, field) in [("i-missing", "MissingCount"), ("i-failed", "FailedCount")] {
+            let odd = &found.get(id).unwrap_err().message;
+            assert_eq!(*odd, format!("expected {field} in the answer, found none"));
+        }
+    }
 }

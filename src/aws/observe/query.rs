@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 
 use super::Question;
+use crate::aws::Listed;
 use crate::group::Job;
 use crate::group::fault::{Fault, Read};
 use crate::group::seen::{GroupSeen, Need};
@@ -101,26 +102,32 @@ where
     join_all(queries.iter().map(answer)).await
 }
 
-/// Answers by instance id: one that makes no sense fails the read of its own job only.
-pub(super) type ByInstance<T> = BTreeMap<InstanceId, Result<T, Fault>>;
+/// Answers by instance id.
+pub(super) type ByInstance<T> = Listed<InstanceId, T>;
 
 /// The part of an answer by instance id that concerns the job's instances.
 pub(super) fn of_its_instances<T: Clone>(
     query: &Query<'_>,
     found: &ByInstance<T>,
 ) -> Read<BTreeMap<InstanceId, T>> {
-    let ids = query.instances().into_iter();
-    let its_own = ids.filter_map(|id| Some((id, found.get(id)?)));
-    single(
-        its_own
-            .map(|(id, answer)| Ok((id.clone(), answer.clone()?)))
-            .collect(),
-    )
+    let mut its_own = BTreeMap::new();
+    for id in query.instances() {
+        match found.get(id) {
+            Ok(Some(seen)) => _ = its_own.insert(id.clone(), seen.clone()),
+            Ok(None) => {}
+            Err(fault) => return Read::Failed(fault.clone()),
+        }
+    }
+    Read::Present(its_own)
 }
 
 /// A thing that AWS leaves out of its answer does not exist.
-pub(super) fn if_listed<T: Clone>(found: Option<&T>) -> Read<T> {
-    found.map_or(Read::Absent, |value| Read::Present(value.clone()))
+pub(super) fn if_listed<T: Clone>(found: Result<Option<&T>, &Fault>) -> Read<T> {
+    match found {
+        Ok(Some(value)) => Read::Present(value.clone()),
+        Ok(None) => Read::Absent,
+        Err(fault) => Read::Failed(fault.clone()),
+    }
 }
 
 /// A read of a single job that succeeded or failed.

@@ -20,10 +20,14 @@ pub(super) async fn read(
         .collect();
     let found = template_facts(clients, &ids).await;
     divide(queries, Need::Templates, found, |query, found| {
-        let ids = query.job.record.templates.keys();
-        Read::Present(
-            ids.filter_map(|id| Some((id.clone(), found.get(id)?.mark)))
-                .collect(),
-        )
+        let mut marks = BTreeMap::new();
+        for id in query.job.record.templates.keys() {
+            match found.get(id) {
+                Ok(Some(facts)) => _ = marks.insert(id.clone(), facts.mark),
+                Ok(None) => {}
+                Err(fault) => return Read::Failed(fault.clone()),
+            }
+        }
+        Read::Present(marks)
     })
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::query::{Answers, Query, asking, divide};
-use crate::aws::discover::find_groups;
-use crate::aws::{Clients, list_records, missing};
+use crate::aws::discover::{find_groups, template_facts};
+use crate::aws::{Clients, Listed, list_records, missing};
+use crate::group::facts::TemplateFacts;
 use crate::group::fault::{Fault, Read};
 use crate::group::names::record_parameter;
 use crate::group::seen::{Need, UserSeen};
@@ -13,65 +14,70 @@ use crate::ids::TemplateId;
 const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
 
 pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Vec<UserSeen>> {
-    let is_asked = asking(queries, Need::Users).next().is_some();
-    let found = if is_asked {
-        all_pins(clients).await
+    let templates: BTreeSet<TemplateId> = asking(queries, Need::Users)
+        .flat_map(|a| a.job.record.templates.keys())
+        .cloned()
+        .collect();
+    let found = if templates.is_empty() {
+        Ok(Users::default())
     } else {
-        Ok(Vec::new())
+        users(clients, &templates).await
     };
     let found = found.map(Users::from);
     divide(queries, Need::Users, found, |query, found| {
-        let others = found.of(query.job.record.templates.keys());
-        let others = others.filter(|u| u.group != *query.job.group());
-        Read::Present(others.cloned().collect())
+        let templates = &query.job.record.templates;
+        if let Some(fault) = templates.keys().find_map(|id| found.may_hide(id)) {
+            return Read::Failed(fault);
+        }
+        let users = templates.keys().filter_map(|id| found.pins.get(id));
+        let others = users.flatten().filter(|u| u.group != *query.job.group());
+        let mut others: Vec<UserSeen> = others.cloned().collect();
+        others.sort_by(|a, b| a.group.cmp(&b.group));
+        Read::Present(others)
     })
 }
 
-/// All pins, and by template their places among them.
+/// How the groups of the account and region name launch templates.
+#[derive(Debug, Default)]
 struct Users {
-    all: Vec<UserSeen>,
-    places: BTreeMap<TemplateId, Vec<usize>>,
-}
-
-impl From<Vec<UserSeen>> for Users {
-    fn from(all: Vec<UserSeen>) -> Self {
-        let mut places: BTreeMap<TemplateId, Vec<usize>> = BTreeMap::new();
-        for (place, user) in all.iter().enumerate() {
-            let of_template = places.entry(user.pin.template.clone()).or_default();
-            of_template.push(place);
-        }
-        Self { all, places }
-    }
+    pins: BTreeMap<TemplateId, Vec<UserSeen>>,
+    /// The names of templates that some group names without their ids.
+    named_only: BTreeSet<String>,
+    /// The templates that were asked about, if there is such a group.
+    templates: Option<Listed<TemplateId, TemplateFacts>>,
 }
 
 impl Users {
-    /// The pins of these templates, in the order in which they were found.
-    fn of<'a>(
-        &self,
-        templates: impl Iterator<Item = &'a TemplateId>,
-    ) -> impl Iterator<Item = &UserSeen> {
-        let places = templates.filter_map(|id| self.places.get(id)).flatten();
-        let places: BTreeSet<usize> = places.copied().collect();
-        places.into_iter().filter_map(|place| self.all.get(place))
+    /// Whether a group may name this template without its id.
+    fn may_hide(&self, id: &TemplateId) -> Option<Fault> {
+        match self.templates.as_ref()?.get(id) {
+            Ok(Some(template)) if self.named_only.contains(&template.name) => {
+                Some(missing(OPERATION, "LaunchTemplateId"))
+            }
+            Ok(_) => None,
+            Err(fault) => Some(fault.clone()),
+        }
     }
 }
 
-/// All pins of all groups of the account and region.
-async fn all_pins(clients: &Clients) -> Result<Vec<UserSeen>, Fault> {
+async fn users(clients: &Clients, templates: &BTreeSet<TemplateId>) -> Result<Users, Fault> {
     let (groups, records) =
         futures_util::future::try_join(find_groups(clients), list_records(clients)).await?;
-    let mut users = Vec::new();
+    let mut users = Users::default();
     for group in groups.into_values() {
-        if !group.named_only.is_empty() {
-            // It may name one of the templates.
-            return Err(missing(OPERATION, "LaunchTemplateId"));
-        }
+        users.named_only.extend(group.named_only);
         let has_record = records.contains_key(&record_parameter(&group.name));
-        users.extend(group.pins.into_iter().map(|pin| UserSeen {
-            group: group.name.clone(),
-            pin,
-            has_record,
-        }));
+        for pin in group.pins {
+            let of_template = users.pins.entry(pin.template.clone()).or_default();
+            of_template.push(UserSeen {
+                group: group.name.clone(),
+                pin,
+                has_record,
+            });
+        }
+    }
+    if !users.named_only.is_empty() {
+        users.templates = Some(template_facts(clients, templates).await?);
     }
     Ok(users)
 }

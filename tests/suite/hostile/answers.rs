@@ -1,7 +1,7 @@
 //! AWS's answers with a field missing, or with nonsense in it: a look reports a fault rather than
 //! inventing a value, and a run ends as without it, or with a restore.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use asg_patch::aws::{Aws, Question, describe_account, observe};
@@ -241,6 +241,52 @@ fn planning_takes_any_answer() {
                 let _ = asg_patch::run::planned(&aws, &scenario.request).await;
             })
         });
+        Ok(())
+    });
+    outcome.unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// The sample fleet's plan, group by group, with the template that the group names; `None` if there is no plan.
+async fn plan_of_sample(sample: &Scenario, spoiled: Option<&Spoiled>) -> Option<SamplePlan> {
+    let account = sample.fleet.account(1);
+    let (aws, done) = match spoiled {
+        None => (crate::common::aws(&account, "hostile"), None),
+        Some(spoiled) => {
+            let spoiler = Spoiler::new(&account, spoiled.clone());
+            (spoiler.aws(&account), Some(spoiler.done))
+        }
+    };
+    let planned = asg_patch::run::planned(&aws, &sample.request).await.ok()?;
+    let groups = planned.report.groups.into_iter();
+    Some(SamplePlan {
+        groups: groups
+            .map(|g| (g.group.clone(), (g.pins.clone(), format!("{g:?}"))))
+            .collect(),
+        spoiled: done.and_then(|d| d.get().cloned()),
+    })
+}
+
+struct SamplePlan {
+    groups: BTreeMap<GroupName, (Vec<String>, String)>,
+    spoiled: Option<(String, String)>,
+}
+
+/// A field that an answer about many groups lacks for one of them changes the plans of those only that name its template.
+#[test]
+fn planning_goes_on_without_the_group_of_which_something_is_missing() {
+    let sample = Scenario::parse(asg_patch::sim::fleet::SAMPLE).unwrap();
+    let seed = sample.fleet.seed();
+    let clean = in_virtual_time(seed, plan_of_sample(&sample, None)).unwrap();
+    assert!(clean.groups.len() > 10);
+    let strategy = spoiled(45, Just(None));
+    let mut runner = proptest::test_runner::TestRunner::new(super::cases(150));
+    let outcome = runner.run(&strategy, |spoiled| {
+        let plan = in_virtual_time(seed, plan_of_sample(&sample, Some(&spoiled)));
+        let plan = plan.ok_or_else(|| TestCaseError::fail("no plan at all"))?;
+        let changed = clean.groups.iter();
+        let changed = changed.filter(|(name, clean)| plan.groups.get(*name) != Some(clean));
+        let pins: BTreeSet<&Vec<String>> = changed.map(|(_, (pins, _))| pins).collect();
+        prop_assert!(pins.len() <= 1, "{:?} changed {pins:?}", plan.spoiled);
         Ok(())
     });
     outcome.unwrap_or_else(|e| panic!("{e}"));
