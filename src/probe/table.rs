@@ -37,8 +37,9 @@ experiments! {
         "image-of-every-volume": This("a snapshot of every attached volume"),
         "image-name-reuse": OneOf(&["at-once", "minute"]),
     }
-    "guest": commands::twice {
+    "guest": commands::twice_and_left {
         "command-without-token": This("sent twice, it runs twice"),
+        "command-on-dead-instance": OneOf(&["times-out", "undeliverable"]),
     }
     "standby": standby::there_and_back {
         "standby-enter-in-service": This("only an instance in service enters Standby"),

@@ -94,8 +94,8 @@ pub(super) async fn update(
 }
 
 /// Auto Scaling asks EC2 about a version and its image, which were made a moment ago. It reports what EC2 does not
-/// know (yet) under a code that it uses for everything, so the texts must tell. Recorded: "You must use a valid
-/// fully-formed launch template. Could not find the specified version 4 for the launch template with ID lt-...";
+/// know (yet) under a code that it uses for everything, so the texts must tell. They are UNCONFIRMED: "You must use a
+/// valid fully-formed launch template. Could not find the specified version 4 for the launch template with ID lt-...";
 /// "... The image id '[ami-...]' does not exist".
 fn not_yet(fault: Fault) -> Fault {
     let is_unknown = ["Could not find the specified version", "' does not exist"]

@@ -11,9 +11,9 @@ mod sourced;
 mod tests;
 
 pub use open::{
-    AgentOnline, AnswerOrder, AutoScalingReads, Beliefs, DateHeader, DryRun, ImageNames,
-    InstalledTime, LateActions, LaunchTime, MemberShown, MinVersion, NewResources, OPEN,
-    RecurringStart, ScheduledDelay, StandbyAgainstMax, StandbyEnded, StandbyMove,
+    AgentOnline, AnswerOrder, AutoScalingReads, Beliefs, DateHeader, DeadCommand, DryRun,
+    ImageNames, InstalledTime, LateActions, LaunchTime, MemberShown, MinVersion, NewResources,
+    OPEN, RecurringStart, ScheduledDelay, StandbyAgainstMax, StandbyEnded, StandbyMove,
     StandbyTermination, StandbyWeight,
 };
 pub use page::page;

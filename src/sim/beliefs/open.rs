@@ -218,6 +218,12 @@ open! {
         Always = "always": "Always, by AWS's clock.",
         Never = "never": "Never.",
     }
+    dead_command: DeadCommand = "command-on-dead-instance",
+        "How a command ends whose instance is gone.",
+        Source::Unconfirmed, {
+        TimesOut = "times-out": "It stays as it was, Pending or InProgress, until it times out.",
+        Undeliverable = "undeliverable": "It is Undeliverable as soon as the instance is gone.",
+    }
     agent_online: AgentOnline = "agent-and-first-boot",
         "Which comes first: the agent is Online, or first boot is over.",
         Source::Unconfirmed, {

@@ -105,8 +105,6 @@ sourced! {
         "PutParameter, Overwrite", "The second value replaces the first.";
     "command-without-token": "SendCommand has no client token: sent twice, it runs twice.",
         "SendCommand";
-    "command-on-dead-instance": "A command on an instance that is gone stays InProgress until it times out.",
-        "Systems Manager User Guide, command statuses";
     "online-is-stale": "A node is called Online for minutes after its last heartbeat.",
         "DescribeInstanceInformation, PingStatus";
     "first-boot-not-resumed": "User data runs once for an instance and is not resumed after a reboot in its middle.",

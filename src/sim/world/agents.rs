@@ -56,7 +56,7 @@ pub fn on_instance_running(world: &mut World, id: &str) {
     }
 }
 
-/// An instance stops running: the service no longer shows it, and open commands end.
+/// An instance stops running: the service no longer shows it, and open commands are left.
 pub fn on_instance_gone(world: &mut World, id: &str) {
     running::abandon(world, id);
     let Some(instance) = world.instances.get_mut(id) else {

@@ -10,6 +10,7 @@ use super::commands::{
 use super::instance::InstanceState;
 use super::patching;
 use super::{World, WorldEvent, guest, ready};
+use crate::sim::beliefs::DeadCommand;
 
 /// An Install that meets a package lock gives up about this soon.
 const LOCKED: Spread = Spread::seconds(4.0, 0.4);
@@ -365,13 +366,15 @@ pub(super) fn resume(world: &mut World, instance: &str) {
     }
 }
 
-/// The node is gone: what was open on it cannot end any more.
+/// The node is gone: nobody reports any more what was open on it.
 pub(super) fn abandon(world: &mut World, instance: &str) {
-    for key in open_on(world, instance) {
-        close(
-            world,
-            &key,
-            End::without_output(Status::Undeliverable, -1, ""),
-        );
+    match world.beliefs.dead_command {
+        DeadCommand::TimesOut => interrupt(world, instance),
+        DeadCommand::Undeliverable => {
+            for key in open_on(world, instance) {
+                let end = End::without_output(Status::Undeliverable, -1, "");
+                close(world, &key, end);
+            }
+        }
     }
 }

@@ -295,7 +295,7 @@ async fn a_reboot_by_others_and_an_end_in_mid_command() {
     let (status, details, _) = end_of(&account, &ssm, &scan).await;
     assert_eq!(
         (status.as_str(), details.as_str()),
-        ("Failed", "Undeliverable")
+        ("TimedOut", "Delivery Timed Out")
     );
     let nodes = ssm.describe_instance_information().send().await.unwrap();
     assert!(

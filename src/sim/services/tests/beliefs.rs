@@ -233,6 +233,7 @@ async fn observed(id: &str, variant: &str) -> String {
             assert!(date.is_none_or(|(_, at)| at == "Sat, 07 Mar 2026 01:00:00 GMT"));
             format!("{}", date.is_some())
         }
+        "command-on-dead-instance" => dead_command(&sim).await,
         "agent-and-first-boot" => firsts(&sim).await,
         "installed-time" => installed_times(&sim).await,
         other => unreachable!("no observation for the belief {other}"),
@@ -258,6 +259,30 @@ impl Sim {
         states.sort();
         states.join(" ")
     }
+}
+
+/// A minute after its instance was terminated, and an hour later; the command has half an hour.
+async fn dead_command(sim: &Sim) -> String {
+    let id = sim.wake("web").await;
+    sim.wait(120).await;
+    let ssm = aws_sdk_ssm::Client::new(&crate::sim::sdk::sdk_config(&sim.account, "dead"));
+    let send = ssm.send_command().document_name("AWS-RunPatchBaseline");
+    let send = send.parameters("Operation", vec!["Scan".into()]);
+    let send = send.instance_ids(&id).timeout_seconds(1800);
+    let sent = send.send().await.unwrap();
+    let command = sent.command().unwrap().command_id().unwrap().to_owned();
+    sim.wait(4).await;
+    sim.account
+        .with_world(|w| instance::terminate(w, &id).unwrap());
+    let mut found = Vec::new();
+    for seconds in [60, 3 * 3600] {
+        sim.wait(seconds).await;
+        let listed = ssm.list_command_invocations().command_id(&command);
+        let listed = listed.send().await.unwrap();
+        let shown = listed.command_invocations()[0].status_details();
+        found.push(shown.unwrap().to_owned());
+    }
+    found.join(" ")
 }
 
 /// The first of the two, among forty instances.

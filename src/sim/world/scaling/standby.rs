@@ -105,7 +105,8 @@ pub fn exit(world: &mut World, name: &str, ids: &[String]) -> Result<Vec<String>
     let weight = if stays { 0 } else { weight };
     let group = world.group_mut(name)?;
     if group.is_suspended("Launch") {
-        // "Instances that are on standby cannot be returned to service": as-suspend-resume-processes.
+        // "Instances that are on standby cannot be returned to service": as-suspend-resume-processes. The text of the
+        // refusal is UNCONFIRMED.
         return Err(invalid(
             "The Launch process is suspended: instances cannot be moved out of standby.",
         ));
@@ -132,7 +133,7 @@ pub fn exit(world: &mut World, name: &str, ids: &[String]) -> Result<Vec<String>
     Ok(begun)
 }
 
-/// The refusal of a move that the group's sizes do not allow.
+/// The refusal of a move that the group's sizes do not allow. The text is UNCONFIRMED.
 fn sizes(group: &crate::sim::world::Group, way: &str) -> ApiError {
     invalid(format!(
         "AutoScalingGroup {} has min-size={}, max-size={}, and desired-size={}. To {way}, please \
@@ -141,7 +142,9 @@ fn sizes(group: &crate::sim::world::Group, way: &str) -> ApiError {
     ))
 }
 
-/// The change of the desired capacity that moving these members makes; all of which must be in the state wanted, if one is.
+/// The change of the desired capacity that moving these members makes; all of which must be in the state wanted, if one
+/// is. The texts of the refusals are UNCONFIRMED, but for that of a member that is not InService
+/// (aws-codedeploy-samples#50).
 fn check_states(
     world: &World,
     name: &str,
