@@ -113,19 +113,48 @@ ids! {
     ImageId;
     /// A launch template, `lt-...`.
     TemplateId;
-    /// A target group of Elastic Load Balancing v2, by its ARN.
-    TargetGroup;
+    /// A judge of the instances that are registered with it: a target group of Elastic Load Balancing v2, by its ARN, or
+    /// a Classic Load Balancer, by its name.
+    Balancer;
     /// The key of a bake: groups with the same one share an image.
     BakeKey;
     /// A run of asg-patch, derived from what caused it.
     RunId;
 }
 
-impl TargetGroup {
-    /// Its name: the part of the ARN before the last (`...:targetgroup/NAME/ID`), else all of it.
+/// The kinds of a [`Balancer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BalancerKind {
+    /// A target group of Elastic Load Balancing v2.
+    TargetGroup,
+    /// A Classic Load Balancer.
+    Classic,
+}
+
+impl Balancer {
+    /// Its kind: the name of a Classic Load Balancer has letters, digits and dashes only, and an ARN has colons.
+    pub fn kind(&self) -> BalancerKind {
+        if self.0.contains(':') {
+            BalancerKind::TargetGroup
+        } else {
+            BalancerKind::Classic
+        }
+    }
+
+    /// Its name: of a target group the part of the ARN before the last (`...:targetgroup/NAME/ID`).
     pub fn name(&self) -> &str {
         let mut parts = self.0.rsplit('/').skip(1);
         parts.next().unwrap_or(&self.0)
+    }
+}
+
+/// For people.
+impl fmt::Display for BalancerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TargetGroup => "target group",
+            Self::Classic => "Classic Load Balancer",
+        })
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Clients {
     pub ec2: aws_sdk_ec2::Client,
     /// Elastic Load Balancing v2.
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// Elastic Load Balancing of Classic Load Balancers.
+    pub classic_elb: aws_sdk_elasticloadbalancing::Client,
     /// Systems Manager.
     pub ssm: aws_sdk_ssm::Client,
     /// SNS.
@@ -80,6 +82,7 @@ impl Clients {
             autoscaling: client!(aws_sdk_autoscaling),
             ec2: client!(aws_sdk_ec2),
             elb: client!(aws_sdk_elasticloadbalancingv2),
+            classic_elb: client!(aws_sdk_elasticloadbalancing),
             ssm: client!(aws_sdk_ssm),
             sns: client!(aws_sdk_sns),
             counts,

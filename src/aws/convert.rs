@@ -12,11 +12,11 @@ use chrono::{DateTime, Utc};
 use super::faults::{invalid, required, text};
 use crate::group::fault::Fault;
 use crate::group::pin::{Pin, Slot};
-use crate::ids::TargetGroup;
+use crate::ids::Balancer;
 use crate::schedule::Capacity;
 
-/// The type of a traffic source that is a target group of Elastic Load Balancing v2.
-const TARGET_GROUP: &str = "elbv2";
+/// The types of traffic sources that are target groups of Elastic Load Balancing v2 or Classic Load Balancers.
+const BALANCERS: [&str; 2] = ["elbv2", "elb"];
 const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
 
 /// The SDK's time as chrono's; none outside chrono's range.
@@ -109,25 +109,29 @@ pub(super) fn suspended(group: &AutoScalingGroup) -> Result<BTreeSet<String>, Fa
     group.suspended_processes().iter().map(name).collect()
 }
 
-/// The target groups with which a group's instances are registered: AWS names them in one list or in both.
-pub(super) fn target_groups(group: &AutoScalingGroup) -> BTreeSet<TargetGroup> {
+/// The target groups and Classic Load Balancers with which a group's instances are registered: AWS names each in one
+/// list or in two.
+pub(super) fn balancers(group: &AutoScalingGroup) -> BTreeSet<Balancer> {
+    let is_known = |kind: Option<&str>| kind.is_some_and(|k| BALANCERS.contains(&k));
     let sources = group.traffic_sources().iter();
-    let sources = sources.filter(|s| s.r#type() == Some(TARGET_GROUP));
-    let arns = group.target_group_arns().iter().map(String::as_str);
-    arns.chain(sources.filter_map(|s| s.identifier()))
-        .map(TargetGroup::from)
+    let sources = sources.filter(|s| is_known(s.r#type()));
+    let lists = [group.target_group_arns(), group.load_balancer_names()];
+    let listed = lists.into_iter().flatten().map(String::as_str);
+    listed
+        .chain(sources.filter_map(|s| s.identifier()))
+        .map(Balancer::from)
         .collect()
 }
 
-/// A load balancer of a group whose judgement of an instance cannot be asked for here: a Classic Load Balancer, or
-/// any other source of traffic that is no target group of Elastic Load Balancing v2.
+/// A source of a group's traffic whose judgement of an instance cannot be asked for here: neither a target group of
+/// Elastic Load Balancing v2 nor a Classic Load Balancer.
 pub(super) fn other_load_balancer(group: &AutoScalingGroup) -> Option<String> {
-    let known = target_groups(group);
-    let sources = group.traffic_sources().iter();
-    let mut others = sources.filter_map(|s| s.identifier());
-    let classic = group.load_balancer_names().first().map(String::as_str);
-    let other = classic.or_else(|| others.find(|id| !known.contains(*id)));
-    other.map(str::to_owned)
+    let known = balancers(group);
+    let mut sources = group
+        .traffic_sources()
+        .iter()
+        .filter_map(|s| s.identifier());
+    sources.find(|id| !known.contains(*id)).map(str::to_owned)
 }
 
 /// The value of an EC2 resource's tag, if it has the tag. A tag without key or value is a fault.

@@ -168,13 +168,16 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "InstanceLimitExceeded"
         | "VcpuLimitExceeded" => FaultClass::Exhausted,
         "ParameterAlreadyExists" | "InvalidAMIName.Duplicate" => FaultClass::Exists,
-        // Elastic Load Balancing's two: the target group is gone, or the instance does not run (any more).
+        // Elastic Load Balancing's: the target group or load balancer is gone, or the instance does not run (any more)
+        // or was never registered.
         // What cannot be the id of a template is the id of none.
         "ParameterNotFound"
         | "InvalidLaunchTemplateId.NotFound"
         | "InvalidLaunchTemplateId.Malformed"
         | "TargetGroupNotFound"
-        | "InvalidTarget" => FaultClass::Gone,
+        | "InvalidTarget"
+        | "LoadBalancerNotFound"
+        | "InvalidInstance" => FaultClass::Gone,
         // The simulated account's own code for a call that it does not model: it must be loud.
         "SimulatorUnsupported" => FaultClass::Refused,
         _ if status >= 500 => FaultClass::Unreachable,

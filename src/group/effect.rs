@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::lineage::Lineage;
 use super::pin::Pin;
 use super::record::Record;
-use crate::ids::{ImageId, InstanceId, TargetGroup, TemplateId};
+use crate::ids::{Balancer, ImageId, InstanceId, TemplateId};
 use crate::schedule::Capacity;
 
 /// One changing call, with all that it needs.
@@ -54,15 +54,15 @@ pub enum Effect {
     },
     /// `elasticloadbalancing:RegisterTargets`.
     RegisterTarget {
-        /// The target group.
-        target_group: TargetGroup,
+        /// The target group or Classic Load Balancer.
+        balancer: Balancer,
         /// The canary.
         instance: InstanceId,
     },
     /// `elasticloadbalancing:DeregisterTargets`.
     DeregisterTarget {
-        /// The target group.
-        target_group: TargetGroup,
+        /// The target group or Classic Load Balancer.
+        balancer: Balancer,
         /// The canary.
         instance: InstanceId,
     },

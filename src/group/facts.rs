@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::devices::DeviceMapping;
 use super::lineage::Lineage;
 use super::pin::{Pin, TemplateMark};
-use crate::ids::{GroupName, ImageId, RunId, TargetGroup, TemplateId};
+use crate::ids::{Balancer, GroupName, ImageId, RunId, TemplateId};
 use crate::schedule::{Capacity, ScheduledAction};
 
 /// A group as planning finds it.
@@ -41,9 +41,9 @@ pub struct GroupFacts {
     pub warm_pool: bool,
     /// Whether instances are registered with a load balancer.
     pub load_balanced: bool,
-    /// The target groups with which they are registered.
-    pub target_groups: BTreeSet<TargetGroup>,
-    /// A load balancer with which they are registered, and which is no target group: its name or identifier.
+    /// The target groups and Classic Load Balancers with which they are registered.
+    pub balancers: BTreeSet<Balancer>,
+    /// Another source of traffic with which they are registered, for instance of VPC Lattice: its identifier.
     pub other_load_balancer: Option<String>,
     /// The first of AWS's fields about the group that makes no sense: what was expected, and what was found.
     /// The other fields hold what can be read.

@@ -136,7 +136,7 @@ pub struct Evidence {
     pub scans: Vec<(u8, Counts)>,
     /// The counts of the Scan of the canary.
     pub canary: Option<Counts>,
-    /// Whether every target group of the group has called the canary healthy.
+    /// Whether every target group and Classic Load Balancer of the group has called the canary healthy.
     #[serde(default)]
     pub load_balanced: bool,
     /// Names of the patches that were missing at one Scan or another.

@@ -10,7 +10,7 @@ use super::effect::{CommandStep, Effect};
 use super::fault::{Fault, FaultClass};
 use super::limits;
 use super::pin::Pin;
-use crate::ids::{ImageId, InstanceId, TargetGroup, TemplateId};
+use crate::ids::{Balancer, ImageId, InstanceId, TemplateId};
 use crate::schedule::Capacity;
 
 /// The identity of an effect within its job: a repetition has the same key.
@@ -31,10 +31,10 @@ pub enum Key {
     TagInstance(InstanceId),
     /// The image is tagged.
     TagImage(ImageId),
-    /// The instance is registered with the target group.
-    RegisterTarget(TargetGroup, InstanceId),
-    /// The instance is deregistered from the target group.
-    DeregisterTarget(TargetGroup, InstanceId),
+    /// The instance is registered with the target group or Classic Load Balancer.
+    RegisterTarget(Balancer, InstanceId),
+    /// The instance is deregistered from it.
+    DeregisterTarget(Balancer, InstanceId),
     /// The instance runs the command of this step.
     Command(CommandStep, InstanceId),
     /// An image of this name is made.
@@ -69,14 +69,12 @@ impl Effect {
             } => Key::EnterStandby(instance.clone()),
             Self::TagInstance { instance, role: _ } => Key::TagInstance(instance.clone()),
             Self::TagImage { image, seconds: _ } => Key::TagImage(image.clone()),
-            Self::RegisterTarget {
-                target_group,
-                instance,
-            } => Key::RegisterTarget(target_group.clone(), instance.clone()),
-            Self::DeregisterTarget {
-                target_group,
-                instance,
-            } => Key::DeregisterTarget(target_group.clone(), instance.clone()),
+            Self::RegisterTarget { balancer, instance } => {
+                Key::RegisterTarget(balancer.clone(), instance.clone())
+            }
+            Self::DeregisterTarget { balancer, instance } => {
+                Key::DeregisterTarget(balancer.clone(), instance.clone())
+            }
             Self::SendCommand(c) => Key::Command(c.step, c.instance.clone()),
             Self::CreateImage { name, .. } => Key::CreateImage(name.clone()),
             Self::CreateVersion { template, .. } => Key::CreateVersion(template.clone()),
@@ -95,10 +93,10 @@ impl Effect {
 }
 
 impl Key {
-    /// The target group that an instance is registered with by the effect of this key.
-    pub fn registers_with(&self) -> Option<&TargetGroup> {
+    /// The target group or Classic Load Balancer that an instance is registered with by the effect of this key.
+    pub fn registers_with(&self) -> Option<&Balancer> {
         match self {
-            Self::RegisterTarget(target_group, _) => Some(target_group),
+            Self::RegisterTarget(balancer, _) => Some(balancer),
             Self::StoreRecord
             | Self::Suspend
             | Self::Resume(_)
@@ -138,11 +136,11 @@ impl fmt::Display for Key {
             Self::EnterStandby(instance) => write!(f, "enter-standby {instance}"),
             Self::TagInstance(instance) => write!(f, "tag {instance}"),
             Self::TagImage(image) => write!(f, "tag-image {image}"),
-            Self::RegisterTarget(target_group, instance) => {
-                write!(f, "register-target {instance} {}", target_group.name())
+            Self::RegisterTarget(balancer, instance) => {
+                write!(f, "register-target {instance} {}", balancer.name())
             }
-            Self::DeregisterTarget(target_group, instance) => {
-                write!(f, "deregister-target {instance} {}", target_group.name())
+            Self::DeregisterTarget(balancer, instance) => {
+                write!(f, "deregister-target {instance} {}", balancer.name())
             }
             Self::Command(step, instance) => write!(f, "command {step} {instance}"),
             Self::CreateImage(name) => write!(f, "create-image {name}"),

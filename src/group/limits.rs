@@ -115,7 +115,7 @@ pub const EXPECTED_PROOF: TimeDelta = TimeDelta::minutes(1);
 pub const PROOF_LIMIT: TimeDelta = TimeDelta::minutes(30);
 /// A target group's first health checks: two at intervals of 10 to 30 s (ELB, "Health checks": defaults).
 pub const EXPECTED_HEALTHY: TimeDelta = TimeDelta::minutes(1);
-/// From its registration until every target group calls the canary healthy: ten times what is usual.
+/// From its registration until every target group and Classic Load Balancer calls the canary healthy: ten times what is usual.
 pub const HEALTH_LIMIT: TimeDelta = TimeDelta::minutes(10);
 /// Connections to a deregistered target end within 300 s by default (ELB, "Deregistration delay"); where the owner
 /// allows an hour, those that are left after this long are cut by the termination.

@@ -250,7 +250,7 @@ codes! {
         "read the command's output in Run Command; the document is named in the group's prove-document tag",
         [AfterRestore, AfterDeletion];
     TargetUnhealthy = "AP-0365", "no load balancer called the canary healthy in time",
-        "see the target group's reason; look at its health check, the security groups and the application's log",
+        "see the load balancer's reason; look at its health check, the security groups and the application's log",
         [AfterRestore, AfterDeletion];
     SiblingFailed = "AP-0371", "a group that follows the same template by $Latest or $Default failed",
         "see that group in the same report: either all of them take the version or none does",

@@ -17,7 +17,8 @@ pub enum Proof {
     Instance,
     /// Besides, this SSM document of the owner's (name or ARN) succeeds on it.
     Document(String),
-    /// Besides, it is registered with every target group of the group, and each calls it healthy.
+    /// Besides, it is registered with every target group and Classic Load Balancer of the group, and each calls it
+    /// healthy.
     LoadBalancer,
 }
 
@@ -49,12 +50,12 @@ impl Proof {
         match (self, &group.other_load_balancer) {
             (Self::Instance | Self::Document(_), _) => None,
             (Self::LoadBalancer, Some(other)) => Some(format!(
-                "expected only target groups of Application, Network and Gateway Load Balancers, found {other}, \
+                "expected only target groups and Classic Load Balancers of Elastic Load Balancing, found {other}, \
                  which cannot be asked about the canary"
             )),
-            (Self::LoadBalancer, None) if group.target_groups.is_empty() => {
-                Some("expected a group with target groups, found none".into())
-            }
+            (Self::LoadBalancer, None) if group.balancers.is_empty() => Some(
+                "expected a group with target groups or Classic Load Balancers, found none".into(),
+            ),
             (Self::LoadBalancer, None) => None,
         }
     }
@@ -137,7 +138,7 @@ impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Instance => Ok(()),
-            Self::LoadBalancer => f.write_str(" (all its target groups called it healthy)"),
+            Self::LoadBalancer => f.write_str(" (all its load balancers called it healthy)"),
             Self::Document(name) => write!(f, " ({name} succeeded on it)"),
         }
     }

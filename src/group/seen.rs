@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::fault::Read;
 use super::pin::{Pin, TemplateMark};
 use super::record::Record;
-use crate::ids::{GroupName, ImageId, InstanceId, RunId, TargetGroup, TemplateId};
+use crate::ids::{Balancer, GroupName, ImageId, InstanceId, RunId, TemplateId};
 use crate::schedule::{Capacity, ScheduledAction};
 
 /// Declares the reads: for each one its [`Need`], its field of [`Seen`] and the type that it brings.
@@ -65,8 +65,8 @@ reads! {
     Agents => agents: BTreeMap<InstanceId, AgentSeen>;
     /// EC2 status checks of the canary, by id.
     Checks => checks: BTreeMap<InstanceId, Checks>;
-    /// The canary as a target of the load balancers that it is or may be registered with, by target group.
-    Targets => targets: BTreeMap<TargetGroup, TargetSeen>;
+    /// The canary as a target of the load balancers that it is or may be registered with.
+    Targets => targets: BTreeMap<Balancer, TargetSeen>;
     /// Invocations of our commands, oldest first.
     Commands => commands: Vec<CommandSeen>;
     /// Patch states of our instances, by id.
@@ -115,8 +115,8 @@ pub struct GroupSeen {
     pub suspended: BTreeSet<String>,
     /// Its instances.
     pub members: BTreeMap<InstanceId, MemberSeen>,
-    /// The target groups with which its instances are registered.
-    pub target_groups: BTreeSet<TargetGroup>,
+    /// The target groups and Classic Load Balancers with which its instances are registered.
+    pub balancers: BTreeSet<Balancer>,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// Whether it still carries the opt-in tag.
@@ -256,7 +256,7 @@ pub enum Checks {
     Impaired,
 }
 
-/// An instance as a target group shows it.
+/// An instance as a target group or Classic Load Balancer shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetSeen {
     /// Its state.

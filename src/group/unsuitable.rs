@@ -166,7 +166,7 @@ mod tests {
         GroupFacts {
             name: "g".into(),
             odd: None,
-            target_groups: BTreeSet::new(),
+            balancers: BTreeSet::new(),
             other_load_balancer: None,
             capacity: Capacity {
                 min: 0,

@@ -38,7 +38,9 @@ fn bucket_of(call: &Call) -> (String, f64, f64) {
             op => (format!("ssm:{op}"), 40.0, 10.0),
         },
         Service::Sns => (format!("sns:{op}"), 300.0, 300.0),
-        Service::LoadBalancing => (format!("elasticloadbalancing:{op}"), 40.0, 10.0),
+        Service::LoadBalancing | Service::ClassicLoadBalancing => {
+            (format!("elasticloadbalancing:{op}"), 40.0, 10.0)
+        }
     }
 }
 
@@ -90,9 +92,10 @@ impl Throttle {
             Service::Ec2 => {
                 ApiError::with_status(503, "RequestLimitExceeded", "Request limit exceeded.")
             }
-            Service::AutoScaling | Service::Sns | Service::LoadBalancing => {
-                ApiError::new("Throttling", "Rate exceeded")
-            }
+            Service::AutoScaling
+            | Service::Sns
+            | Service::LoadBalancing
+            | Service::ClassicLoadBalancing => ApiError::new("Throttling", "Rate exceeded"),
             Service::Ssm => ApiError::new("ThrottlingException", "Rate exceeded"),
         })
     }

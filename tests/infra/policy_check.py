@@ -65,6 +65,7 @@ UNCONDITIONED = {
     "SendDocumentsOfAws": "guarded by the document; the instance by SendToOurInstances",
     "SendDocumentsOfOwners": "guarded by the document; the instance by SendToOurInstances",
     "ProveByLoadBalancer": "guarded by the target group; AWS offers no condition on the target",
+    "ProveByClassicLoadBalancer": "guarded by the load balancer; AWS offers no condition on the instance",
     "Publish": "guarded by the topic",
     "EncryptForTopics": "guarded by the key",
     "Log": "guarded by the log group",
@@ -97,6 +98,17 @@ GIVING_BACK = [
 TARGET_CHANGES = ["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"]
 OWN_TARGETS = arn("elasticloadbalancing", "targetgroup/web/0123456789abcdef")
 FOREIGN_TARGETS = arn("elasticloadbalancing", "targetgroup/shop/fedcba9876543210")
+CLASSIC_CHANGES = [
+    "elasticloadbalancing:RegisterInstancesWithLoadBalancer",
+    "elasticloadbalancing:DeregisterInstancesFromLoadBalancer",
+]
+OWN_CLASSIC = arn("elasticloadbalancing", "loadbalancer/web")
+FOREIGN_CLASSIC = arn("elasticloadbalancing", "loadbalancer/shop")
+# What may be done where a parameter of the stack names the load balancers.
+PROOFS = {
+    "TargetGroupArns": (TARGET_CHANGES, OWN_TARGETS),
+    "ClassicLoadBalancerArns": (CLASSIC_CHANGES, OWN_CLASSIC),
+}
 TEMPLATE_CHANGES = [
     "ec2:CreateLaunchTemplateVersion",
     "ec2:ModifyLaunchTemplate",
@@ -247,12 +259,13 @@ def denied_cases():
     yield "overwrite a record", put("/asg-patch/records/web-nightly", "true")
     yield "publish to a foreign topic", [ask("sns:Publish", arn("sns", "billing"))]
     yield "decrypt with a foreign key", [ask("kms:Decrypt", arn("kms", "key/other"))]
-    yield from targets(FOREIGN_TARGETS)
+    yield from on(TARGET_CHANGES, FOREIGN_TARGETS)
+    yield from on(CLASSIC_CHANGES, FOREIGN_CLASSIC)
     yield "start the state machine", [ask("states:StartExecution", arn("states", "stateMachine:AsgPatch"))]
 
 
-def targets(of):
-    return [(f"{a}, {of}", [ask(a, of)]) for a in TARGET_CHANGES]
+def on(actions, resource):
+    return [(f"{a}, {resource}", [ask(a, resource)]) for a in actions]
 
 
 def foreign_templates():
@@ -402,7 +415,7 @@ def main():
         {},
         {"TemplatesTagged": "true"},
         {"PatchDocumentArns": own_document},
-        {"TargetGroupArns": OWN_TARGETS},
+        *({parameter: own} for parameter, (_, own) in PROOFS.items()),
     ):
         documents = list(policies(Values(template, parameters), "FunctionRole").values())
         statements = [s for d in documents for s in d["Statement"]]
@@ -418,11 +431,12 @@ def main():
             allowed.append(("the owner's document to our instance", own))
             denied.append(("the owner's document to a foreign instance", send_command(own_document, {})))
         made = calls
-        if parameters.get("TargetGroupArns"):
-            allowed += targets(OWN_TARGETS)
-        else:
-            denied += targets(OWN_TARGETS)
-            made = [call for call in calls if call not in TARGET_CHANGES]
+        for parameter, (actions, resource) in PROOFS.items():
+            if parameters.get(parameter):
+                allowed += on(actions, resource)
+            else:
+                denied += on(actions, resource)
+                made = [call for call in made if call not in actions]
         found = [*compare(statements, made), *simulate(documents, allowed, denied)]
         problems += [f"{p} {parameters or ''}".strip() for p in found]
         count += len(allowed) + len(denied)

@@ -91,6 +91,7 @@ def sizes(template):
         "TemplatesTagged": "true",
         "PatchDocumentArns": "arn:aws:ssm:eu-west-1:111122223333:document/x",
         "TargetGroupArns": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/x/0123456789abcdef",
+        "ClassicLoadBalancerArns": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/x",
     }
     for parameters in ({}, everything):
         values = Values(template, parameters)

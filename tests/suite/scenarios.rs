@@ -71,6 +71,7 @@ scenarios! {
     parked_max_zero
     patch_fails
     patch_failures
+    prove_classic
     prove_document
     prove_load_balancer
     record_deleted_during_run

@@ -329,7 +329,7 @@ fn as_wished(job: &Job) -> Seen {
             pins: vec![pin(version)],
             suspended,
             members,
-            target_groups: BTreeSet::new(),
+            balancers: BTreeSet::new(),
             deleting: false,
             opted_in: true,
         }),

@@ -7,8 +7,7 @@ use aws_sdk_autoscaling::types::AutoScalingGroup;
 use super::GROUPS_PER_PAGE;
 use crate::aws::Clients;
 use crate::aws::convert::{
-    capacity, other_load_balancer, pins, readable_pins, specifications, suspended, tags,
-    target_groups,
+    balancers, capacity, other_load_balancer, pins, readable_pins, specifications, suspended, tags,
 };
 use crate::aws::faults::text;
 use crate::aws::paging::every;
@@ -98,7 +97,7 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
         load_balanced: !group.target_group_arns().is_empty()
             || !group.load_balancer_names().is_empty()
             || !group.traffic_sources().is_empty(),
-        target_groups: target_groups(group),
+        balancers: balancers(group),
         other_load_balancer: other_load_balancer(group),
     }
 }
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn load_balancers_are_target_groups_or_others() {
+    async fn load_balancers_are_known_or_others() {
         let source = |id: &str, kind: &str| {
             format!("<member><Identifier>{id}</Identifier><Type>{kind}</Type></member>")
         };
@@ -176,8 +175,13 @@ mod tests {
                 None,
             ),
             (sources(&source("arn:b", "elbv2")), vec!["arn:b"], None),
-            (classic.to_owned(), vec![], Some("old")),
-            (sources(&source("old", "elb")), vec![], Some("old")),
+            (classic.to_owned(), vec!["old"], None),
+            (sources(&source("old", "elb")), vec!["old"], None),
+            (
+                classic.to_owned() + &sources(&source("old", "elb")),
+                vec!["old"],
+                None,
+            ),
             (
                 arns("<member>arn:a</member>") + &sources(&source("arn:l", "vpc-lattice")),
                 vec!["arn:a"],
@@ -187,14 +191,14 @@ mod tests {
         let capacity =
             "<MinSize>0</MinSize><MaxSize>4</MaxSize><DesiredCapacity>1</DesiredCapacity>";
         let id = "<LaunchTemplateId>lt-1</LaunchTemplateId>";
-        for (balancers, target_groups, other) in rows {
-            let found = found(group(&(named("web") + &balancers), capacity, "", id)).await;
+        for (shown, balancers, other) in rows {
+            let found = found(group(&(named("web") + &shown), capacity, "", id)).await;
             let web = &found[&GroupName::from("web")];
-            let found: Vec<&str> = web.target_groups.iter().map(|t| t.as_str()).collect();
-            assert_eq!(found, target_groups, "{balancers}");
-            assert_eq!(web.other_load_balancer.as_deref(), other, "{balancers}");
+            let found: Vec<&str> = web.balancers.iter().map(|t| t.as_str()).collect();
+            assert_eq!(found, balancers, "{shown}");
+            assert_eq!(web.other_load_balancer.as_deref(), other, "{shown}");
             let impossible = Proof::LoadBalancer.impossible(web);
-            let is_possible = other.is_none() && !target_groups.is_empty();
+            let is_possible = other.is_none() && !balancers.is_empty();
             assert_eq!(impossible.is_none(), is_possible, "{impossible:?}");
         }
     }

@@ -6,7 +6,7 @@ use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
 
 use super::Question;
 use super::query::{Answers, if_listed};
-use crate::aws::convert::{capacity, pins, suspended, tags, target_groups};
+use crate::aws::convert::{balancers, capacity, pins, suspended, tags};
 use crate::aws::faults::{invalid, reported, text};
 use crate::aws::paging::every;
 use crate::aws::{Clients, Listed};
@@ -95,7 +95,7 @@ fn group_seen(group: &AutoScalingGroup, tag: &OptInTag) -> Result<GroupSeen, Fau
         pins: pins(group)?,
         suspended: suspended(group)?,
         members,
-        target_groups: target_groups(group),
+        balancers: balancers(group),
         deleting: group.status().is_some(),
         opted_in: tag.is_on(&tags(group)?),
     })

@@ -70,8 +70,10 @@ fn operation(effect: &Effect) -> &'static str {
         Effect::Update { .. } => "autoscaling:UpdateAutoScalingGroup",
         Effect::EnterStandby { .. } => "autoscaling:EnterStandby",
         Effect::Terminate { .. } => "autoscaling:TerminateInstanceInAutoScalingGroup",
-        Effect::RegisterTarget { .. } => "elasticloadbalancing:RegisterTargets",
-        Effect::DeregisterTarget { .. } => "elasticloadbalancing:DeregisterTargets",
+        Effect::RegisterTarget { balancer, .. } => load_balancing::registration(balancer.kind()),
+        Effect::DeregisterTarget { balancer, .. } => {
+            load_balancing::deregistration(balancer.kind())
+        }
         Effect::TagInstance { .. } | Effect::TagImage { .. } => "ec2:CreateTags",
         Effect::CreateImage { .. } => "ec2:CreateImage",
         Effect::CreateVersion { .. } => "ec2:CreateLaunchTemplateVersion",
@@ -154,14 +156,12 @@ fn call<'a>(clients: &'a Clients, job: &'a Job, effect: &'a Effect) -> BoxFuture
             instance,
             decrement,
         } => autoscaling::terminate(clients, instance, *decrement).boxed(),
-        Effect::RegisterTarget {
-            target_group,
-            instance,
-        } => load_balancing::register(clients, target_group, instance).boxed(),
-        Effect::DeregisterTarget {
-            target_group,
-            instance,
-        } => load_balancing::deregister(clients, target_group, instance).boxed(),
+        Effect::RegisterTarget { balancer, instance } => {
+            load_balancing::register(clients, balancer, instance).boxed()
+        }
+        Effect::DeregisterTarget { balancer, instance } => {
+            load_balancing::deregister(clients, balancer, instance).boxed()
+        }
         Effect::TagInstance { instance, role } => {
             let tags = role_tags(job, *role);
             let call = ec2::tag_instances(clients, std::iter::once(instance), tags);

@@ -12,9 +12,9 @@ use super::super::ledger::Key;
 use super::super::proof::Proof;
 use super::super::seen::{GroupSeen, Seen, TargetSeen, TargetState};
 use super::super::{Code, Phase, limits};
-use crate::ids::{InstanceId, TargetGroup};
+use crate::ids::{Balancer, InstanceId};
 
-/// Attempts at taking the canary out of a target group.
+/// Attempts at taking the canary out of a target group or load balancer.
 const WITHDRAWALS: u32 = 3;
 
 /// Whether the canary may be registered, by this driver or by one before it.
@@ -31,7 +31,7 @@ fn is_registration(key: &Key) -> bool {
     key.registers_with().is_some()
 }
 
-/// Takes down that every target group of the group calls the canary healthy.
+/// Takes down that every target group and Classic Load Balancer of the group calls the canary healthy.
 pub(super) fn learn(job: &mut Job, seen: &Seen) {
     if job.phase != Phase::Proving || job.evidence.load_balanced {
         return;
@@ -39,16 +39,16 @@ pub(super) fn learn(job: &mut Job, seen: &Seen) {
     let (Some(group), Some(targets)) = (seen.group.present(), seen.targets.present()) else {
         return;
     };
-    let is_healthy = |tg: &TargetGroup| {
+    let is_healthy = |balancer: &Balancer| {
         targets
-            .get(tg)
+            .get(balancer)
             .is_some_and(|t| t.state == TargetState::Healthy)
     };
     job.evidence.load_balanced =
-        !group.target_groups.is_empty() && group.target_groups.iter().all(is_healthy);
+        !group.balancers.is_empty() && group.balancers.iter().all(is_healthy);
 }
 
-/// Registers the canary and waits; `Ok` once every target group has called it healthy.
+/// Registers the canary and waits; `Ok` once each of them has called it healthy.
 pub(super) fn healthy(cx: &Context<'_>, id: &InstanceId) -> Result<(), Decision> {
     if cx.job.evidence.load_balanced {
         return Ok(());
@@ -57,12 +57,12 @@ pub(super) fn healthy(cx: &Context<'_>, id: &InstanceId) -> Result<(), Decision>
     let seen = cx.read(&cx.seen.targets, "the health of the canary as a target")?;
     let of_group = || {
         seen.iter()
-            .filter(|(tg, _)| group.target_groups.contains(*tg))
+            .filter(|(balancer, _)| group.balancers.contains(*balancer))
     };
     let missing = of_group().filter(|(_, t)| !t.state.is_registered());
     let effects: Vec<Effect> = missing
-        .map(|(target_group, _)| Effect::RegisterTarget {
-            target_group: target_group.clone(),
+        .map(|(balancer, _)| Effect::RegisterTarget {
+            balancer: balancer.clone(),
             instance: id.clone(),
         })
         .filter(|effect| cx.job.done_at(effect).is_none())
@@ -70,36 +70,31 @@ pub(super) fn healthy(cx: &Context<'_>, id: &InstanceId) -> Result<(), Decision>
     if !effects.is_empty() {
         return Err(Decision::Act {
             effects,
-            reason: format!("registering {id} with the group's target groups"),
+            reason: format!("registering {id} with the group's load balancers"),
             look_after: limits::EXPECTED_HEALTHY,
         });
     }
     let sick = of_group().find(|(_, t)| t.state != TargetState::Healthy);
     Err(match sick {
-        Some((target_group, target)) => ill(cx, id, target_group, target),
+        Some((balancer, target)) => ill(cx, id, balancer, target),
         None => failed(
             Code::TargetUnhealthy,
-            "the group has no target group any more that could call the canary healthy",
+            "the group has no load balancer any more that could call the canary healthy",
         ),
     })
 }
 
-fn ill(
-    cx: &Context<'_>,
-    id: &InstanceId,
-    target_group: &TargetGroup,
-    target: &TargetSeen,
-) -> Decision {
+fn ill(cx: &Context<'_>, id: &InstanceId, balancer: &Balancer, target: &TargetSeen) -> Decision {
     let since = registered_at(cx);
-    let (name, words) = (target_group.name(), &target.words);
+    let (kind, name, words) = (balancer.kind(), balancer.name(), &target.words);
     let elapsed = cx.since(since);
     if elapsed > limits::HEALTH_LIMIT {
         let minutes = elapsed.num_minutes();
         let reason =
-            format!("{id} is {words} in target group {name} {minutes} min after its registration");
+            format!("{id} is {words} in {kind} {name} {minutes} min after its registration");
         return failed(Code::TargetUnhealthy, reason);
     }
-    let reason = format!("{id} is {words} in target group {name}");
+    let reason = format!("{id} is {words} in {kind} {name}");
     cx.look(since, limits::EXPECTED_HEALTHY, reason)
 }
 
@@ -110,15 +105,15 @@ fn registered_at(cx: &Context<'_>) -> DateTime<Utc> {
     first.or(cx.job.resumed_at).unwrap_or(cx.job.entered_at())
 }
 
-/// Takes the canary out of every target group; `Ok` once it is out, or that was tried often enough.
+/// Takes the canary out of every target group and load balancer; `Ok` once it is out, or that was tried often enough.
 pub(super) fn withdraw(cx: &Context<'_>) -> Result<(), Decision> {
     let Some(id) = cx.job.instance(Role::Canary) else {
         return Ok(());
     };
     let effects: Vec<Effect> = registered(cx, id)?
         .into_iter()
-        .map(|target_group| Effect::DeregisterTarget {
-            target_group,
+        .map(|balancer| Effect::DeregisterTarget {
+            balancer,
             instance: id.clone(),
         })
         .filter(|effect| {
@@ -131,13 +126,13 @@ pub(super) fn withdraw(cx: &Context<'_>) -> Result<(), Decision> {
     }
     Err(Decision::Act {
         effects,
-        reason: format!("taking {id} out of the group's target groups"),
+        reason: format!("taking {id} out of the group's load balancers"),
         look_after: limits::CHANGE_SHOWS_PAUSE,
     })
 }
 
-/// The target groups that show the canary, and those that it was registered with.
-fn registered(cx: &Context<'_>, id: &InstanceId) -> Result<Vec<TargetGroup>, Decision> {
+/// Those that show the canary, and those that it was registered with.
+fn registered(cx: &Context<'_>, id: &InstanceId) -> Result<Vec<Balancer>, Decision> {
     if !may_be_registered(cx.job) {
         return Ok(Vec::new());
     }
@@ -153,7 +148,11 @@ fn registered(cx: &Context<'_>, id: &InstanceId) -> Result<Vec<TargetGroup>, Dec
     let shown = shown.filter(|(_, t)| t.state.is_registered());
     let tried = cx.job.ledger.of_kind(is_registration);
     let tried = tried.filter_map(|(key, _)| key.registers_with());
-    let mut all: Vec<TargetGroup> = shown.map(|(tg, _)| tg).chain(tried).cloned().collect();
+    let mut all: Vec<Balancer> = shown
+        .map(|(balancer, _)| balancer)
+        .chain(tried)
+        .cloned()
+        .collect();
     all.sort();
     all.dedup();
     Ok(all)

@@ -65,6 +65,10 @@ sourced! {
         "Auto Scaling User Guide, considerations of suspending processes";
     "load-balancer-not-later": "An instance launched while AddToLoadBalancer is suspended is not registered later.",
         "Auto Scaling User Guide, suspend and resume processes";
+    "classic-drains-in-service": "A Classic Load Balancer calls an instance InService while it drains: only the description tells.",
+        "recorded answers in saltstack/salt#43435";
+    "classic-never-registered": "A Classic Load Balancer answers InvalidInstance about an instance that was never registered with it.",
+        "recorded answers in boto/boto#2274 and boto/boto#2576, of DeregisterInstancesFromLoadBalancer";
     "suspended-schedule-loses-actions" as SuspendedScheduleLosesActions: "A scheduled action that falls due while ScheduledActions is suspended is lost.",
         "Auto Scaling User Guide, understand how suspending processes affects other processes", "It runs when the process is resumed.";
     "empty-list-means-all" as EmptyListMeansAll: "SuspendProcesses and ResumeProcesses without a list mean all processes.",

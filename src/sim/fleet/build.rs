@@ -216,6 +216,9 @@ impl Fleet {
                 format!("arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/{name}/{hash}")
             })
             .collect();
+        group
+            .classic_load_balancers
+            .clone_from(&file.classic_load_balancers);
         group.drain_seconds = file.drain_seconds;
         group.new_instances_protected = file.new_instances_protected;
         group

@@ -61,7 +61,10 @@ pub(super) struct GroupFile {
     /// Names of target groups.
     #[serde(default)]
     pub target_groups: Vec<String>,
-    /// How long the target groups drain a leaving instance.
+    /// Names of Classic Load Balancers.
+    #[serde(default)]
+    pub classic_load_balancers: Vec<String>,
+    /// How long the target groups and Classic Load Balancers drain a leaving instance.
     #[serde(default = "GroupFile::default_drain")]
     pub drain_seconds: i64,
     /// NewInstancesProtectedFromScaleIn.

@@ -1,6 +1,7 @@
 //! One file per AWS service: typed requests in, JSON trees out, the world changed between.
 
 mod autoscaling;
+mod classic_load_balancing;
 mod ec2;
 mod load_balancing;
 mod order;
@@ -22,6 +23,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         Service::Ec2 => ec2::call(world, call),
         Service::Sns => sns::call(world, call),
         Service::LoadBalancing => load_balancing::call(world, call),
+        Service::ClassicLoadBalancing => classic_load_balancing::call(world, call),
         Service::Ssm => ssm::call(world, call),
     }?;
     order::arrange(world, &mut answer);

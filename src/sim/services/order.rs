@@ -8,13 +8,14 @@ use crate::sim::beliefs::AnswerOrder;
 use crate::sim::world::World;
 
 /// The lists without a documented order. Activities, for instance, are documented as newest first.
-const LISTS: [&str; 20] = [
+const LISTS: [&str; 21] = [
     "AutoScalingGroups",
     "AutoScalingInstances",
     "AvailabilityZones",
     "Instances",
     "InstanceInformationList",
     "InstancePatchStates",
+    "InstanceStates",
     "InvalidParameters",
     "LifecycleHooks",
     "Parameters",

@@ -21,6 +21,8 @@ pub enum Service {
     Sns,
     /// Elastic Load Balancing v2 (awsQuery).
     LoadBalancing,
+    /// Elastic Load Balancing of Classic Load Balancers (awsQuery).
+    ClassicLoadBalancing,
 }
 
 impl Service {
@@ -31,7 +33,7 @@ impl Service {
             Self::Ec2 => "ec2",
             Self::Ssm => "ssm",
             Self::Sns => "sns",
-            Self::LoadBalancing => "elasticloadbalancing",
+            Self::LoadBalancing | Self::ClassicLoadBalancing => "elasticloadbalancing",
         }
     }
 
@@ -41,6 +43,7 @@ impl Service {
             "2016-11-15" => Some(Self::Ec2),
             "2010-03-31" => Some(Self::Sns),
             "2015-12-01" => Some(Self::LoadBalancing),
+            "2012-06-01" => Some(Self::ClassicLoadBalancing),
             _ => None,
         }
     }
@@ -52,6 +55,9 @@ impl Service {
             Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
             Self::Sns => "http://sns.amazonaws.com/doc/2010-03-31/",
             Self::LoadBalancing => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+            Self::ClassicLoadBalancing => {
+                "http://elasticloadbalancing.amazonaws.com/doc/2012-06-01/"
+            }
             Self::Ssm => "http://ssm.amazonaws.com/doc/2014-11-06/",
         }
     }
@@ -190,7 +196,11 @@ pub fn encode(
             let (status, body) = encode_json(result);
             (status, "application/x-amz-json-1.1", body)
         }
-        Service::AutoScaling | Service::Sns | Service::LoadBalancing | Service::Ec2 => {
+        Service::AutoScaling
+        | Service::Sns
+        | Service::LoadBalancing
+        | Service::ClassicLoadBalancing
+        | Service::Ec2 => {
             let (status, body) = encode_xml(call.service, &call.operation, result, &request_id);
             (status, "text/xml;charset=UTF-8", body)
         }

@@ -53,7 +53,9 @@ pub struct Group {
     pub health_check_grace_seconds: i64,
     /// Target group ARNs.
     pub target_groups: Vec<String>,
-    /// How long the target groups drain an instance that leaves, seconds.
+    /// Names of Classic Load Balancers.
+    pub classic_load_balancers: Vec<String>,
+    /// How long these drain an instance that leaves, seconds.
     pub drain_seconds: i64,
     /// Lifecycle hooks.
     pub hooks: Vec<LifecycleHook>,
@@ -114,6 +116,7 @@ impl Group {
             health_check_type: "EC2".into(),
             health_check_grace_seconds: 0,
             target_groups: Vec::new(),
+            classic_load_balancers: Vec::new(),
             drain_seconds: 300,
             hooks: Vec::new(),
             scheduled: BTreeMap::new(),
@@ -140,6 +143,13 @@ impl Group {
     /// Whether a process is suspended.
     pub fn is_suspended(&self, process: &str) -> bool {
         self.suspended.contains_key(process)
+    }
+
+    /// The load balancers of its instances: target groups, then Classic Load Balancers.
+    pub fn load_balancers(&self) -> impl Iterator<Item = &String> {
+        self.target_groups
+            .iter()
+            .chain(&self.classic_load_balancers)
     }
 
     /// Whether the load balancer's opinion counts.

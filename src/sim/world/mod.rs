@@ -130,7 +130,7 @@ impl World {
             let at = self.now + TimeDelta::seconds(alarm.every_seconds.max(1));
             self.schedule(at, WorldEvent::Alarm(name.clone()));
         }
-        for arn in &group.target_groups {
+        for arn in group.load_balancers() {
             let users = self.target_users.entry(arn.clone()).or_default();
             users.insert(name.clone());
         }

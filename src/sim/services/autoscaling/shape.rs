@@ -65,7 +65,7 @@ pub(super) fn group(world: &World, group: &Group, with_instances: bool) -> Value
         "DesiredCapacity": group.desired,
         "DefaultCooldown": group.default_cooldown_seconds,
         "AvailabilityZones": group.zones,
-        "LoadBalancerNames": [],
+        "LoadBalancerNames": group.classic_load_balancers,
         "TargetGroupARNs": group.target_groups,
         "HealthCheckType": group.health_check_type,
         "HealthCheckGracePeriod": group.health_check_grace_seconds,
@@ -86,13 +86,21 @@ pub(super) fn group(world: &World, group: &Group, with_instances: bool) -> Value
         "WarmPoolSize": group.warm_pool.as_ref().map(|_| warm_size),
         "CapacityRebalance": group.capacity_rebalance,
         "DesiredCapacityType": group.desired_capacity_type,
-        "TrafficSources": group.target_groups.iter()
-            .map(|arn| json!({"Identifier": arn, "Type": "elbv2"})).collect::<Vec<_>>(),
+        "TrafficSources": group.load_balancers().map(traffic_source).collect::<Vec<_>>(),
         // On every group, whether they were set or not (recorded answers of 2025 and later).
         "AvailabilityZoneDistribution": {"CapacityDistributionStrategy": "balanced-best-effort"},
         "CapacityReservationSpecification": {"CapacityReservationPreference": "default"},
         "Operator": group.operator.as_ref().map(|p| json!({"Principal": p})),
     })
+}
+
+fn traffic_source(id: &String) -> Value {
+    let kind = if id.starts_with("arn:") {
+        "elbv2"
+    } else {
+        "elb"
+    };
+    json!({"Identifier": id, "Type": kind})
 }
 
 /// How long after its launch a member is not listed, beside EC2's own delay.

@@ -120,6 +120,8 @@ pub(super) struct Create {
     subnets: Option<String>,
     #[serde(rename = "TargetGroupARNs", default)]
     target_groups: Vec<String>,
+    #[serde(rename = "LoadBalancerNames", default)]
+    classic_load_balancers: Vec<String>,
     new_instances_protected_from_scale_in: Option<bool>,
     capacity_rebalance: Option<bool>,
     desired_capacity_type: Option<String>,
@@ -162,6 +164,7 @@ pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiErr
         .map(|s| s.split(',').map(str::to_owned).collect())
         .unwrap_or_default();
     group.target_groups = request.target_groups;
+    group.classic_load_balancers = request.classic_load_balancers;
     group.created_at = world.now;
     group.visible_at = world.visible_from();
     group.behaviour = usual_behaviour(world, &group.launch);

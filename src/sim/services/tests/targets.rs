@@ -114,3 +114,64 @@ async fn a_standby_instance_is_registered_by_itself_and_drains() {
     sim.wait(60).await;
     assert!(sim.target("arn:tg", &id).await.contains(&state("unused")));
 }
+
+impl Sim {
+    /// The body that answers a call about an instance of a Classic Load Balancer.
+    async fn classic(&self, action: &str, name: &str, id: &str) -> String {
+        let form = format!(
+            "Action={action}&Version=2012-06-01&LoadBalancerName={name}&Instances.member.1.InstanceId={id}"
+        );
+        match self.account.serve(None, form.as_bytes()).await {
+            Reply::Response(response) => response.body,
+            other => unreachable!("no fault was asked for: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_classic_load_balancer_registers_judges_and_drains() {
+    const HEALTH: &str = "DescribeInstanceHealth";
+    const REGISTER: &str = "RegisterInstancesWithLoadBalancer";
+    const DEREGISTER: &str = "DeregisterInstancesFromLoadBalancer";
+    let mut group = sleeper("web", "1");
+    group.classic_load_balancers = vec!["old".into()];
+    let sim = Sim::new(vec![group]);
+    let id = sim.wake("web").await;
+    let expect = async |action: &str, name: &str, id: &str, words: &[&str]| {
+        let body = sim.classic(action, name, id).await;
+        for words in words {
+            assert!(body.contains(words), "{words}: {body}");
+        }
+    };
+    // A member in service is registered by its group.
+    sim.wait(40).await;
+    let healthy =
+        "<State>InService</State><ReasonCode>N/A</ReasonCode><Description>N/A</Description>";
+    expect(HEALTH, "old", &id, &[healthy]).await;
+    let draining = ["<State>InService</State>", "deregistration currently"];
+    sim.standby(&id, true).await;
+    sim.wait(200).await;
+    expect(HEALTH, "old", &id, &draining).await;
+    sim.wait(105).await;
+    // Registered by itself, twice or once.
+    for _ in 0..2 {
+        let listed = format!("<InstanceId>{id}</InstanceId>");
+        expect(REGISTER, "old", &id, &[&listed]).await;
+    }
+    let starting = ["<State>OutOfService</State>", "registration is still"];
+    expect(HEALTH, "old", &id, &starting).await;
+    sim.wait(40).await;
+    expect(HEALTH, "old", &id, &[healthy]).await;
+    expect(DEREGISTER, "old", &id, &["<Instances></Instances>"]).await;
+    sim.wait(200).await;
+    expect(HEALTH, "old", &id, &draining).await;
+    sim.wait(105).await;
+    let out = ["<State>OutOfService</State>", "not currently registered"];
+    expect(HEALTH, "old", &id, &out).await;
+    // What was registered once may be deregistered again; nothing else may.
+    expect(DEREGISTER, "old", &id, &["<Instances></Instances>"]).await;
+    for action in [HEALTH, DEREGISTER, REGISTER] {
+        expect(action, "old", "i-0", &["InvalidInstance"]).await;
+        expect(action, "none", &id, &["LoadBalancerNotFound"]).await;
+    }
+}

@@ -177,7 +177,8 @@ fn come_into_service(world: &mut World, name: &str, id: &str) {
     let Some(group) = world.groups.get(name) else {
         return;
     };
-    let registers = !group.target_groups.is_empty() && !group.is_suspended("AddToLoadBalancer");
+    let is_balanced = group.load_balancers().next().is_some();
+    let registers = is_balanced && !group.is_suspended("AddToLoadBalancer");
     let answers = answers.filter(|_| registers).map(|a| now + world.draw(a));
     let Some(group) = world.groups.get_mut(name) else {
         return;

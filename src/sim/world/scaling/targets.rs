@@ -1,7 +1,10 @@
 //! Targets of load balancers: the members of groups, and instances that were registered one by one.
 //!
-//! Sources: Elastic Load Balancing, "Target health status", "Register targets", "Deregistration delay"; API
-//! reference of RegisterTargets, DeregisterTargets.
+//! A Classic Load Balancer and its instances are a target group and its targets here, by its name instead of an ARN.
+//!
+//! Sources: Elastic Load Balancing, "Target health status", "Register targets", "Deregistration delay", "Configure
+//! connection draining for your Classic Load Balancer"; API reference of RegisterTargets, DeregisterTargets,
+//! RegisterInstancesWithLoadBalancer, DeregisterInstancesFromLoadBalancer.
 
 use std::collections::BTreeMap;
 
@@ -42,10 +45,10 @@ impl Registration {
     }
 }
 
-/// Registrations by call: by target group, then by instance.
+/// Registrations by call: by target group or Classic Load Balancer, then by instance.
 pub type Registrations = BTreeMap<String, BTreeMap<String, Registration>>;
 
-/// The targets of a target group, by instance id. An instance that does not run any more is no target.
+/// The targets of a target group or Classic Load Balancer, by instance id. An instance that does not run any more is no target.
 pub fn of(world: &World, arn: &str) -> BTreeMap<String, TargetState> {
     let direct = world.registrations.get(arn).into_iter().flatten();
     let direct = direct.filter_map(|(id, registration)| {
@@ -60,7 +63,7 @@ pub fn of(world: &World, arn: &str) -> BTreeMap<String, TargetState> {
 fn users<'w>(world: &'w World, arn: &'w str) -> impl Iterator<Item = &'w Group> + use<'w> {
     let names = world.target_users.get(arn).into_iter().flatten();
     let groups = names.filter_map(|name| world.groups.get(name));
-    groups.filter(move |g| g.target_groups.iter().any(|t| t == arn))
+    groups.filter(move |g| g.load_balancers().any(|t| t == arn))
 }
 
 fn members<'w>(
@@ -148,6 +151,27 @@ pub fn register(world: &mut World, arn: &str, ids: &[String]) -> Result<(), ApiE
         );
         return Err(ApiError::new("InvalidTarget", text));
     }
+    add(world, arn, ids);
+    Ok(())
+}
+
+/// RegisterInstancesWithLoadBalancer: all of these instances or none. One that is registered stays as it is.
+///
+/// # Errors
+/// A load balancer that there is not; an instance that there is not.
+pub fn register_classic(world: &mut World, name: &str, ids: &[String]) -> Result<(), ApiError> {
+    known_classic(world, name)?;
+    for id in ids {
+        let instance = world.visible_instance(id);
+        if instance.is_none_or(|i| i.state.is_ending()) {
+            return Err(no_instance(id));
+        }
+    }
+    add(world, name, ids);
+    Ok(())
+}
+
+fn add(world: &mut World, arn: &str, ids: &[String]) {
     let targets = of(world, arn);
     for id in ids {
         let is_there = targets.get(id).is_some_and(|s| *s != TargetState::Draining);
@@ -164,7 +188,6 @@ pub fn register(world: &mut World, arn: &str, ids: &[String]) -> Result<(), ApiE
         let of_group = world.registrations.entry(arn.to_owned()).or_default();
         of_group.insert(id.clone(), registration);
     }
-    Ok(())
 }
 
 /// DeregisterTargets. "If the specified target does not exist, the action returns successfully." Only what a
@@ -174,6 +197,59 @@ pub fn register(world: &mut World, arn: &str, ids: &[String]) -> Result<(), ApiE
 /// A target group that there is not.
 pub fn deregister(world: &mut World, arn: &str, ids: &[String]) -> Result<(), ApiError> {
     known(world, arn)?;
+    drain(world, arn, ids);
+    Ok(())
+}
+
+/// DeregisterInstancesFromLoadBalancer: as [`deregister`], but one that was never registered is refused.
+///
+/// # Errors
+/// A load balancer that there is not; an instance that was never registered with it (boto/boto#2576).
+pub fn deregister_classic(world: &mut World, name: &str, ids: &[String]) -> Result<(), ApiError> {
+    known_classic(world, name)?;
+    for id in ids {
+        once_registered(world, name, id)?;
+    }
+    drain(world, name, ids);
+    Ok(())
+}
+
+/// Refuses a Classic Load Balancer that there is not.
+///
+/// # Errors
+/// `LoadBalancerNotFound`.
+pub fn known_classic(world: &World, name: &str) -> Result<(), ApiError> {
+    let mut groups = world.groups.values();
+    if groups.any(|g| g.classic_load_balancers.iter().any(|c| c == name)) {
+        return Ok(());
+    }
+    let text = format!("There is no ACTIVE Load Balancer named '{name}'");
+    Err(ApiError::new("LoadBalancerNotFound", text))
+}
+
+/// Refuses an instance that was never registered with this load balancer, and one that there is not.
+///
+/// # Errors
+/// `InvalidInstance` (boto/boto#2274).
+pub fn once_registered(world: &World, name: &str, id: &str) -> Result<(), ApiError> {
+    let of_calls = world.registrations.get(name);
+    let was = of_calls.is_some_and(|r| r.contains_key(id)) || of(world, name).contains_key(id);
+    let is_there = world.visible_instance(id).is_some();
+    if was && is_there {
+        Ok(())
+    } else {
+        Err(no_instance(id))
+    }
+}
+
+fn no_instance(id: &str) -> ApiError {
+    ApiError::new(
+        "InvalidInstance",
+        format!("Could not find EC2 instance {id}."),
+    )
+}
+
+fn drain(world: &mut World, arn: &str, ids: &[String]) {
     let drains = users(world, arn).next().map_or(0, |g| g.drain_seconds);
     let until = world.now + TimeDelta::seconds(drains);
     let of_group = world.registrations.get_mut(arn).into_iter().flatten();
@@ -182,5 +258,4 @@ pub fn deregister(world: &mut World, arn: &str, ids: &[String]) -> Result<(), Ap
             registration.drains_until.get_or_insert(until);
         }
     }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use asg_patch::ids::TargetGroup;
+use asg_patch::ids::Balancer;
 use asg_patch::sim::calls::{CallRecord, Ending};
 use asg_patch::sim::world::World;
 use serde_json::Value;
@@ -84,7 +84,12 @@ pub(crate) fn call_line(world: &World, call: &CallRecord) -> String {
         "RegisterTargets" | "DeregisterTargets" => {
             let arn = text("TargetGroupArn");
             let ids = p.pointer("/Targets/0/Id").map(scalar).unwrap_or_default();
-            format!("{ids} {}", TargetGroup::from(arn).name())
+            format!("{ids} {}", Balancer::from(arn).name())
+        }
+        "RegisterInstancesWithLoadBalancer" | "DeregisterInstancesFromLoadBalancer" => {
+            let ids = p.pointer("/Instances/0/InstanceId").map(scalar);
+            let ids = ids.unwrap_or_default();
+            format!("{ids} {}", text("LoadBalancerName"))
         }
         "DeregisterImage" => format!(
             "{} with its snapshots={}",
