@@ -90,6 +90,7 @@ scenarios! {
     capacity_changed_during_run
     sleeping_latest
     suspended_before
+    suspension_unanswered
     unversioned_pin
     version_refused
     volumes

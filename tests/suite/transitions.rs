@@ -657,3 +657,49 @@ fn what_is_not_listed_once_is_looked_for_again() {
         );
     }
 }
+
+/// The effects of a job that sees this, by key; none if it waits or goes on.
+fn effects(job: &mut Job, mut seen: Seen, bake: &Bake) -> Vec<String> {
+    forget_unasked(&mut seen, &needs(job));
+    learn(job, &seen, now());
+    let decision = decide(&Context {
+        job,
+        seen: &seen,
+        bake,
+        now: now(),
+        directive: Directive::default(),
+    });
+    let keys = match &decision {
+        Decision::Act { effects, .. } => effects.iter().map(|e| e.key().to_string()).collect(),
+        _ => Vec::new(),
+    };
+    transition::apply(job, decision, now());
+    keys
+}
+
+/// The group that makes a version terminates its build instance along with that. Where another group of the bake has made
+/// it, the build instance leaves before the canary is asked for all the same: it may count against the maximum.
+#[test]
+fn the_build_instance_leaves_before_the_canary_of_another_groups_version() {
+    let mut job = job(Phase::Versioning);
+    done(&mut job, Key::Update(None, Some(vec![pin("3")])));
+    let with_build = as_wished(&job);
+    let bake = Bake {
+        image: SharedImage::Ready("ami-new".into()),
+        versions: BTreeMap::from([("lt-1".into(), 4)]),
+        makes_versions: false,
+        ..Bake::default()
+    };
+    assert!(effects(&mut job, with_build.clone(), &bake).is_empty());
+    assert_eq!(job.phase, Phase::LaunchingCanary);
+    let leaves = ["terminate i-build"];
+    assert_eq!(effects(&mut job, with_build.clone(), &bake), leaves);
+    done(&mut job, Key::Terminate("i-build".into()));
+    let mut leaving = with_build;
+    if let Read::Present(group) = &mut leaving.group {
+        let build = group.members.get_mut("i-build").unwrap();
+        build.lifecycle = "Terminating".into();
+    }
+    let asks = ["update capacity 0-2-1 pins lt-1:4"];
+    assert_eq!(effects(&mut job, leaving, &bake), asks);
+}
