@@ -8,7 +8,6 @@ use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
@@ -18,6 +17,7 @@ use chrono::TimeDelta;
 
 use super::complete::Completeness;
 use super::offset::AwsClock;
+use super::operation::operation_of;
 use super::pace::{Pacer, Urgency};
 use super::share::ApiShare;
 use crate::clock::Clock;
@@ -188,13 +188,4 @@ impl Intercept for CallCounter {
         }
         Ok(())
     }
-}
-
-/// The operation of a call under way, as `service:Operation`.
-pub(super) fn operation_of(cfg: &ConfigBag) -> Option<String> {
-    let metadata = cfg.load::<Metadata>()?;
-    let service = metadata.service().to_lowercase().replace(' ', "");
-    // As IAM and the other calls have it: one name for both of its APIs.
-    let service = service.trim_end_matches("v2");
-    Some(format!("{service}:{}", metadata.name()))
 }

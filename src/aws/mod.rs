@@ -16,6 +16,7 @@ mod handle;
 mod listed;
 mod observe;
 mod offset;
+mod operation;
 mod pace;
 mod paging;
 mod perform;

@@ -18,7 +18,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::buckets::{Limits, bucket_of};
-use super::clients::operation_of;
+use super::operation::operation_of;
 use crate::clock::Clock;
 
 /// A throttle takes this much of the bucket's rate away: what others leave is found in a few steps.
@@ -59,10 +59,10 @@ struct Bucket {
     limits: Limits,
     tokens: f64,
     at: DateTime<Utc>,
-    /// What throttles have left of the rate, 0 to 1.
+    /// The part of the rate that throttles have left, 0 to 1.
     factor: f64,
     slowed_at: Option<DateTime<Utc>>,
-    /// Who waits for a token, the first one first.
+    /// Calls that wait for a token, the first one first.
     waiting: BTreeSet<Place>,
     /// Numbers of the places given so far.
     places: u64,
@@ -108,7 +108,7 @@ impl Pacer {
         self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What `with` makes of the operation's bucket, filled up to now.
+    /// Looks at the operation's bucket, filled up to now, with its rate per second.
     fn with_bucket<T>(&self, operation: &str, with: impl FnOnce(&mut Bucket, f64) -> T) -> T {
         let (name, limits) = bucket_of(operation);
         let now = self.clock.now();

@@ -131,7 +131,7 @@ pub fn admit<J: BorrowMut<Job>>(
     left
 }
 
-/// What admission counts of all jobs of a run.
+/// The counts that admission takes of all jobs of a run.
 struct Census {
     failures: usize,
     in_flight: usize,
@@ -197,7 +197,13 @@ fn decide<J: Borrow<Job>>(
     let job: &Job = jobs[index].borrow();
     let refuse = |code, reason: String| Admission::Refuse(Failure::new(code, reason));
     if bounds.stopping {
-        return refuse(Code::Stopped, Code::Stopped.title().into());
+        // A driver whose memory is lost may have begun with it: its record tells.
+        return match job.resumed_at {
+            Some(_) => Admission::Start {
+                bakes: planned_to_bake(job),
+            },
+            None => refuse(Code::Stopped, Code::Stopped.title().into()),
+        };
     }
     let misfit = |bakes| {
         let before = bounds.before(census.in_flight);

@@ -125,6 +125,31 @@ pub enum Effect {
     DeleteRecord,
 }
 
+impl Effect {
+    /// Whether the other jobs of a bake must not decide while it is under way.
+    pub fn concerns_bake(&self) -> bool {
+        match self {
+            Self::CreateVersion { .. }
+            | Self::SetDefault { .. }
+            | Self::DeleteVersion { .. }
+            | Self::DeregisterImage(_) => true,
+            Self::Update { pins, .. } => pins.is_some(),
+            Self::StoreRecord(_)
+            | Self::SendCommand(_)
+            | Self::Suspend(_)
+            | Self::Resume(_)
+            | Self::EnterStandby { .. }
+            | Self::TagInstance { .. }
+            | Self::TagImage { .. }
+            | Self::RegisterTarget { .. }
+            | Self::DeregisterTarget { .. }
+            | Self::CreateImage { .. }
+            | Self::Terminate { .. }
+            | Self::DeleteRecord => false,
+        }
+    }
+}
+
 /// Other versions for a group to name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PinChange {

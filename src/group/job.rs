@@ -91,6 +91,9 @@ pub struct Made {
     /// The commands that have ended otherwise.
     #[serde(default)]
     pub failed: BTreeSet<CommandStep>,
+    /// Our instances whose agents have answered since they were launched.
+    #[serde(default)]
+    pub online: BTreeSet<InstanceId>,
     /// The image, once it is available to this job.
     pub image: Option<ImageId>,
     /// The versions, by template.
@@ -259,6 +262,9 @@ pub struct Job {
     /// When the record was last read and was ours.
     #[serde(default)]
     pub record_seen_at: Option<DateTime<Utc>>,
+    /// When the group and its instances were last seen together.
+    #[serde(default)]
+    pub group_seen_at: Option<DateTime<Utc>>,
     /// Whether the record is stored and ours.
     pub ownership: Ownership,
     /// How far the version has come.
@@ -339,6 +345,7 @@ impl Job {
             failure: None,
             notes: Vec::new(),
             record_seen_at: None,
+            group_seen_at: None,
             ownership: Ownership::default(),
             deployment: Deployment::default(),
             launch: LaunchState::None,

@@ -32,10 +32,14 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
     }
     learn_clock(job, seen);
     learn_instances(job, seen, now);
+    learn_agents(job, seen);
     learn_launch(job, seen, now);
     learn_commands(job, seen);
     learn_versions(job, seen);
     learn_pins(job, &seen.group);
+    if seen.group.present().is_some() && seen.instances.present().is_some() {
+        job.group_seen_at = Some(now);
+    }
     if let Read::Present(group) = &seen.group {
         learn_deployment(job, group);
         learn_alteration(job, group, now);
@@ -70,6 +74,19 @@ fn learn_instances(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
             && is_gone
         {
             *end = Some(now);
+        }
+    }
+}
+
+/// An agent that was heard since its instance was launched has booted from our launch.
+fn learn_agents(job: &mut Job, seen: &Seen) {
+    let Some(agents) = seen.agents.present() else {
+        return;
+    };
+    for (id, (launched_at, _)) in &job.made.lifetimes {
+        let agent = agents.get(id).filter(|a| a.online);
+        if agent.is_some_and(|a| a.last_ping.is_some_and(|ping| ping > *launched_at)) {
+            job.made.online.insert(id.clone());
         }
     }
 }

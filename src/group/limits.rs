@@ -153,15 +153,15 @@ pub const FAULT_PAUSE_MAX: TimeDelta = TimeDelta::minutes(2);
 
 /// Shortest pause between two looks at the same thing.
 pub const LOOK_MIN: TimeDelta = TimeDelta::seconds(15);
-/// From so many jobs in flight on, their looks are mostly made together.
+/// From this number of jobs in flight on, their looks are mostly made together.
 pub const MANY_PEERS: usize = 16;
 /// Shortest pause between two looks at the same thing, among many jobs.
 pub const LOOK_TOGETHER_MIN: TimeDelta = TimeDelta::seconds(4);
 /// Among very many, the pause grows by this for each: so that the pages that are read in a second stay few.
 pub const LOOK_PER_PEER: TimeDelta = TimeDelta::milliseconds(20);
-/// A record that was read this long ago still counts as ours.
-pub const RECORD_HOLDS: TimeDelta = TimeDelta::seconds(15);
-/// What takes longer than this is looked at together with its group: most commands and images are done by then.
+/// A record that was read this long ago still counts as ours, and a group as it was seen.
+pub const SEEN_HOLDS: TimeDelta = TimeDelta::seconds(15);
+/// A command or an image that takes longer than this is looked at together with its group: most commands and images are done by then.
 pub const LOOK_WIDER_AFTER: TimeDelta = TimeDelta::minutes(4);
 /// Longest pause between two looks at the same thing.
 pub const LOOK_MAX: TimeDelta = TimeDelta::seconds(60);

@@ -10,7 +10,7 @@ use crate::ids::InstanceId;
 
 /// Whether the job's record must be read before anything is decided.
 pub(super) fn needs_record(job: &Job) -> bool {
-    let is_known = |at| job.wake_at - at < limits::RECORD_HOLDS;
+    let is_known = |at| job.wake_at - at < limits::SEEN_HOLDS;
     let is_fresh = !job.must_restore() && job.record_seen_at.is_some_and(is_known);
     depends_on_record(job) && !(is_fresh && job.resumed_at.is_none())
 }

@@ -43,7 +43,7 @@ pub async fn advance(setting: &Setting<'_>, jobs: &mut [Job], stay: Stay) -> Opt
             () = engine.step() => {}
         }
     }
-    let next = engine.next_at();
+    let next = engine.next_at().map(|at| at.max(clock.now()));
     for (job, worked) in jobs.iter_mut().zip(engine.into_jobs()) {
         *job = worked;
     }

@@ -98,7 +98,7 @@ pub(super) fn plan_of(
     })
 }
 
-/// Groups that the window has no time for, one after the other: AWS's rates bring only so many through.
+/// Groups that the window has no time for, one after the other: AWS's rates bring only a part of a large fleet through.
 fn find_misfits(
     groups: &mut [PlannedGroup],
     calls_take: TimeDelta,

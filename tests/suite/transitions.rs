@@ -666,6 +666,7 @@ fn effects(job: &mut Job, mut seen: Seen, bake: &Bake) -> Vec<String> {
         job,
         seen: &seen,
         bake,
+        peers: 1,
         now: now(),
         directive: Directive::default(),
     });

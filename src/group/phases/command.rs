@@ -39,7 +39,12 @@ pub(super) fn needs(job: &Job, step: CommandStep) -> BTreeSet<Need> {
     let is_soon = |at| job.wake_at - at < limits::LOOK_WIDER_AFTER;
     // What a bad end means depends on the instance.
     let has_failed = job.made.failed.contains(&step);
-    if !has_memory || has_failed || !sent_at.is_some_and(is_soon) {
+    let is_fresh = |at| job.wake_at - at < limits::SEEN_HOLDS;
+    let is_known = match sent_at {
+        Some(at) => is_soon(at),
+        None => job.group_seen_at.is_some_and(is_fresh),
+    };
+    if !has_memory || has_failed || !is_known {
         needs.extend([Need::Instances, Need::Group]);
     }
     if sent_at.is_some_and(|at| may_be_silent(at, job.wake_at)) {

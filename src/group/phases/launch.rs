@@ -93,19 +93,33 @@ pub(super) fn ours<'a>(
     instances: &'a BTreeMap<InstanceId, InstanceSeen>,
 ) -> Option<Candidate<'a>> {
     let known = job.instance(launch.role);
+    if let Some(there) = known.and_then(|id| there(group, instances, id)) {
+        return Some(there);
+    }
     let newcomers = newcomers(job, launch, group, instances);
     let fits = |c: &&Candidate<'a>| match launch.role {
         Role::Build => true,
         Role::Canary => job.made.is_of_new_version(c.member),
     };
-    let tagged = newcomers.iter().find(|c| Some(c.id) == known);
-    let untagged = || {
-        newcomers
-            .iter()
-            .filter(|c| c.instance.role.is_none())
-            .find(fits)
-    };
-    tagged.or_else(untagged).copied()
+    let mut untagged = newcomers.iter().filter(|c| c.instance.role.is_none());
+    untagged.find(fits).copied()
+}
+
+/// An instance of ours that is in the group. A driver whose memory ends before the launch finds it among the members
+/// that were there before.
+fn there<'a>(
+    group: &'a GroupSeen,
+    instances: &'a BTreeMap<InstanceId, InstanceSeen>,
+    id: &InstanceId,
+) -> Option<Candidate<'a>> {
+    let (id, member) = group.members.get_key_value(id)?;
+    let instance = instances.get(id)?;
+    let is_there = !member.leaving() && instance.state != Ec2State::Gone;
+    is_there.then_some(Candidate {
+        id,
+        member,
+        instance,
+    })
 }
 
 /// When the capacity was last asked for in this phase, whether an answer came or not.
@@ -119,10 +133,14 @@ pub(super) fn launched_at(job: &Job, id: &InstanceId) -> Option<DateTime<Utc>> {
     job.made.lifetimes.get(id).map(|(launched, _)| *launched)
 }
 
-/// The reads while an instance of ours is awaited by Systems Manager.
+/// The reads until the agent of an instance of ours has answered; none once it has.
 pub(super) fn needs_until_online(job: &Job, role: Role) -> BTreeSet<Need> {
+    let id = job.instance(role);
+    if id.is_some_and(|id| job.made.online.contains(id)) {
+        return BTreeSet::new();
+    }
     let mut needs = BTreeSet::from([Need::Agents]);
-    let known = job.instance(role).and_then(|id| launched_at(job, id));
+    let known = id.and_then(|id| launched_at(job, id));
     let is_soon = job.wake_at - job.entered_at() < limits::LOOK_WIDER_AFTER;
     if known.is_none() || !is_soon || job.resumed_at.is_some() {
         needs.extend([Need::Group, Need::Instances]);
@@ -132,14 +150,14 @@ pub(super) fn needs_until_online(job: &Job, role: Role) -> BTreeSet<Need> {
 
 /// Whether SSM has heard from an instance since it was launched.
 pub(super) fn is_online(cx: &Context<'_>, id: &InstanceId) -> Result<bool, Decision> {
-    let Some(launched_at) = launched_at(cx.job, id) else {
+    if cx.job.made.online.contains(id) {
+        return Ok(true);
+    }
+    if launched_at(cx.job, id).is_none() {
         cx.instances()?;
-        return Ok(false);
-    };
-    let agents = cx.read(&cx.seen.agents, "the instance's SSM agent")?;
-    Ok(agents
-        .get(id)
-        .is_some_and(|a| a.online && a.last_ping.is_some_and(|p| p > launched_at)))
+    }
+    cx.read(&cx.seen.agents, "the instance's SSM agent")?;
+    Ok(false)
 }
 
 /// No instance yet: wait, and fail early if AWS says that none will come.

@@ -18,7 +18,7 @@ use crate::ids::InstanceId;
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     if !was_sent(job, CommandStep::CanaryReady) {
         let mut needs = launch::needs_until_online(job, Role::Canary);
-        if job.resumed_at.is_some() {
+        if needs.is_empty() || job.resumed_at.is_some() {
             needs.extend(command::needs(job, CommandStep::CanaryReady));
         }
         return needs;

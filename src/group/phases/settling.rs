@@ -18,14 +18,14 @@ const WINDOWS_SCRIPT: &str = include_str!("../../../runbooks/guest/ready-windows
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let is_sent = job.ledger.has_tried(command::is_step(step(job)));
-    if is_sent || job.resumed_at.is_some() {
-        let mut needs = command::needs(job, step(job));
-        if !is_sent {
-            needs.insert(Need::Agents);
-        }
-        return needs;
+    let mut needs = launch::needs_until_online(job, Role::Build);
+    if is_sent || needs.is_empty() {
+        return command::needs(job, step(job));
     }
-    launch::needs_until_online(job, Role::Build)
+    if job.resumed_at.is_some() {
+        needs.extend(command::needs(job, step(job)));
+    }
+    needs
 }
 
 fn step(job: &Job) -> CommandStep {

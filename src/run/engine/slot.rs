@@ -20,14 +20,14 @@ pub(super) struct Slot {
     pub(super) state: State,
     /// Whether it may be looked at sooner than it asked for: it waits for AWS, not for a fault to pass.
     pub(super) may_ride: bool,
-    /// Whether its last look lacked something: the next one waits for no other job.
+    /// Whether its last look lacked something: the next one waits less for others.
     pub(super) hurries: bool,
     /// When it was looked at last.
     pub(super) looked_at: Option<DateTime<Utc>>,
     turns: (Option<DateTime<Utc>>, u32),
 }
 
-/// What is done for a job.
+/// The present work on a job.
 #[derive(Debug)]
 pub(super) enum State {
     /// Nothing: it is queued or finished.
@@ -85,6 +85,16 @@ impl Slot {
     /// Whether an effect that its bake shares is under way.
     pub(super) fn acts_for_bake(&self) -> bool {
         matches!(&self.state, State::Acting(acting) if acting.is_shared)
+    }
+
+    /// Waits for these effects from now on.
+    pub(super) fn act(&mut self, now: DateTime<Utc>, effects: &[Effect]) {
+        self.state = State::Acting(Acting {
+            since: now,
+            left: effects.len(),
+            ended: Vec::new(),
+            is_shared: effects.iter().any(Effect::concerns_bake),
+        });
     }
 
     /// Puts off a job that would be looked at without end at the same moment.
