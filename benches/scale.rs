@@ -1,8 +1,12 @@
-//! How processor time and memory grow with the number of groups: `cargo bench --bench scale -- 50 500 2000 5000`.
+//! How a run grows with its groups: `cargo bench --bench scale -- 50 500 2000 5000`.
 //!
 //! Each size is measured in a process of its own (Linux only): a rehearsal of that number of groups, and one of fifty
-//! groups in an account that has that number, by which the simulated account is judged. The last column is what a copy
-//! of the account takes when the run is over; the rest of the memory is the engine's, and the allocator's.
+//! groups in an account that has that number, by which the simulated account is judged. The run may use all of AWS's
+//! rates; with `ASG_PATCH_BENCH_OTHERS=50` others use half of each. The last column is what a copy of the account takes
+//! when the run is over; the rest of the memory is the engine's, and the allocator's.
+//!
+//! The model is one of groups, AWS's times and its token buckets, with calls shared and folded and each group by
+//! itself: what is possible, to the 760 s of one group alone.
 
 #![allow(
     missing_docs,
@@ -16,13 +20,18 @@ mod common;
 use std::process::Command;
 use std::str::FromStr;
 
+use asg_patch::aws::ApiShare;
 use asg_patch::run::{self, Stop};
+use asg_patch::sim::calls::is_change;
 use asg_patch::sim::fleet;
 use common::{account_of, fleet_of, runtime};
 
 const SIZES: [usize; 4] = [50, 500, 2_000, 5_000];
 /// Groups of the run in the accounts of several sizes.
 const FEW: usize = 50;
+/// The model's duration of a run of so many groups, seconds, and of one alone.
+const MODEL: [(usize, f64); 4] = [(50, 810.0), (200, 863.0), (500, 987.0), (2_000, 1_815.0)];
+const MODEL_ALONE: f64 = 760.0;
 
 fn main() {
     // Cargo adds options of its own.
@@ -40,13 +49,25 @@ fn main() {
         given
     };
     println!(
-        "groups of the run/account; processor s; ms/group; calls/group; us/call; simulated s; peak MB; account MB"
+        "groups of the run/account; processor s; ms/group; calls/group; changing; throttled of 200; us/call; \
+         simulated s; peak MB; account MB"
     );
-    let whole: Vec<(usize, f64)> = sizes.iter().map(|n| (*n, in_a_process(*n, *n))).collect();
+    let alone = in_a_process(1, 1);
+    let rows: Vec<(usize, Row)> = sizes.iter().map(|n| (*n, in_a_process(*n, *n))).collect();
     let few: Vec<(usize, f64)> = sizes
         .iter()
-        .map(|n| (*n, in_a_process(*n, FEW.min(*n))))
+        .map(|n| (*n, in_a_process(*n, FEW.min(*n)).processor))
         .collect();
+    for (groups, row) in &rows {
+        let model = MODEL.iter().find(|(n, _)| n == groups);
+        let model = model.map(|(_, s)| format!(" (the model's: {:.2})", s / MODEL_ALONE));
+        let ratio = row.simulated / alone.simulated;
+        println!(
+            "a run of {groups} to one of 1: {ratio:.2}{}",
+            model.unwrap_or_default()
+        );
+    }
+    let whole: Vec<(usize, f64)> = rows.iter().map(|(n, row)| (*n, row.processor)).collect();
     println!(
         "exponent of processor time over groups: {:.2}",
         exponent(&whole)
@@ -57,8 +78,14 @@ fn main() {
     );
 }
 
-/// Prints the row, and answers its processor time in seconds.
-fn in_a_process(account: usize, run: usize) -> f64 {
+/// Seconds that a run took.
+struct Row {
+    processor: f64,
+    simulated: f64,
+}
+
+/// Prints the row.
+fn in_a_process(account: usize, run: usize) -> Row {
     let child = Command::new(std::env::current_exe().unwrap())
         .arg(account.to_string())
         .env("ASG_PATCH_BENCH_RUN", run.to_string())
@@ -71,7 +98,11 @@ fn in_a_process(account: usize, run: usize) -> f64 {
         String::from_utf8_lossy(&child.stderr)
     );
     print!("{row}");
-    row.split(';').nth(1).unwrap().trim().parse().unwrap()
+    let figure = |place: usize| row.split(';').nth(place).unwrap().trim().parse().unwrap();
+    Row {
+        processor: figure(1),
+        simulated: figure(7),
+    }
 }
 
 /// The slope between the smallest and the largest size.
@@ -89,6 +120,9 @@ fn measure(groups: usize, run: usize) {
     let names = names.group_names().take(run).map(Into::into).collect();
     runtime().block_on(async {
         let (account, aws, mut request) = account_of(&text);
+        let others = std::env::var("ASG_PATCH_BENCH_OTHERS").map_or(0, |n| n.parse().unwrap());
+        let account = account.with_others_calls(others);
+        let aws = aws.at_share(ApiShare::ALL);
         if run < groups {
             request.selection.groups = names;
         }
@@ -97,16 +131,22 @@ fn measure(groups: usize, run: usize) {
         let report = run::run(&aws, &request, stop, &mut |_| {}).await.unwrap();
         assert_eq!(report.groups.len(), run);
         let took = processor_seconds() - before;
-        let calls = account.calls().counts.values().sum::<u64>() as f64;
+        let counts = account.calls().counts.clone();
+        let calls = counts.values().sum::<u64>() as f64;
+        let of_changes = |name: &String| is_change(name.split(':').nth(1).unwrap_or_default());
+        let changes = counts.iter().filter(|(name, _)| of_changes(name));
+        let changes = changes.map(|(_, n)| *n).sum::<u64>() as f64;
+        let throttled = account.calls().throttled as f64 * 200.0 / calls;
         let peak = status_mb("VmHWM:");
         let resident = status_mb("VmRSS:");
         let copy = account.freeze();
         let of_account = status_mb("VmRSS:") - resident;
         drop(copy);
         println!(
-            "{run}/{groups}; {took:.2}; {:.1}; {:.1}; {:.0}; {}; {peak:.0}; {of_account:.0}",
+            "{run}/{groups}; {took:.2}; {:.1}; {:.1}; {:.1}; {throttled:.2}; {:.0}; {}; {peak:.0}; {of_account:.0}",
             took * 1e3 / run as f64,
             calls / run as f64,
+            changes / run as f64,
             took * 1e6 / calls,
             (report.finished_at - report.started_at).num_seconds(),
         );

@@ -39,6 +39,8 @@ pub enum Urgency {
     Restore,
     /// A look at many groups: all of them wait for it.
     Look,
+    /// A group that is altered at the moment; the one that was begun first comes first.
+    Altered(DateTime<Utc>),
     /// A group under way; the one that was begun first comes first.
     Forward(DateTime<Utc>),
     /// A group that is not touched yet.
@@ -306,13 +308,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_gives_a_group_back_comes_first_and_who_starts_one_last() {
         let at = |seconds| Urgency::Forward(DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds));
+        let altered = Urgency::Altered(DateTime::UNIX_EPOCH + TimeDelta::seconds(30));
         let asking = [
             vec![Urgency::Look; 10],
-            vec![Urgency::Start, at(20), at(10), Urgency::Restore],
+            vec![Urgency::Start, at(20), at(10), altered, Urgency::Restore],
         ];
         let turns = turns(1.0, &asking.concat()).await;
         // The first ones took the burst before the others asked.
-        for (found, turn) in turns[10..].iter().zip([4.0, 3.0, 2.0, 1.0]) {
+        for (found, turn) in turns[10..].iter().zip([5.0, 4.0, 3.0, 2.0, 1.0]) {
             near(*found, turn / 3.0);
         }
     }

@@ -69,6 +69,12 @@ fn summary(report: &RunReport, account: &Account, took: Duration) -> String {
         took.as_secs_f64(),
         calls.counts.values().sum::<u64>(),
     );
+    if calls.throttled > 0 {
+        text.push_str(&format!(
+            " {} were refused for their rate.",
+            calls.throttled
+        ));
+    }
     let worked_on: BTreeSet<&str> = report.groups.iter().map(|g| g.group.as_str()).collect();
     let others: Vec<String> = account.with_world(|world| {
         let names = world.groups.keys();

@@ -102,6 +102,13 @@ impl Account {
         self
     }
 
+    /// The same account, in which others use this part of AWS's request rates, percent.
+    #[must_use]
+    pub fn with_others_calls(self, percent: u32) -> Self {
+        self.lock().throttle.others_percent = percent;
+        self
+    }
+
     /// The same account without a log of its calls, which grows with every call: for those that only count them.
     #[must_use]
     pub fn without_log(self) -> Self {

@@ -20,6 +20,14 @@ pub enum Ending {
     ReplyLost,
 }
 
+impl Ending {
+    /// Whether it was refused for its rate.
+    pub fn is_throttle(&self) -> bool {
+        let codes = ["Throttling", "ThrottlingException", "RequestLimitExceeded"];
+        matches!(self, Self::Error(code) if codes.contains(&code.as_str()))
+    }
+}
+
 /// One call in the log.
 #[derive(Clone, Debug)]
 pub struct CallRecord {
@@ -61,6 +69,8 @@ pub struct Calls {
     pub counts: BTreeMap<String, u64>,
     /// Names of the groups that changing calls were about, whether the log is kept or not.
     pub changed_groups: BTreeSet<String>,
+    /// Calls that were refused for their rate.
+    pub throttled: u64,
     keeps_log: bool,
 }
 
@@ -70,6 +80,7 @@ impl Default for Calls {
             log: Vec::new(),
             counts: BTreeMap::new(),
             changed_groups: BTreeSet::new(),
+            throttled: 0,
             keeps_log: true,
         }
     }
@@ -91,6 +102,7 @@ impl Calls {
             Some(Ok(_)) => Ending::Ok,
             Some(Err(e)) => Ending::Error(e.code.clone()),
         };
+        self.throttled += u64::from(ending.is_throttle());
         if !self.keeps_log && !is_change(&call.operation) {
             return;
         }

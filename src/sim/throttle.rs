@@ -17,6 +17,8 @@ struct Bucket {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Throttle {
     buckets: BTreeMap<String, Bucket>,
+    /// The part of each bucket that others in the account use, percent.
+    pub(super) others_percent: u32,
 }
 
 /// Which bucket a call draws from, its size and its refill per second.
@@ -77,6 +79,8 @@ impl Throttle {
     /// Takes a token for the call, or says how AWS refuses it.
     pub(super) fn admit(&mut self, call: &Call, now: DateTime<Utc>) -> Result<(), ApiError> {
         let (name, size, refill_per_second) = bucket_of(call);
+        let left = f64::from(100 - self.others_percent.min(100)) / 100.0;
+        let (size, refill_per_second) = (size * left, refill_per_second * left);
         let bucket = self.buckets.entry(name).or_insert(Bucket {
             tokens: size,
             filled_at: now,

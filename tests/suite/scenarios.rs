@@ -36,6 +36,7 @@ scenarios! {
     account_limits
     already_current
     aws_at_its_worst
+    busy_account
     canary_never_up
     canary_raise_unanswered
     changed_while_queued

@@ -139,11 +139,13 @@ async fn perform_shared(clients: &Clients, together: Vec<Shared>) -> Act {
         .collect())
 }
 
-/// Whose calls come first: restores, then the groups that were begun first, then new ones.
+/// Whose calls come first: restores, then the groups that are altered, then those that were begun first, then new
+/// ones.
 fn urgency(job: &Job) -> Urgency {
     match job.phase {
         Phase::Queued | Phase::Recording => Urgency::Start,
         _ if job.must_restore() => Urgency::Restore,
+        _ if job.altered.since.is_some() => Urgency::Altered(job.begun_at()),
         _ => Urgency::Forward(job.begun_at()),
     }
 }

@@ -61,6 +61,9 @@ pub(super) struct FleetFile {
     /// By how much the account's clock is ahead of the program's.
     #[serde(default)]
     pub clock_offset_seconds: i64,
+    /// The part of AWS's request rates that others in the account use.
+    #[serde(default)]
+    pub others_calls_percent: u32,
     /// Variants of open beliefs, by the belief's name.
     #[serde(default)]
     pub beliefs: BTreeMap<String, String>,

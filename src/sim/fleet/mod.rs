@@ -72,6 +72,8 @@ pub struct Fleet {
     start: DateTime<Utc>,
     /// The account's clock minus the program's.
     clock_offset_seconds: i64,
+    /// The part of AWS's request rates that others use.
+    others_calls_percent: u32,
     beliefs: Beliefs,
     region: String,
     account: String,
@@ -111,6 +113,7 @@ pub fn parse(text: &str) -> Result<Fleet, FleetError> {
         seed: file.seed,
         start: file.start,
         clock_offset_seconds: file.clock_offset_seconds,
+        others_calls_percent: file.others_calls_percent,
         region: file.region,
         account: file.account,
         images: placed(text, file.images),
@@ -199,7 +202,8 @@ impl Fleet {
     pub fn account(&self, speed: u32) -> Account {
         let world = self.build();
         let account = Account::new(world, Clock::simulated(self.start, speed))
-            .with_clock_offset(self.clock_offset());
+            .with_clock_offset(self.clock_offset())
+            .with_others_calls(self.others_calls_percent);
         account.with_faults(|faults| {
             for rule in self.fault_rules() {
                 faults.add(rule);

@@ -58,6 +58,8 @@ pub(super) fn all(fleet: &Fleet) -> Checked {
     let offset = fleet.clock_offset_seconds;
     let fits = (-LARGEST_OFFSET_SECONDS..=LARGEST_OFFSET_SECONDS).contains(&offset);
     top.must(fits, "clock_offset_seconds", "-230 to 230", offset)?;
+    let others = fleet.others_calls_percent;
+    top.must(others <= 90, "others_calls_percent", "0 to 90", others)?;
     names(fleet)?;
     let images: BTreeSet<&str> = fleet.images.iter().map(|i| i.value.name.as_str()).collect();
     let templates: BTreeMap<&str, &TemplateFile> = fleet
