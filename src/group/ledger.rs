@@ -226,6 +226,12 @@ impl Ledger {
         entry
     }
 
+    /// Why the last attempt of all did not succeed, if it did not.
+    pub fn last_fault(&self) -> Option<&Fault> {
+        let last = self.0.values().max_by_key(|t| t.last_at);
+        last.and_then(|t| t.fault.as_ref())
+    }
+
     /// The attempts at one effect.
     pub fn get(&self, key: &Key) -> Option<&Try> {
         self.0.get(key)

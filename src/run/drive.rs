@@ -134,9 +134,12 @@ async fn changed(stop: &mut Receiver<Stop>) {
 pub(super) fn leave_open(jobs: &mut [Job], now: DateTime<Utc>) {
     for job in jobs.iter_mut().filter(|j| !j.finished()) {
         let before = job.failure.as_ref().map(|f| f.reason.as_str());
+        let fault = job.ledger.last_fault().map(|f| f.to_failure().reason);
+        let fault = fault.filter(|f| !job.reason.contains(f.as_str()));
         let reason = format!(
-            "not restored in time: {}{}",
+            "not restored in time: {}{}{}",
             job.reason,
+            fault.map(|f| format!(": {f}")).unwrap_or_default(),
             before.map(|b| format!(" (after: {b})")).unwrap_or_default()
         );
         job.failure = Some(Failure::new(Code::LeftOpen, reason.clone()));

@@ -165,6 +165,11 @@ fn has_more_to_do(job: &Job) -> bool {
 
 fn after_install(cx: &Context<'_>, forward: &Forward, is_named: bool) -> Decision {
     let installed = &cx.job.evidence.installed;
+    // What was missing before and is not any more was installed, whether its name is known or not.
+    let open = |(_, counts): &(u8, Counts)| counts.missing + counts.failed;
+    let scans = &cx.job.evidence.scans;
+    let is_nameless = installed.is_empty() && scans.first().map(open) > scans.last().map(open);
+    let is_named = is_named && !is_nameless;
     if is_named && installed.is_empty() && forward.options.document.is_none() {
         return go(
             Phase::Restoring,

@@ -102,6 +102,10 @@ fn style_at_the_end(log: &Log<'_>, record: &Record) -> Vec<String> {
     let Some(group) = log.after.groups.get(record.group.as_str()) else {
         return Vec::new();
     };
+    // AWS lets nobody change a group that is being deleted.
+    if group.status.is_some() {
+        return Vec::new();
+    }
     let pointed = |a: &&Action| matches!(a, Action::PointAtVersion(..));
     if log.rival_actions(&record.group).iter().any(pointed) {
         return Vec::new();
