@@ -29,7 +29,7 @@ use common::{account_of, fleet_of, runtime};
 const SIZES: [usize; 4] = [50, 500, 2_000, 5_000];
 /// Groups of the run in the accounts of several sizes.
 const FEW: usize = 50;
-/// The model's duration of a run of so many groups, seconds, and of one alone.
+/// The model's duration of a run by its groups, seconds, and of one group alone.
 const MODEL: [(usize, f64); 4] = [(50, 810.0), (200, 863.0), (500, 987.0), (2_000, 1_815.0)];
 const MODEL_ALONE: f64 = 760.0;
 

@@ -77,7 +77,14 @@ pub(super) fn plan_of(
         .filter_map(|c| Some(describe(c, account.groups.get(&c.group)?, account)));
     let mut groups: Vec<PlannedGroup> = described.collect();
     let start = now.max(request.window.start);
-    find_misfits(&mut groups, aws.calls_take(), start, &request.window);
+    let by_rates = find_misfits(&mut groups, aws.calls_take(), start, &request.window);
+    if by_rates > 0 {
+        let fit = groups.iter().filter(|g| fits(g)).count();
+        warnings.push(format!(
+            "AWS's request rates, as far as the run may use them, bring {fit} of {} groups through the window",
+            fit + by_rates
+        ));
+    }
     let jobs = checked
         .into_iter()
         .filter_map(|c| {
@@ -98,20 +105,32 @@ pub(super) fn plan_of(
     })
 }
 
-/// Groups that the window has no time for, one after the other: AWS's rates bring only a part of a large fleet through.
+fn fits(group: &PlannedGroup) -> bool {
+    group.refusal.is_none() && group.misfit.is_none()
+}
+
+/// Finds the groups that the window has no time for, one after the other: AWS's rates bring only a part of a large fleet
+/// through. Answers how many would fit but for those.
 fn find_misfits(
     groups: &mut [PlannedGroup],
     calls_take: TimeDelta,
     start: DateTime<Utc>,
     window: &Window,
-) {
-    let mut before = TimeDelta::zero();
+) -> usize {
+    let (mut before, mut by_rates) = (TimeDelta::zero(), 0);
     for group in groups.iter_mut().filter(|g| g.refusal.is_none()) {
         group.misfit = group.budget.misfit(start, window, before);
         if group.misfit.is_none() {
             before += calls_take;
+        } else if group
+            .budget
+            .misfit(start, window, TimeDelta::zero())
+            .is_none()
+        {
+            by_rates += 1;
         }
     }
+    by_rates
 }
 
 /// A clock that is far from AWS's: AWS refuses requests that are signed more than minutes off, and the window is

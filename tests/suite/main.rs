@@ -18,6 +18,7 @@ mod invariants;
 mod links;
 mod probe;
 mod random;
+mod rates;
 mod rivals;
 mod runbooks;
 mod scenarios;
