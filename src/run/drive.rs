@@ -65,7 +65,6 @@ impl Driver<'_> {
             let now = clock.now();
             engine
                 .changed()
-                .into_iter()
                 .for_each(|job| reported.report(job, now, progress));
         }
         *jobs = engine.into_jobs();

@@ -53,6 +53,7 @@ scenarios! {
     failure_budget
     group_deleted_during_run
     instance_terminated_during_run
+    late_read_after_lowering
     launch_failures
     launch_hook
     locked

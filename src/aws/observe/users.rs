@@ -23,7 +23,6 @@ pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Ve
     } else {
         users(clients, &templates).await
     };
-    let found = found.map(Users::from);
     divide(queries, Need::Users, found, |query, found| {
         let templates = &query.job.record.templates;
         if let Some(fault) = templates.keys().find_map(|id| found.may_hide(id)) {

@@ -15,6 +15,7 @@ use super::super::seen::{GroupSeen, InstanceSeen, MemberSeen, Need, RecordSeen};
 use super::super::{Code, Outcome, limits};
 use super::{launch, targets};
 use crate::ids::{InstanceId, names};
+use crate::schedule::Capacity;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
@@ -124,10 +125,22 @@ fn out_of_the_way<'a>(
     // While the desired capacity is ours it counts our instance; another's stands as it is.
     let wanted = target.map_or(launch.capacity.desired, |target| target.desired);
     let is_ours = launch.wish.is_none() && group.capacity.desired > wanted;
+    // Nor does it once it was lowered, whatever a late read shows.
+    let is_ours = is_ours && !target.is_some_and(|target| is_lowered(cx.job, target));
     Ok(Some(Termination {
         id,
         decrement: is_ours && group.capacity.desired > group.capacity.min,
     }))
+}
+
+/// Whether the group's capacity was set to this one, and to nothing else since.
+fn is_lowered(job: &Job, target: Capacity) -> bool {
+    let lowers = Effect::Update {
+        capacity: Some(target),
+        pins: None,
+    };
+    let done_at = job.done_at(&lowers);
+    done_at.is_some() && done_at >= job.ledger.last_tried(super::is_resize)
 }
 
 /// While the desired capacity counts an instance of ours that does not show yet, lowering it would let AWS

@@ -213,8 +213,7 @@ async fn pass_in_time(
 fn apart(jobs: &[Job], give_up_at: DateTime<Utc>) -> TimeDelta {
     let began = jobs.iter().filter_map(|j| j.history.first()).map(|e| e.at);
     let longest = began.min().map_or(TimeDelta::zero(), |at| give_up_at - at);
-    let evenly = TimeDelta::seconds((longest / PASSES_PER_BATCH).num_seconds());
-    evenly
+    TimeDelta::seconds((longest / PASSES_PER_BATCH).num_seconds())
 }
 
 fn newly_failed(working: &mut Working) -> Vec<GroupReport> {
