@@ -29,6 +29,8 @@ const SLOWEST: f64 = 0.1;
 const SLOWED_ONCE_PER: TimeDelta = TimeDelta::seconds(1);
 /// From the slowest to the full rate again in this time without a throttle.
 const RECOVERS_IN: TimeDelta = TimeDelta::minutes(2);
+/// The longest wait for a token until the queue is looked at again: others may have left it, and a throttle passed.
+const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(10);
 /// The shortest wait for a token.
 const SHORTEST_WAIT: TimeDelta = TimeDelta::milliseconds(5);
 
@@ -149,7 +151,8 @@ impl Pacer {
                 return None;
             }
             let milliseconds = (lacking / rate * 1000.0).ceil() as i64;
-            Some(now + TimeDelta::milliseconds(milliseconds).max(SHORTEST_WAIT))
+            let wait = TimeDelta::milliseconds(milliseconds);
+            Some(now + wait.clamp(SHORTEST_WAIT, LONGEST_WAIT))
         })
     }
 

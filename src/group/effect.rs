@@ -133,8 +133,8 @@ impl Effect {
             | Self::SetDefault { .. }
             | Self::DeleteVersion { .. }
             | Self::DeregisterImage(_) => true,
-            Self::Update { pins, .. } => pins.is_some(),
             Self::StoreRecord(_)
+            | Self::Update { .. }
             | Self::SendCommand(_)
             | Self::Suspend(_)
             | Self::Resume(_)

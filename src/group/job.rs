@@ -86,6 +86,9 @@ pub struct Made {
     pub lifetimes: BTreeMap<InstanceId, (DateTime<Utc>, Option<DateTime<Utc>>)>,
     /// Ids of the commands sent, by step.
     pub commands: BTreeMap<CommandStep, String>,
+    /// When AWS took the commands, by its own clock, as far as they were seen.
+    #[serde(default)]
+    pub requested: BTreeMap<CommandStep, DateTime<Utc>>,
     /// The commands that have ended well.
     pub ended: BTreeSet<CommandStep>,
     /// The commands that have ended otherwise.

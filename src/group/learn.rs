@@ -108,6 +108,7 @@ fn learn_commands(job: &mut Job, seen: &Seen) {
         let Some((step, _)) = job.made.commands.iter().find(is_it) else {
             continue;
         };
+        job.made.requested.insert(*step, command.requested_at);
         match command.status {
             CommandStatus::Success => _ = job.made.ended.insert(*step),
             CommandStatus::Running => {}
@@ -159,6 +160,7 @@ fn learn_launch(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
             }
         }
     }
+    learn_late_suspension(job, group, now);
     match (&mut job.launch, role) {
         (LaunchState::Open(launch), _) if !launch.is_untouched() => {
             learn_others_will(launch, group, job.made.instances.get(&launch.role));
@@ -173,6 +175,22 @@ fn learn_launch(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
     }
     if phases::gives_back(job.phase) && phases::is_back(job, seen, group, at) {
         job.launch = LaunchState::None;
+    }
+}
+
+/// A driver that took the job over and saw nothing suspended at first may see it later: the driver before suspended
+/// them.
+fn learn_late_suspension(job: &mut Job, group: &GroupSeen, now: DateTime<Utc>) {
+    let is_recent = |at: DateTime<Utc>| now - at < limits::VISIBILITY_LIMIT;
+    if !job.resumed_at.is_some_and(is_recent) {
+        return;
+    }
+    if let LaunchState::Open(launch) = &mut job.launch
+        && !launch.suspends.is_disjoint(&group.suspended)
+        && !launch.has_suspended
+    {
+        launch.has_suspended = true;
+        job.altered.begin(now);
     }
 }
 

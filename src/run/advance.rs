@@ -34,6 +34,9 @@ pub async fn advance(setting: &Setting<'_>, jobs: &mut [Job], stay: Stay) -> Opt
     let clock = setting.clock;
     let mut engine = Engine::new(*setting, jobs.to_vec());
     while goes_on(&engine, stay, clock.now()) {
+        if clock.now() >= stay.until {
+            engine.close();
+        }
         tokio::select! {
             biased;
             () = clock.wait_until(stay.leave_at) => {

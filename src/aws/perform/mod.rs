@@ -53,10 +53,7 @@ pub async fn perform(
 }
 
 fn is_about_one(fault: &Fault) -> bool {
-    matches!(
-        fault.class,
-        FaultClass::NotYet | FaultClass::Gone | FaultClass::Refused
-    )
+    matches!(fault.class, FaultClass::NotYet | FaultClass::Gone)
 }
 
 /// The operation of an effect by itself, as `service:Operation`.

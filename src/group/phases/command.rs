@@ -70,6 +70,7 @@ pub(super) fn sent_at(job: &Job, step: CommandStep) -> Option<DateTime<Utc>> {
 /// When the job's command of this step was requested by AWS's clock, as far as known.
 pub(super) fn requested_at(job: &Job, seen: &Seen, step: CommandStep) -> Option<DateTime<Utc>> {
     let listed = found(job, seen, step).map(|c| c.requested_at);
+    let listed = listed.or_else(|| job.made.requested.get(&step).copied());
     // Without it, our own clock, and a little before.
     let sent = || {
         let sent_at = sent_at(job, step)?.checked_add_signed(job.clock_offset)?;
@@ -97,7 +98,10 @@ pub(super) fn succeeded(cx: &Context<'_>, spec: &CommandSpec) -> Result<(), Deci
         cx.read(&cx.seen.commands, "commands")?;
     }
     if needs.contains(&Need::Instances) {
-        instance_lives(instance, cx.instances()?)?;
+        cx.instances()?;
+    }
+    if let Some(instances) = cx.seen.instances.present() {
+        instance_lives(instance, instances)?;
     }
     match found(cx.job, cx.seen, spec.step) {
         Some(command) => ended_well(cx, spec, command, instance),

@@ -59,8 +59,8 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let Some(id) = cx.job.instance(Role::Canary) else {
         return Ok(failed(Code::CanaryNotUp, "no canary is known"));
     };
-    if needs(cx.job).contains(&Need::Instances) {
-        lives(id, cx.instances()?)?;
+    if let Some(instances) = cx.seen.instances.present() {
+        lives(id, instances)?;
     }
     let is_late = cx.in_phase() > limits::CANARY_LIMIT + cx.forward()?.boot_extra();
     online(cx, id, is_late)?;

@@ -30,8 +30,8 @@ pub(super) fn command_needs(job: &Job, step: CommandStep) -> BTreeSet<Need> {
         return command::needs(job, step);
     }
     let mut needs = BTreeSet::from([Need::Patches, Need::Group, Need::Instances]);
-    if command::sent_at(job, step).is_none() {
-        // Another driver sent it: the listing says when.
+    if !job.made.requested.contains_key(&step) {
+        // The listing says when it was sent.
         needs.insert(Need::Commands);
     }
     needs

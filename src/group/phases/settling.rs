@@ -53,8 +53,8 @@ fn online(cx: &Context<'_>) -> Result<(), Decision> {
     let Some(id) = cx.job.instance(Role::Build) else {
         return Err(failed(Code::InstanceLost, "no build instance is known"));
     };
-    if needs(cx.job).contains(&Need::Instances) {
-        command::instance_lives(id, cx.instances()?)?;
+    if let Some(instances) = cx.seen.instances.present() {
+        command::instance_lives(id, instances)?;
     }
     if launch::is_online(cx, id)? {
         return Ok(());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::jobs::{Jobs, group_span};
 use super::slot::State;
@@ -35,23 +35,45 @@ pub(super) struct Look(Vec<(usize, Seen, BTreeSet<Need>)>);
 /// Looks under way.
 #[derive(Default)]
 pub(super) struct Looks<'a> {
-    pub(super) under_way: FuturesUnordered<BoxFuture<'a, Look>>,
+    /// Looks at many jobs.
+    together: FuturesUnordered<BoxFuture<'a, Look>>,
+    /// The rest of a look, for one job by itself: it holds up no other job.
+    by_itself: FuturesUnordered<BoxFuture<'a, Look>>,
 }
 
 /// The effects that were chosen for a job.
 pub(super) type Chosen = (usize, Vec<Effect>);
 
 impl<'a> Looks<'a> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.together.is_empty() && self.by_itself.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.together.clear();
+        self.by_itself.clear();
+    }
+
+    /// The next look that ends; none if none is under way.
+    pub(super) async fn next_end(&mut self) -> Option<Look> {
+        tokio::select! {
+            biased;
+            Some(look) = self.together.next() => Some(look),
+            Some(look) = self.by_itself.next() => Some(look),
+            else => None,
+        }
+    }
+
     /// When the next look begins, if nothing happens before. `is_alone` says that no effect is under way.
     pub(super) fn next(&self, jobs: &Jobs<'a>, is_alone: bool) -> Option<DateTime<Utc>> {
-        if self.under_way.len() >= LOOKS_AT_ONCE {
+        if self.together.len() >= LOOKS_AT_ONCE {
             return None;
         }
         let (first, _) = *jobs.idle.first()?;
         let last = first + jobs.look_waits();
         let present = jobs.now().max(first);
         let later = jobs.idle.iter().find(|(at, _)| *at > present);
-        let is_all = is_alone && self.under_way.is_empty();
+        let is_all = is_alone && self.is_empty();
         let is_all = is_all && later.is_none_or(|(at, _)| *at > last);
         Some(if is_all { first } else { last })
     }
@@ -74,7 +96,7 @@ impl<'a> Looks<'a> {
             let questions: Vec<(usize, Arc<Job>, BTreeSet<Need>)> = questions.collect();
             let (clients, tag) = (jobs.setting.clients, jobs.setting.tag);
             let look = together(clients, tag, questions);
-            self.under_way.push(look.boxed());
+            self.together.push(look.boxed());
         }
     }
 
@@ -89,7 +111,7 @@ impl<'a> Looks<'a> {
             } else {
                 let job = jobs.slots[index].share();
                 let rest = by_itself(jobs.setting.clients, index, job, seen, missing);
-                self.under_way.push(rest.boxed());
+                self.by_itself.push(rest.boxed());
             }
         }
         let mut chosen = Vec::new();
@@ -120,7 +142,10 @@ fn due(jobs: &mut Jobs<'_>, now: DateTime<Utc>) -> Vec<(usize, BTreeSet<Need>)> 
         if jobs.is_held_up(index) {
             jobs.hold(index);
         } else {
-            questions.push((index, needs(jobs.slots[index].job())));
+            // What it needs depends on how long ago it saw things, whenever its turn was.
+            let job = jobs.slots[index].job_mut();
+            job.wake_at = job.wake_at.max(now);
+            questions.push((index, needs(job)));
         }
     }
     questions.sort_unstable_by_key(|(index, _)| *index);

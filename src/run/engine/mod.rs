@@ -28,6 +28,8 @@ pub struct Engine<'a> {
     jobs: Jobs<'a>,
     looks: Looks<'a>,
     acts: Acts<'a>,
+    /// Nothing new is begun.
+    is_closing: bool,
 }
 
 impl<'a> Engine<'a> {
@@ -37,13 +39,16 @@ impl<'a> Engine<'a> {
             jobs: Jobs::new(setting, jobs),
             looks: Looks::default(),
             acts: Acts::default(),
+            is_closing: false,
         }
     }
 
     /// Starts what is due and waits until something has ended. May be dropped and called again: nothing is lost.
     pub async fn step(&mut self) {
-        self.jobs.admit();
-        self.looks.begin(&mut self.jobs, self.acts.is_empty());
+        if !self.is_closing {
+            self.jobs.admit();
+            self.looks.begin(&mut self.jobs, self.acts.is_empty());
+        }
         let alarm = self.alarm();
         let clock = self.jobs.setting.clock;
         let wait = async {
@@ -55,7 +60,7 @@ impl<'a> Engine<'a> {
         tokio::select! {
             biased;
             Some(act) = self.acts.under_way.next() => self.acts.end(&mut self.jobs, act),
-            Some(look) = self.looks.under_way.next() => {
+            Some(look) = self.looks.next_end() => {
                 let chosen = self.looks.end(&mut self.jobs, look);
                 self.acts.begin(&mut self.jobs, chosen);
             }
@@ -66,7 +71,7 @@ impl<'a> Engine<'a> {
 
     /// Whether no call is under way.
     pub fn is_quiet(&self) -> bool {
-        self.looks.under_way.is_empty() && self.acts.is_empty()
+        self.looks.is_empty() && self.acts.is_empty()
     }
 
     /// When there is something to do, which may be over; `None` if all jobs are finished.
@@ -75,7 +80,15 @@ impl<'a> Engine<'a> {
             return Some(DateTime::UNIX_EPOCH);
         }
         let first = self.jobs.idle.first().map(|(at, _)| *at);
-        first.or_else(|| self.jobs.next_admission())
+        [first, self.jobs.next_admission()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Begins nothing new from now on: no group, and no look.
+    pub fn close(&mut self) {
+        self.is_closing = true;
     }
 
     /// The operator's will, and the bounds, from now on.
@@ -85,7 +98,7 @@ impl<'a> Engine<'a> {
 
     /// Drops all calls under way. The jobs they were made for may know less than the world: they look first.
     pub fn cut(&mut self) {
-        self.looks.under_way.clear();
+        self.looks.clear();
         self.acts.under_way.clear();
         let now = self.jobs.now();
         for (index, acting) in self.jobs.stand_still() {
@@ -108,6 +121,9 @@ impl<'a> Engine<'a> {
 
     /// When there is something to start, if no call ends before.
     fn alarm(&self) -> Option<DateTime<Utc>> {
+        if self.is_closing {
+            return None;
+        }
         let look = self.looks.next(&self.jobs, self.acts.is_empty());
         let admission = self.jobs.next_admission();
         [admission, look].into_iter().flatten().min()

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::group::effect::{Effect, Performed};
 use crate::group::job::Job;
 
-/// Looks of one job at the same moment: the longest way through the phases without a wait has fewer.
+/// Looks of one job within [`TURNS_PAUSE`]: the longest way through the phases without a wait has fewer.
 const TURNS_AT_ONCE: u32 = 16;
 /// A job that had more comes again after this.
 const TURNS_PAUSE: TimeDelta = TimeDelta::seconds(1);
@@ -100,7 +100,7 @@ impl Slot {
     /// Puts off a job that would be looked at without end at the same moment.
     pub(super) fn count_turn(&mut self, now: DateTime<Utc>) {
         let (at, count) = &mut self.turns;
-        if *at != Some(now) {
+        if at.is_none_or(|at| now - at >= TURNS_PAUSE) {
             (*at, *count) = (Some(now), 0);
         }
         *count += 1;
