@@ -160,7 +160,6 @@ fn learn_launch(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
             }
         }
     }
-    learn_late_suspension(job, group, now);
     match (&mut job.launch, role) {
         (LaunchState::Open(launch), _) if !launch.is_untouched() => {
             learn_others_will(launch, group, job.made.instances.get(&launch.role));
@@ -173,6 +172,7 @@ fn learn_launch(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
         }
         _ => {}
     }
+    learn_late_suspension(job, group, now);
     if phases::gives_back(job.phase) && phases::is_back(job, seen, group, at) {
         job.launch = LaunchState::None;
     }
@@ -185,10 +185,17 @@ fn learn_late_suspension(job: &mut Job, group: &GroupSeen, now: DateTime<Utc>) {
     if !job.resumed_at.is_some_and(is_recent) {
         return;
     }
+    let late: BTreeSet<String> = job
+        .record
+        .guarded
+        .intersection(&group.suspended)
+        .cloned()
+        .collect();
     if let LaunchState::Open(launch) = &mut job.launch
-        && !launch.suspends.is_disjoint(&group.suspended)
+        && !late.is_empty()
         && !launch.has_suspended
     {
+        launch.suspends.extend(late);
         launch.has_suspended = true;
         job.altered.begin(now);
     }
