@@ -49,7 +49,8 @@ pub enum Urgency {
     Start,
 }
 
-/// Token buckets, one for each group of operations that share a limit. Clones share them.
+/// Token buckets, one for each group of operations that share a limit. Clones share them, and so do the clients'
+/// interceptors, whatever the share at which calls wait for their turn.
 #[derive(Clone, Debug)]
 pub(super) struct Pacer {
     clock: Clock,
@@ -61,6 +62,8 @@ pub(super) struct Pacer {
 #[derive(Debug)]
 struct Bucket {
     limits: Limits,
+    /// The share at which a call waited for its turn last, 0 to 1.
+    share: f64,
     tokens: f64,
     at: DateTime<Utc>,
     /// The part of the rate that throttles have left, 0 to 1.
@@ -119,13 +122,14 @@ impl Pacer {
         let mut buckets = self.lock();
         let full = || Bucket::full(limits, self.share, now);
         let bucket = buckets.entry(name.to_owned()).or_insert_with(full);
-        let rate = bucket.refill(self.share, now);
+        let rate = bucket.refill(now);
         with(bucket, rate)
     }
 
     fn queue<'a>(&'a self, operation: &'a str, urgency: Urgency) -> Waiter<'a> {
         let (name, _) = bucket_of(operation);
         let place = self.with_bucket(operation, |bucket, _| {
+            bucket.share = self.share;
             bucket.places += 1;
             let place = (urgency, bucket.places);
             bucket.waiting.insert(place);
@@ -186,6 +190,7 @@ impl Bucket {
     fn full(limits: Limits, share: f64, now: DateTime<Utc>) -> Self {
         Self {
             limits,
+            share,
             tokens: limits.burst(share),
             at: now,
             factor: 1.0,
@@ -197,12 +202,12 @@ impl Bucket {
     }
 
     /// Fills it up to now; answers the present rate, per second.
-    fn refill(&mut self, share: f64, now: DateTime<Utc>) -> f64 {
+    fn refill(&mut self, now: DateTime<Utc>) -> f64 {
         let elapsed = (now - self.at).as_seconds_f64().max(0.0);
         let recovered = elapsed / RECOVERS_IN.as_seconds_f64();
         self.factor = (self.factor + recovered).min(1.0);
-        let rate = self.limits.per_second * share * self.factor;
-        self.tokens = (self.tokens + elapsed * rate).min(self.limits.burst(share));
+        let rate = self.limits.per_second * self.share * self.factor;
+        self.tokens = (self.tokens + elapsed * rate).min(self.limits.burst(self.share));
         self.at = now;
         rate
     }
@@ -306,6 +311,24 @@ mod tests {
         assert_eq!(turns[..5], [0.0; 5]);
         near(turns[5], 2.0 / 3.0);
         near(turns[6], 4.0 / 3.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_interceptors_note_goes_by_the_share_of_those_who_wait() {
+        let clock = Clock::simulated(DateTime::UNIX_EPOCH, 1);
+        let of_clients = Pacer::new(clock.clone(), 0.5);
+        let of_a_batch = of_clients.at_share(0.1);
+        let mut turns = Vec::new();
+        for _ in 0..4 {
+            of_a_batch.turn(PUT, Urgency::Look).await;
+            clock.wait(std::time::Duration::from_secs(1)).await;
+            of_clients.sent(PUT);
+            turns.push((clock.now() - DateTime::UNIX_EPOCH).as_seconds_f64());
+        }
+        // 0.3 a second, after the one that passes at once.
+        for (found, expected) in turns.iter().zip([1.0, 4.333, 7.667, 11.0]) {
+            near(*found, expected);
+        }
     }
 
     #[tokio::test(start_paused = true)]

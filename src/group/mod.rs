@@ -20,6 +20,7 @@ pub mod learn;
 pub mod ledger;
 pub mod limits;
 pub mod lineage;
+pub mod made;
 pub mod measured;
 pub mod members;
 pub mod names;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::group::job::{Deployment, Evidence, Job};
+use crate::group::job::{Deployment, Job};
 use crate::group::ledger::Key;
+use crate::group::made::Evidence;
 use crate::group::phase::Phase;
 use crate::group::pin;
 use crate::group::{Code, Failure, Outcome};

@@ -1,6 +1,7 @@
 //! Looks: which jobs are looked at together, and what follows from it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -72,9 +73,12 @@ impl<'a> Looks<'a> {
         let (first, _) = *jobs.idle.first()?;
         let last = first + jobs.look_waits();
         let present = jobs.now().max(first);
-        let later = jobs.idle.iter().find(|(at, _)| *at > present);
+        let later = jobs
+            .idle
+            .range((Excluded((present, usize::MAX)), Unbounded));
+        let later = later.map(|(at, _)| *at).next();
         let is_all = is_alone && self.is_empty();
-        let is_all = is_all && later.is_none_or(|(at, _)| *at > last);
+        let is_all = is_all && later.is_none_or(|at| at > last);
         Some(if is_all { first } else { last })
     }
 

@@ -126,6 +126,8 @@ impl World {
     pub fn put_group(&mut self, mut group: Group) {
         let name = group.name.clone();
         let actions = std::mem::take(&mut group.scheduled);
+        // It was there a moment ago, too: an action that is due now runs.
+        let before = self.now - TimeDelta::seconds(1);
         if let Some(alarm) = group.alarm {
             let at = self.now + TimeDelta::seconds(alarm.every_seconds.max(1));
             self.schedule(at, WorldEvent::Alarm(name.clone()));
@@ -137,7 +139,7 @@ impl World {
         self.groups.insert(name.clone(), group);
         for action in actions.into_values() {
             // A scheduled action that is refused here is missing from the list of actions.
-            let _ = self.put_scheduled_action(&name, action);
+            let _ = scaling::scheduled::put(self, &name, action, before);
         }
         scaling::request_pass(self, &name);
     }
@@ -212,7 +214,8 @@ impl World {
         name: &str,
         action: ScheduledAction,
     ) -> Result<(), ApiError> {
-        scaling::scheduled::put(self, name, action)
+        let now = self.now;
+        scaling::scheduled::put(self, name, action, now)
     }
 
     /// A group as reads show it now: as it was before a change that is not shown yet.

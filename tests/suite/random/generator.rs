@@ -145,8 +145,7 @@ fn group(dice: &mut Dice, n: usize) -> Group {
     }
     if dice.often(30) {
         let hour = 4 + dice.0.u32(..2);
-        // Not due when the world begins: without a run nothing would make up for it.
-        let minute = dice.0.u32(1..60);
+        let minute = dice.0.u32(..60);
         let capacity = dice.one(&[
             "desired = 1",
             "min = 1, max = 3, desired = 2",

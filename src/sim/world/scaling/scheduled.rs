@@ -15,11 +15,12 @@ use crate::sim::world::schedule::UnixCron;
 /// An action that would run before one that was due earlier tries again after this.
 const IN_ORDER: TimeDelta = TimeDelta::seconds(1);
 
-/// Puts a scheduled action in place of one of the same name, and sets its next run.
+/// Puts a scheduled action in place of one of the same name, and sets its next run, which comes after `after`.
 pub(in crate::sim::world) fn put(
     world: &mut World,
     name: &str,
     mut action: ScheduledAction,
+    after: DateTime<Utc>,
 ) -> Result<(), ApiError> {
     let invalid = |text: &str| Err(ApiError::new("ValidationError", text));
     world.group(name)?;
@@ -40,7 +41,7 @@ pub(in crate::sim::world) fn put(
         return invalid("Either Recurrence or StartTime must be specified");
     }
     let cron = cron_of(&action).map_err(|e| ApiError::new("ValidationError", e))?;
-    action.next_run = next_run(&action, cron.as_ref(), world.now);
+    action.next_run = next_run(&action, cron.as_ref(), after);
     let due = action.next_run;
     let key = action.name.clone();
     world.group_mut(name)?.scheduled.insert(key.clone(), action);

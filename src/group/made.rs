@@ -1,0 +1,104 @@
+//! The things that a run has made for one group, and its findings about it. Plain data, serialisable.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::effect::{CommandStep, Role};
+use super::pin::Pin;
+use super::seen::MemberSeen;
+use crate::ids::{ImageId, InstanceId, TemplateId};
+
+/// Everything that the job remembers having made. All of it can also be found again in the world.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Made {
+    /// Our instances by role.
+    pub instances: BTreeMap<Role, InstanceId>,
+    /// When each of our instances was launched and when it was gone.
+    pub lifetimes: BTreeMap<InstanceId, (DateTime<Utc>, Option<DateTime<Utc>>)>,
+    /// Ids of the commands sent, by step.
+    pub commands: BTreeMap<CommandStep, String>,
+    /// When AWS took the commands, by its own clock, as far as they were seen.
+    #[serde(default)]
+    pub requested: BTreeMap<CommandStep, DateTime<Utc>>,
+    /// The commands that have ended well.
+    pub ended: BTreeSet<CommandStep>,
+    /// The commands that have ended otherwise.
+    #[serde(default)]
+    pub failed: BTreeSet<CommandStep>,
+    /// Our instances whose agents have answered since they were launched.
+    #[serde(default)]
+    pub online: BTreeSet<InstanceId>,
+    /// The image, once it is available to this job.
+    pub image: Option<ImageId>,
+    /// The versions, by template.
+    pub versions: BTreeMap<TemplateId, u64>,
+    /// Instances known not to be ours.
+    pub foreign: BTreeSet<InstanceId>,
+}
+
+impl Made {
+    /// Whether any of these pins names a version that the run made, by its number.
+    pub fn names_new_version(&self, pins: &[Pin]) -> bool {
+        pins.iter().any(|p| {
+            let ours = self.versions.get(&p.template);
+            ours.is_some_and(|number| p.version == number.to_string())
+        })
+    }
+
+    /// Whether the group launched the member from a version that the run made.
+    pub fn is_of_new_version(&self, member: &MemberSeen) -> bool {
+        let version = member.version.as_ref();
+        version.is_some_and(|(template, number)| self.versions.get(template) == Some(number))
+    }
+}
+
+/// Counts of a Scan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Patches missing.
+    pub missing: u32,
+    /// Patches failed.
+    pub failed: u32,
+    /// Patches pending a reboot.
+    pub pending_reboot: u32,
+}
+
+/// The patch evidence, collected before the build instance goes away.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Installs that have ended, well or not.
+    pub passes: u8,
+    /// The counts of our own Scans, the first from before any Install, each with the number of Installs that
+    /// had ended.
+    pub scans: Vec<(u8, Counts)>,
+    /// The counts of the Scan of the canary.
+    pub canary: Option<Counts>,
+    /// Whether every target group and Classic Load Balancer of the group has called the canary healthy.
+    #[serde(default)]
+    pub load_balanced: bool,
+    /// Names of the patches that were missing at one Scan or another.
+    pub wanted: BTreeSet<String>,
+    /// Names of the patches that were there before the first Install, where the owner names what is to be
+    /// installed.
+    pub present: BTreeSet<String>,
+    /// Whether AWS named the patches after the last Scan that needed it.
+    pub named: Option<u8>,
+    /// Names of the patches that the run installed.
+    pub installed: Vec<String>,
+}
+
+impl Evidence {
+    /// The counts of the last Scan.
+    pub fn counts(&self) -> Option<Counts> {
+        self.scans.last().map(|(_, counts)| *counts)
+    }
+
+    /// Whether the guest was scanned after the last Install.
+    pub fn scanned(&self) -> bool {
+        self.scans
+            .last()
+            .is_some_and(|(pass, _)| *pass == self.passes)
+    }
+}
