@@ -38,7 +38,9 @@ struct Account {
 }
 
 async fn perform(clients: &Clients, job: &Job, effect: &Effect) -> Performed {
-    let performed = aws::perform(clients, Urgency::Look, &[(job, effect)]).await;
+    let together = [(job, effect)];
+    let turn = aws::await_turn(clients, Urgency::Look, &together).await;
+    let performed = aws::perform(clients, Urgency::Look, &together, &turn).await;
     performed.into_iter().next().expect("an answer")
 }
 

@@ -18,7 +18,7 @@ use chrono::TimeDelta;
 use super::complete::Completeness;
 use super::offset::AwsClock;
 use super::operation::operation_of;
-use super::pace::{Pacer, Urgency};
+use super::pace::{Pacer, Turn, Urgency};
 use super::share::ApiShare;
 use crate::clock::Clock;
 
@@ -47,6 +47,8 @@ pub struct Clients {
     counts: CallCounter,
     aws_clock: AwsClock,
     pacer: Pacer,
+    /// The urgency of their reads.
+    reads: Urgency,
 }
 
 impl Clients {
@@ -88,6 +90,7 @@ impl Clients {
             counts,
             aws_clock,
             pacer,
+            reads: Urgency::Look,
         }
     }
 
@@ -99,19 +102,32 @@ impl Clients {
         }
     }
 
+    /// The same clients, for reads that only one group waits for.
+    pub(super) fn for_one(&self) -> Self {
+        Self {
+            reads: Urgency::LookAtOne,
+            ..self.clone()
+        }
+    }
+
     /// The share of AWS's rates at which they ask, 0 to 1.
     pub(super) fn share(&self) -> f64 {
         self.pacer.share()
     }
 
     /// Waits until a read may be made: `operation` is `service:Operation`.
-    pub(super) async fn turn(&self, operation: &str) {
-        self.pacer.turn(operation, Urgency::Look).await;
+    pub(super) async fn turn(&self, operation: &'static str) {
+        self.pacer.turn(operation, self.reads).await;
     }
 
     /// Waits until a call of this urgency may be made.
-    pub(super) async fn turn_of(&self, operation: &str, urgency: Urgency) {
+    pub(super) async fn turn_of(&self, operation: &'static str, urgency: Urgency) {
         self.pacer.turn(operation, urgency).await;
+    }
+
+    /// Waits until a call of this urgency may be made soon.
+    pub(super) async fn near_turn(&self, operation: &'static str, urgency: Urgency) -> Turn {
+        self.pacer.near_turn(operation, urgency).await
     }
 
     /// How far AWS's clock is ahead of ours (AWS minus ours), by the last answer that showed it, in whole seconds;

@@ -23,6 +23,7 @@ mod perform;
 mod permissions;
 mod publish;
 mod records;
+mod refreshes;
 mod share;
 
 pub use claims::{Claim, KEPT_CLAIM, claim_run, forget_claims, list_claims};
@@ -33,8 +34,8 @@ use faults::{fault, missing};
 pub use handle::Aws;
 pub use listed::Listed;
 pub use observe::{Question, observe, observe_rest};
-pub use pace::Urgency;
-pub use perform::{fold, perform};
+pub use pace::{Turn, Urgency};
+pub use perform::{await_turn, fold, is_turn_for, perform};
 pub use permissions::check_permissions;
 pub use publish::{Post, publish};
 use records::get_records;

@@ -6,6 +6,7 @@
 //! down for a while.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -31,6 +32,8 @@ const SLOWED_ONCE_PER: TimeDelta = TimeDelta::seconds(1);
 const RECOVERS_IN: TimeDelta = TimeDelta::minutes(2);
 /// The longest wait for a token until the queue is looked at again: others may have left it, and a throttle passed.
 const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(10);
+/// A token is near when it will be there within this time: time for a look before the call.
+const NEAR: TimeDelta = TimeDelta::seconds(5);
 /// The shortest wait for a token.
 const SHORTEST_WAIT: TimeDelta = TimeDelta::milliseconds(5);
 
@@ -41,6 +44,8 @@ pub enum Urgency {
     Restore,
     /// A look at many groups: all of them wait for it.
     Look,
+    /// A look at one group, for which AWS has no bulk call.
+    LookAtOne,
     /// A group that is altered at the moment; the one that was begun first comes first.
     Altered(DateTime<Utc>),
     /// A group under way; the one that was begun first comes first.
@@ -104,11 +109,17 @@ impl Pacer {
     }
 
     /// Takes a token for a call, waiting for it if there is none. `operation` is `service:Operation`.
-    pub(super) async fn turn(&self, operation: &str, urgency: Urgency) {
-        let waiter = self.queue(operation, urgency);
-        while let Some(at) = self.take(operation, waiter.place) {
+    pub(super) async fn turn(&self, operation: &'static str, urgency: Urgency) {
+        self.queue(operation, urgency).take(operation).await;
+    }
+
+    /// Queues for a token, and waits until it will be there within [`NEAR`].
+    pub(super) async fn near_turn(&self, operation: &'static str, urgency: Urgency) -> Turn {
+        let turn = self.queue(operation, urgency);
+        while let Some(at) = self.near(operation, turn.place) {
             self.clock.wait_until(at).await;
         }
+        turn
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Bucket>> {
@@ -126,8 +137,7 @@ impl Pacer {
         with(bucket, rate)
     }
 
-    fn queue<'a>(&'a self, operation: &'a str, urgency: Urgency) -> Waiter<'a> {
-        let (name, _) = bucket_of(operation);
+    fn queue(&self, operation: &'static str, urgency: Urgency) -> Turn {
         let place = self.with_bucket(operation, |bucket, _| {
             bucket.share = self.share;
             bucket.places += 1;
@@ -135,10 +145,11 @@ impl Pacer {
             bucket.waiting.insert(place);
             place
         });
-        Waiter {
-            pacer: self,
-            bucket: name,
+        Turn {
+            pacer: self.clone(),
+            operation,
             place,
+            is_taken: AtomicBool::new(false),
         }
     }
 
@@ -146,17 +157,23 @@ impl Pacer {
     fn take(&self, operation: &str, place: Place) -> Option<DateTime<Utc>> {
         let now = self.clock.now();
         self.with_bucket(operation, |bucket, rate| {
-            let before = bucket.waiting.range(..place).count();
-            // The difference: rounding.
-            let lacking = before as f64 + 1.0 - bucket.tokens - 1e-6;
-            if lacking <= 0.0 {
+            let wait = bucket.wait(place, rate);
+            if wait.is_zero() {
                 bucket.tokens -= 1.0;
+                bucket.waiting.remove(&place);
                 *bucket.prepaid.entry(operation.to_owned()).or_default() += 1;
                 return None;
             }
-            let milliseconds = (lacking / rate * 1000.0).ceil() as i64;
-            let wait = TimeDelta::milliseconds(milliseconds);
             Some(now + wait.clamp(SHORTEST_WAIT, LONGEST_WAIT))
+        })
+    }
+
+    /// When to ask again whether a token is near; `None` if it is.
+    fn near(&self, operation: &str, place: Place) -> Option<DateTime<Utc>> {
+        let now = self.clock.now();
+        self.with_bucket(operation, |bucket, rate| {
+            let wait = bucket.wait(place, rate) - NEAR;
+            (wait > TimeDelta::zero()).then(|| now + wait.clamp(SHORTEST_WAIT, LONGEST_WAIT))
         })
     }
 
@@ -211,18 +228,47 @@ impl Bucket {
         self.at = now;
         rate
     }
+
+    /// How long the one at this place waits for its token, at this rate per second.
+    fn wait(&self, place: Place, rate: f64) -> TimeDelta {
+        let before = self.waiting.range(..place).count();
+        // The difference: rounding.
+        let lacking = before as f64 + 1.0 - self.tokens - 1e-6;
+        TimeDelta::milliseconds((lacking.max(0.0) / rate * 1000.0).ceil() as i64)
+    }
 }
 
-/// A place in a queue, given up when the call is sent or no longer wanted.
-struct Waiter<'a> {
-    pacer: &'a Pacer,
-    bucket: &'a str,
+/// A place in the queue for a token: for one call. It is given up when the call is sent or no longer wanted.
+#[derive(Debug)]
+pub struct Turn {
+    pacer: Pacer,
+    operation: &'static str,
     place: Place,
+    is_taken: AtomicBool,
 }
 
-impl Drop for Waiter<'_> {
+impl Turn {
+    /// Whether it is a place at the bucket of this operation (`service:Operation`).
+    pub fn is_for(&self, operation: &str) -> bool {
+        bucket_of(self.operation).0 == bucket_of(operation).0
+    }
+
+    /// Waits for its token, for a call of this operation. False if it served another call before.
+    pub(super) async fn take(&self, operation: &str) -> bool {
+        if self.is_taken.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        while let Some(at) = self.pacer.take(operation, self.place) {
+            self.pacer.clock.wait_until(at).await;
+        }
+        true
+    }
+}
+
+impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(bucket) = self.pacer.lock().get_mut(self.bucket) {
+        let (name, _) = bucket_of(self.operation);
+        if let Some(bucket) = self.pacer.lock().get_mut(name) {
             bucket.waiting.remove(&self.place);
         }
     }

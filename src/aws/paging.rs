@@ -29,7 +29,7 @@ pub(super) type Page<T> = (Option<Vec<T>>, Option<String>);
 /// for its turn: it is a call.
 pub(super) async fn every<P, T, E>(
     clients: &Clients,
-    operation: &str,
+    operation: &'static str,
     mut pages: PaginationStream<Result<P, SdkError<E, HttpResponse>>>,
     read: impl Fn(P) -> Page<T>,
 ) -> Result<Vec<T>, Fault>

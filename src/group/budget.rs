@@ -176,25 +176,13 @@ struct Times {
     limit: TimeDelta,
 }
 
-/// The time that launch hooks are expected to add to a launch. Their time-outs bound it, and are seldom reached.
-fn expected_hooks(forward: &Forward) -> TimeDelta {
-    let timeouts = forward.hooks();
-    if timeouts.is_zero() {
-        return timeouts;
-    }
-    (timeouts / limits::HOOK_SHARE)
-        .clamp(limits::HOOK_MIN, limits::HOOK_MAX)
-        .min(timeouts)
-}
-
 fn times(forward: &Forward, phase: Phase) -> Times {
-    let hooks = expected_hooks(forward);
     let install = limits::expected_install(forward.windows);
     match phase {
         Phase::Launching | Phase::LaunchingCanary => Times {
             first_look: limits::LAUNCH_SHOWS_PAUSE,
-            default: limits::LAUNCH_FIRST_LOOK + hooks,
-            limit: limits::LAUNCH_LIMIT + forward.hooks(),
+            default: limits::LAUNCH_FIRST_LOOK,
+            limit: limits::LAUNCH_LIMIT + limits::HOOKS_MAX,
         },
         Phase::Returning | Phase::ReturningCanary => Times {
             first_look: limits::CHANGE_SHOWS_PAUSE,
@@ -272,7 +260,6 @@ mod tests {
             options: Options::default(),
             image: "ami-1".into(),
             windows: false,
-            hook_seconds: 0,
             bakes: true,
             measured: Measured::default(),
             devices: Devices::default(),
@@ -357,36 +344,6 @@ mod tests {
             75 + 25 + 105 + 75 + 500 + 15 + 250 + 75 + 25 + 200 + 120
         );
         assert_eq!(Budget::of(&forward, false).seconds(), 75 + 25 + 200 + 120);
-    }
-
-    #[test]
-    fn launch_hooks_are_planned_with_a_share_of_their_time_out() {
-        let launching = |hook_seconds| {
-            let forward = Forward {
-                hook_seconds,
-                ..forward("x=1").0
-            };
-            let is_launch =
-                |p: &&Part| matches!(p.phase, Phase::Launching | Phase::LaunchingCanary);
-            let budget = Budget::of(&forward, true);
-            let launches = budget.0.iter().filter(is_launch);
-            launches.map(|p| p.seconds).collect::<Vec<_>>()
-        };
-        for (timeouts, planned) in [(0, 0), (30, 30), (120, 60), (1200, 300), (7200, 600)] {
-            assert_eq!(launching(timeouts), [40 + planned; 2], "{timeouts}");
-            // A hook may take all of it.
-            let forward = Forward {
-                hook_seconds: timeouts,
-                ..forward("x=1").0
-            };
-            let limit = times(&forward, Phase::Launching).limit;
-            assert_eq!(limit, limits::LAUNCH_LIMIT + TimeDelta::seconds(timeouts));
-        }
-        // What was measured counts, whatever the hooks' time-outs.
-        let mut measured = forward("launching=200").0;
-        measured.hook_seconds = 7200;
-        let first = Budget::of(&measured, true).0[0];
-        assert_eq!((first.seconds, first.from), (250, Basis::Measured));
     }
 
     #[test]

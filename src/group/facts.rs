@@ -55,8 +55,6 @@ pub struct GroupFacts {
 /// Facts that are read group by group, because AWS has no bulk call for them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupDetails {
-    /// Sum of the launch hooks' timeouts, seconds.
-    pub hook_seconds: i64,
     /// The id of an instance refresh under way.
     pub refresh: Option<String>,
     /// As in [`GroupFacts::odd`].

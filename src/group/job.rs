@@ -33,8 +33,6 @@ pub struct Forward {
     pub image: ImageId,
     /// Whether it launches Windows.
     pub windows: bool,
-    /// Sum of its launch hooks' timeouts, seconds.
-    pub hook_seconds: i64,
     /// Whether it makes the image, or waits for another group's.
     pub bakes: bool,
     /// How long the phases took that made the image it launches from.
@@ -61,11 +59,6 @@ pub struct Devices {
 }
 
 impl Forward {
-    /// The time that launch hooks may add to a launch until the instance is in service.
-    pub fn hooks(&self) -> TimeDelta {
-        TimeDelta::seconds(self.hook_seconds.max(0))
-    }
-
     /// The time that Windows may add to a boot.
     pub fn boot_extra(&self) -> TimeDelta {
         if self.windows {

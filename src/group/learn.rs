@@ -10,10 +10,11 @@ use super::fault::{Fault, FaultClass, Read};
 use super::job::{Deployment, Job, Lapse, Ownership};
 use super::launch::{Launch, LaunchState};
 use super::ledger::{Key, Try};
+use super::made::Hooks;
 use super::outcome::Implication;
 use super::pin::{Pin, Style};
 use super::recover::{Unseen, recovered};
-use super::seen::{CommandStatus, Ec2State, GroupSeen, RecordSeen, Seen};
+use super::seen::{CommandStatus, Ec2State, GroupSeen, MemberSeen, RecordSeen, Seen};
 use super::{Code, Failure, Phase, limits, names, phases};
 use crate::ids::InstanceId;
 
@@ -34,6 +35,7 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
     learn_instances(job, seen, now);
     learn_agents(job, seen);
     learn_launch(job, seen, now);
+    learn_hooks(job, seen);
     learn_commands(job, seen);
     learn_versions(job, seen);
     learn_pins(job, &seen.group);
@@ -198,6 +200,19 @@ fn learn_late_suspension(job: &mut Job, group: &GroupSeen, now: DateTime<Utc>) {
         launch.suspends.extend(late);
         launch.has_suspended = true;
         job.altered.begin(now);
+    }
+}
+
+/// An instance of ours that waits for a launch hook, and how long it may.
+fn learn_hooks(job: &mut Job, seen: &Seen) {
+    let ours = job.made.instances.values();
+    let members = seen.group.present().map(|group| &group.members);
+    let mut members = ours.filter_map(|id| members?.get(id));
+    if job.evidence.hooks == Hooks::Unseen && members.any(MemberSeen::waits_for_hook) {
+        job.evidence.hooks = Hooks::Wait;
+    }
+    if let Some(time_outs) = seen.hooks.present() {
+        job.evidence.hooks = Hooks::Seconds(time_outs.num_seconds());
     }
 }
 

@@ -46,13 +46,9 @@ pub const ACTIONS_AFTER_DEADLINE: TimeDelta = TimeDelta::days(1);
 /// A launch that a quota forbids is tried again this long, by the group: instances of other groups end meanwhile, ours
 /// among them. A quota does not rise by itself, so that more would only hold the group up.
 pub const QUOTA_LIMIT: TimeDelta = TimeDelta::minutes(4);
-/// Launch hooks are seldom used up to their time-out: a quarter of it is planned with, where nothing was measured.
-pub const HOOK_SHARE: i32 = 4;
-/// The least that is planned for launch hooks: they start programs that do something.
-pub const HOOK_MIN: TimeDelta = TimeDelta::minutes(1);
-/// The most that is planned for launch hooks: a longer preparation of an instance is rare, and is measured by the first
-/// run.
-pub const HOOK_MAX: TimeDelta = TimeDelta::minutes(10);
+/// The most that launch hooks are planned with, where an earlier run measured how long they take: twice their default
+/// time-out. They are read, and waited for, only where they hold up an instance of ours.
+pub const HOOKS_MAX: TimeDelta = TimeDelta::hours(2);
 /// Scaling activities cost a read per group: they are read only when a launch takes longer than most.
 pub const ACTIVITIES_AFTER: TimeDelta = TimeDelta::seconds(75);
 

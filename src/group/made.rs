@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::effect::{CommandStep, Role};
@@ -65,7 +65,30 @@ pub struct Counts {
     pub pending_reboot: u32,
 }
 
-/// The patch evidence, collected before the build instance goes away.
+/// Launch hooks of the group, as far as they concern an instance of ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hooks {
+    /// None has held it up so far.
+    #[default]
+    Unseen,
+    /// It was seen to wait for one.
+    Wait,
+    /// The sum of their time-outs, seconds.
+    Seconds(i64),
+}
+
+impl Hooks {
+    /// How long they may hold up a launch, as far as known.
+    pub fn time_outs(self) -> TimeDelta {
+        match self {
+            Self::Unseen | Self::Wait => TimeDelta::zero(),
+            Self::Seconds(seconds) => TimeDelta::seconds(seconds),
+        }
+    }
+}
+
+/// The findings: about the group, and the patch evidence, collected before the build instance goes away.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Installs that have ended, well or not.
@@ -78,6 +101,12 @@ pub struct Evidence {
     /// Whether every target group and Classic Load Balancer of the group has called the canary healthy.
     #[serde(default)]
     pub load_balanced: bool,
+    /// Whether no instance refresh was under way when the group's turn came.
+    #[serde(default)]
+    pub no_refresh: bool,
+    /// The launch hooks that hold up an instance of ours.
+    #[serde(default)]
+    pub hooks: Hooks,
     /// Names of the patches that were missing at one Scan or another.
     pub wanted: BTreeSet<String>,
     /// Names of the patches that were there before the first Install, where the owner names what is to be

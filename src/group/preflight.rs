@@ -89,7 +89,6 @@ fn ready(
         devices: devices(group, account, &templates, facts)?,
         lineage: facts.lineage.clone(),
         image,
-        hook_seconds: details.hook_seconds,
         bakes: true,
         measured: Measured::default(),
     };

@@ -82,6 +82,10 @@ reads! {
     Versions => versions: BTreeMap<TemplateId, Vec<VersionSeen>>;
     /// The group's latest scaling activities, newest first.
     Activities => activities: Vec<ActivitySeen>;
+    /// The sum of the time-outs of the group's launch hooks.
+    Hooks => hooks: TimeDelta;
+    /// The id of an instance refresh under way.
+    Refresh => refresh: String;
     /// The group's record.
     Record => record: RecordSeen;
     /// The group's scheduled actions as they are now.
@@ -99,7 +103,12 @@ impl Need {
             Self::Record => 10,
             // One answer does for all.
             Self::Users => usize::MAX,
-            Self::Targets | Self::Packages | Self::Versions | Self::Activities => 1,
+            Self::Targets
+            | Self::Packages
+            | Self::Versions
+            | Self::Activities
+            | Self::Hooks
+            | Self::Refresh => 1,
         }
     }
 }
@@ -158,6 +167,11 @@ impl MemberSeen {
     /// Whether it is on Standby.
     pub fn on_standby(&self) -> bool {
         self.lifecycle == "Standby"
+    }
+
+    /// Whether a launch hook holds it up.
+    pub fn waits_for_hook(&self) -> bool {
+        self.lifecycle == "Pending:Wait"
     }
 
     /// Whether it is on its way to Standby: a termination would be refused now (ScalingActivityInProgress).

@@ -27,10 +27,7 @@ pub(super) fn by_group(group: &GroupFacts, details: &GroupDetails) -> Result<(),
     } else if group.warm_pool {
         Failure::plain(Code::WarmPool)
     } else if let Some(id) = &details.refresh {
-        Failure::new(
-            Code::InstanceRefreshActive,
-            format!("instance refresh {id} is under way"),
-        )
+        refresh_under_way(id)
     } else if group.image_override {
         Failure::plain(Code::ImageOverride)
     } else if group.weighted {
@@ -51,6 +48,12 @@ pub(super) fn by_group(group: &GroupFacts, details: &GroupDetails) -> Result<(),
         return Ok(());
     };
     Err(refusal)
+}
+
+/// A group is not changed while an instance refresh replaces its instances.
+pub(super) fn refresh_under_way(id: &str) -> Failure {
+    let reason = format!("instance refresh {id} is under way");
+    Failure::new(Code::InstanceRefreshActive, reason)
 }
 
 /// Refuses a group whose instances another service of AWS replaces or patches.

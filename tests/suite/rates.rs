@@ -1,20 +1,27 @@
-//! More groups than AWS's request rates bring through the window: the plan says how many will, and a run starts no
-//! more than it brings to their end.
+//! AWS's request rates. Where they do not bring all groups through the window, the plan says how many will, and a run
+//! starts no more than it brings to their end. A call that waited long for its turn goes by what is seen then.
 
 use crate::common::{Scenario, aws, drive_in, end, in_virtual_time};
 use asg_patch::group::{Code, Outcome};
+use asg_patch::report::RunReport;
 use asg_patch::run::planned;
 use asg_patch::schedule::Window;
-use asg_patch::sim::fleet;
+use asg_patch::sim::calls::CallRecord;
+use asg_patch::sim::{Account, fleet};
 use chrono::TimeDelta;
 
 const GROUPS: usize = 60;
 
+/// As many sleeping groups, with changes by others.
+fn fleet_of(groups: usize, events: &str) -> Scenario {
+    let fifty = include_str!("../../benches/fleet-50.toml");
+    let text = fifty.replace("count = 50", &format!("count = {groups}"));
+    Scenario::of_fleet(fleet::parse(&(text + events)).expect("a fleet"))
+}
+
 #[test]
 fn no_more_groups_are_started_than_the_rates_bring_through() {
-    let fifty = include_str!("../../benches/fleet-50.toml");
-    let text = fifty.replace("count = 50", &format!("count = {GROUPS}"));
-    let mut scenario = Scenario::of_fleet(fleet::parse(&text).expect("a fleet"));
+    let mut scenario = fleet_of(GROUPS, "");
     let (length, cutoff) = (TimeDelta::minutes(50), TimeDelta::minutes(10));
     scenario.request.window =
         Window::lasting(scenario.fleet.start(), length, cutoff).expect("a window");
@@ -41,6 +48,84 @@ fn no_more_groups_are_started_than_the_rates_bring_through() {
         assert_eq!(patched, fit);
         assert!(skipped.iter().all(|c| *c == Some(Code::DoesNotFit)));
         assert!(report.finished_at <= request.window.deadline);
+        assert!(end::open_groups(&account).is_empty());
+    });
+}
+
+/// So small that the last of the groups waits for minutes until its record is stored.
+const SMALL_SHARE: &str = "5%";
+const WAITING: usize = 30;
+
+async fn driven(
+    scenario: &Scenario,
+    account: &Account,
+    stop_on: Option<&str>,
+) -> (RunReport, Vec<CallRecord>) {
+    let aws =
+        aws(account, &scenario.request.run_id).at_share(SMALL_SHARE.parse().expect("a share"));
+    let run = drive_in(&aws, account, &scenario.request, stop_on).await;
+    let (report, _) = run.expect("a report");
+    let changes = account.calls().changes().cloned().collect();
+    (report, changes)
+}
+
+/// The last groups in the queue for `PutParameter`, changed by their owners while they wait.
+#[test]
+fn what_others_do_while_a_call_waits_for_its_turn_is_seen() {
+    let scenario = fleet_of(
+        WAITING,
+        r#"
+[[events]]
+at_seconds = 90
+action = "remove-tag"
+group = "node-30"
+key = "ep:asg:patch"
+
+[[events]]
+at_seconds = 90
+action = "set-capacity"
+group = "node-29"
+min = 0
+max = 7
+desired = 0
+"#,
+    );
+    in_virtual_time(1, async {
+        let account = scenario.fleet.account(1);
+        let (report, changes) = driven(&scenario, &account, None).await;
+        let of = |name: &str| report.groups.iter().find(|g| g.group == name).expect("it");
+        let opted_out = of("node-30");
+        assert_eq!(opted_out.outcome, Outcome::Skipped, "{opted_out:?}");
+        assert_eq!(opted_out.code, Some(Code::OptedOut));
+        let touches = |c: &&CallRecord| c.params.to_string().contains("node-30\"");
+        let touching: Vec<&CallRecord> = changes.iter().filter(touches).collect();
+        assert!(touching.is_empty(), "{touching:#?}");
+        let changed = of("node-29");
+        assert_eq!(changed.outcome, Outcome::Patched, "{changed:?}");
+        let is_record = |c: &&CallRecord| {
+            c.name == "ssm:PutParameter" && c.params.to_string().contains("records/node-29\"")
+        };
+        let stored = changes.iter().find(is_record).expect("a record");
+        assert!(stored.at - scenario.fleet.start() > TimeDelta::seconds(90));
+        let value = stored.params["Value"].as_str().unwrap_or_default();
+        assert!(value.contains(r#""max":7"#), "{value}");
+        assert!(end::open_groups(&account).is_empty());
+    });
+}
+
+#[test]
+fn what_waits_for_its_turn_is_not_begun_once_the_operator_stops() {
+    let scenario = fleet_of(WAITING, "");
+    in_virtual_time(1, async {
+        let account = scenario.fleet.account(1);
+        let (report, changes) = driven(&scenario, &account, Some("ssm:PutParameter")).await;
+        let records = changes.iter().filter(|c| c.name == "ssm:PutParameter");
+        assert_eq!(records.count(), 1);
+        let interrupted = report
+            .groups
+            .iter()
+            .filter(|g| g.outcome == Outcome::Skipped && g.code == Some(Code::Interrupted));
+        assert_eq!(interrupted.count(), WAITING, "{report:?}");
         assert!(end::open_groups(&account).is_empty());
     });
 }

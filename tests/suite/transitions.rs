@@ -151,7 +151,6 @@ fn job(phase: Phase) -> Job {
         options: Options::default(),
         image: "ami-old".into(),
         windows: false,
-        hook_seconds: 0,
         bakes: true,
         measured: Measured::default(),
         devices: Devices::default(),
@@ -322,6 +321,8 @@ fn as_wished(job: &Job) -> Seen {
         )])),
         versions: Read::Present(BTreeMap::from([("lt-1".into(), Vec::<VersionSeen>::new())])),
         activities: Read::Present(Vec::new()),
+        hooks: Read::Present(TimeDelta::zero()),
+        refresh: Read::Absent,
         actions: Read::Present(Vec::new()),
         users: Read::Present(Vec::new()),
         group: Read::Present(GroupSeen {
@@ -415,6 +416,8 @@ fn fail_all(seen: &mut Seen, class: FaultClass) {
         templates: fault(class),
         versions: fault(class),
         activities: fault(class),
+        hooks: fault(class),
+        refresh: fault(class),
         actions: fault(class),
         users: fault(class),
     };
@@ -429,7 +432,8 @@ fn forget_unasked(seen: &mut Seen, needs: &BTreeSet<Need>) {
     }
     forget!(Group group Record record Instances instances Agents agents Checks checks Targets targets
         Commands commands Patches patches Packages packages Image image Templates templates
-        Versions versions Activities activities Actions actions Users users);
+        Versions versions Activities activities Hooks hooks Refresh refresh Actions actions
+        Users users);
     seen.asked = needs.clone();
 }
 

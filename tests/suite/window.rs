@@ -59,7 +59,7 @@ fn the_second_night_plans_with_what_the_first_one_measured() {
             .await;
 
         // Too narrow for the defaults.
-        let second = now_for(&scenario.request, &account, "run-second", 50);
+        let second = now_for(&scenario.request, &account, "run-second", 70);
         let (after, text) = planned(&account, &second).await;
         for group in after.values() {
             assert_eq!(group.misfit, None);

@@ -39,7 +39,7 @@ pub async fn describe_account(
     let chosen: Vec<&GroupFacts> = groups.values().filter(|g| wanted(g)).collect();
     let names: Vec<GroupName> = chosen.iter().map(|g| g.name.clone()).collect();
     let (mut details, actions, templates) = try_join3(
-        details::details(clients, &names),
+        details::details(clients, &chosen),
         scheduled_actions(clients, &names),
         templates::templates(clients, &chosen),
     )
@@ -113,8 +113,8 @@ mod tests {
     /// Groups with a template each.
     const GROUPS: [(&str, &str); 6] = [
         ("fine", "lt-fine"),
-        ("hooks", "lt-fine"),
         ("image", "lt-image"),
+        ("refresh", "lt-fine"),
         ("template", "lt-template"),
         ("unnumbered", "lt-unnumbered"),
         ("version", "lt-version"),
@@ -174,7 +174,7 @@ mod tests {
         let body = match action {
             "DescribeAutoScalingGroups" => groups(),
             // It was deleted since it was listed.
-            "DescribeLifecycleHooks" if call.body.contains("hooks") => {
+            "DescribeInstanceRefreshes" if call.body.contains("refresh") => {
                 return Reply::query_error("ValidationError");
             }
             "DescribeLaunchTemplates" => templates(),
@@ -199,12 +199,12 @@ mod tests {
         let expected = [
             ("fine", None),
             (
-                "hooks",
-                Some("autoscaling:DescribeLifecycleHooks was refused: ValidationError: canned"),
-            ),
-            (
                 "image",
                 Some("image ami-odd: expected State in the answer, found none"),
+            ),
+            (
+                "refresh",
+                Some("autoscaling:DescribeInstanceRefreshes was refused: ValidationError: canned"),
             ),
             (
                 "template",

@@ -27,6 +27,12 @@ const CLOCK_MARGIN: TimeDelta = TimeDelta::minutes(5);
 const SINGLE_READS_AT_ONCE: usize = 8;
 /// Characters that are kept of a command's output: a line or two, where errors are.
 const OUTPUT_END: usize = 300;
+/// For this many commands that are looked for, a page may have none of them.
+const SINGLES_PER_PAGE: usize = 10;
+/// Of more commands than this only those that still run are listed: the others have ended, mostly, each once.
+const MANY: usize = 10;
+/// The status of an invocation that still runs.
+const RUNNING: &str = "InProgress";
 /// The output of a step that is meant for another platform (Systems Manager's own words).
 const SKIPPED_STEP: &str = "Step execution skipped";
 
@@ -142,12 +148,15 @@ async fn find(clients: &Clients, awaited: &Awaited<'_>) -> Result<Vec<CommandInv
     let mut missing = awaited.known.clone();
     let mut found = match (awaited.unknown_since, awaited.known_since) {
         (Some(since), _) => {
-            let pages = listing(clients, since)?.into_paginator();
+            let pages = listing(clients, since, None)?.into_paginator();
             let all = every(clients, OPERATION, pages.send(), invocations).await?;
             strike(&mut missing, &all);
             all
         }
-        (None, Some(since)) if missing.len() > 1 => newest(clients, since, &mut missing).await?,
+        (None, Some(since)) if missing.len() > 1 => {
+            let status = (missing.len() > MANY).then_some(RUNNING);
+            newest(clients, since, status, &mut missing).await?
+        }
         (None, _) => Vec::new(),
     };
     let rest = missing.into_keys().map(str::to_owned).collect();
@@ -174,37 +183,48 @@ fn strike(missing: &mut BTreeMap<&str, BTreeSet<&str>>, found: &[CommandInvocati
 fn listing(
     clients: &Clients,
     since: DateTime<Utc>,
+    status: Option<&str>,
 ) -> Result<ListCommandInvocationsFluentBuilder, Fault> {
     let after = since.checked_sub_signed(CLOCK_MARGIN).unwrap_or(since);
-    let filter = CommandFilter::builder()
-        .key(CommandFilterKey::InvokedAfter)
-        .value(after.to_rfc3339_opts(SecondsFormat::Secs, true))
-        .build()
-        .map_err(|e| missing(OPERATION, &e.to_string()))?;
+    let after = after.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let after = [(CommandFilterKey::InvokedAfter, after.as_str())];
+    let status = status.map(|status| (CommandFilterKey::Status, status));
+    let filters = after.into_iter().chain(status).map(|(key, value)| {
+        let filter = CommandFilter::builder().key(key).value(value).build();
+        filter.map_err(|e| missing(OPERATION, &e.to_string()))
+    });
     Ok(clients
         .ssm
         .list_command_invocations()
-        .filters(filter)
+        .set_filters(Some(filters.collect::<Result<_, Fault>>()?))
         .details(true)
         .max_results(NODES_PER_PAGE as i32))
 }
 
-/// The first pages of the listing, as long as each has some of the commands looked for: in which order AWS lists
+/// The first pages of the listing, as long as they have some of the commands looked for: in which order AWS lists
 /// them is not documented.
 async fn newest(
     clients: &Clients,
     since: DateTime<Utc>,
+    status: Option<&str>,
     missing: &mut BTreeMap<&str, BTreeSet<&str>>,
 ) -> Result<Vec<CommandInvocation>, Fault> {
-    let mut pages = listing(clients, since)?.into_paginator().send();
+    let mut pages = listing(clients, since, status)?.into_paginator().send();
     let mut listed = Vec::new();
+    let mut in_vain = missing.len() / SINGLES_PER_PAGE;
     clients.turn(OPERATION).await;
     while let Some(page) = pages.next().await {
         let page = page.map_err(|e| fault(OPERATION, &e))?;
         let any = strike(missing, page.command_invocations());
         listed.extend(page.command_invocations.unwrap_or_default());
-        if missing.is_empty() || !any || page.next_token.is_none() {
+        if missing.is_empty() || page.next_token.is_none() {
             break;
+        }
+        if !any {
+            let Some(left) = in_vain.checked_sub(1) else {
+                break;
+            };
+            in_vain = left;
         }
         clients.turn(OPERATION).await;
     }

@@ -9,12 +9,14 @@ mod agents;
 mod checks;
 mod commands;
 mod group;
+mod hooks;
 mod image;
 mod instances;
 mod packages;
 mod patches;
 mod query;
 mod record;
+mod refresh;
 mod targets;
 mod templates;
 mod users;
@@ -48,8 +50,8 @@ macro_rules! read_together {
     }};
 }
 
-/// Answers all questions, in their order. Each [`Need`] costs calls by pages, not by groups, except
-/// [`Need::Packages`], [`Need::Activities`], [`Need::Versions`] and [`Need::Targets`], which AWS answers one by one.
+/// Answers all questions, in their order. Each [`Need`] costs calls by pages, not by groups, except those that AWS
+/// answers one by one ([`Need::per_call`]).
 ///
 /// The groups come first: other reads ask about their instances.
 pub async fn observe(clients: &Clients, tag: &OptInTag, questions: &[Question<'_>]) -> Vec<Seen> {
@@ -57,11 +59,15 @@ pub async fn observe(clients: &Clients, tag: &OptInTag, questions: &[Question<'_
     read_all(clients, questions, groups).await
 }
 
-/// Answers the rest of what a job asks, after a look that has answered a part of it.
-pub async fn observe_rest(clients: &Clients, question: Question<'_>, seen: Seen) -> Seen {
+/// Answers the rest of what a job asks, after a look that has answered a part of it. Answers nothing but that rest.
+pub async fn observe_rest(clients: &Clients, question: Question<'_>, seen: &Seen) -> Seen {
     let group = seen.group.clone();
-    let rest = read_all(clients, &[question], vec![group]).await;
-    rest.into_iter().fold(seen, Seen::and)
+    let rest = read_all(&clients.for_one(), &[question], vec![group]).await;
+    let rest = rest.into_iter().next().unwrap_or_default();
+    Seen {
+        group: Read::Unread,
+        ..rest
+    }
 }
 
 async fn read_all(
@@ -71,5 +77,5 @@ async fn read_all(
 ) -> Vec<Seen> {
     read_together!(clients, questions, groups:
         instances agents checks targets commands patches image templates record actions users packages
-        activities versions)
+        activities versions hooks refresh)
 }

@@ -17,35 +17,48 @@ use futures_util::future::{BoxFuture, join_all};
 pub(super) use self::ec2::image_tags;
 use self::ec2::{NewImage, NewVersion};
 pub use self::fold::fold;
-use super::pace::Urgency;
+use super::pace::{Turn, Urgency};
 use super::{Clients, fault};
 use crate::group::Job;
 use crate::group::effect::{Done, Effect, Performed, Role};
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::names::{ROLE_TAG, RUN_TAG, SECONDS_TAG};
 
-/// Performs effects that [`fold`] has put together: in one call, as soon as the pace of its kind allows. Answers each
-/// effect, in their order: the call failed, or its answer lacks what the job needs. After some faults it may have taken
-/// effect all the same.
+/// Waits until effects that [`fold`] has put together may soon be performed.
+pub async fn await_turn(clients: &Clients, urgency: Urgency, together: &[(&Job, &Effect)]) -> Turn {
+    clients.near_turn(operation_of(together), urgency).await
+}
+
+/// Whether a turn is one for these effects.
+pub fn is_turn_for(turn: &Turn, together: &[(&Job, &Effect)]) -> bool {
+    turn.is_for(operation_of(together))
+}
+
+/// Performs effects that [`fold`] has put together, in one call, when it is their turn. Answers each effect, in their order: the call failed,
+/// or its answer lacks what the job needs. After some faults it may have taken effect all the same.
 pub async fn perform(
     clients: &Clients,
     urgency: Urgency,
     together: &[(&Job, &Effect)],
+    its_turn: &Turn,
 ) -> Vec<Performed> {
-    let [first, _, ..] = together else {
-        return join_all(together.iter().map(|(job, effect)| async move {
-            clients.turn_of(operation(effect), urgency).await;
-            call(clients, job, effect).await
-        }))
-        .await;
-    };
-    clients.turn_of(bulk_operation(first.1), urgency).await;
+    let operation = operation_of(together);
+    if !its_turn.take(operation).await {
+        // It served another call of the same jobs.
+        clients.turn_of(operation, urgency).await;
+    }
+    if let [(job, effect)] = together {
+        return vec![call(clients, job, effect).await];
+    }
     match bulk(clients, together).await {
         Ok(done) => done,
         // AWS refuses all for one that it does not know (yet): it is found by halving.
         Err(fault) if is_about_one(&fault) => {
             let (left, right) = together.split_at(together.len() / 2);
-            let halves = [left, right].map(|half| Box::pin(perform(clients, urgency, half)));
+            let halves = [left, right].map(|half| async move {
+                let its_turn = await_turn(clients, urgency, half).await;
+                Box::pin(perform(clients, urgency, half, &its_turn)).await
+            });
             join_all(halves).await.concat()
         }
         Err(fault) => vec![Err(fault); together.len()],
@@ -80,11 +93,12 @@ fn operation(effect: &Effect) -> &'static str {
     }
 }
 
-/// The operation of several effects together.
-fn bulk_operation(effect: &Effect) -> &'static str {
-    match effect {
-        Effect::DeleteRecord => "ssm:DeleteParameters",
-        other => operation(other),
+/// The operation of one or several effects together.
+fn operation_of(together: &[(&Job, &Effect)]) -> &'static str {
+    match together {
+        [(_, Effect::DeleteRecord), _, ..] => "ssm:DeleteParameters",
+        [(_, effect), ..] => operation(effect),
+        [] => "",
     }
 }
 

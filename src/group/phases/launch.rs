@@ -46,8 +46,7 @@ pub(in super::super) fn role_at_work(job: &Job) -> Role {
 
 /// How long a launch may take until the instance is in service.
 pub(in super::super) fn launch_limit(job: &Job) -> TimeDelta {
-    let extra = job.forward.as_ref().map(|f| f.hooks());
-    limits::LAUNCH_LIMIT + extra.unwrap_or_default()
+    limits::LAUNCH_LIMIT + job.evidence.hooks.time_outs()
 }
 
 /// Members that were there neither before the launch nor when the record was stored, oldest first; those that are

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::{Effect, PinChange, Role};
 use super::super::job::Job;
 use super::super::launch::Launch;
+use super::super::made::Hooks;
 use super::super::pin::Pin;
 use super::super::seen::{Ec2State, GroupSeen, Need};
 use super::super::{Code, Phase, limits};
@@ -16,9 +19,16 @@ use crate::schedule::Capacity;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
-    let is_late = job.wake_at - job.entered_at() >= limits::ACTIVITIES_AFTER;
+    let is_late = match launch::asked_at(job) {
+        Some(at) => job.wake_at - at >= limits::ACTIVITIES_AFTER,
+        // It may only have waited for its turn.
+        None => job.wake_at - job.entered_at() >= limits::LOOK_WIDER_AFTER,
+    };
     if is_late {
         needs.insert(Need::Activities);
+    }
+    if job.evidence.hooks == Hooks::Wait {
+        needs.insert(Need::Hooks);
     }
     needs
 }
@@ -32,6 +42,11 @@ pub(super) fn decide(cx: &Context<'_>, role: Role) -> Decided {
         Some(ours) => arriving(cx, group, &pins, ours, role),
         None => ask(cx, group, launch, &pins, role),
     }
+}
+
+/// When the capacity was asked for: the call may have waited long for its turn.
+fn asked_at(cx: &Context<'_>) -> DateTime<Utc> {
+    launch::asked_at(cx.job).unwrap_or(cx.job.entered_at())
 }
 
 /// The codes of a launch that AWS refused, and of one that came too late.
@@ -110,7 +125,7 @@ fn ask(cx: &Context<'_>, group: &GroupSeen, launch: &Launch, pins: &Pins, role: 
         let reason = format!("{id} was terminated before it was in service");
         return Ok(failed(Code::CanaryNotUp, reason));
     }
-    let asked_at = launch::asked_at(cx.job).unwrap_or(cx.job.entered_at());
+    let asked_at = asked_at(cx);
     let is_taken_back = group.capacity.desired < asked.desired;
     if is_taken_back && cx.since(asked_at) >= limits::CHANGE_SHOWS_LIMIT {
         return launch::scaled_in(launch, group);
@@ -228,8 +243,12 @@ fn arriving(
         };
         return Ok(go(next, format!("{id} is in service")));
     }
-    if cx.in_phase() > launch::launch_limit(cx.job) {
-        return Ok(launch::awaited(cx, cx.job.entered_at(), codes(role)));
+    if cx.job.evidence.hooks == Hooks::Wait {
+        cx.read(&cx.seen.hooks, "the launch hooks")?;
+    }
+    let asked_at = asked_at(cx);
+    if cx.since(asked_at) > launch::launch_limit(cx.job) {
+        return Ok(launch::awaited(cx, asked_at, codes(role)));
     }
     let reason = format!("{id} is {}", member.lifecycle);
     Ok(cx.wait(cx.pause(limits::LOOK_MIN), reason))

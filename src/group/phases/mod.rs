@@ -85,6 +85,7 @@ fn is_resize(key: &Key) -> bool {
 
 /// Lets individual phases remember what they need of a look.
 pub(super) fn learn(job: &mut Job, seen: &Seen) {
+    recording::learn(job, seen);
     scanning::learn(job, seen);
     proving::learn(job, seen);
     targets::learn(job, seen);

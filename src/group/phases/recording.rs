@@ -7,16 +7,25 @@ use super::super::effect::Effect;
 use super::super::fault::Read;
 use super::super::job::Job;
 use super::super::launch::LaunchState;
-use super::super::seen::{GroupSeen, Need, RecordSeen};
+use super::super::seen::{GroupSeen, Need, RecordSeen, Seen};
+use super::super::unsuitable::refresh_under_way;
 use super::super::{Code, Phase, limits};
 use super::versioning;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Record, Need::Group, Need::Templates]);
+    if !job.evidence.no_refresh {
+        needs.insert(Need::Refresh);
+    }
     if job.launch == LaunchState::Unknown {
         needs.insert(Need::Instances);
     }
     needs
+}
+
+/// Takes down that no instance refresh was under way: before the first change that is looked at once.
+pub(super) fn learn(job: &mut Job, seen: &Seen) {
+    job.evidence.no_refresh |= seen.refresh == Read::Absent;
 }
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
@@ -46,6 +55,12 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
 
 /// The group as it is now: it may have waited in the queue while its schedule changed it.
 fn store(cx: &Context<'_>) -> Decided {
+    if let Read::Present(id) = &cx.seen.refresh {
+        return Ok(Decision::Fail(refresh_under_way(id)));
+    }
+    if !cx.job.evidence.no_refresh {
+        cx.read(&cx.seen.refresh, "the group's instance refreshes")?;
+    }
     let group = cx.group()?;
     let mut record = cx.record().clone();
     record.written_at = cx.now;

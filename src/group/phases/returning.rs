@@ -57,11 +57,20 @@ fn enter_standby(cx: &Context<'_>, group: &GroupSeen, id: &InstanceId) -> Decisi
         // Only while the desired capacity counts it, and may fall by one.
         decrement: capacity.desired >= group.counted() && capacity.desired > capacity.min,
     };
-    let since = cx.job.done_at(&effect);
-    let is_asked = since.is_some_and(|at| cx.since(at) < limits::STANDBY_AGAIN_AFTER);
+    let lifecycle = member.map_or("", |m| m.lifecycle.as_str());
+    let on_its_way = || {
+        let reason = format!("{id} is {lifecycle}, on its way to Standby");
+        cx.wait(limits::CHANGE_SHOWS_PAUSE, reason)
+    };
+    let asked_at = cx.job.done_at(&effect);
+    if asked_at.is_some_and(|at| cx.since(at) < limits::STANDBY_AGAIN_AFTER) {
+        return on_its_way();
+    }
     let is_moving = member.is_some_and(|m| !m.in_service());
-    if cx.in_phase() > limits::STANDBY_LIMIT {
-        let tried = cx.job.ledger.get(&effect.key());
+    let tried = cx.job.ledger.get(&effect.key());
+    // A call that waited long for its turn is made all the same.
+    let is_begun = is_moving || tried.is_some();
+    if is_begun && cx.in_phase() > limits::STANDBY_LIMIT {
         if let Some(fault) = tried.and_then(|t| t.fault.as_ref()) {
             return Decision::Fail(fault.to_failure());
         }
@@ -69,10 +78,8 @@ fn enter_standby(cx: &Context<'_>, group: &GroupSeen, id: &InstanceId) -> Decisi
         let reason = format!("{id} is not on Standby after {minutes} min");
         return failed(Code::StandbyFailed, reason);
     }
-    if is_asked || is_moving {
-        let lifecycle = member.map_or("", |m| m.lifecycle.as_str());
-        let reason = format!("{id} is {lifecycle}, on its way to Standby");
-        return cx.wait(limits::CHANGE_SHOWS_PAUSE, reason);
+    if is_moving {
+        return on_its_way();
     }
     let reason = format!("moving {id} to Standby: the group is its owner's again");
     cx.act(effect, limits::CHANGE_SHOWS_PAUSE, reason)

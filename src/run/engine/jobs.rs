@@ -110,6 +110,7 @@ impl<'a> Jobs<'a> {
         self.idle.clear();
         let mut acting = Vec::new();
         for index in 0..self.slots.len() {
+            self.slots[index].rest = None;
             match std::mem::replace(&mut self.slots[index].state, State::Out) {
                 State::Acting(effects) => acting.push((index, effects)),
                 State::Idle(_) | State::Out | State::Looking | State::Held => self.park(index),
@@ -164,6 +165,9 @@ impl<'a> Jobs<'a> {
         let head_start = self.look_waits() * 2 / 3;
         let slot = &mut self.slots[index];
         self.changed.insert(index);
+        if !slot.hurries {
+            slot.turns.clear();
+        }
         if !slot.job().in_flight() {
             slot.state = State::Out;
             if slot.job().finished() {
@@ -174,7 +178,7 @@ impl<'a> Jobs<'a> {
         if at_once && slot.job().is_forward() {
             slot.job_mut().wake_at = now;
         }
-        slot.count_turn(now);
+        slot.count_look(now);
         let at = slot.job().wake_at;
         let at = if slot.hurries { at - head_start } else { at };
         slot.state = State::Idle(at);
@@ -184,6 +188,24 @@ impl<'a> Jobs<'a> {
     pub(super) fn unpark(&mut self, index: usize) {
         if let State::Idle(at) = self.slots[index].state {
             self.idle.remove(&(at, index));
+        }
+    }
+
+    /// Effects of these jobs, one of each, begin to wait for their turn.
+    pub(super) fn begin_wait(&mut self, indices: impl Iterator<Item = usize>) {
+        for index in indices {
+            if let State::Acting(acting) = &mut self.slots[index].state {
+                acting.waiting += 1;
+            }
+        }
+    }
+
+    /// They have waited.
+    pub(super) fn end_wait(&mut self, indices: impl Iterator<Item = usize>) {
+        for index in indices {
+            if let State::Acting(acting) = &mut self.slots[index].state {
+                acting.waiting -= 1;
+            }
         }
     }
 
@@ -198,6 +220,7 @@ impl<'a> Jobs<'a> {
     pub(super) fn hold(&mut self, index: usize) {
         let first = self.first_of_bake(index);
         self.slots[index].state = State::Held;
+        self.slots[index].rest = None;
         self.held.entry(first).or_default().push(index);
     }
 

@@ -27,11 +27,25 @@ const LOOKS_AT_ONCE: usize = 4;
 const RIDES_AFTER: TimeDelta = TimeDelta::seconds(2);
 /// Jobs that are asked whether they ride along with a look.
 const MAY_RIDE: usize = 200;
+/// A look whose rest takes longer than this is made again, but for the rest: the group may have changed meanwhile.
+const RENEWED_AFTER: TimeDelta = TimeDelta::seconds(10);
 /// Phases that a job may go through without a new look.
 const STEPS_PER_LOOK: usize = 4;
 
 /// A look that has ended.
-pub(super) struct Look(Vec<(usize, Seen, BTreeSet<Need>)>);
+pub(super) enum Look {
+    /// At many jobs: of each its place, the answers, and the reads that are missing.
+    Together(Vec<(usize, Seen, BTreeSet<Need>)>),
+    /// The rest of a look at one job.
+    ByItself {
+        index: usize,
+        /// The answers of the look at many.
+        seen: Box<Seen>,
+        /// When that one began.
+        since: DateTime<Utc>,
+        rest: Box<Seen>,
+    },
+}
 
 /// Looks under way.
 #[derive(Default)]
@@ -107,16 +121,23 @@ impl<'a> Looks<'a> {
     /// Learns from a look and decides on its jobs. Those that need a call of their own get it first.
     pub(super) fn end(&mut self, jobs: &mut Jobs<'a>, look: Look) -> Vec<Chosen> {
         let now = jobs.now();
-        let mut whole = Vec::new();
-        for (index, seen, missing) in look.0 {
-            if missing.is_empty() {
-                learn(jobs.slots[index].job_mut(), &seen, now);
-                whole.push((index, seen));
-            } else {
-                let job = jobs.slots[index].share();
-                let rest = by_itself(jobs.setting.clients, index, job, seen, missing);
-                self.by_itself.push(rest.boxed());
+        let whole = match look {
+            Look::Together(answers) => self.sort(jobs, answers, now),
+            Look::ByItself {
+                index, since, rest, ..
+            } if now - since > RENEWED_AFTER => {
+                let slot = &mut jobs.slots[index];
+                slot.rest = Some(rest);
+                slot.hurries = true;
+                jobs.park(index);
+                Vec::new()
             }
+            Look::ByItself {
+                index, seen, rest, ..
+            } => vec![(index, seen.and(*rest))],
+        };
+        for (index, seen) in &whole {
+            learn(jobs.slots[*index].job_mut(), seen, now);
         }
         let mut chosen = Vec::new();
         for (index, seen) in whole {
@@ -134,6 +155,29 @@ impl<'a> Looks<'a> {
         }
         chosen
     }
+
+    /// The looks that are whole. What is missing of the others is read now.
+    fn sort(
+        &mut self,
+        jobs: &mut Jobs<'a>,
+        answers: Vec<(usize, Seen, BTreeSet<Need>)>,
+        now: DateTime<Utc>,
+    ) -> Vec<(usize, Seen)> {
+        let mut whole = Vec::new();
+        for (index, seen, missing) in answers {
+            let slot = &mut jobs.slots[index];
+            if missing.is_empty() {
+                let rest = slot.rest.take();
+                whole.push((index, rest.into_iter().fold(seen, |s, rest| s.and(*rest))));
+            } else {
+                let since = slot.looked_at.unwrap_or(now);
+                let job = slot.share();
+                let rest = by_itself(jobs.setting.clients, index, job, (seen, since), missing);
+                self.by_itself.push(rest.boxed());
+            }
+        }
+        whole
+    }
 }
 
 /// Takes the jobs that are due from those that wait.
@@ -147,9 +191,10 @@ fn due(jobs: &mut Jobs<'_>, now: DateTime<Utc>) -> Vec<(usize, BTreeSet<Need>)> 
             jobs.hold(index);
         } else {
             // What it needs depends on how long ago it saw things, whenever its turn was.
-            let job = jobs.slots[index].job_mut();
+            let slot = &mut jobs.slots[index];
+            let job = slot.job_mut();
             job.wake_at = job.wake_at.max(now);
-            questions.push((index, needs(job)));
+            questions.push((index, slot.needs()));
         }
     }
     questions.sort_unstable_by_key(|(index, _)| *index);
@@ -178,7 +223,7 @@ fn riders(
         if !slot.may_ride || !is_rested || jobs.is_held_up(index) {
             continue;
         }
-        let needs = needs(slot.job());
+        let needs = slot.needs();
         let fits = |need: &Need| room.get(need).is_some_and(|room| *room > 0);
         if needs.is_empty() || !needs.iter().all(fits) {
             continue;
@@ -243,7 +288,7 @@ async fn together(
         let missing = needs.difference(&seen.asked).copied().collect();
         (*index, seen, missing)
     });
-    Look(answers.collect())
+    Look::Together(answers.collect())
 }
 
 /// Answers the rest of what one job asks.
@@ -251,11 +296,16 @@ async fn by_itself(
     clients: &Clients,
     index: usize,
     job: Arc<Job>,
-    seen: Seen,
+    (seen, since): (Seen, DateTime<Utc>),
     missing: BTreeSet<Need>,
 ) -> Look {
-    let seen = observe_rest(clients, (&*job, missing), seen).await;
-    Look(vec![(index, seen, BTreeSet::new())])
+    let rest = observe_rest(clients, (&*job, missing), &seen).await;
+    Look::ByItself {
+        index,
+        seen: Box::new(seen),
+        since,
+        rest: Box::new(rest),
+    }
 }
 
 /// Carries a decision into the job and into the log.

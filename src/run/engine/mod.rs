@@ -12,7 +12,6 @@ mod look;
 mod slot;
 
 use chrono::{DateTime, Utc};
-use futures_util::stream::StreamExt;
 
 use self::act::Acts;
 use self::jobs::Jobs;
@@ -59,7 +58,7 @@ impl<'a> Engine<'a> {
         };
         tokio::select! {
             biased;
-            Some(act) = self.acts.under_way.next() => self.acts.end(&mut self.jobs, act),
+            Some(act) = self.acts.next_end() => self.acts.end(&mut self.jobs, act),
             Some(look) = self.looks.next_end() => {
                 let chosen = self.looks.end(&mut self.jobs, look);
                 self.acts.begin(&mut self.jobs, chosen);
@@ -86,20 +85,24 @@ impl<'a> Engine<'a> {
             .min()
     }
 
-    /// Begins nothing new from now on: no group, and no look.
+    /// Begins nothing new from now on: no group, no look and no effect.
     pub fn close(&mut self) {
-        self.is_closing = true;
+        if !self.is_closing {
+            self.is_closing = true;
+            self.acts.withdraw(&mut self.jobs);
+        }
     }
 
-    /// The operator's will, and the bounds, from now on.
+    /// The operator's will, and the bounds, from now on. What still waits for its turn is decided upon anew.
     pub fn direct(&mut self, bounds: Bounds, directive: Directive) {
+        self.acts.withdraw(&mut self.jobs);
         self.jobs.direct(bounds, directive);
     }
 
     /// Drops all calls under way. The jobs they were made for may know less than the world: they look first.
     pub fn cut(&mut self) {
         self.looks.clear();
-        self.acts.under_way.clear();
+        self.acts.clear();
         let now = self.jobs.now();
         for (index, acting) in self.jobs.stand_still() {
             act::learn(&mut self.jobs, index, acting);

@@ -1,17 +1,21 @@
 //! A job in the engine, and what the engine does for it at the moment.
 
 use std::borrow::{Borrow, BorrowMut};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::aws::Turn;
+use crate::group::decide::needs;
 use crate::group::effect::{Effect, Performed};
 use crate::group::job::Job;
+use crate::group::seen::{Need, Seen};
 
-/// Looks of one job within [`TURNS_PAUSE`]: the longest way through the phases without a wait has fewer.
-const TURNS_AT_ONCE: u32 = 16;
+/// Looks of one job within [`LOOKS_PAUSE`]: the longest way through the phases without a wait has fewer.
+const LOOKS_AT_ONCE: u32 = 16;
 /// A job that had more comes again after this.
-const TURNS_PAUSE: TimeDelta = TimeDelta::seconds(1);
+const LOOKS_PAUSE: TimeDelta = TimeDelta::seconds(1);
 
 /// A job, shared with the calls that are under way for it.
 #[derive(Debug)]
@@ -22,9 +26,14 @@ pub(super) struct Slot {
     pub(super) may_ride: bool,
     /// Whether its last look lacked something: the next one waits less for others.
     pub(super) hurries: bool,
+    /// Turns that it has waited for, and for which it is decided upon anew.
+    pub(super) turns: Vec<Arc<Turn>>,
+    /// Answers of a look that took long: the rest of it is asked for again.
+    pub(super) rest: Option<Box<Seen>>,
     /// When it was looked at last.
     pub(super) looked_at: Option<DateTime<Utc>>,
-    turns: (Option<DateTime<Utc>>, u32),
+    /// Looks since then.
+    looks: (Option<DateTime<Utc>>, u32),
 }
 
 /// The present work on a job.
@@ -47,10 +56,14 @@ pub(super) enum State {
 pub(super) struct Acting {
     pub(super) since: DateTime<Utc>,
     pub(super) left: usize,
+    /// How many of those that are left wait for their turn.
+    pub(super) waiting: usize,
     /// How those ended that have, by their place in the decision.
     pub(super) ended: Vec<(usize, Effect, Performed)>,
     /// Whether one of them concerns the other jobs of the bake.
     pub(super) is_shared: bool,
+    /// Whether one of them was not performed, so that the decision is taken anew.
+    pub(super) is_withdrawn: bool,
 }
 
 impl Slot {
@@ -60,9 +73,20 @@ impl Slot {
             state: State::Out,
             may_ride: false,
             hurries: false,
+            turns: Vec::new(),
+            rest: None,
             looked_at: None,
-            turns: (None, 0),
+            looks: (None, 0),
         }
+    }
+
+    /// The reads that its next look is for.
+    pub(super) fn needs(&self) -> BTreeSet<Need> {
+        let mut needs = needs(&self.job);
+        if let Some(rest) = &self.rest {
+            needs.retain(|need| !rest.asked.contains(need));
+        }
+        needs
     }
 
     pub(super) fn job(&self) -> &Job {
@@ -92,20 +116,22 @@ impl Slot {
         self.state = State::Acting(Acting {
             since: now,
             left: effects.len(),
+            waiting: 0,
             ended: Vec::new(),
             is_shared: effects.iter().any(Effect::concerns_bake),
+            is_withdrawn: false,
         });
     }
 
     /// Puts off a job that would be looked at without end at the same moment.
-    pub(super) fn count_turn(&mut self, now: DateTime<Utc>) {
-        let (at, count) = &mut self.turns;
-        if at.is_none_or(|at| now - at >= TURNS_PAUSE) {
+    pub(super) fn count_look(&mut self, now: DateTime<Utc>) {
+        let (at, count) = &mut self.looks;
+        if at.is_none_or(|at| now - at >= LOOKS_PAUSE) {
             (*at, *count) = (Some(now), 0);
         }
         *count += 1;
-        if *count > TURNS_AT_ONCE && self.job.wake_at <= now {
-            self.job_mut().wake_at = now + TURNS_PAUSE;
+        if *count > LOOKS_AT_ONCE && self.job.wake_at <= now {
+            self.job_mut().wake_at = now + LOOKS_PAUSE;
         }
     }
 }

@@ -107,7 +107,7 @@ fn reads(seen: &Seen) -> Vec<(&'static str, Option<String>)> {
         }};
     }
     reads!(group record instances agents checks targets commands patches packages image templates versions
-        activities actions users)
+        activities hooks refresh actions users)
 }
 
 fn may_differ(operation: &str, field: &str) -> bool {

@@ -136,7 +136,6 @@ proptest! {
             options: options::Options::default(),
             image: "ami-1".into(),
             windows,
-                hook_seconds: 0,
             bakes: true,
             measured: Measured::default(),
             devices: Devices::default(),
