@@ -30,8 +30,13 @@ const SLOWEST: f64 = 0.1;
 const SLOWED_ONCE_PER: TimeDelta = TimeDelta::seconds(1);
 /// From the slowest to the full rate again in this time without a throttle.
 const RECOVERS_IN: TimeDelta = TimeDelta::minutes(2);
-/// The longest wait for a token until the queue is looked at again: others may have left it, and a throttle passed.
-const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(10);
+/// A wait for a token that is longer than this is looked at again after a part of it: others may have left the queue,
+/// and a throttle passed.
+const LONG_WAIT: TimeDelta = TimeDelta::seconds(10);
+/// That part.
+const LOOK_AGAIN_AFTER: i32 = 4;
+/// It is no longer than this.
+const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(1);
 /// A token is near when it will be there within this time: time for a look before the call.
 const NEAR: TimeDelta = TimeDelta::seconds(5);
 /// The shortest wait for a token.
@@ -164,7 +169,7 @@ impl Pacer {
                 *bucket.prepaid.entry(operation.to_owned()).or_default() += 1;
                 return None;
             }
-            Some(now + wait.clamp(SHORTEST_WAIT, LONGEST_WAIT))
+            Some(now + until_next_look(wait))
         })
     }
 
@@ -173,7 +178,7 @@ impl Pacer {
         let now = self.clock.now();
         self.with_bucket(operation, |bucket, rate| {
             let wait = bucket.wait(place, rate) - NEAR;
-            (wait > TimeDelta::zero()).then(|| now + wait.clamp(SHORTEST_WAIT, LONGEST_WAIT))
+            (wait > TimeDelta::zero()).then(|| now + until_next_look(wait))
         })
     }
 
@@ -236,6 +241,12 @@ impl Bucket {
         let lacking = before as f64 + 1.0 - self.tokens - 1e-6;
         TimeDelta::milliseconds((lacking.max(0.0) / rate * 1000.0).ceil() as i64)
     }
+}
+
+/// After which part of a wait to look at the queue again: of a long wait seldom, because each look counts the others.
+fn until_next_look(wait: TimeDelta) -> TimeDelta {
+    let part = (wait / LOOK_AGAIN_AFTER).clamp(LONG_WAIT, LONGEST_WAIT);
+    wait.clamp(SHORTEST_WAIT, part)
 }
 
 /// A place in the queue for a token: for one call. It is given up when the call is sent or no longer wanted.
