@@ -21,6 +21,7 @@ use super::operation::operation_of;
 use super::pace::{Pacer, Turn, Urgency};
 use super::share::ApiShare;
 use crate::clock::Clock;
+use crate::group::allowed::AllowedDocuments;
 
 /// Attempts of one call: enough for a passing throttle. Longer trouble is the pipeline's to wait out.
 const MAX_ATTEMPTS: u32 = 4;
@@ -49,6 +50,7 @@ pub struct Clients {
     pacer: Pacer,
     /// The urgency of their reads.
     reads: Urgency,
+    documents: Arc<AllowedDocuments>,
 }
 
 impl Clients {
@@ -91,6 +93,7 @@ impl Clients {
             aws_clock,
             pacer,
             reads: Urgency::Look,
+            documents: Arc::default(),
         }
     }
 
@@ -100,6 +103,19 @@ impl Clients {
             pacer: self.pacer.at_share(share),
             ..self.clone()
         }
+    }
+
+    /// The same clients, sending commands with these documents only.
+    pub(super) fn allowing(&self, documents: AllowedDocuments) -> Self {
+        Self {
+            documents: Arc::new(documents),
+            ..self.clone()
+        }
+    }
+
+    /// The documents that they may send.
+    pub fn documents(&self) -> &AllowedDocuments {
+        &self.documents
     }
 
     /// The same clients, for reads that only one group waits for.

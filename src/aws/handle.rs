@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use super::buckets::calls_take;
 use super::{ApiShare, Clients};
 use crate::clock::Clock;
+use crate::group::allowed::AllowedDocuments;
 
 /// An account and region, as a process reaches it: clients, clock and region. Built once per process, so that
 /// everything the process asks is paced together. Cheap to clone; clones share connections, pace and count.
@@ -38,6 +39,14 @@ impl Aws {
     /// The same account, asking at this share of AWS's rates.
     pub fn at_share(&self, share: ApiShare) -> Self {
         self.asking_at(share.part())
+    }
+
+    /// The same account, sending commands with these documents only.
+    pub fn allowing(&self, documents: AllowedDocuments) -> Self {
+        Self {
+            clients: self.clients.allowing(documents),
+            ..self.clone()
+        }
     }
 
     fn asking_at(&self, share: f64) -> Self {

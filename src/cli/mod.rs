@@ -2,6 +2,7 @@
 
 mod completions;
 mod connect;
+mod documents;
 mod error;
 mod fleet;
 mod options;
@@ -67,6 +68,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Check on a real account, with throwaway groups of its own, whether AWS behaves as believed
     Probe(probe::ProbeArgs),
+    /// Show the command documents that runs send to instances, or create them
+    Documents(documents::DocumentsArgs),
     /// Print a shell completion script
     Completions(completions::CompletionsArgs),
 }
@@ -89,6 +92,7 @@ pub(crate) fn main() -> Exit {
         Command::Rehearse(args) => rehearse::execute(&args, &output),
         Command::Simulate(args) => block_on(simulate::execute(&args, &output)),
         Command::Probe(args) => block_on(probe::execute(&args, &output)),
+        Command::Documents(args) => block_on(documents::execute(&args, &output)),
         Command::Completions(args) => completions::execute(&args, &output),
     };
     result.unwrap_or_else(|error| output::error(&error, cli.global.json))

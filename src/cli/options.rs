@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use asg_patch::aws::ApiShare;
+use asg_patch::aws::{ApiShare, Aws};
+use asg_patch::group::allowed::AllowedDocuments;
 use asg_patch::ids::{GroupName, RunId};
 use asg_patch::request::{
     AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
@@ -81,7 +82,21 @@ pub(crate) struct RunOptions {
         default_value_t = ApiShare::default(),
         help_heading = "The run"
     )]
-    pub(crate) api_share: ApiShare,
+    api_share: ApiShare,
+    /// Let groups name this SSM document in their tags, by its name or ARN (repeatable)
+    #[arg(
+        long = "allow-document",
+        value_name = "DOCUMENT",
+        help_heading = "The run"
+    )]
+    documents: Vec<String>,
+    /// Let groups set this parameter of a document that is allowed, or of AWS-RunPatchBaseline (repeatable)
+    #[arg(
+        long = "allow-parameter",
+        value_name = "DOCUMENT/PARAMETER",
+        help_heading = "The run"
+    )]
+    parameters: Vec<String>,
     /// Length of the window: all groups are restored this long after the start
     #[arg(long, value_name = "TIME", default_value = "3h", value_parser = time_span, help_heading = "The run")]
     duration: Duration,
@@ -116,7 +131,26 @@ impl RunOptions {
     /// # Errors
     /// The cutoff is not shorter than the duration, or the duration is out of range.
     pub(crate) fn check(&self) -> Result<(), CliError> {
+        self.allowed()?;
         window(DateTime::UNIX_EPOCH, self.duration, self.cutoff).map(drop)
+    }
+
+    /// The account within the bounds of the options: AWS's rates, and the documents that may be sent.
+    ///
+    /// # Errors
+    /// The list of documents makes no sense.
+    pub(crate) fn within(&self, aws: &Aws) -> Result<Aws, CliError> {
+        Ok(aws.at_share(self.api_share).allowing(self.allowed()?))
+    }
+
+    fn allowed(&self) -> Result<AllowedDocuments, CliError> {
+        let documents = self.documents.iter().map(String::as_str);
+        let parameters = self.parameters.iter().map(String::as_str);
+        AllowedDocuments::with(documents, parameters).map_err(|wrong| CliError::Input {
+            place: "--allow-document, --allow-parameter".into(),
+            expected: wrong.expected,
+            found: wrong.found,
+        })
     }
 
     /// The request of a run that starts at `now`.

@@ -23,7 +23,7 @@ pub(crate) struct PlanArgs {
 /// The options are invalid, or AWS could not be reached or refused a call.
 pub(crate) async fn execute(args: &PlanArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
-    let aws = connect(&args.aws).await?.at_share(args.run.api_share);
+    let aws = args.run.within(&connect(&args.aws).await?)?;
     let request = args.run.request(aws.clock.now(), options::owner())?;
     let plan = asg_patch::run::plan(&aws, &request).await?;
     output.result(&plan, |width| report::plan_table(&plan, width));

@@ -48,7 +48,7 @@ async fn rehearse(args: &RehearseArgs, fleet: &Fleet, output: &Output) -> Result
     let account = fleet.account(1).without_log();
     let request = args.run.request(fleet.start(), "rehearsal".into())?;
     let sdk = sdk::sdk_config(&account, &request.run_id);
-    let aws = Aws::new(account.clock().clone(), sdk).at_share(args.run.api_share);
+    let aws = args.run.within(&Aws::new(account.clock().clone(), sdk))?;
     let report = run_and_show(&aws, &request, output).await?;
     let report = RunReport {
         kind: RunKind::Rehearse,

@@ -29,7 +29,7 @@ pub(crate) struct RunArgs {
 /// at once.
 pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
-    let aws = connect(&args.aws).await?.at_share(args.run.api_share);
+    let aws = args.run.within(&connect(&args.aws).await?)?;
     let request = args.run.request(aws.clock.now(), options::owner())?;
     let report = run_and_show(&aws, &request, output).await?;
     output.result(&report, |width| report::run_table(&report, width));

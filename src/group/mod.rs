@@ -6,6 +6,7 @@
 //! plan).
 
 pub mod admit;
+pub mod allowed;
 pub mod bake;
 pub mod budget;
 pub mod decide;
@@ -26,6 +27,7 @@ pub mod members;
 pub mod names;
 pub mod options;
 mod outcome;
+pub mod own_documents;
 mod ownership;
 pub mod phase;
 mod phases;

@@ -151,6 +151,9 @@ codes! {
     GroupOdd = "AP-0125", "AWS's description of the group makes no sense to this program",
         "compare the named field with what the console shows; if AWS is right, this program must learn it",
         [];
+    DocumentNotAllowed = "AP-0126", "the group names a document or a parameter that is not allowed",
+        "allow it where the program is set up (--allow-document, --allow-parameter; the stack's PatchDocumentArns and PatchDocumentParameters), or remove the tag",
+        [];
     // Not started.
     DoesNotFit = "AP-0201", "the group would not be restored before the window's deadline",
         "lengthen the window, or move the group to an earlier wave",
@@ -325,6 +328,9 @@ codes! {
         [];
     NotPlanned = "AP-0805", "the run could not be planned",
         "fix what the reason names, then run again",
+        [];
+    DocumentsMissing = "AP-0806", "the command documents that runs send are missing or have another content",
+        "create them with `asg-patch documents --create`, or deploy the stack again",
         [];
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::allowed::AllowedDocuments;
 use super::budget;
 use super::devices::restated;
 use super::facts::{AccountFacts, GroupFacts, ImageFacts, VersionFacts};
@@ -38,8 +39,16 @@ pub(super) fn name<'a>(id: &'a TemplateId, account: &'a AccountFacts) -> &'a str
 
 /// Checks one opted-in group by itself. Whether its bake agrees with others is for
 /// [`super::sharing::check_sharing`].
-pub fn check(group: &GroupFacts, account: &AccountFacts, request: &RunRequest) -> Checked {
-    let reading = options::read(&group.tags, &request.selection.tag.key);
+pub fn check(
+    group: &GroupFacts,
+    account: &AccountFacts,
+    request: &RunRequest,
+    documents: &AllowedDocuments,
+) -> Checked {
+    let prefix = &request.selection.tag.key;
+    let mut reading = options::read(&group.tags, prefix);
+    let allowed = documents.check(&reading.options, prefix);
+    reading.refusal = reading.refusal.or(allowed.err());
     let mut notes = reading.notes;
     let plan = match reading.refusal {
         Some(refusal) => Err(refusal),

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use crate::aws::ApiShare;
+use crate::group::allowed::AllowedDocuments;
 use crate::request::{OptInTag, RequestError};
 use crate::schedule::{AwsSchedule, Dialect};
 use crate::trigger::{Defaults, TriggerError};
@@ -25,6 +26,8 @@ pub struct Settings {
     pub flexible: TimeDelta,
     /// The part of AWS's request rates that all batches of a run use together.
     pub api_share: ApiShare,
+    /// The documents that groups may name.
+    pub documents: AllowedDocuments,
 }
 
 impl Settings {
@@ -40,6 +43,10 @@ impl Settings {
             Ok(share) => (share, problem),
             Err(wrong) => (ApiShare::default(), problem.or(Some(wrong))),
         };
+        let (documents, problem) = match documents(&text) {
+            Ok(documents) => (documents, problem),
+            Err(wrong) => (AllowedDocuments::default(), problem.or(Some(wrong))),
+        };
         let minutes = text("ASG_PATCH_FLEXIBLE_MINUTES").and_then(|m| m.parse().ok());
         Self {
             defaults: Defaults {
@@ -52,8 +59,27 @@ impl Settings {
             schedule: schedule(&text),
             flexible: TimeDelta::minutes(minutes.unwrap_or_default()),
             api_share,
+            documents,
         }
     }
+}
+
+/// Entries with commas between them.
+fn documents(text: &impl Fn(&str) -> Option<String>) -> Result<AllowedDocuments, TriggerError> {
+    const DOCUMENTS: &str = "ASG_PATCH_DOCUMENTS";
+    const PARAMETERS: &str = "ASG_PATCH_DOCUMENT_PARAMETERS";
+    let list = |name| text(name).unwrap_or_default();
+    let (documents, parameters) = (list(DOCUMENTS), list(PARAMETERS));
+    fn entries(list: &str) -> impl Iterator<Item = &str> {
+        list.split(',').map(str::trim).filter(|e| !e.is_empty())
+    }
+    AllowedDocuments::with(entries(&documents), entries(&parameters)).map_err(|wrong| {
+        TriggerError::field(
+            &format!("{DOCUMENTS}, {PARAMETERS}"),
+            &wrong.expected,
+            wrong.found,
+        )
+    })
 }
 
 fn defaults(text: &impl Fn(&str) -> Option<String>) -> Result<Defaults, TriggerError> {

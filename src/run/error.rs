@@ -1,7 +1,10 @@
 //! Why a run could not be made.
 
 use super::patience;
+use crate::aws::DocumentState;
+use crate::group::Code;
 use crate::group::fault::Fault;
+use crate::group::own_documents::OwnDocument;
 use crate::ids::{GroupName, names};
 use crate::request::OptInTag;
 
@@ -23,12 +26,29 @@ pub enum RunError {
         /// Whether time helps against it.
         passing: bool,
     },
+    /// Command documents of ours are not as they must be.
+    #[error(
+        "{}: expected this program's command documents in the account, found {}; create them with `asg-patch documents --create`",
+        Code::DocumentsMissing, problems(.0)
+    )]
+    Documents(Vec<(OwnDocument, DocumentState)>),
     /// The operator stopped it; these groups' records remain.
     #[error("stopped; records remain of: {}", names(.records))]
     Stopped {
         /// Names of the groups.
         records: Vec<GroupName>,
     },
+}
+
+fn problems(documents: &[(OwnDocument, DocumentState)]) -> String {
+    let words = |(own, state): &(OwnDocument, DocumentState)| match state {
+        DocumentState::Missing => format!("no {}", own.name()),
+        DocumentState::Ready | DocumentState::Different => {
+            format!("{} with another content", own.name())
+        }
+    };
+    let words: Vec<String> = documents.iter().map(words).collect();
+    words.join(" and ")
 }
 
 impl From<Fault> for RunError {

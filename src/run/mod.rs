@@ -3,6 +3,7 @@
 
 pub mod advance;
 mod assemble;
+mod documents;
 mod drive;
 pub mod engine;
 mod error;

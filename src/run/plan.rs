@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::documents::check_documents;
 use super::{RunError, SelectionError};
 use crate::aws::{Aws, describe_account};
 use crate::group::budget::Budget;
@@ -44,7 +45,13 @@ pub async fn plan(aws: &Aws, request: &RunRequest) -> Result<PlanReport, RunErro
 pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunError> {
     let selection = &request.selection;
     let account = describe_account(&aws.clients, |g| selection.wants(&g.name, &g.tags)).await?;
-    plan_of(&account, aws, request)
+    let mut planned = plan_of(&account, aws, request)?;
+    match Box::pin(check_documents(aws, &planned.jobs)).await {
+        Ok(()) => {}
+        Err(problem @ RunError::Documents(_)) => planned.report.warnings.push(problem.to_string()),
+        Err(error) => return Err(error),
+    }
+    Ok(planned)
 }
 
 /// Plans a run in an account that was read.
@@ -63,7 +70,7 @@ pub(super) fn plan_of(
         .groups
         .values()
         .filter(|g| selection.wants(&g.name, &g.tags))
-        .map(|g| preflight::check(g, account, request))
+        .map(|g| preflight::check(g, account, request, aws.clients.documents()))
         .collect();
     check_sharing(&mut checked, account);
     arrange(&mut checked);

@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 use tokio::sync::watch::{self, Receiver};
 
+use super::documents::check_documents;
 use super::drive::Listener;
 use super::patience::patiently;
 use super::plan::plan_of;
@@ -50,6 +51,7 @@ pub(super) async fn prepare(
     let account = Box::pin(read_account(aws, &request.selection, stop)).await?;
     let prepared = plan_in(&account, aws, request)?;
     Box::pin(check_permissions(&aws.clients, &prepared.jobs)).await?;
+    Box::pin(check_documents(aws, &prepared.jobs)).await?;
     Ok(prepared)
 }
 

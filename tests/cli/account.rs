@@ -203,3 +203,28 @@ fn a_killed_run_is_restored_from_its_records() {
     let run = simulation.json(&["run"]);
     assert_eq!(run.code, Some(0), "{}\n{}", run.json, run.stderr);
 }
+
+/// An account in which the program was not set up yet.
+#[test]
+fn the_documents_that_runs_send_are_created_by_one_command() {
+    let simulation = Simulation::start(&["--fleet", "tests/cli/not-set-up.toml", "--speed", "200"]);
+
+    let plan = simulation.json(&["plan"]);
+    assert_eq!(plan.code, Some(0), "{}", plan.stderr);
+    let warning = plan.json["warnings"][0].as_str().unwrap_or_default();
+    assert!(warning.starts_with("AP-0806: "), "{warning}");
+    let run = simulation.json(&["run"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert_eq!(run.json["error"]["code"], "documents", "{}", run.json);
+
+    let shown = simulation.json(&["documents"]);
+    assert_eq!(shown.code, Some(1), "{}", shown.stderr);
+    assert_eq!(
+        shown.json["documents"][0],
+        json!({"document": "AsgPatch-ReadyLinux-1", "state": "missing"})
+    );
+    let created = simulation.json(&["documents", "--create"]);
+    assert_eq!(created.code, Some(0), "{}", created.stderr);
+    assert_eq!(simulation.json(&["documents"]).code, Some(0));
+    assert_eq!(simulation.json(&["plan"]).json["warnings"], json!([]));
+}

@@ -9,7 +9,13 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ROOT / "runbooks" / "documents"
 AUTOMATIONS = ("AsgPatch-Run", "AsgPatch-Plan", "AsgPatch-Restore")
-COMMANDS = ("AsgPatch-SealLinux", "AsgPatch-SealWindows")
+COMMANDS = (
+    "AsgPatch-ReadyLinux-1",
+    "AsgPatch-ReadyWindows-1",
+    "AsgPatch-ResetWindows-1",
+    "AsgPatch-SealLinux-1",
+    "AsgPatch-SealWindows-1",
+)
 
 # Values that AWS fills in.
 SYSTEM = {
@@ -34,7 +40,8 @@ class Strict(yaml.SafeLoader):
 
 def text(name):
     """The document's text as it is in the repository."""
-    return (DOCUMENTS / f"{name}.yaml").read_text(encoding="utf-8")
+    kind = "json" if name in COMMANDS else "yaml"
+    return (DOCUMENTS / f"{name}.{kind}").read_text(encoding="utf-8")
 
 
 def document(name):

@@ -261,10 +261,9 @@ def scripts_are_fit_to_be_run():
 
 
 def command_documents_are_for_their_platform():
-    for name, platform, action in (
-        ("AsgPatch-SealLinux", "Linux", "aws:runShellScript"),
-        ("AsgPatch-SealWindows", "Windows", "aws:runPowerShellScript"),
-    ):
+    for name in COMMANDS:
+        windows = "Windows" in name
+        platform, action = ("Windows", "aws:runPowerShellScript") if windows else ("Linux", "aws:runShellScript")
         content = document(name)
         equal(set(content), {"schemaVersion", "description", "mainSteps"}, f"{name}: elements")
         equal(content["schemaVersion"], "2.2", f"{name}: schemaVersion")

@@ -270,12 +270,15 @@ def seal_limit_seconds():
 
 def the_documents_hold_the_scripts():
     seconds = seal_limit_seconds()
-    for name, script in (("AsgPatch-SealLinux", LINUX), ("AsgPatch-SealWindows", WINDOWS)):
+    for name, first, script in (
+        ("AsgPatch-SealLinux-1", [], LINUX),
+        ("AsgPatch-SealWindows-1", [], WINDOWS),
+        ("AsgPatch-ResetWindows-1", ["$Reset = $true"], WINDOWS),
+    ):
         (step,) = document(name)["mainSteps"]
         text = script.read_text(encoding="utf-8")
-        equal(step["inputs"]["runCommand"], [text], f"{name}: its script is {script.name}")
+        equal(step["inputs"]["runCommand"], first + text.splitlines(), f"{name}: its script is {script.name}")
         equal(step["inputs"]["timeoutSeconds"], str(seconds), f"{name}: its limit is the program's")
-        # The program sends the lines one by one, to AWS's own documents.
         holds("{{" not in text, f"{script.name} refers to a parameter")
 
 

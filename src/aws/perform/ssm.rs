@@ -5,10 +5,12 @@ use aws_sdk_ssm::types::ParameterType;
 use super::done;
 use crate::aws::clients::no_retry;
 use crate::aws::{Clients, fault, missing};
+use crate::group::Code;
 use crate::group::effect::{Command, Done, Performed};
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::limits::DELIVERY_LIMIT;
 use crate::group::names::record_parameter;
+use crate::group::own_documents::{OwnDocument, VERSION};
 use crate::group::record::Record;
 use crate::ids::{GroupName, InstanceId};
 
@@ -77,7 +79,20 @@ pub(super) async fn send_command<'a>(
     command: &Command,
     instances: impl Iterator<Item = &'a InstanceId>,
 ) -> Result<Done, Fault> {
+    // Nothing else is sent, even if the state that was passed along asks for it.
+    if !clients.documents().permit(command) {
+        return Err(Fault {
+            operation: SEND_COMMAND.into(),
+            code: Code::DocumentNotAllowed.to_string(),
+            message: format!(
+                "{} with these parameters is not among the documents that this program may send",
+                command.document
+            ),
+            class: FaultClass::Refused,
+        });
+    }
     let instances: Vec<String> = instances.map(Into::into).collect();
+    let version = OwnDocument::named(&command.document).map(|_| VERSION.to_owned());
     let answer = clients
         .ssm
         .send_command()
@@ -85,6 +100,7 @@ pub(super) async fn send_command<'a>(
         .max_concurrency("100%")
         .max_errors("100%")
         .document_name(&command.document)
+        .set_document_version(version)
         .set_parameters(Some(command.parameters.clone().into_iter().collect()))
         .comment(&command.comment)
         .timeout_seconds(DELIVERY_LIMIT.num_seconds() as i32)

@@ -12,7 +12,7 @@ use super::command::{self, CommandSpec};
 use crate::request::Operation;
 
 /// AWS's patch document.
-pub(super) const PATCH_DOCUMENT: &str = "AWS-RunPatchBaseline";
+pub(in super::super) const PATCH_DOCUMENT: &str = "AWS-RunPatchBaseline";
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     command::needs(job, step(job))

@@ -6,15 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::{CommandStep, Role};
 use super::super::job::Job;
+use super::super::own_documents::OwnDocument;
 use super::super::seen::Need;
 use super::super::{Code, Phase, limits};
 use super::command::{self, CommandSpec};
 use super::launch;
-
-/// Waits until first boot is over, on Linux.
-const LINUX_SCRIPT: &str = include_str!("../../../runbooks/guest/ready-linux.sh");
-/// The same on Windows.
-const WINDOWS_SCRIPT: &str = include_str!("../../../runbooks/guest/ready-windows.ps1");
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let is_sent = job.ledger.has_tried(command::is_step(step(job)));
@@ -81,22 +77,11 @@ pub(super) fn ready(
     role: Role,
     code: Code,
 ) -> Result<CommandSpec, Decision> {
-    let windows = cx.forward()?.windows;
-    let (document, script) = if windows {
-        ("AWS-RunPowerShellScript", WINDOWS_SCRIPT)
-    } else {
-        ("AWS-RunShellScript", LINUX_SCRIPT)
-    };
-    let lines = script.lines().map(str::to_owned).collect();
-    let timeout = limits::READY_LIMIT.num_seconds().to_string();
     Ok(CommandSpec {
         step,
         role,
-        document: document.into(),
-        parameters: BTreeMap::from([
-            ("commands".to_owned(), lines),
-            ("executionTimeout".to_owned(), vec![timeout]),
-        ]),
+        document: OwnDocument::ready(cx.forward()?.windows).name().into(),
+        parameters: BTreeMap::new(),
         expected: limits::EXPECTED_READY,
         limit: limits::READY_LIMIT + limits::COMMAND_GRACE,
         failed: code,

@@ -13,6 +13,7 @@ use super::file::{ImageFile, Platform, TemplateFile, VersionFile, VersionName};
 use super::file_event::{ActionName, EventFile};
 use super::file_group::{GroupFile, HookFile, MixedFile, OverrideFile, ResultName, TransitionName};
 use crate::sim::world::behaviour::Behaviour;
+use crate::sim::world::documents::built_in;
 use crate::sim::world::groups::{
     AlarmPolicy, GroupTag, InstancesDistribution, LaunchConfiguration, LaunchSource, LifecycleHook,
     MixedPolicy, Override, ScheduledAction, TemplateSpec, Transition, WarmPool,
@@ -133,6 +134,9 @@ impl Fleet {
         }
         for template in &self.templates {
             world.put_template(template_of(&names, &template.value, self.account_start()));
+        }
+        if !self.own_documents {
+            world.ssm.documents = built_in();
         }
         for document in &self.documents {
             let document = document.value.document();

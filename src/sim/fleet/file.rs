@@ -61,6 +61,9 @@ pub(super) struct FleetFile {
     /// By how much the account's clock is ahead of the program's.
     #[serde(default)]
     pub clock_offset_seconds: i64,
+    /// Whether the command documents that a run sends were created in the account.
+    #[serde(default = "created")]
+    pub own_documents: bool,
     /// The part of AWS's request rates that others in the account use.
     #[serde(default)]
     pub others_calls_percent: u32,
@@ -355,6 +358,10 @@ pub(super) struct DocumentFile {
     /// Parameters it takes beside.
     #[serde(default)]
     pub parameters: Vec<String>,
+}
+
+fn created() -> bool {
+    true
 }
 
 impl DocumentFile {

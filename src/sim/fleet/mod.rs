@@ -73,6 +73,7 @@ pub struct Fleet {
     /// The account's clock minus the program's.
     clock_offset_seconds: i64,
     /// The part of AWS's request rates that others use.
+    own_documents: bool,
     others_calls_percent: u32,
     beliefs: Beliefs,
     region: String,
@@ -113,6 +114,7 @@ pub fn parse(text: &str) -> Result<Fleet, FleetError> {
         seed: file.seed,
         start: file.start,
         clock_offset_seconds: file.clock_offset_seconds,
+        own_documents: file.own_documents,
         others_calls_percent: file.others_calls_percent,
         region: file.region,
         account: file.account,

@@ -46,7 +46,7 @@ pub struct Ssm {
 impl Default for Ssm {
     fn default() -> Self {
         Self {
-            documents: documents::built_in(),
+            documents: documents::set_up(),
             commands: BTreeMap::new(),
             arguments: BTreeSet::new(),
             sent: BTreeMap::new(),
@@ -150,7 +150,9 @@ impl Work {
                 },
             };
         }
-        let says = |mark: &str| parameters.values().flatten().any(|v| v.contains(mark));
+        let content = document.content.iter();
+        let texts: Vec<&String> = parameters.values().flatten().chain(content).collect();
+        let says = |mark: &str| texts.iter().any(|text| text.contains(mark));
         Self::Script {
             exit_code: document.exit_code,
             effect: if says(SEAL_MARK) {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 /// How long a script step may run if nothing says otherwise, seconds.
 const SCRIPT_TIMEOUT_SECONDS: i64 = 3600;
 /// How long a patch step may run if nothing says otherwise, seconds (older documents: 7200).
@@ -24,6 +26,34 @@ pub struct Document {
     pub parameters: BTreeMap<String, Rule>,
     /// Which parameter sets the step's timeout.
     pub timeout_parameter: Option<String>,
+    /// Its content as it was created, if it was; JSON.
+    pub content: Option<String>,
+    /// How long its step may run, seconds, if its content says that.
+    pub timeout_seconds: Option<i64>,
+}
+
+/// The content of a command document, as far as it is modelled: one step.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Content {
+    schema_version: String,
+    main_steps: Vec<Step>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Step {
+    name: String,
+    action: String,
+    #[serde(default)]
+    precondition: BTreeMap<String, (String, String)>,
+    inputs: Inputs,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Inputs {
+    #[serde(default)]
+    timeout_seconds: Option<String>,
 }
 
 /// The values that a parameter may take.
@@ -73,6 +103,8 @@ impl Document {
             steps: vec![step("PatchWindows", "Windows"), step("PatchLinux", "Linux")],
             parameters,
             timeout_parameter: Some("StepTimeoutSeconds".into()),
+            content: None,
+            timeout_seconds: None,
         }
     }
 
@@ -91,7 +123,35 @@ impl Document {
             steps: vec![(step.to_owned(), String::new())],
             parameters,
             timeout_parameter: Some("executionTimeout".into()),
+            content: None,
+            timeout_seconds: None,
         }
+    }
+
+    /// A document of one script step and without parameters, created with this content.
+    ///
+    /// # Errors
+    /// The content is none of these, in words.
+    pub fn created(name: &str, content: &str) -> Result<Self, String> {
+        let read: Content = serde_json::from_str(content).map_err(|e| e.to_string())?;
+        let [step] = read.main_steps.as_slice() else {
+            return Err("expected one step".into());
+        };
+        if read.schema_version != "2.2" || !step.action.starts_with("aws:run") {
+            return Err("expected schemaVersion 2.2 and a step that runs a script".into());
+        }
+        let platform = step.precondition.get("StringEquals");
+        let platforms = match platform {
+            Some((key, platform)) if key == "platformType" => vec![platform.as_str()],
+            Some(_) => return Err("expected a precondition on platformType".into()),
+            None => vec!["Linux", "Windows"],
+        };
+        let mut document = Self::script(name, &step.name, &platforms, BTreeMap::new());
+        document.timeout_parameter = None;
+        let seconds = step.inputs.timeout_seconds.as_deref();
+        document.timeout_seconds = seconds.and_then(|s| s.parse().ok());
+        document.content = Some(content.to_owned());
+        Ok(document)
     }
 
     /// A document that an account made for itself.
@@ -126,7 +186,7 @@ impl Document {
         let default = if self.patches {
             PATCH_TIMEOUT_SECONDS
         } else {
-            SCRIPT_TIMEOUT_SECONDS
+            self.timeout_seconds.unwrap_or(SCRIPT_TIMEOUT_SECONDS)
         };
         self.timeout_parameter
             .as_ref()
@@ -201,6 +261,29 @@ fn script_parameters() -> BTreeMap<String, Rule> {
         ("workingDirectory".to_owned(), Rule::default()),
         ("executionTimeout".to_owned(), Rule::number(1, 172_800)),
     ])
+}
+
+/// The documents that an account has in which this program was set up.
+pub fn set_up() -> BTreeMap<String, Document> {
+    macro_rules! file {
+        ($name:literal) => {
+            (
+                $name,
+                include_str!(concat!("../../../runbooks/documents/", $name, ".json")),
+            )
+        };
+    }
+    let own = [
+        file!("AsgPatch-ReadyLinux-1"),
+        file!("AsgPatch-ReadyWindows-1"),
+        file!("AsgPatch-SealLinux-1"),
+        file!("AsgPatch-SealWindows-1"),
+        file!("AsgPatch-ResetWindows-1"),
+    ];
+    let own = own.into_iter();
+    let own = own.filter_map(|(name, content)| Document::created(name, content).ok());
+    let own = own.map(|document| (document.name.clone(), document));
+    built_in().into_iter().chain(own).collect()
 }
 
 /// The documents that every account has, as far as they are modelled.

@@ -213,6 +213,17 @@ fn compare(
     }
 }
 
+/// Whether both groups launch from one of the same templates.
+pub(crate) fn share_template(world: &World, group: &str, other: &str) -> bool {
+    let templates = |name: &str| {
+        let group = world.groups.get(name);
+        let specs = group.map(specs).unwrap_or_default().into_iter();
+        specs.map(|s| s.id.clone()).collect::<Vec<_>>()
+    };
+    let others = templates(other);
+    templates(group).iter().any(|t| others.contains(t))
+}
+
 fn specs(group: &Group) -> Vec<&TemplateSpec> {
     match &group.launch {
         LaunchSource::Template(spec) => vec![spec],

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asg_patch::aws::Aws;
+use asg_patch::group::allowed::AllowedDocuments;
 use asg_patch::report::RunReport;
 use asg_patch::request::{AtDeadline, FailureLimit, RunRequest, Selection};
 use asg_patch::run::{Progress, RecordFilter, RestoreRequest, RunError, Stop};
@@ -116,6 +117,8 @@ impl Scenario {
                 "--topic-arn" => request.topic_arn = Some((*value).to_owned()),
                 "--duration" => duration = minutes().map_err(|e| wrong(&e))?,
                 "--cutoff" => cutoff = minutes().map_err(|e| wrong(&e))?,
+                // Tests allow what the fleet has.
+                "--allow-document" | "--allow-parameter" => {}
                 "ctrl-c-on" => scenario.stop_on = Some((*value).to_owned()),
                 other => return Err(format!("#!: no flag {other} is known here")),
             }
@@ -224,9 +227,38 @@ pub(crate) fn on_all_cores<T: Send, R: Send>(
     results.into_inner().unwrap().into_values().collect()
 }
 
-/// The way of a run to `account`.
+/// Everything that the account's groups name in their tags.
+pub(crate) fn allowed(account: &Account) -> AllowedDocuments {
+    let (mut documents, mut parameters) = (Vec::new(), Vec::new());
+    account.with_world(|world| {
+        for group in world.groups.values() {
+            let value = |option: &str| {
+                let mut tags = group.tags.iter();
+                let tag = tags.find(|(key, _)| key.ends_with(option));
+                tag.map(|(_, tag)| tag.value.clone())
+            };
+            let document = value(":document");
+            documents.extend(document.iter().cloned());
+            documents.extend(value(":prove-document"));
+            let document = document.unwrap_or_else(|| "AWS-RunPatchBaseline".into());
+            let pairs = value(":parameters").unwrap_or_default();
+            let names = pairs.split(';').filter_map(|pair| pair.split_once('='));
+            parameters.extend(names.map(|(name, _)| format!("{document}/{}", name.trim())));
+        }
+    });
+    let with = |documents: &[String], parameters: &[String]| {
+        let documents = documents.iter().map(String::as_str);
+        AllowedDocuments::with(documents, parameters.iter().map(String::as_str))
+    };
+    documents.retain(|name| with(std::slice::from_ref(name), &[]).is_ok());
+    parameters.retain(|name| with(&documents, std::slice::from_ref(name)).is_ok());
+    with(&documents, &parameters).expect("each of them is allowable")
+}
+
+/// The way of a run to `account`. Groups may name what they name.
 pub(crate) fn aws(account: &Account, run_id: &str) -> Aws {
-    Aws::new(account.clock().clone(), sdk::sdk_config(account, run_id))
+    let sdk = sdk::sdk_config(account, run_id);
+    Aws::new(account.clock().clone(), sdk).allowing(allowed(account))
 }
 
 /// Drives one run to its end.

@@ -34,6 +34,7 @@ fn function(scenario: &Scenario, account: &Account) -> Function {
             at_deadline: request.at_deadline,
             topic_arn: request.topic_arn.clone(),
         },
+        documents: common::allowed(account),
         ..Settings::read(|_| None)
     };
     Function::new(common::aws(account, "function"), settings, |_| ())

@@ -1,6 +1,7 @@
 //! Systems Manager: nodes, Run Command, patch states and Parameter Store.
 
 mod commands;
+mod documents;
 mod invocations;
 mod nodes;
 mod parameters;
@@ -24,6 +25,9 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         "ListCommands" => commands::list(world, read(call)?),
         "ListCommandInvocations" => invocations::list(world, read(call)?),
         "GetCommandInvocation" => invocations::get(world, read(call)?),
+        "CreateDocument" => documents::create(world, read(call)?),
+        "GetDocument" => documents::get(world, read(call)?),
+        "DeleteDocument" => documents::delete(world, read(call)?),
         "DescribeInstancePatchStates" => patches::states(world, read(call)?),
         "DescribeInstancePatches" => patches::list(world, read(call)?),
         "PutParameter" => parameters::put(world, read(call)?),

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use self::calls::{only_opted_in, only_ours_is_resumed, record_before_change};
 use self::versions::new_image_after_canary;
-use super::{Ran, text};
+use super::{Ran, end, text};
 
 /// Checks all of them; the message names each breach.
 pub(crate) fn check(name: &str, ran: &Ran) {
@@ -169,7 +169,15 @@ fn list(value: &Value, key: &str) -> Vec<String> {
 fn restored(log: &Log<'_>) -> Vec<String> {
     let report = &log.ran.report;
     // A group that was patched and then deleted, or deployed to by others, leaves its version to them.
-    let passed_on = |g: &GroupReport| was_proved(g) && !log.rival_actions(&g.group).is_empty();
+    // To a template that groups share they may deploy through any of them.
+    let is_deployed_to = |g: &GroupReport| {
+        let mut others = log.before.groups.keys();
+        others.any(|other| {
+            end::share_template(&log.before, &g.group, other)
+                && !log.rival_actions(other).is_empty()
+        })
+    };
+    let passed_on = |g: &GroupReport| was_proved(g) && is_deployed_to(g);
     let passed_on = report.groups.iter().any(passed_on);
     let mut breaches: Vec<String> = text::leftovers(&log.after, &report.run_id)
         .into_iter()

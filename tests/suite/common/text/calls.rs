@@ -33,13 +33,16 @@ pub(crate) fn call_line(world: &World, call: &CallRecord) -> String {
             text("InstanceIds"),
             text("ProtectedFromScaleIn")
         ),
-        "SendCommand" => format!(
-            "{} {} on {} ({})",
-            text("DocumentName"),
-            parameters(p.get("Parameters")),
-            text("InstanceIds"),
-            text("Comment")
-        ),
+        "SendCommand" => {
+            let parameters = parameters(p.get("Parameters"));
+            let gap = if parameters.is_empty() { "" } else { " " };
+            format!(
+                "{}{gap}{parameters} on {} ({})",
+                text("DocumentName"),
+                text("InstanceIds"),
+                text("Comment")
+            )
+        }
         "CreateImage" => format!(
             "{} of {} NoReboot={}{}",
             text("Name"),

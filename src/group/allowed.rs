@@ -1,0 +1,264 @@
+//! The documents that groups may name in their tags, and the parameters that they may set. Everyone who may tag a group
+//! could else have any document run on its instances, with their permissions, and have its work baked into the image.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::effect::Command;
+use super::options::Options;
+use super::own_documents::OwnDocument;
+use super::phases::PATCH_DOCUMENT;
+use super::proof::Proof;
+use super::{Code, Failure};
+
+/// Parameters of AWS's patch document that a run sets by itself.
+const SET_BY_RUNS: [&str; 3] = ["Operation", "SnapshotId", "StepTimeoutSeconds"];
+/// The parameter of AWS's patch document that every group may set: it cannot bring foreign content.
+const HARMLESS: &str = "RebootOption";
+
+/// Documents and parameters that groups may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedDocuments(BTreeMap<String, BTreeSet<String>>);
+
+/// An entry that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotAllowable {
+    /// The entries that would.
+    pub expected: String,
+    /// The entry.
+    pub found: String,
+}
+
+impl NotAllowable {
+    fn new(expected: &str, found: &str) -> Self {
+        Self {
+            expected: expected.to_owned(),
+            found: format!("'{found}'"),
+        }
+    }
+}
+
+/// AWS's patch document, without parameters that bring content from elsewhere.
+impl Default for AllowedDocuments {
+    fn default() -> Self {
+        let harmless = BTreeSet::from([HARMLESS.to_owned()]);
+        Self(BTreeMap::from([(PATCH_DOCUMENT.to_owned(), harmless)]))
+    }
+}
+
+impl AllowedDocuments {
+    /// With more documents, by name or ARN, and more parameters, as `DOCUMENT/PARAMETER`.
+    ///
+    /// # Errors
+    /// The first entry that is neither.
+    pub fn with<'a>(
+        documents: impl IntoIterator<Item = &'a str>,
+        parameters: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, NotAllowable> {
+        let mut allowed = Self::default();
+        for document in documents {
+            let name = name_of(document).filter(|name| OwnDocument::named(name).is_none());
+            let name = name.ok_or_else(|| {
+                let expected =
+                    "the name or the ARN of an SSM document that is not this program's own";
+                NotAllowable::new(expected, document)
+            })?;
+            for name in [name, document] {
+                allowed.0.entry(name.to_owned()).or_default();
+            }
+        }
+        for entry in parameters {
+            let expected = "DOCUMENT/PARAMETER with a document that is allowed";
+            let wrong = || NotAllowable::new(expected, entry);
+            let (document, parameter) = entry.rsplit_once('/').ok_or_else(wrong)?;
+            let is_word = !parameter.is_empty() && parameter.chars().all(char::is_alphanumeric);
+            if !is_word || !allowed.0.contains_key(document) {
+                return Err(wrong());
+            }
+            let name = name_of(document).unwrap_or(document);
+            for (known, parameters) in &mut allowed.0 {
+                if name_of(known) == Some(name) {
+                    parameters.insert(parameter.to_owned());
+                }
+            }
+        }
+        Ok(allowed)
+    }
+
+    /// Refuses the options of a group that name something else. `prefix` is the opt-in tag's key.
+    pub(super) fn check(&self, options: &Options, prefix: &str) -> Result<(), Failure> {
+        let proof = match &options.prove {
+            Proof::Document(name) => Some(("prove-document", name.as_str())),
+            Proof::Instance | Proof::LoadBalancer => None,
+        };
+        let patches = options.document.as_deref();
+        let named = patches
+            .map(|name| ("document", name))
+            .into_iter()
+            .chain(proof);
+        for (tag, name) in named {
+            if !self.0.contains_key(name) {
+                let allowed: Vec<&str> = self.0.keys().map(String::as_str).collect();
+                return Err(refused(format!(
+                    "tag {prefix}:{tag}: expected one of {}, found '{name}'",
+                    allowed.join(", ")
+                )));
+            }
+        }
+        let document = patches.unwrap_or(PATCH_DOCUMENT);
+        let allowed = self.0.get(document);
+        let foreign = options
+            .parameters
+            .keys()
+            .find(|name| !allowed.is_some_and(|a| a.contains(*name)));
+        match foreign {
+            Some(name) => Err(refused(format!(
+                "tag {prefix}:parameters: '{name}' may not be set for {document}"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a command may be sent at all: its document is ours and has no parameters, or is one
+    /// of these.
+    pub(crate) fn permit(&self, command: &Command) -> bool {
+        let Command {
+            document,
+            parameters,
+            step: _,
+            instance: _,
+            comment: _,
+        } = command;
+        if OwnDocument::named(document).is_some() {
+            return parameters.is_empty();
+        }
+        let own = |name: &str| document == PATCH_DOCUMENT && SET_BY_RUNS.contains(&name);
+        let is_allowed =
+            |allowed: &BTreeSet<String>, name: &String| own(name) || allowed.contains(name);
+        let allowed = self.0.get(document);
+        allowed.is_some_and(|allowed| parameters.keys().all(|name| is_allowed(allowed, name)))
+    }
+}
+
+fn refused(reason: String) -> Failure {
+    Failure::new(Code::DocumentNotAllowed, reason)
+}
+
+/// The name in a name or an ARN.
+fn name_of(document: &str) -> Option<&str> {
+    let name = match document.split_once(":document/") {
+        Some((arn, name)) if arn.starts_with("arn:") => name,
+        Some(_) => return None,
+        None => document,
+    };
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let length = (3..=128).contains(&name.len());
+    (length && name.chars().all(is_fine)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::effect::CommandStep;
+
+    const ARN: &str = "arn:aws:ssm:eu-west-1:111122223333:document/Acme-Patch";
+
+    fn options(document: Option<&str>, parameters: &[&str], prove: Option<&str>) -> Options {
+        let parameters = parameters.iter().map(|p| ((*p).to_owned(), "x".to_owned()));
+        Options {
+            document: document.map(str::to_owned),
+            parameters: parameters.collect(),
+            prove: prove.map_or(Proof::Instance, |name| Proof::Document(name.to_owned())),
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn tags_name_what_is_allowed_and_nothing_else() {
+        let standard = AllowedDocuments::default();
+        let more = AllowedDocuments::with(
+            [ARN, "Acme-Smoke"],
+            [
+                "Acme-Patch/Ring",
+                "AWS-RunPatchBaseline/InstallOverrideList",
+            ],
+        )
+        .unwrap();
+        let rows = [
+            (options(None, &[], None), true, true),
+            (options(None, &["RebootOption"], None), true, true),
+            (options(None, &["InstallOverrideList"], None), false, true),
+            (options(None, &["BaselineOverride"], None), false, false),
+            (options(None, &["Operation"], None), false, false),
+            (
+                options(Some("AWS-RunShellScript"), &["commands"], None),
+                false,
+                false,
+            ),
+            (options(Some("Acme-Patch"), &["Ring"], None), false, true),
+            (options(Some(ARN), &["Ring"], None), false, true),
+            (
+                options(Some("Acme-Patch"), &["commands"], None),
+                false,
+                false,
+            ),
+            (options(Some("Acme-Smoke"), &["Ring"], None), false, false),
+            (options(None, &[], Some("Acme-Smoke")), false, true),
+            (options(None, &[], Some("AWS-RunShellScript")), false, false),
+            (
+                options(Some("AsgPatch-SealLinux-1"), &[], None),
+                false,
+                false,
+            ),
+        ];
+        for (options, by_standard, by_more) in rows {
+            assert_eq!(
+                standard.check(&options, "x").is_ok(),
+                by_standard,
+                "{options:?}"
+            );
+            assert_eq!(more.check(&options, "x").is_ok(), by_more, "{options:?}");
+        }
+        let refusal = standard.check(&options(Some("Other"), &[], None), "ep:asg:patch");
+        assert_eq!(
+            refusal.unwrap_err().reason,
+            "tag ep:asg:patch:document: expected one of AWS-RunPatchBaseline, found 'Other'"
+        );
+    }
+
+    #[test]
+    fn a_list_that_makes_no_sense_is_refused() {
+        for (documents, parameters) in [
+            (vec!["no name"], vec![]),
+            (vec!["document/x"], vec![]),
+            (vec!["AsgPatch-SealLinux-1"], vec![]),
+            (vec![], vec!["Ring"]),
+            (vec![], vec!["Acme-Patch/Ring"]),
+            (vec!["Acme-Patch"], vec!["Acme-Patch/"]),
+        ] {
+            let found = AllowedDocuments::with(documents.clone(), parameters.clone());
+            assert!(found.is_err(), "{documents:?} {parameters:?}");
+        }
+    }
+
+    #[test]
+    fn no_command_is_sent_that_the_list_does_not_permit() {
+        let permits = |document: &str, parameters: &[&str]| {
+            let parameters = parameters.iter().map(|p| ((*p).to_owned(), vec![]));
+            AllowedDocuments::default().permit(&Command {
+                step: CommandStep::Seal,
+                instance: "i-1".into(),
+                document: document.into(),
+                parameters: parameters.collect(),
+                comment: String::new(),
+            })
+        };
+        assert!(permits(
+            "AWS-RunPatchBaseline",
+            &["Operation", "SnapshotId", "RebootOption"]
+        ));
+        assert!(permits("AsgPatch-SealLinux-1", &[]));
+        assert!(!permits("AsgPatch-SealLinux-1", &["commands"]));
+        assert!(!permits("AWS-RunPatchBaseline", &["InstallOverrideList"]));
+        assert!(!permits("AWS-RunShellScript", &["commands"]));
+    }
+}
