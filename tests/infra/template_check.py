@@ -31,6 +31,7 @@ DEFAULTS = {
     "MaxFailures": "20%",
     "AtDeadline": "roll-back",
     "Architecture": "arm64",
+    "ReservedConcurrency": 0,
 }
 # A role's inline policies together, without white space (IAM quotas).
 INLINE_LIMIT_CHARACTERS = 10_240
@@ -92,6 +93,7 @@ def sizes(template):
         "PatchDocumentArns": "arn:aws:ssm:eu-west-1:111122223333:document/x",
         "TargetGroupArns": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/x/0123456789abcdef",
         "ClassicLoadBalancerArns": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/x",
+        "VolumeKeyArns": "arn:aws:kms:eu-west-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef",
     }
     for parameters in ({}, everything):
         values = Values(template, parameters)
