@@ -2,8 +2,8 @@
 
     python template_check.py
 
-Besides: the defaults are those that the documents promise, the roles' policies keep to IAM's limit, and the files
-that the template names are there and need no filling in.
+Besides: the defaults are those that the documents promise, the roles' policies keep to IAM's limit, the rules refuse
+what they should, and the files that the template names are there and need no filling in.
 """
 
 import json
@@ -106,6 +106,56 @@ def sizes(template):
                 yield f"{name}: its policies have {size} characters, IAM allows {INLINE_LIMIT_CHARACTERS}"
 
 
+def rules(template):
+    """The cross-checks of parameters: what breaks which."""
+    both, cutoff, late, region = "SlackWorkspaceId and", "WindowCutoffHours must", "FlexibleWindowMinutes must", "not supported"
+    rows = [
+        ({}, None),
+        ({"SlackWorkspaceId": "T1", "SlackChannelId": "C1"}, None),
+        ({"SlackWorkspaceId": "T1"}, both),
+        ({"SlackChannelId": "C1"}, both),
+        ({"WindowDurationHours": "13", "FlexibleWindowMinutes": "720"}, None),
+        ({"WindowDurationHours": "1", "WindowCutoffHours": "0", "FlexibleWindowMinutes": "45"}, None),
+        ({"WindowDurationHours": "1", "WindowCutoffHours": "0", "FlexibleWindowMinutes": "60"}, late),
+        ({"WindowDurationHours": "12", "FlexibleWindowMinutes": "720"}, late),
+    ]
+    for duration in range(1, 25):
+        for hours in range(24):
+            given = {"WindowDurationHours": str(duration), "WindowCutoffHours": str(hours)}
+            rows.append((given, None if hours < duration else cutoff))
+    for minutes in template["Parameters"]["FlexibleWindowMinutes"]["AllowedValues"]:
+        for duration in range(1, 25):
+            given = {"WindowDurationHours": str(duration), "WindowCutoffHours": "0", "FlexibleWindowMinutes": str(minutes)}
+            rows.append((given, None if minutes < duration * 60 else late))
+    cases = [(Values(template, given), given, expected) for given, expected in rows]
+    cases += [(Values(template, region=name), name, region) for name in ("cn-north-1", "us-gov-west-1")]
+    for values, given, expected in cases:
+        found = list(values.broken_rules())
+        if [expected in text for text in found if expected] != ([True] if expected else []) or bool(found) != bool(expected):
+            yield f"{given}: expected '{expected}', found {found}"
+
+
+def chat(template):
+    """An account has one configuration for a channel: a stack in another region has only the topic."""
+    ids = {"SlackWorkspaceId": "T1", "SlackChannelId": "C1"}
+    resources = ("ChatTopic", "ChatChannel", "ChatRole")
+    for given, expected in (
+        ({}, (False, False, False)),
+        (ids, (True, True, True)),
+        (ids | {"CreateChatChannel": "false"}, (True, False, False)),
+    ):
+        values = Values(template, given)
+        found = tuple(map(values.exists, resources))
+        if found != expected:
+            yield f"{given}: expected {dict(zip(resources, expected))}, found {found}"
+        if values.condition(template["Outputs"]["ChatTopicArn"]["Condition"]) != expected[0]:
+            yield f"{given}: the output ChatTopicArn and its topic differ"
+    other = "arn:aws:sns:eu-central-1:111122223333:chat"
+    topics = Values(template, ids | {"OtherChatTopicArns": other}).resource("ChatChannel")["SnsTopicArns"]
+    if topics != ["arn:aws:sns:eu-west-1:111122223333:ChatTopic", other]:
+        yield f"OtherChatTopicArns: found {topics}"
+
+
 def files(template):
     for name, resource in template["Resources"].items():
         if resource["Type"] != "AWS::SSM::Document":
@@ -125,7 +175,15 @@ def files(template):
 
 def main():
     template = load(TEMPLATE)
-    checks = (lint(), scan(template), defaults(template), sizes(template), files(template))
+    checks = (
+        lint(),
+        scan(template),
+        defaults(template),
+        sizes(template),
+        rules(template),
+        chat(template),
+        files(template),
+    )
     problems = [problem for check in checks for problem in check]
     if problems:
         sys.exit("\n".join(problems))
