@@ -27,7 +27,8 @@ from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_doc
 
 from template import PSEUDO, Values, load, policies
 
-TEMPLATE = Path(__file__).parents[2] / "infra" / "template.yaml"
+INFRA = Path(__file__).parents[2] / "infra"
+TEMPLATE, README = INFRA / "template.yaml", INFRA / "README.md"
 REGION, ACCOUNT = PSEUDO["AWS::Region"], PSEUDO["AWS::AccountId"]
 
 # IAM asks for more than the operation's own name, or for another.
@@ -57,11 +58,11 @@ UNCONDITIONED = {
     "ReadAndDeleteRecords": "guarded by the path of the parameter",
     "MakeRecords": "guarded by the path of the parameter",
     "GiveGroupsBack": "a group must be restored even if its owner has removed the opt-in tag meanwhile",
-    "VersionTemplates": "templates seldom carry the groups' tag; TemplatesTagged demands it",
+    "VersionTemplates": "only with TemplatesTagged=false",
     "LaunchFromTemplates": "AWS offers no condition that names the group; a template is demanded",
     "LaunchWithWhatKnowsNoTemplate": "AWS offers no condition; the launch's instance demands a template",
     "TagWhatIsLaunched": "guarded by the call that makes the resource",
-    "GiveInstancesTheirRole": "AWS offers no condition on the profile; to EC2 only",
+    "GiveInstancesTheirRole": "AWS offers no condition on the profile; to EC2 only, and only what InstanceRoleArns names",
     "MarkImagesAsTheyAreMade": "guarded by the call that makes the resource",
     "AskFirstForInstances": "an id that cannot exist, for DryRun",
     "AskFirstForImages": "an id that cannot exist, for DryRun",
@@ -72,6 +73,8 @@ UNCONDITIONED = {
     "Publish": "guarded by the topic",
     "EncryptForTopics": "guarded by the key",
     "ReadAndWriteVolumes": "guarded by the key, and by the service that uses it",
+    "ReachTheNetwork": "AWS's own list for functions in a VPC; NotFromTheProgram denies it to the program",
+    "NotFromTheProgram": "a denial",
     "GrantToVolumes": "guarded by the key, and by what the grant is for",
     "Log": "guarded by the log group",
     "Trace": "AWS knows no resource",
@@ -114,6 +117,20 @@ VOLUME_USES = [f"kms:{name}" for name in ("Encrypt", "Decrypt", "ReEncryptFrom",
 VOLUME_GRANTS = [f"kms:{name}" for name in ("CreateGrant", "ListGrants", "RevokeGrant")]
 # What AWS's guide to Data Lifecycle Manager says that snapshots may need; no call of the program's.
 OF_SNAPSHOTS = {"kms:Encrypt", "kms:ReEncrypt*", "kms:DescribeKey", *VOLUME_GRANTS}
+# What Lambda does for a function in a VPC.
+OF_NETWORK = {
+    f"ec2:{name}"
+    for name in (
+        "AssignPrivateIpAddresses",
+        "CreateNetworkInterface",
+        "DeleteNetworkInterface",
+        "DescribeNetworkInterfaces",
+        "DescribeSubnets",
+        "UnassignPrivateIpAddresses",
+    )
+}
+# Keys that the caller brings to each call, whatever it is.
+KEYS_OF_CALLER = {"lambda:SourceFunctionArn"}
 # What may be done where a parameter of the stack names the load balancers.
 PROOFS = {
     "TargetGroupArns": (TARGET_CHANGES, OWN_TARGETS),
@@ -126,7 +143,7 @@ TEMPLATE_CHANGES = [
 ]
 
 
-def ask(action, resource, tags=None, request_tags=None, **keys):
+def ask(action, resource, tags=None, request_tags=None, tls=True, by=None, **keys):
     """One question to the simulator: an action on a resource that has these tags, with these keys in the request."""
     context = {f"aws:resourcetag/{k}".lower(): v for k, v in (tags or {}).items()}
     if action.startswith("ssm:"):
@@ -136,12 +153,13 @@ def ask(action, resource, tags=None, request_tags=None, **keys):
     context["aws:tagkeys"] = list(request_tags) if request_tags else None
     context |= {key.replace("_", ":", 1).lower(): value for key, value in keys.items()}
     return EvalContext(
-        principal_arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/FunctionRole/asg-patch",
+        principal_arn=by or f"arn:aws:sts::{ACCOUNT}:assumed-role/FunctionRole/asg-patch",
         principal_type="AssumedRole",
         principal_account=ACCOUNT,
         action=action,
         resource_arn=resource,
         region=REGION,
+        secure_transport=tls,
         service_context=context,
     )
 
@@ -188,8 +206,12 @@ def launch(template=TEMPLATE_ARN, more=()):
     return asked
 
 
-def pass_role(service):
-    return [ask("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/web", iam_PassedToService=service)]
+WEB_ROLE = f"arn:aws:iam::{ACCOUNT}:role/web"
+ADMIN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/admin"
+
+
+def pass_role(service, role=WEB_ROLE):
+    return [ask("iam:PassRole", role, iam_PassedToService=service)]
 
 
 def send_command(document, tags, instance=INSTANCE):
@@ -257,6 +279,7 @@ def denied_cases():
         ask("ec2:RunInstances", r.replace(REGION, "us-east-1")) for r in KNOW_NO_TEMPLATE
     ]
     yield "a role to Lambda", pass_role("lambda.amazonaws.com")
+    yield "a role of another account", pass_role("ec2.amazonaws.com", WEB_ROLE.replace(ACCOUNT, "999988887777"))
     run_and_role = ["asg-patch:run", "asg-patch:role"]
     yield "mark an instance of no group", create_tags(INSTANCE, {"Name": "db"}, run_and_role)
     yield "another tag on a group's instance", create_tags(INSTANCE, OF_A_GROUP, ["asg-patch:run", "Name"])
@@ -308,6 +331,91 @@ def of_window_role():
     return allowed, denied
 
 
+def guard():
+    """The statements that the README offers to organisations."""
+    text = README.read_text(encoding="utf-8").split("### Guard the records", 1)[1]
+    return json.loads(text.split("```json", 1)[1].split("```", 1)[0])
+
+
+def of_guard():
+    """Who may write records, and who may make the role that may, where others may do anything."""
+    function, deployment, admin = (f"arn:aws:iam::{ACCOUNT}:role/{r}" for r in ("asg-patch/f", "DEPLOYMENT", "admin"))
+    records = [
+        (f"{a} {name}", f"ssm:{a}", parameter(name))
+        for a in ("PutParameter", "DeleteParameter", "DeleteParameters", "LabelParameterVersion", "UnlabelParameterVersion")
+        for name in ("/asg-patch/records/web-nightly", "/asg-patch/runs/r")
+    ]
+    roles = ("CreateRole", "UpdateAssumeRolePolicy", "PutRolePolicy", "AttachRolePolicy")
+    roles = [(a, f"iam:{a}", function) for a in roles]
+    others = [("another parameter", "ssm:PutParameter", parameter("/asg-patch-other")), ("another role", "iam:CreateRole", admin)]
+    asked = [(records, function, [admin, deployment]), (roles, deployment, [admin, function]), (others, admin, [])]
+    allowed, denied = [], []
+    for cases, owner, strangers in asked:
+        allowed += [(f"{name} by {owner}", [ask(a, r, by=owner)]) for name, a, r in cases]
+        denied += [(f"{name} by {who}", [ask(a, r, by=who)]) for who in strangers for name, a, r in cases]
+    return allowed, denied
+
+
+ALARMS, ACCOUNT_ROOT, EVERYONE = {"Service": "cloudwatch.amazonaws.com"}, {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "*"
+
+
+def of_resources(template):
+    """What the policies of the topics and of their key allow whom: by resource, the policy and the cases."""
+    values = Values(template, {"SlackWorkspaceId": "T1", "SlackChannelId": "C1"})
+    alarms, account, others = (Said(c, EVERYONE) for c in (ALARMS, ACCOUNT_ROOT, None))
+    ours, foreign = {"aws_SourceAccount": ACCOUNT}, {"aws_SourceAccount": "999988887777"}
+    for name in ("ReportTopic", "ChatTopic"):
+        topic = arn("sns", name)
+        publish, subscribe = functools.partial(ask, "sns:Publish", topic), functools.partial(ask, "sns:Subscribe", topic)
+        allowed = [
+            ("an alarm of the account", alarms.of(publish(**ours))),
+            ("publish", account.of(publish())),
+            ("subscribe by mail", account.of(subscribe(sns_Protocol="email"))),
+            ("subscribe by HTTPS", account.of(subscribe(sns_Protocol="https"))),
+        ]
+        looks = ("GetTopicAttributes", "SetTopicAttributes", "ListSubscriptionsByTopic")
+        allowed += [(a, account.of(ask(f"sns:{a}", topic))) for a in looks]
+        denied = [
+            ("an alarm of another account", alarms.of(publish(**foreign))),
+            ("an alarm over plain HTTP", alarms.of(publish(tls=False, **ours))),
+            ("an alarm subscribes", alarms.of(subscribe(**ours))),
+            ("publish over plain HTTP", account.of(publish(tls=False))),
+            ("subscribe over plain HTTP", account.of(subscribe(tls=False, sns_Protocol="email"))),
+            ("subscribe a plain endpoint", account.of(subscribe(sns_Protocol="http"))),
+            ("others publish", others.of(publish())),
+            ("others subscribe", others.of(subscribe(sns_Protocol="https"))),
+        ]
+        yield name, values.resource(f"{name}Policy")["PolicyDocument"], allowed, denied
+    key = arn("kms", "key/TopicKey")
+    allowed = [(f"alarms {a}", alarms.of(ask(f"kms:{a}", key, **ours))) for a in ("Decrypt", "GenerateDataKey")]
+    allowed.append(("the account", account.of(ask("kms:PutKeyPolicy", key))))
+    denied = [
+        ("alarms of another account", alarms.of(ask("kms:GenerateDataKey", key, **foreign))),
+        ("alarms encrypt", alarms.of(ask("kms:Encrypt", key, **ours))),
+        ("others", others.of(ask("kms:Decrypt", key))),
+    ]
+    yield "TopicKey", values.resource("TopicKey")["KeyPolicy"], allowed, denied
+
+
+class Said:
+    """Callers by the principals that a resource's policy has for them."""
+
+    def __init__(self, *principals):
+        self.principals = principals
+
+    def of(self, *asked):
+        """The questions, and which statements speak of the caller."""
+        return Questions(asked, lambda statement: statement["Principal"] in self.principals)
+
+
+class Questions(list):
+    """Questions that concern only some statements of a policy."""
+
+    def __init__(self, asked, concerns):
+        super().__init__(asked)
+        self.concerns = concerns
+
+
 def on(actions, resource):
     return [(f"{a}, {resource}", [ask(a, resource)]) for a in actions]
 
@@ -330,7 +438,14 @@ def foreign_templates():
 def verdicts(documents, cases):
     """Whether each case is allowed: by name."""
     parsed = [parse_policy_document(d) for d in documents]
-    return {name: all(evaluate(a, parsed).decision == "Allow" for a in asked) for name, asked in cases}
+
+    def allows(asked):
+        policies = parsed
+        if isinstance(asked, Questions):
+            policies = [parse_policy_document({"Statement": list(filter(asked.concerns, d["Statement"]))}) for d in documents]
+        return all(evaluate(a, policies).decision == "Allow" for a in asked)
+
+    return {name: allows(asked) for name, asked in cases}
 
 
 def simulate(documents, allowed, denied):
@@ -455,7 +570,7 @@ def resources_understood(statement, action, entry, keys, reference):
         own = entry.get("conditionKeys", [])
         for key in keys:
             for name, has in {t["name"]: t["conditionKeys"] for t in fits}.items() or [("any resource", [])]:
-                if not known_key(key, [*own, *has]):
+                if key not in KEYS_OF_CALLER and not known_key(key, [*own, *has]):
                     yield f"{statement['Sid']}: {action} on {resource} has no condition key {key} for {name}"
 
 
@@ -477,9 +592,11 @@ def main():
     problems, every, count = [], {}, Counter()
     for parameters in (
         {},
-        {"TemplatesTagged": "true"},
+        {"TemplatesTagged": "false"},
+        {"InstanceRoleArns": WEB_ROLE},
         {"PatchDocumentArns": own_document},
         {"VolumeKeyArns": VOLUME_KEY},
+        {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"},
         *({parameter: own} for parameter, (_, own) in PROOFS.items()),
     ):
         documents = list(policies(Values(template, parameters), "FunctionRole").values())
@@ -487,10 +604,9 @@ def main():
         every |= {s["Sid"]: s for s in statements}
         looks = next(s["Action"] for s in statements if s["Sid"] == "Look")
         allowed, denied = list(allowed_cases(looks)), list(denied_cases())
-        if parameters.get("TemplatesTagged"):
-            denied += foreign_templates()
-        else:
-            allowed += foreign_templates()
+        (allowed if parameters.get("TemplatesTagged") == "false" else denied).extend(foreign_templates())
+        another_role = ("another role to EC2", pass_role("ec2.amazonaws.com", ADMIN_ROLE))
+        (denied if parameters.get("InstanceRoleArns") else allowed).append(another_role)
         if parameters.get("PatchDocumentArns"):
             denied = [(name, asked) for name, asked in denied if name != "a document of the account"]
             allowed.append(("the owner's document to our instance", own))
@@ -498,6 +614,11 @@ def main():
         made, aside = calls, set(OF_LAMBDA)
         uses, strangers = volume_key_cases()
         denied += strangers
+        by_lambda = [(f"Lambda, {a}", [ask(a, "*")]) for a in sorted(OF_NETWORK)]
+        function = arn("lambda", "function:asg-patch-Function-1")
+        denied += [(f"the program, {a}", [ask(a, "*", lambda_SourceFunctionArn=function)]) for a in sorted(OF_NETWORK)]
+        (allowed if parameters.get("SubnetIds") else denied).extend(by_lambda)
+        aside |= OF_NETWORK if parameters.get("SubnetIds") else set()
         if parameters.get("VolumeKeyArns"):
             allowed, aside = allowed + uses, aside | OF_SNAPSHOTS
         else:
@@ -515,6 +636,17 @@ def main():
     allowed, denied = of_window_role()
     of_window = policies(Values(template, {"Trigger": "MaintenanceWindow"}), "WindowRole").values()
     problems += [f"WindowRole: {p}" for p in simulate(list(of_window), allowed, denied)]
+    count["allowed"] += len(allowed)
+    count["denied"] += len(denied)
+    for who, policy, allowed, denied in of_resources(template):
+        problems += [f"{who}: {p}" for p in simulate([policy], allowed, denied)]
+        count["allowed"] += len(allowed)
+        count["denied"] += len(denied)
+    allowed, denied = of_guard()
+    anything = {"Statement": [{"Sid": "Anything", "Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    problems += [f"README: {p}" for p in simulate([anything, guard()], allowed, denied)]
+    count["allowed"] += len(allowed)
+    count["denied"] += len(denied)
     problems += understood(every.values(), reference)
     if problems:
         sys.exit("\n".join(problems))

@@ -16,10 +16,12 @@ from template import Values, load, policies
 INFRA = Path(__file__).parents[2] / "infra"
 TEMPLATE = INFRA / "template.yaml"
 # W3002 says that the local paths need `aws cloudformation package`, which is what uploads them.
-LINT_IGNORES = ["W3002"]
+# W1033 splits the empty default of SecurityGroupIds, which the condition HasNetwork leaves out.
+LINT_IGNORES = ["W3002", "W1033"]
 DEFAULTS = {
     "AsgTagKey": "ep:asg:patch",
     "AsgTagValue": "true",
+    "TemplatesTagged": "true",
     "Trigger": "Schedule",
     "ScheduleExpression": "cron(0 4 ? * WED#2 *)",
     "ScheduleTimezone": "UTC",
@@ -89,10 +91,12 @@ def defaults(template):
 
 def sizes(template):
     everything = {
-        "TemplatesTagged": "true",
+        "InstanceRoleArns": "arn:aws:iam::111122223333:role/web",
         "PatchDocumentArns": "arn:aws:ssm:eu-west-1:111122223333:document/x",
         "TargetGroupArns": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/x/0123456789abcdef",
         "ClassicLoadBalancerArns": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/x",
+        "SubnetIds": "subnet-1",
+        "SecurityGroupIds": "sg-1",
         "VolumeKeyArns": "arn:aws:kms:eu-west-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef",
     }
     for parameters in ({}, everything):
@@ -119,6 +123,8 @@ def rules(template):
         ({"WindowDurationHours": "1", "WindowCutoffHours": "0", "FlexibleWindowMinutes": "60"}, late),
         ({"WindowDurationHours": "12", "FlexibleWindowMinutes": "720"}, late),
     ]
+    network = {"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"}
+    rows += [(network, None), *(({name: value}, "SubnetIds and") for name, value in network.items())]
     for duration in range(1, 25):
         for hours in range(24):
             given = {"WindowDurationHours": str(duration), "WindowCutoffHours": str(hours)}
@@ -133,6 +139,26 @@ def rules(template):
         found = list(values.broken_rules())
         if [expected in text for text in found if expected] != ([True] if expected else []) or bool(found) != bool(expected):
             yield f"{given}: expected '{expected}', found {found}"
+
+
+def optional(template):
+    """What organisations may demand: absent by default, everywhere if given."""
+    boundary, key = "arn:aws:iam::111122223333:policy/limits", "arn:aws:kms:eu-west-1:111122223333:key/logs"
+    network = {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+    rows = [
+        ("AWS::IAM::Role", "PermissionsBoundary", {"PermissionsBoundaryArn": boundary}, boundary, None),
+        ("AWS::IAM::Role", "Path", {"RolePath": "/asg-patch/"}, "/asg-patch/", "/"),
+        ("AWS::Logs::LogGroup", "KmsKeyId", {"LogKeyArn": key}, key, None),
+        ("AWS::Lambda::Function", "VpcConfig", {k: ",".join(v) for k, v in network.items()}, network, None),
+    ]
+    for kind, name, given, with_it, without in rows:
+        for parameters, expected in (({}, without), (given, with_it)):
+            values = Values(template, parameters)
+            for resource in (n for n, r in template["Resources"].items() if r["Type"] == kind):
+                found = values.resource(resource).get(name)
+                # The documents name this role by its ARN, without a path.
+                if found != expected and (resource, name) != ("AutomationRole", "Path"):
+                    yield f"{resource}, {parameters}: expected {name} {expected}, found {found}"
 
 
 def chat(template):
@@ -181,6 +207,7 @@ def main():
         defaults(template),
         sizes(template),
         rules(template),
+        optional(template),
         chat(template),
         files(template),
     )
