@@ -161,6 +161,42 @@ def optional(template):
                     yield f"{resource}, {parameters}: expected {name} {expected}, found {found}"
 
 
+def alarms(template):
+    """Each alarm says when it begins and ends, on all topics, and has its page and its place on the dashboard."""
+    values = Values(template, {"SlackWorkspaceId": "T1", "SlackChannelId": "C1"})
+    page = (INFRA.parent / "runbooks/alarms.md").read_text(encoding="utf-8")
+    topics = [values.of({"Ref": name}) for name in ("ReportTopic", "ChatTopic")]
+    found = {n: values.resource(n) for n, r in template["Resources"].items() if r["Type"] == "AWS::CloudWatch::Alarm"}
+    for name, alarm in found.items():
+        for actions in ("AlarmActions", "OKActions"):
+            if alarm.get(actions) != topics:
+                yield f"{name}: expected {actions} {topics}, found {alarm.get(actions)}"
+        if name not in page:
+            yield f"runbooks/alarms.md: expected {name}"
+        if f"${{{name}.Arn}}" not in template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]:
+            yield f"the dashboard does not show {name}"
+    metrics = {alarm["MetricName"]: alarm["TreatMissingData"] for alarm in found.values()}
+    # Sweeps send these, no more often than every 15 minutes; GroupsLeftOpen only when it is 0 again.
+    for metric in ("GroupsLeftOpen", "WindowMissed"):
+        if metrics.get(metric) != "ignore":
+            yield f"{metric}: expected to keep its state without data, found {metrics.get(metric)}"
+    for metric in ("MessagesUnsent", "ApproximateNumberOfMessagesVisible"):
+        if metric not in metrics:
+            yield f"expected an alarm for {metric}"
+
+
+def freeze(template):
+    """A stack that is not enabled starts nothing by itself, and sweeps."""
+    for enabled, state in (("true", "ENABLED"), ("false", "DISABLED")):
+        by_schedule = Values(template, {"Enabled": enabled})
+        by_window = Values(template, {"Enabled": enabled, "Trigger": "MaintenanceWindow"})
+        found = by_schedule.resource("Schedule").get("State"), by_window.exists("Window"), by_window.exists("WindowRule")
+        if found != (state, enabled == "true", enabled == "true"):
+            yield f"Enabled={enabled}: found {found}"
+        if any(not v.exists("Sweep") or "State" in v.resource("Sweep") for v in (by_schedule, by_window)):
+            yield f"Enabled={enabled}: expected sweeps"
+
+
 def chat(template):
     """An account has one configuration for a channel: a stack in another region has only the topic."""
     ids = {"SlackWorkspaceId": "T1", "SlackChannelId": "C1"}
@@ -209,6 +245,8 @@ def main():
         rules(template),
         optional(template),
         chat(template),
+        alarms(template),
+        freeze(template),
         files(template),
     )
     problems = [problem for check in checks for problem in check]
