@@ -18,6 +18,8 @@ PSEUDO = {
     "AWS::URLSuffix": "amazonaws.com",
 }
 NO_VALUE = object()
+# Of the parameter that has no default.
+GIVEN = {"ArtifactBucket": "uploads"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -53,7 +55,7 @@ class Values:
         given = dict(parameters or {})
         self.parameters = {}
         for name, declared in template["Parameters"].items():
-            value = given.pop(name, declared.get("Default"))
+            value = given.pop(name, declared.get("Default", GIVEN.get(name)))
             if value is None:
                 raise ValueError(f"parameter {name} has no default: give it a value")
             if declared["Type"] == "CommaDelimitedList" and isinstance(value, str):

@@ -3,21 +3,31 @@
     python template_check.py
 
 Besides: the defaults are those that the documents promise, the roles' policies keep to IAM's limit, the rules refuse
-what they should, and the files that the template names are there and need no filling in.
+what they should, and a package (infra/package.sh) has all that deploying needs, with the files in its template. It is
+that template that the others look at.
 """
 
 import json
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import hcl2
+from package import ARCHITECTURES, package, sources
 from template import Values, load, policies
 
 INFRA = Path(__file__).parents[2] / "infra"
 TEMPLATE = INFRA / "template.yaml"
-# W3002 says that the local paths need `aws cloudformation package`, which is what uploads them.
 # W1033 splits the empty default of SecurityGroupIds, which the condition HasNetwork leaves out.
-LINT_IGNORES = ["W3002", "W1033"]
+# E3601 knows no OutputPath of Succeed states, which the language has; asl-validator looks at the definition.
+LINT_IGNORES = ["W1033", "E3601"]
+# What a new stack must be given.
+REQUIRED = {"ArtifactBucket"}
+INCLUDE = "Package::Include"
+# What a package may be, by AWS's limit for templates in S3.
+TEMPLATE_LIMIT_BYTES = 1_000_000
 DEFAULTS = {
     "AsgTagKey": "ep:asg:patch",
     "AsgTagValue": "true",
@@ -47,15 +57,15 @@ def tool(name, *arguments):
     return subprocess.run([binary, *arguments], capture_output=True, text=True, check=False)
 
 
-def lint():
-    found = tool("cfn-lint", "--format", "parseable", "--ignore-checks", *LINT_IGNORES, "--", str(TEMPLATE))
+def lint(path):
+    found = tool("cfn-lint", "--format", "parseable", "--ignore-checks", *LINT_IGNORES, "--", str(path))
     if found.returncode != 0:
         yield f"cfn-lint: {found.stdout}{found.stderr}"
 
 
-def scan(template):
+def scan(path, template):
     """checkov: no failures, and what is skipped is what the template skips, each with a reason."""
-    found = tool("checkov", "--file", str(TEMPLATE), "--framework", "cloudformation", "--skip-download", "--output", "json")
+    found = tool("checkov", "--file", str(path), "--framework", "cloudformation", "--skip-download", "--output", "json")
     if not found.stdout.strip():
         yield f"checkov said nothing: {found.stderr}"
         return
@@ -81,8 +91,8 @@ def defaults(template):
         if found != expected:
             yield f"{name}: expected the default {expected!r}, found {found!r}"
     for name, parameter in template["Parameters"].items():
-        if "Default" not in parameter or "Description" not in parameter:
-            yield f"{name}: expected a default and a description"
+        if ("Default" in parameter) == (name in REQUIRED) or "Description" not in parameter:
+            yield f"{name}: expected a description, and a default unless it is one of {REQUIRED}"
     groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     grouped = [p for g in groups for p in g["Parameters"]]
     if sorted(grouped) != sorted(template["Parameters"]):
@@ -156,8 +166,7 @@ def optional(template):
             values = Values(template, parameters)
             for resource in (n for n, r in template["Resources"].items() if r["Type"] == kind):
                 found = values.resource(resource).get(name)
-                # The documents name this role by its ARN, without a path.
-                if found != expected and (resource, name) != ("AutomationRole", "Path"):
+                if found != expected:
                     yield f"{resource}, {parameters}: expected {name} {expected}, found {found}"
 
 
@@ -218,38 +227,112 @@ def chat(template):
         yield f"OtherChatTopicArns: found {topics}"
 
 
-def files(template):
-    for name, resource in template["Resources"].items():
-        if resource["Type"] != "AWS::SSM::Document":
-            continue
-        path = INFRA / resource["Properties"]["Content"]["Fn::Transform"]["Parameters"]["Location"]
-        if not path.is_file():
-            yield f"{name}: there is no {path.name}"
-            continue
+def included(source, made, where):
+    """A package's template is the source, with the files in the place of their names."""
+    if isinstance(source, dict) and INCLUDE in source:
+        path = INFRA / source[INCLUDE]
         text = path.read_text(encoding="utf-8")
-        # AWS::Include takes the file as it is: nothing fills in ${...}.
+        if path.suffix == ".json":
+            if made.strip() != text.strip():
+                yield f"{where}: is not {path.name}"
+            return
+        document = load(path)
+        if not document.get("schemaVersion"):
+            yield f"{path.name}: expected a document with a schemaVersion"
+        if "assumeRole" in document:
+            document["assumeRole"] = {"Fn::GetAtt": ["AutomationRole", "Arn"]}
+        if made != document:
+            yield f"{where}: is not {path.name}"
+        # Nothing fills in ${...}.
         if "${" in text:
             line = next(number for number, l in enumerate(text.splitlines(), 1) if "${" in l)
             yield f"{path.name}:{line}: nothing fills in ${{...}}; name what it means with {{{{ global:... }}}}"
-        if not load(path).get("schemaVersion"):
-            yield f"{path.name}: expected a document with a schemaVersion"
+    elif isinstance(source, dict) and isinstance(made, dict) and source.keys() == made.keys():
+        for key, value in source.items():
+            yield from included(value, made[key], f"{where}.{key}")
+    elif source != made:
+        yield f"{where}: the package differs from the source"
+
+
+def package_is_complete(source, directory):
+    """No macro, no local path, all that deploying needs; and the same again from the same files."""
+    with tempfile.TemporaryDirectory() as place:
+        program = Path(place) / "bootstrap"
+        program.write_bytes(b"a program")
+        tree = sources(Path(place), program)
+        made = package(tree, directory)
+        again = package(tree, Path(place) / "again")
+        names = {p.name for p in made.iterdir()} - {"sbom.cdx.json"}
+        zips = {f"function-{name}.zip" for name in ARCHITECTURES}
+        if names != {"LICENSE", "SHA256SUMS", "VERSION", "deploy.sh", "template.yaml"} | zips:
+            yield f"the package has {sorted(names)}"
+        sums = (made / "SHA256SUMS").read_text(encoding="utf-8")
+        if {line.split("/", 1)[1] for line in sums.splitlines()} != {p.name for p in made.iterdir()} - {"SHA256SUMS"}:
+            yield f"SHA256SUMS does not name each file of the package: {sums}"
+        if (again / "SHA256SUMS").read_text(encoding="utf-8") != sums:
+            yield "the same files make another package"
+        one = package(tree, Path(place) / "one", "x86_64")
+        if [p.name for p in one.glob("*.zip")] != ["function-x86_64.zip"]:
+            yield "--architecture x86_64 makes another function than that"
+    path = made / "template.yaml"
+    made_of = json.dumps(load(path))
+    yield from (f"the package's template has {word}" for word in (INCLUDE, "Transform") if word in made_of)
+    if path.stat().st_size > TEMPLATE_LIMIT_BYTES:
+        yield f"the package's template has {path.stat().st_size} bytes"
+    yield from included(source, load(path), "template")
+
+
+def for_organisations(template):
+    """The stack set and the Terraform module give the template what it knows, and the tools find nothing."""
+    path = INFRA / "stackset/stackset.yaml"
+    yield from lint(path)
+    stack_set = load(path)["Resources"]["StackSet"]["Properties"]
+    given = {p["ParameterKey"] for p in stack_set["Parameters"]}
+    # Service-managed stack sets take no macros.
+    if stack_set["Capabilities"] != ["CAPABILITY_NAMED_IAM"]:
+        yield f"{path.name}: expected no other capabilities, found {stack_set['Capabilities']}"
+    module = INFRA / "terraform"
+    blocks = {}
+    for file in sorted(module.glob("*.tf")):
+        with file.open(encoding="utf-8") as text:
+            for kind, found in hcl2.load(text).items():
+                blocks.setdefault(kind, []).extend(found)
+    stack = next(b["aws_cloudformation_stack"]["asg_patch"] for b in blocks["resource"] if "aws_cloudformation_stack" in b)
+    text = json.dumps(stack)
+    given |= set(re.findall(r"\b(Architecture|Artifact\w+)\b", text))
+    declared = {name for block in blocks["variable"] for name in block}
+    used = set(re.findall(r"\bvar\.(\w+)", json.dumps([blocks["resource"], blocks["locals"]])))
+    if declared != used:
+        yield f"terraform: declares {sorted(declared)}, uses {sorted(used)}"
+    if unknown := given - template["Parameters"].keys():
+        yield f"the template has no parameters {sorted(unknown)}"
+    if missing := REQUIRED - given:
+        yield f"the template needs {sorted(missing)}"
+    found = tool("checkov", "--directory", str(module), "--framework", "terraform", "--skip-download", "--compact", "--quiet")
+    if found.returncode != 0:
+        yield f"checkov: {found.stdout}{found.stderr}"
 
 
 def main():
-    template = load(TEMPLATE)
-    checks = (
-        lint(),
-        scan(template),
-        defaults(template),
-        sizes(template),
-        rules(template),
-        optional(template),
-        chat(template),
-        alarms(template),
-        freeze(template),
-        files(template),
-    )
-    problems = [problem for check in checks for problem in check]
+    source = load(TEMPLATE)
+    with tempfile.TemporaryDirectory() as place:
+        made = Path(place) / "package"
+        problems = list(package_is_complete(source, made))
+        path = made / "template.yaml"
+        template = load(path)
+        checks = (
+            lint(path),
+            scan(path, template),
+            defaults(template),
+            sizes(template),
+            rules(template),
+            optional(template),
+            chat(template),
+            alarms(template),
+            freeze(template),
+            for_organisations(template),
+        )
+        problems += [problem for check in checks for problem in check]
     if problems:
         sys.exit("\n".join(problems))
     print(f"{len(template['Resources'])} resources, {len(template['Parameters'])} parameters")
