@@ -59,6 +59,11 @@ if [[ ! -f "$package/function-$architecture.zip" ]]; then
     exit 1
 fi
 
+# A new account has 10, which the function shares with all others.
+if concurrency="$(aws lambda get-account-settings --query AccountLimit.ConcurrentExecutions --output text 2>/dev/null)"; then
+    echo "Lambda runs up to $concurrency invocations at once in this account and region" >&2
+fi
+
 # The owner is checked: anyone can take a bucket's name, and what is in this one becomes the function.
 bucket="${bucket:-asg-patch-$account-$region}"
 if ! aws s3api head-bucket --bucket "$bucket" --expected-bucket-owner "$account" >/dev/null 2>&1; then

@@ -200,6 +200,8 @@ class Stack:
         done = self.upload_only(package)
         if done.returncode != 0:
             raise Failed(f"deploy.sh --upload-only: {done.stdout}{done.stderr[-3000:]}")
+        if "invocations at once in this account" not in done.stderr:
+            raise Failed(f"deploy.sh says nothing of the account's concurrency: {done.stderr[-3000:]}")
         self.artifacts = dict(line.split("=", 1) for line in done.stdout.splitlines() if line.startswith("Artifact"))
         template, gone = without_ssm(load(package / "template.yaml"))
         uploads = client("s3", self.address)

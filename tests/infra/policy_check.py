@@ -319,16 +319,32 @@ def denied_cases():
     yield "start the state machine", [ask("states:StartExecution", arn("states", "stateMachine:AsgPatch"))]
 
 
-def of_window_role():
-    """What the maintenance window's task may do, and what not."""
+def of_other_roles():
+    """What the stack's other roles may do, and what not: by role, the cases."""
     machine, execution = arn("states", "stateMachine:AsgPatch"), arn("states", "execution:AsgPatch:e")
-    allowed = [("start", [ask("states:StartExecution", machine)]), ("follow", [ask("states:DescribeExecution", execution)])]
-    denied = [
+    batch = arn("states", "execution:AsgPatch/Batches:e")
+    start = ("start", [ask("states:StartExecution", machine)])
+    follow = ("follow", [ask("states:DescribeExecution", execution)])
+    stop = ("stop", [ask("states:StopExecution", execution)])
+    no_other = [
         ("start another", [ask("states:StartExecution", machine + "Other")]),
         ("follow another", [ask("states:DescribeExecution", arn("states", "execution:Other:e"))]),
-        ("stop", [ask("states:StopExecution", execution)]),
+        ("stop another", [ask("states:StopExecution", arn("states", "execution:Other:e"))]),
+        ("change the state machine", [ask("states:UpdateStateMachine", machine)]),
+        ("call another function", [ask("lambda:InvokeFunction", arn("lambda", "function:Other"))]),
+        ("change the function", [ask("lambda:UpdateFunctionCode", arn("lambda", "function:Function"))]),
+        ("write a record", put("/asg-patch/records/web-nightly", "false")),
     ]
-    return allowed, denied
+    queue = ("keep what was not delivered", [ask("sqs:SendMessage", arn("sqs", "Undelivered"))])
+    yield "WindowRole", [start, follow], [stop, queue, *no_other]
+    yield "RuleRole", [start], [follow, stop, queue, *no_other]
+    other_queue = ("send to another queue", [ask("sqs:SendMessage", arn("sqs", "Other"))])
+    yield "SchedulerRole", [start, queue], [follow, stop, other_queue, *no_other]
+    yield "AutomationRole", [start, follow, stop], [queue, *no_other]
+    call = ("call the function", [ask("lambda:InvokeFunction", arn("lambda", "function:Function"))])
+    batches = [(f"{a} a batch", [ask(f"states:{a}", batch)]) for a in ("DescribeExecution", "StopExecution")]
+    logs = [(a, [ask(a, "*")]) for a in ("logs:CreateLogDelivery", "xray:PutTraceSegments")]
+    yield "StateMachineRole", [call, start, follow, stop, *batches, *logs], [queue, *no_other]
 
 
 def guard():
@@ -633,11 +649,17 @@ def main():
         problems += [f"{p} {parameters or ''}".strip() for p in found]
         count["allowed"] += len(allowed)
         count["denied"] += len(denied)
-    allowed, denied = of_window_role()
-    of_window = policies(Values(template, {"Trigger": "MaintenanceWindow"}), "WindowRole").values()
-    problems += [f"WindowRole: {p}" for p in simulate(list(of_window), allowed, denied)]
-    count["allowed"] += len(allowed)
-    count["denied"] += len(denied)
+    values = Values(template, {"Trigger": "MaintenanceWindow", "SlackWorkspaceId": "T1", "SlackChannelId": "C1"})
+    for role, allowed, denied in of_other_roles():
+        documents = list(policies(values, role).values())
+        problems += [f"{role}: {p}" for p in simulate(documents, allowed, denied)]
+        count["allowed"] += len(allowed)
+        count["denied"] += len(denied)
+        for statement in (s for d in documents for s in d["Statement"]):
+            keys = [k for block in statement.get("Condition", {}).values() for k in block]
+            for action in as_list(statement["Action"]):
+                found = resources_understood(statement, action, reference.action(action), keys, reference)
+                problems += [f"{role}: {p}" for p in found]
     for who, policy, allowed, denied in of_resources(template):
         problems += [f"{who}: {p}" for p in simulate([policy], allowed, denied)]
         count["allowed"] += len(allowed)
