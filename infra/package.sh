@@ -32,6 +32,9 @@ version="$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)"
 if commit="$(git rev-parse --short HEAD 2>/dev/null)"; then
     [[ "$(git tag --points-at HEAD)" == *"v$version"* ]] || version="$version-$commit"
     git diff --quiet HEAD -- 2>/dev/null || version="$version-changed"
+    # The tools below take it for their own clock, so that the same commit makes the same package.
+    SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}"
+    export SOURCE_DATE_EPOCH
 fi
 directory="${directory:-target/package/asg-patch-$version}"
 

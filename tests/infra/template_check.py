@@ -170,6 +170,15 @@ def optional(template):
                     yield f"{resource}, {parameters}: expected {name} {expected}, found {found}"
 
 
+def environment(template):
+    """The function knows what its role demands of templates."""
+    for tagged in ("true", "false"):
+        variables = Values(template, {"TemplatesTagged": tagged}).resource("Function")["Environment"]["Variables"]
+        found = variables.get("ASG_PATCH_TEMPLATES_TAGGED")
+        if found != tagged:
+            yield f"TemplatesTagged={tagged}: the function reads {found}"
+
+
 def alarms(template):
     """Each alarm says when it begins and ends, on all topics, and has its page and its place on the dashboard."""
     values = Values(template, {"SlackWorkspaceId": "T1", "SlackChannelId": "C1"})
@@ -328,6 +337,7 @@ def main():
             rules(template),
             optional(template),
             chat(template),
+            environment(template),
             alarms(template),
             freeze(template),
             for_organisations(template),
