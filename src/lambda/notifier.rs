@@ -11,6 +11,9 @@ use crate::notify::Message;
 use crate::report::{RunKind, RunReport};
 use crate::run;
 
+/// Groups that a run could not restore. Zero once there are no records.
+const GROUPS_LEFT_OPEN: &str = "GroupsLeftOpen";
+
 /// Sends messages to the stack's topics, and metrics to CloudWatch.
 pub(super) struct Notifier {
     aws: Aws,
@@ -74,6 +77,7 @@ impl Notifier {
 
     pub(super) fn measure_around(&self, around: &Around) {
         let Around {
+            records,
             records_past_deadline,
             window_missed,
         } = *around;
@@ -81,6 +85,11 @@ impl Notifier {
             ("RecordsPastDeadline", Unit::Count, records_past_deadline),
             ("WindowMissed", Unit::Count, window_missed.into()),
         ]);
+        // Only here: a run that ends knows its own groups, and another's may still be open. While there are records,
+        // the alarm keeps its state.
+        if records == 0 {
+            self.measure(&[(GROUPS_LEFT_OPEN, Unit::Count, 0)]);
+        }
     }
 
     fn measure(&self, metrics: &[(&str, Unit, u64)]) {
@@ -94,13 +103,12 @@ impl Notifier {
         self.measure(&[
             ("GroupsRolledBack", Unit::Count, count(Outcome::RolledBack)),
             ("GroupsFailed", Unit::Count, count(Outcome::Failed)),
-            (
-                "GroupsLeftOpen",
-                Unit::Count,
-                report.left_open().count() as u64,
-            ),
             ("ApiCalls", Unit::Count, report.api_calls.values().sum()),
         ]);
+        let left_open = report.left_open().count() as u64;
+        if left_open > 0 {
+            self.measure(&[(GROUPS_LEFT_OPEN, Unit::Count, left_open)]);
+        }
         if report.kind == RunKind::Restore {
             return;
         }

@@ -17,6 +17,7 @@ const LATE: TimeDelta = TimeDelta::hours(1);
 /// A sweep's findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Around {
+    pub records: u64,
     pub records_past_deadline: u64,
     pub window_missed: bool,
 }
@@ -47,6 +48,7 @@ pub(super) async fn look_around(aws: &Aws, settings: &Settings) -> Result<Around
         true
     });
     Ok(Around {
+        records: records.len() as u64,
         records_past_deadline,
         window_missed,
     })

@@ -2,8 +2,8 @@
 
     python deployed_check.py ASG_PATCH BOOTSTRAP DIRECTORY
 
-ASG_PATCH and BOOTSTRAP are the two programs; DIRECTORY is made anew and keeps the logs. The template is deployed as it
-is into the emulator ministack, but for what it does not know: AWS::SSM::* (without_ssm.py) are left out. How it all
+ASG_PATCH and BOOTSTRAP are the two programs; DIRECTORY is made anew and keeps the logs. They are packaged (package.sh) and
+uploaded (deploy.sh) as an operator does it, and the template is deployed as it is into the emulator ministack, but for what it does not know: AWS::SSM::* (without_ssm.py) are left out. How it all
 hangs together: emulator.py. What is published and reported is compared with deployed-*.expected (UPDATE_EXPECT=1).
 
 Two stacks at the same time, each in an emulator of its own:
@@ -38,6 +38,7 @@ from pathlib import Path
 import emulator
 from emulator import ROOT, Failed, client, until
 from golden import compare, named, shown
+from package import package, sources
 from without_ssm import WINDOW_ID
 
 HERE = Path(__file__).parent
@@ -311,15 +312,15 @@ def large_fleet(directory):
 
 def tell(name, programs, directory, fleet, stories, parameters):
     """Deploys a stack of its own and runs its stories. What was wrong."""
-    asg_patch, tree = programs
+    asg_patch, made = programs
     try:
         with (
             emulator.simulated_account(asg_patch, directory, fleet, SPEED) as account,
             emulator.emulator(directory, account) as address,
         ):
             world = World(name, address, account, directory)
-            left_out = world.stack.package(tree)
-            world.say(f"packaged, but for {', '.join(left_out)}")
+            left_out = world.stack.upload(made)
+            world.say(f"uploaded, but for {', '.join(left_out)}")
             world.stack.deploy(**parameters)
             world.say("deployed")
             stories(world)
@@ -340,14 +341,14 @@ def main():
     places = {name: directory / name for name in ("schedule", "window")}
     for place in places.values():
         place.mkdir(parents=True)
-    tree = emulator.sources(bootstrap, directory)
-    say("zipped")
+    made = package(sources(directory, bootstrap), directory / "package", "arm64")
+    say("packaged")
     problems = []
 
     def thread(*arguments):
         return threading.Thread(target=lambda: problems.extend(tell(*arguments)))
 
-    programs = (asg_patch, tree)
+    programs = (asg_patch, made)
     fleet = HERE / "deployed-fleet.toml"
     # Several batches at once: with both limits they would go one after the other.
     limits = {"MaxInFlight": "0", "MaxFailures": "100%"}

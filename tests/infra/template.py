@@ -18,6 +18,8 @@ PSEUDO = {
     "AWS::URLSuffix": "amazonaws.com",
 }
 NO_VALUE = object()
+# Of the parameter that has no default.
+GIVEN = {"ArtifactBucket": "uploads"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -47,12 +49,13 @@ def load(path):
 class Values:
     """The template's values for given parameters, as CloudFormation would work them out."""
 
-    def __init__(self, template, parameters=None):
+    def __init__(self, template, parameters=None, region=PSEUDO["AWS::Region"]):
         self.template = template
+        self.pseudo = PSEUDO | {"AWS::Region": region}
         given = dict(parameters or {})
         self.parameters = {}
         for name, declared in template["Parameters"].items():
-            value = given.pop(name, declared.get("Default"))
+            value = given.pop(name, declared.get("Default", GIVEN.get(name)))
             if value is None:
                 raise ValueError(f"parameter {name} has no default: give it a value")
             if declared["Type"] == "CommaDelimitedList" and isinstance(value, str):
@@ -73,6 +76,13 @@ class Values:
     def condition(self, name):
         """Whether a condition of the template holds."""
         return self._truth(self.template["Conditions"][name])
+
+    def broken_rules(self):
+        """The sentences of the template's rules that do not hold."""
+        for rule in self.template["Rules"].values():
+            for assertion in rule["Assertions"]:
+                if not self._truth(assertion["Assert"]):
+                    yield assertion["AssertDescription"]
 
     def of(self, node):
         """A node's value."""
@@ -100,6 +110,9 @@ class Values:
             return separator.join(self.of(parts))
         if name == "Fn::Sub" and isinstance(argument, str):
             return re.sub(r"\$\{([^!}][^}]*)\}", lambda m: self._named(m[1]), argument)
+        if name == "Fn::Split":
+            separator, text = argument
+            return self.of(text).split(separator)
         raise NotImplementedError(f"{name}: {argument}")
 
     def _named(self, text):
@@ -114,6 +127,11 @@ class Values:
             return not self._truth(argument[0])
         if name == "Fn::And":
             return all(map(self._truth, argument))
+        if name == "Fn::Or":
+            return any(map(self._truth, argument))
+        if name == "Fn::Contains":
+            values, value = map(self.of, argument)
+            return str(value) in values
         if name == "Fn::Equals":
             left, right = map(self.of, argument)
             return str(left) == str(right)
@@ -122,8 +140,8 @@ class Values:
     def _ref(self, name):
         if name == "AWS::NoValue":
             return NO_VALUE
-        if name in PSEUDO:
-            return PSEUDO[name]
+        if name in self.pseudo:
+            return self.pseudo[name]
         if name in self.parameters:
             return self.parameters[name]
         kind = self.template["Resources"][name]["Type"]

@@ -102,7 +102,7 @@ def the_template_has_what_they_find_by_name():
     deployed = {d["Name"]: d["Content"] for d in properties("AWS::SSM::Document")}
     equal(set(deployed), {*AUTOMATIONS, *COMMANDS}, "documents of the template")
     for name in deployed:
-        included = deployed[name]["Fn::Transform"]["Parameters"]["Location"]
+        included = deployed[name]["Package::Include"]
         equal((path.parent / included).resolve(), DOCUMENTS / f"{name}.yaml", f"content of {name}")
     for name in AUTOMATIONS:
         content = document(name)

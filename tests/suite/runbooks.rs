@@ -34,7 +34,7 @@ fn pages() -> BTreeSet<PathBuf> {
 #[test]
 fn every_code_has_its_page_and_every_page_its_code() {
     let mut expected: BTreeSet<PathBuf> = Code::ALL.iter().map(|c| root().join(c.page())).collect();
-    for other in ["README.md", "replay.md", "stop.md"] {
+    for other in ["README.md", "alarms.md", "replay.md", "stop.md"] {
         expected.insert(root().join("runbooks").join(other));
     }
     assert_eq!(pages(), expected);

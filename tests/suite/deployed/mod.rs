@@ -4,6 +4,7 @@
 mod machine;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use asg_patch::ids::GroupName;
 use asg_patch::lambda::{Function, Settings};
@@ -21,6 +22,15 @@ const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:asg-patch";
 
 /// An execution environment of a stack whose settings are those of the scenario.
 fn function(scenario: &Scenario, account: &Account) -> Function {
+    measuring(scenario, account, |_| ())
+}
+
+/// The same, with each line of metrics passed to `measured`.
+fn measuring(
+    scenario: &Scenario,
+    account: &Account,
+    measured: impl Fn(&str) + Send + Sync + 'static,
+) -> Function {
     let request = &scenario.request;
     let window = request.window;
     let settings = Settings {
@@ -37,7 +47,7 @@ fn function(scenario: &Scenario, account: &Account) -> Function {
         documents: common::allowed(account),
         ..Settings::read(|_| None)
     };
-    Function::new(common::aws(account, "function"), settings, |_| ())
+    Function::new(common::aws(account, "function"), settings, measured)
 }
 
 /// A run as deployed, and what it took.
@@ -288,6 +298,53 @@ async fn stopped_at(scenario: &Scenario, at_ms: u64) -> Vec<String> {
         End::Failed { error, cause } => problems.push(format!("{error}: {cause}")),
     }
     problems
+}
+
+/// The alarm for groups left open keeps its state where there is no figure: a zero comes when no record is left.
+#[test]
+fn sweeps_say_that_no_group_is_open_only_when_none_is() {
+    let scenario = Scenario::load("sleeping-latest");
+    let found = in_virtual_time(7, async {
+        let account = scenario.fleet.account(1);
+        let lines = Arc::new(Mutex::new(Vec::<Value>::new()));
+        let function = || {
+            let lines = Arc::clone(&lines);
+            measuring(&scenario, &account, move |line| {
+                let line = serde_json::from_str(line).expect("JSON");
+                lines.lock().expect("lines").push(line);
+            })
+        };
+        let clock = account.clock().clone();
+        let sweep = async |name: &str| {
+            lines.lock().expect("lines").clear();
+            let machine = Machine::new(&function, clock.clone(), name);
+            machine.execute(json!({"mode": "sweep"})).await;
+            let lines = lines.lock().expect("lines");
+            let of = |name: &str| lines.iter().find_map(|l| l.get(name)?.as_u64());
+            (of("RecordsPastDeadline"), of("GroupsLeftOpen"))
+        };
+        let before = sweep("before").await;
+        let machine = Machine::new(&function, clock.clone(), "nightly");
+        let in_progress = async {
+            clock.wait(std::time::Duration::from_secs(60)).await;
+            machine.stop();
+            sweep("in-progress").await
+        };
+        let in_progress = tokio::select! {
+            end = machine.execute(json!({})) => panic!("it was not stopped: {end:?}"),
+            swept = in_progress => swept,
+        };
+        clock.wait(std::time::Duration::from_secs(86_400)).await;
+        let due = sweep("due").await;
+        [before, in_progress, due, sweep("after").await]
+    });
+    let expected = [
+        (Some(0), Some(0)),
+        (Some(0), None),
+        (Some(1), None),
+        (Some(0), Some(0)),
+    ];
+    assert_eq!(found, expected);
 }
 
 /// A run that is refused, done already, or has nothing to do: one sentence, and nothing touched.
