@@ -66,6 +66,7 @@ UNCONDITIONED = {
     "MarkImagesAsTheyAreMade": "guarded by the call that makes the resource",
     "AskFirstForInstances": "an id that cannot exist, for DryRun",
     "AskFirstForImages": "an id that cannot exist, for DryRun",
+    "SendAndReadOurDocuments": "guarded by the documents, whose content is fixed; the instance by SendToOurInstances",
     "SendDocumentsOfAws": "guarded by the document; the instance by SendToOurInstances",
     "SendDocumentsOfOwners": "guarded by the document; the instance by SendToOurInstances",
     "ProveByLoadBalancer": "guarded by the target group; AWS offers no condition on the target",
@@ -89,6 +90,11 @@ GROUP = arn("autoscaling", "autoScalingGroup:7f1c:autoScalingGroupName/web-night
 INSTANCE = arn("ec2", "instance/i-0123456789abcdef0")
 TEMPLATE_ARN = arn("ec2", "launch-template/lt-0123456789abcdef0")
 IMAGE = arn("ec2", "image/ami-0123456789abcdef0", account="")
+# As the template's resources are named.
+OUR_DOCUMENTS = [
+    arn("ssm", f"document/{name}Document")
+    for name in ("ReadyLinux", "ReadyWindows", "ResetWindows", "SealLinux", "SealWindows")
+]
 SNAPSHOT = arn("ec2", "snapshot/snap-0123456789abcdef0", account="")
 NO_INSTANCE = arn("ec2", "instance/i-00000000000000000")
 NO_IMAGE = arn("ec2", "image/ami-00000000000000000", account="")
@@ -248,8 +254,10 @@ def allowed_cases(looks):
     yield "dry run: tags", create_tags(NO_INSTANCE, {}, ["asg-patch:run"])
     yield "dry run: image", create_image(NO_INSTANCE, {}, {"asg-patch:run": "dry-run"}, image=NO_IMAGE)
     yield "dry run: removal", [ask("ec2:DeregisterImage", NO_IMAGE)]
-    for document in ("AWS-RunPatchBaseline", "AWS-RunShellScript", "AWS-RunPowerShellScript"):
-        yield f"{document} to our instance", send_command(of_aws(document), BUILD)
+    yield "AWS-RunPatchBaseline to our instance", send_command(of_aws("AWS-RunPatchBaseline"), BUILD)
+    for document in OUR_DOCUMENTS:
+        yield f"{document} to our instance", send_command(document, BUILD)
+        yield f"read {document}", [ask("ssm:GetDocument", document)]
     for name in ("/asg-patch/records/web-nightly", "/asg-patch/runs/r"):
         yield f"make {name}", put(name, "false")
         for action in ("GetParameters", "DeleteParameter", "DeleteParameters"):
@@ -305,7 +313,11 @@ def denied_cases():
     patch = of_aws("AWS-RunPatchBaseline")
     yield "command to a foreign instance", send_command(patch, {"Name": "db"})
     yield "command to a group's instance before it is marked", send_command(patch, OF_A_GROUP)
-    yield "another document of AWS", send_command(of_aws("AWS-RunRemoteScript"), BUILD)
+    for document in ("AWS-RunRemoteScript", "AWS-RunShellScript", "AWS-RunPowerShellScript"):
+        yield f"{document} to our instance", send_command(of_aws(document), BUILD)
+    for document in OUR_DOCUMENTS:
+        yield f"{document} to a foreign instance", send_command(document, {"Name": "db"})
+        yield f"change {document}", [ask(f"ssm:{a}", document) for a in ("UpdateDocument", "UpdateDocumentDefaultVersion", "DeleteDocument")]
     yield "a document of the account", send_command(arn("ssm", "document/OwnPatch"), BUILD)
     for name in ("/prod/database/password", "/asg-patch-other/x", "/asg-patch"):
         yield f"make {name}", put(name, "false")

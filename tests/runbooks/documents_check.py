@@ -103,7 +103,8 @@ def the_template_has_what_they_find_by_name():
     equal(set(deployed), {*AUTOMATIONS, *COMMANDS}, "documents of the template")
     for name in deployed:
         included = deployed[name]["Package::Include"]
-        equal((path.parent / included).resolve(), DOCUMENTS / f"{name}.yaml", f"content of {name}")
+        kind = "json" if name in COMMANDS else "yaml"
+        equal((path.parent / included).resolve(), DOCUMENTS / f"{name}.{kind}", f"content of {name}")
     for name in AUTOMATIONS:
         content = document(name)
         (machine,) = properties("AWS::StepFunctions::StateMachine")
