@@ -26,6 +26,9 @@ pub struct Claim {
     pub owner: String,
     /// When it was claimed.
     pub at: DateTime<Utc>,
+    /// Whether it is of some of the groups only, which were named.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_some: bool,
 }
 
 fn parameter(run_id: &RunId) -> String {

@@ -21,7 +21,7 @@ use super::operation::operation_of;
 use super::pace::{Pacer, Turn, Urgency};
 use super::share::ApiShare;
 use crate::clock::Clock;
-use crate::group::allowed::AllowedDocuments;
+use crate::group::allowed::Allowed;
 
 /// Attempts of one call: enough for a passing throttle. Longer trouble is the pipeline's to wait out.
 const MAX_ATTEMPTS: u32 = 4;
@@ -50,7 +50,7 @@ pub struct Clients {
     pacer: Pacer,
     /// The urgency of their reads.
     reads: Urgency,
-    documents: Arc<AllowedDocuments>,
+    allowed: Arc<Allowed>,
 }
 
 impl Clients {
@@ -93,7 +93,7 @@ impl Clients {
             aws_clock,
             pacer,
             reads: Urgency::Look,
-            documents: Arc::default(),
+            allowed: Arc::default(),
         }
     }
 
@@ -105,17 +105,17 @@ impl Clients {
         }
     }
 
-    /// The same clients, sending commands with these documents only.
-    pub(super) fn allowing(&self, documents: AllowedDocuments) -> Self {
+    /// The same clients within these bounds.
+    pub(super) fn allowing(&self, allowed: Allowed) -> Self {
         Self {
-            documents: Arc::new(documents),
+            allowed: Arc::new(allowed),
             ..self.clone()
         }
     }
 
-    /// The documents that they may send.
-    pub fn documents(&self) -> &AllowedDocuments {
-        &self.documents
+    /// The bounds within which they work.
+    pub fn allowed(&self) -> &Allowed {
+        &self.allowed
     }
 
     /// The same clients, for reads that only one group waits for.

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use super::buckets::calls_take;
 use super::{ApiShare, Clients};
 use crate::clock::Clock;
-use crate::group::allowed::AllowedDocuments;
+use crate::group::allowed::Allowed;
 
 /// An account and region, as a process reaches it: clients, clock and region. Built once per process, so that
 /// everything the process asks is paced together. Cheap to clone; clones share connections, pace and count.
@@ -41,10 +41,10 @@ impl Aws {
         self.asking_at(share.part())
     }
 
-    /// The same account, sending commands with these documents only.
-    pub fn allowing(&self, documents: AllowedDocuments) -> Self {
+    /// The same account within these bounds.
+    pub fn allowing(&self, allowed: Allowed) -> Self {
         Self {
-            clients: self.clients.allowing(documents),
+            clients: self.clients.allowing(allowed),
             ..self.clone()
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use asg_patch::aws::{ApiShare, Aws};
-use asg_patch::group::allowed::AllowedDocuments;
+use asg_patch::group::allowed::{Allowed, AllowedDocuments};
 use asg_patch::ids::{GroupName, RunId};
 use asg_patch::request::{
     AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
@@ -97,6 +97,9 @@ pub(crate) struct RunOptions {
         help_heading = "The run"
     )]
     parameters: Vec<String>,
+    /// Change only launch templates that carry the opt-in tag themselves, as the deployed stack does by default
+    #[arg(long, help_heading = "The run")]
+    only_tagged_templates: bool,
     /// Length of the window: all groups are restored this long after the start
     #[arg(long, value_name = "TIME", default_value = "3h", value_parser = time_span, help_heading = "The run")]
     duration: Duration,
@@ -143,13 +146,17 @@ impl RunOptions {
         Ok(aws.at_share(self.api_share).allowing(self.allowed()?))
     }
 
-    fn allowed(&self) -> Result<AllowedDocuments, CliError> {
+    fn allowed(&self) -> Result<Allowed, CliError> {
         let documents = self.documents.iter().map(String::as_str);
         let parameters = self.parameters.iter().map(String::as_str);
-        AllowedDocuments::with(documents, parameters).map_err(|wrong| CliError::Input {
-            place: "--allow-document, --allow-parameter".into(),
-            expected: wrong.expected,
-            found: wrong.found,
+        let documents = AllowedDocuments::with(documents, parameters);
+        Ok(Allowed {
+            documents: documents.map_err(|wrong| CliError::Input {
+                place: "--allow-document, --allow-parameter".into(),
+                expected: wrong.expected,
+                found: wrong.found,
+            })?,
+            untagged_templates: !self.only_tagged_templates,
         })
     }
 

@@ -1,5 +1,7 @@
-//! The documents that groups may name in their tags, and the parameters that they may set. Everyone who may tag a group
-//! could else have any document run on its instances, with their permissions, and have its work baked into the image.
+//! The bounds that a program is set up with, whatever a group's tags say.
+//!
+//! Everyone who may tag a group could else have any document run on its instances, with their permissions, and have its
+//! work baked into the image.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +16,24 @@ use super::{Code, Failure};
 const SET_BY_RUNS: [&str; 3] = ["Operation", "SnapshotId", "StepTimeoutSeconds"];
 /// The parameter of AWS's patch document that every group may set: it cannot bring foreign content.
 const HARMLESS: &str = "RebootOption";
+
+/// The bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// The documents that groups may name.
+    pub documents: AllowedDocuments,
+    /// Whether launch templates may be changed that do not carry the opt-in tag themselves.
+    pub untagged_templates: bool,
+}
+
+impl Default for Allowed {
+    fn default() -> Self {
+        Self {
+            documents: AllowedDocuments::default(),
+            untagged_templates: true,
+        }
+    }
+}
 
 /// Documents and parameters that groups may name.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -276,6 +276,8 @@ pub enum Done {
     Ok,
     /// A command was sent; its id.
     Command(String),
+    /// An image is being made; its id.
+    Image(ImageId),
     /// A version was made; its number.
     Version(u64),
     /// It was to be removed, and was not there.

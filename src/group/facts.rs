@@ -76,6 +76,8 @@ impl GroupDetails {
 pub struct TemplateFacts {
     /// Name.
     pub name: String,
+    /// Its own tags.
+    pub tags: BTreeMap<String, String>,
     /// Default and latest version.
     pub mark: TemplateMark,
     /// The versions that were asked for.

@@ -398,6 +398,9 @@ fn remember(job: &mut Job, effect: &Effect, done: &Done, count: u32) {
         (Effect::SendCommand(command), Done::Command(id)) => {
             job.made.commands.insert(command.step, id.clone());
         }
+        (Effect::CreateImage { .. }, Done::Image(image)) => {
+            job.made.asked_image = Some(image.clone());
+        }
         (Effect::CreateVersion { template, .. }, Done::Version(number)) => {
             job.made.versions.insert(template.clone(), *number);
         }

@@ -30,6 +30,9 @@ pub struct Made {
     /// Our instances whose agents have answered since they were launched.
     #[serde(default)]
     pub online: BTreeSet<InstanceId>,
+    /// The image that AWS said it makes for this job.
+    #[serde(default)]
+    pub asked_image: Option<ImageId>,
     /// The image, once it is available to this job.
     pub image: Option<ImageId>,
     /// The versions, by template.

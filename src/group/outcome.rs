@@ -154,6 +154,9 @@ codes! {
     DocumentNotAllowed = "AP-0126", "the group names a document or a parameter that is not allowed",
         "allow it where the program is set up (--allow-document, --allow-parameter; the stack's PatchDocumentArns and PatchDocumentParameters), or remove the tag",
         [];
+    TemplateNotTagged = "AP-0127", "the group's launch template does not carry the opt-in tag itself",
+        "tag the launch template with the command in the reason, or let runs change untagged ones (the stack's TemplatesTagged=false)",
+        [];
     // Not started.
     DoesNotFit = "AP-0201", "the group would not be restored before the window's deadline",
         "lengthen the window, or move the group to an earlier wave",

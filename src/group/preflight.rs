@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::allowed::AllowedDocuments;
+use super::allowed::Allowed;
 use super::budget;
 use super::devices::restated;
 use super::facts::{AccountFacts, GroupFacts, ImageFacts, VersionFacts};
@@ -13,8 +13,9 @@ use super::pin::{Pin, Templates, resolve};
 use super::record::{RECORD_LIMIT_BYTES, Record, SCHEMA};
 use super::{Code, Failure, limits, names, unsuitable};
 use crate::ids::{GroupName, ImageId, TemplateId};
-use crate::request::RunRequest;
+use crate::request::{Operation, OptInTag, RunRequest};
 use crate::schedule::ScheduledAction;
+use crate::text::shell_word;
 
 /// A group's plan: ready to be started, or refused.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,17 +44,23 @@ pub fn check(
     group: &GroupFacts,
     account: &AccountFacts,
     request: &RunRequest,
-    documents: &AllowedDocuments,
+    allowed: &Allowed,
 ) -> Checked {
     let prefix = &request.selection.tag.key;
     let mut reading = options::read(&group.tags, prefix);
-    let allowed = documents.check(&reading.options, prefix);
-    reading.refusal = reading.refusal.or(allowed.err());
+    let documents = allowed.documents.check(&reading.options, prefix);
+    reading.refusal = reading.refusal.or(documents.err());
     let mut notes = reading.notes;
     let plan = match reading.refusal {
         Some(refusal) => Err(refusal),
         None => ready(group, account, request, &reading.options),
     };
+    let plan = plan.and_then(|ready| {
+        if !allowed.untagged_templates && request.operation == Operation::Install {
+            tagged(group, account, &request.selection.tag)?;
+        }
+        Ok(ready)
+    });
     let plan = plan.map(|(record, mut forward)| {
         let facts = account.images.get(&forward.image);
         if let Some(tag) = facts.and_then(|f| f.seconds.as_deref()) {
@@ -70,6 +77,28 @@ pub fn check(
         notes,
         plan,
     }
+}
+
+/// Refuses a group whose launch template has not opted in itself.
+fn tagged(group: &GroupFacts, account: &AccountFacts, tag: &OptInTag) -> Result<(), Failure> {
+    for pin in &group.pins {
+        let facts = account.templates.get(&pin.template);
+        let found = facts.and_then(|t| t.tags.get(&tag.key));
+        if found != Some(&tag.value) {
+            let (id, name) = (&pin.template, name(&pin.template, account));
+            let found = found.map_or_else(
+                || format!("no tag {}", tag.key),
+                |value| format!("{}={value}", tag.key),
+            );
+            let reason = format!(
+                "launch template {name}: expected the opt-in tag {tag}, found {found}; to opt it in: aws ec2 create-tags \
+                 --resources {id} --tags {}",
+                shell_word(&format!("Key={},Value={}", tag.key, tag.value))
+            );
+            return Err(Failure::new(Code::TemplateNotTagged, reason));
+        }
+    }
+    Ok(())
 }
 
 fn ready(

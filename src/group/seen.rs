@@ -374,6 +374,10 @@ pub struct ImageSeen {
     pub detail: String,
     /// Value of the run tag.
     pub run: Option<RunId>,
+    /// The instance that it was made of.
+    pub source_instance: Option<InstanceId>,
+    /// When it was created.
+    pub created_at: Option<DateTime<Utc>>,
 }
 
 /// Image states, as far as they matter.

@@ -198,6 +198,7 @@ mod tests {
 
     fn account(template: &str) -> AccountFacts {
         let template = TemplateFacts {
+            tags: BTreeMap::new(),
             name: template.into(),
             mark: TemplateMark {
                 default: 1,

@@ -48,7 +48,7 @@ impl Function {
         settings: Settings,
         measured: impl Fn(&str) + Send + Sync + 'static,
     ) -> Self {
-        let aws = aws.allowing(settings.documents.clone());
+        let aws = aws.allowing(settings.allowed.clone());
         Self {
             notifier: Notifier::new(aws.clone(), &settings, measured),
             aws,

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use crate::aws::ApiShare;
-use crate::group::allowed::AllowedDocuments;
+use crate::group::allowed::{Allowed, AllowedDocuments};
 use crate::request::{OptInTag, RequestError};
 use crate::schedule::{AwsSchedule, Dialect};
 use crate::trigger::{Defaults, TriggerError};
@@ -26,8 +26,8 @@ pub struct Settings {
     pub flexible: TimeDelta,
     /// The part of AWS's request rates that all batches of a run use together.
     pub api_share: ApiShare,
-    /// The documents that groups may name.
-    pub documents: AllowedDocuments,
+    /// The bounds within which runs work.
+    pub allowed: Allowed,
 }
 
 impl Settings {
@@ -59,7 +59,10 @@ impl Settings {
             schedule: schedule(&text),
             flexible: TimeDelta::minutes(minutes.unwrap_or_default()),
             api_share,
-            documents,
+            allowed: Allowed {
+                documents,
+                untagged_templates: text("ASG_PATCH_TEMPLATES_TAGGED").as_deref() != Some("true"),
+            },
         }
     }
 }

@@ -38,6 +38,7 @@ pub(super) async fn look_around(aws: &Aws, settings: &Settings) -> Result<Around
         run_id: since(settings),
         owner: settings.stack.clone(),
         at: now,
+        is_of_some: false,
     };
     let mut claims = list_claims(&aws.clients).await?;
     if !claims.iter().any(|c| c.run_id == since.run_id) {
@@ -66,7 +67,8 @@ fn missed(settings: &Settings, claims: &[Claim], now: DateTime<Utc>) -> Option<D
     let late = LATE + settings.flexible;
     let due = schedule.last_before(*zone, now - late)?;
     let since = since(settings);
-    let is_run = |c: &&Claim| !c.run_id.starts_with(KEPT_CLAIM);
+    // A run of one group by hand does not make up for a window.
+    let is_run = |c: &&Claim| !c.run_id.starts_with(KEPT_CLAIM) && !c.is_of_some;
     let watched = claims.iter().any(|c| c.run_id == since && c.at < due);
     let begun = claims.iter().filter(is_run).any(|c| c.at >= due);
     (watched && !begun).then_some(due)
@@ -111,6 +113,7 @@ mod tests {
             run_id: run_id.into(),
             owner: "x".into(),
             at: at(text),
+            is_of_some: run_id == "one group",
         };
         let kept = since(&settings);
         let since = claim(&kept, "2026-10-01T00:00:00Z");
@@ -126,6 +129,11 @@ mod tests {
                 vec![since.clone(), claim("run", "2026-10-14T04:00:03Z")],
                 "2026-10-14T06:00:00Z",
                 None,
+            ),
+            (
+                vec![since.clone(), claim("one group", "2026-10-14T04:00:03Z")],
+                "2026-10-14T06:00:00Z",
+                Some("2026-10-14T04:00:00Z"),
             ),
             (
                 vec![since, claim("run", "2026-10-14T04:00:03Z")],

@@ -6,7 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::documents::check_documents;
 use super::{RunError, SelectionError};
-use crate::aws::{Aws, describe_account};
+use crate::aws::{Aws, check_permissions, describe_account};
+use crate::group::Failure;
 use crate::group::budget::Budget;
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::job::Job;
@@ -46,10 +47,15 @@ pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunErro
     let selection = &request.selection;
     let account = describe_account(&aws.clients, |g| selection.wants(&g.name, &g.tags)).await?;
     let mut planned = plan_of(&account, aws, request)?;
+    // What would end a run before it begins is said here, and the plan goes on.
     match Box::pin(check_documents(aws, &planned.jobs)).await {
         Ok(()) => {}
         Err(problem @ RunError::Documents(_)) => planned.report.warnings.push(problem.to_string()),
         Err(error) => return Err(error),
+    }
+    if let Err(fault) = Box::pin(check_permissions(&aws.clients, &planned.jobs)).await {
+        let Failure { code, reason } = fault.to_failure();
+        planned.report.warnings.push(format!("{code}: {reason}"));
     }
     Ok(planned)
 }
@@ -70,7 +76,7 @@ pub(super) fn plan_of(
         .groups
         .values()
         .filter(|g| selection.wants(&g.name, &g.tags))
-        .map(|g| preflight::check(g, account, request, aws.clients.documents()))
+        .map(|g| preflight::check(g, account, request, aws.clients.allowed()))
         .collect();
     check_sharing(&mut checked, account);
     arrange(&mut checked);

@@ -16,6 +16,7 @@ mod faults;
 mod hostile;
 mod invariants;
 mod links;
+mod planted;
 mod probe;
 mod random;
 mod rates;

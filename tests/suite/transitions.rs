@@ -314,6 +314,8 @@ fn as_wished(job: &Job) -> Seen {
             state: ImageState::Available,
             detail: String::new(),
             run: Some("run-1".into()),
+            source_instance: Some("i-build".into()),
+            created_at: Some(now()),
         }),
         templates: Read::Present(BTreeMap::from([(
             "lt-1".into(),

@@ -102,6 +102,25 @@ fn a_plan_says_what_does_not_fit() {
 }
 
 #[test]
+fn a_plan_says_which_permission_a_run_would_lack() {
+    let scenario = Scenario::load("sleeping-latest");
+    in_virtual_time(1, async {
+        let account = scenario.fleet.account(1);
+        let denied = ApiError::with_status(403, "UnauthorizedOperation", "no");
+        let rule = FaultRule::at("ec2:CreateImage", 0, u64::MAX, InjectedFault::Error(denied));
+        account.with_faults(|faults| faults.add(rule));
+        let plan = plan(&aws(&account, "plan"), &scenario.request)
+            .await
+            .expect("a plan");
+        let [warning] = plan.warnings.as_slice() else {
+            panic!("{:?}", plan.warnings);
+        };
+        assert!(warning.starts_with("AP-0401: ec2:CreateImage"), "{warning}");
+        assert!(account.calls().changes().next().is_none());
+    });
+}
+
+#[test]
 fn what_cannot_be_written_to_the_image_fails_nobody() {
     let ran = Scenario::load("numbered-pin").run_with(|account| {
         let denied = ApiError::with_status(403, "UnauthorizedOperation", "no");

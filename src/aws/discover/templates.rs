@@ -137,12 +137,20 @@ fn without_versions(template: &LaunchTemplate) -> Result<TemplateFacts, Fault> {
     let id = template.launch_template_id().unwrap_or_default();
     Ok(TemplateFacts {
         name: template.launch_template_name().unwrap_or(id).to_owned(),
+        tags: tags(template),
         mark: TemplateMark {
             default: number(default, TEMPLATES, "DefaultVersionNumber")?,
             latest: number(latest, TEMPLATES, "LatestVersionNumber")?,
         },
         versions: BTreeMap::new(),
     })
+}
+
+/// The tags that are whole: one that is not opts nothing in.
+fn tags(template: &LaunchTemplate) -> BTreeMap<String, String> {
+    let tags = template.tags().iter();
+    tags.filter_map(|t| Some((t.key()?.to_owned(), t.value()?.to_owned())))
+        .collect()
 }
 
 async fn launch_templates(

@@ -66,5 +66,7 @@ fn image_seen(image: &Image) -> Result<ImageSeen, Fault> {
             .unwrap_or("no reason given")
             .to_owned(),
         run: tag(image.tags(), RUN_TAG, OPERATION)?.map(RunId::from),
+        source_instance: image.source_instance_id().map(Into::into),
+        created_at: image.creation_date().and_then(|at| at.parse().ok()),
     })
 }

@@ -113,7 +113,7 @@ pub(super) async fn create_image(
         .await
         .map_err(|e| fault(CREATE_IMAGE, &e))?;
     let id = answer.image_id();
-    id.map(|_| Done::Ok)
+    id.map(|id| Done::Image(id.into()))
         .ok_or_else(|| missing(CREATE_IMAGE, "ImageId"))
 }
 

@@ -80,7 +80,7 @@ pub(super) async fn send_command<'a>(
     instances: impl Iterator<Item = &'a InstanceId>,
 ) -> Result<Done, Fault> {
     // Nothing else is sent, even if the state that was passed along asks for it.
-    if !clients.documents().permit(command) {
+    if !clients.allowed().documents.permit(command) {
         return Err(Fault {
             operation: SEND_COMMAND.into(),
             code: Code::DocumentNotAllowed.to_string(),

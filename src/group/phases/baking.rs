@@ -16,11 +16,30 @@ use crate::ids::InstanceId;
 /// Remembers the image once it is usable.
 pub(super) fn learn(job: &mut Job, seen: &Seen) {
     if let Some(image) = seen.image.present()
-        && image.run.as_ref() == Some(&job.record.run_id)
+        && is_ours(job, image)
         && image.state == ImageState::Available
     {
         job.made.image = Some(image.id.clone());
     }
+}
+
+/// Whether the job made this image, which has its name. AWS has said which image it makes; after a lost answer ours is
+/// the one that was made of our build instance, not before we asked. Name and tags are no proof: others may choose them,
+/// and what is found here is promoted.
+fn is_ours(job: &Job, image: &ImageSeen) -> bool {
+    if let Some(known) = job.made.image.as_ref().or(job.made.asked_image.as_ref()) {
+        return image.id == *known;
+    }
+    let asked = |key: &Key| matches!(key, Key::CreateImage(_));
+    let asked_at = job.ledger.of_kind(asked).map(|(_, t)| t.first_at).min();
+    let asked_at = asked_at.and_then(|at| at.checked_add_signed(job.clock_offset));
+    // A driver that lost its memory may have asked at any time since the record was stored.
+    let since = asked_at.unwrap_or(job.recorded_at) - limits::CLOCK_GRAIN;
+    let build = job.instance(Role::Build);
+    image.run.as_ref() == Some(&job.record.run_id)
+        && build.is_some()
+        && image.source_instance.as_ref() == build
+        && image.created_at.is_some_and(|at| at >= since)
 }
 
 /// The group and the instance are looked at until the image was asked for: the instance's devices decide what it
@@ -90,11 +109,11 @@ fn devices_of<'a>(cx: &Context<'a>, id: &InstanceId) -> impl Iterator<Item = &'a
 }
 
 fn made(cx: &Context<'_>, image: &ImageSeen, create: &Effect) -> Decision {
-    if image.run.as_ref() != Some(&cx.record().run_id) {
+    if !is_ours(cx.job, image) {
         return failed(
             Code::ImageFailed,
             format!(
-                "the name {} is taken by {}",
+                "the name {} is taken by {}, which this run did not make",
                 cx.record().image_name,
                 image.id
             ),

@@ -75,6 +75,7 @@ async fn claim_and_plan(
         run_id: request.run_id.clone(),
         owner: request.owner.clone(),
         at: now,
+        is_of_some: !request.selection.groups.is_empty(),
     };
     let held = patiently(&aws.clock, &stop, async || {
         claim_run(&aws.clients, &claim).await

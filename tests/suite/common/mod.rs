@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asg_patch::aws::Aws;
-use asg_patch::group::allowed::AllowedDocuments;
+use asg_patch::group::allowed::{Allowed, AllowedDocuments};
 use asg_patch::report::RunReport;
 use asg_patch::request::{AtDeadline, FailureLimit, RunRequest, Selection};
 use asg_patch::run::{Progress, RecordFilter, RestoreRequest, RunError, Stop};
@@ -228,7 +228,7 @@ pub(crate) fn on_all_cores<T: Send, R: Send>(
 }
 
 /// Everything that the account's groups name in their tags.
-pub(crate) fn allowed(account: &Account) -> AllowedDocuments {
+pub(crate) fn allowed(account: &Account) -> Allowed {
     let (mut documents, mut parameters) = (Vec::new(), Vec::new());
     account.with_world(|world| {
         for group in world.groups.values() {
@@ -252,7 +252,10 @@ pub(crate) fn allowed(account: &Account) -> AllowedDocuments {
     };
     documents.retain(|name| with(std::slice::from_ref(name), &[]).is_ok());
     parameters.retain(|name| with(&documents, std::slice::from_ref(name)).is_ok());
-    with(&documents, &parameters).expect("each of them is allowable")
+    Allowed {
+        documents: with(&documents, &parameters).expect("each of them is allowable"),
+        ..Allowed::default()
+    }
 }
 
 /// The way of a run to `account`. Groups may name what they name.

@@ -44,7 +44,7 @@ fn measuring(
             at_deadline: request.at_deadline,
             topic_arn: request.topic_arn.clone(),
         },
-        documents: common::allowed(account),
+        allowed: common::allowed(account),
         ..Settings::read(|_| None)
     };
     Function::new(common::aws(account, "function"), settings, measured)

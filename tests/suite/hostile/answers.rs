@@ -59,7 +59,11 @@ const OPTIONAL: [(&str, &[&str]); 10] = [
         &["Comment", "StatusDetails", "Output", "ResponseCode"],
     ),
     ("DescribeLaunchTemplateVersions", &["versionDescription"]),
-    ("DescribeImages", &["message", "platform"]),
+    // Without source and time an image is not taken for ours, unless AWS has named it.
+    (
+        "DescribeImages",
+        &["message", "platform", "sourceInstanceId", "creationDate"],
+    ),
     // AWS's own time of a record.
     ("GetParameters", &["LastModifiedDate"]),
 ];
