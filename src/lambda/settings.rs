@@ -78,8 +78,8 @@ fn documents(text: &impl Fn(&str) -> Option<String>) -> Result<AllowedDocuments,
     }
     AllowedDocuments::with(entries(&documents), entries(&parameters)).map_err(|wrong| {
         TriggerError::field(
-            &format!("{DOCUMENTS}, {PARAMETERS}"),
-            &wrong.expected,
+            format!("{DOCUMENTS}, {PARAMETERS}"),
+            wrong.expected,
             wrong.found,
         )
     })
