@@ -41,6 +41,7 @@ async fn perform(clients: &Clients, job: &Job, effect: &Effect) -> Performed {
     let together = [(job, effect)];
     let turn = aws::await_turn(clients, Urgency::Look, &together).await;
     let performed = aws::perform(clients, Urgency::Look, &together, &turn).await;
+    let performed = performed.expect("a token");
     performed.into_iter().next().expect("an answer")
 }
 

@@ -39,6 +39,8 @@ const LOOK_AGAIN_AFTER: i32 = 4;
 const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(1);
 /// A token is near when it will be there within this time: time for a look before the call.
 const NEAR: TimeDelta = TimeDelta::seconds(5);
+/// A call that was to be made soon, and still has no token after this time, is decided upon anew.
+const MAY_TAKE: TimeDelta = TimeDelta::seconds(10);
 /// The shortest wait for a token.
 const SHORTEST_WAIT: TimeDelta = TimeDelta::milliseconds(5);
 
@@ -115,7 +117,8 @@ impl Pacer {
 
     /// Takes a token for a call, waiting for it if there is none. `operation` is `service:Operation`.
     pub(super) async fn turn(&self, operation: &'static str, urgency: Urgency) {
-        self.queue(operation, urgency).take(operation).await;
+        let turn = self.queue(operation, urgency);
+        while !turn.take(operation).await {}
     }
 
     /// Queues for a token, and waits until it will be there within [`NEAR`].
@@ -264,13 +267,21 @@ impl Turn {
         bucket_of(self.operation).0 == bucket_of(operation).0
     }
 
-    /// Waits for its token, for a call of this operation. False if it served another call before.
+    /// Claims it for one call; false if it serves another one.
+    pub fn claim(&self) -> bool {
+        !self.is_taken.swap(true, Ordering::Relaxed)
+    }
+
+    /// Waits for its token, for a call of this operation, but no longer than [`MAY_TAKE`]: more urgent calls may have
+    /// come before it. Without a token, it may be claimed again.
     pub(super) async fn take(&self, operation: &str) -> bool {
-        if self.is_taken.swap(true, Ordering::Relaxed) {
-            return false;
-        }
+        let give_up_at = self.pacer.clock.now() + MAY_TAKE;
         while let Some(at) = self.pacer.take(operation, self.place) {
-            self.pacer.clock.wait_until(at).await;
+            if self.pacer.clock.now() >= give_up_at {
+                self.is_taken.store(false, Ordering::Relaxed);
+                return false;
+            }
+            self.pacer.clock.wait_until(at.min(give_up_at)).await;
         }
         true
     }

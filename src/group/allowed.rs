@@ -6,9 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::Command;
-use super::options::Options;
+use super::options::{Options, PATCH_DOCUMENT};
 use super::own_documents::OwnDocument;
-use super::phases::PATCH_DOCUMENT;
 use super::proof::Proof;
 use super::{Code, Failure};
 

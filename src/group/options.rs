@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::proof::{Proof, ProofTags};
 use super::{Code, Failure};
 
+/// AWS's patch document.
+pub(super) const PATCH_DOCUMENT: &str = "AWS-RunPatchBaseline";
+
 /// The options that a group sets by tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
@@ -144,7 +147,8 @@ fn set(
         "prove" => proof.set_kind(value)?,
         "prove-document" => proof.set_document(value)?,
         "document" if value.is_empty() => return Err("the name of an SSM document".into()),
-        "document" => options.document = Some(value.to_owned()),
+        // The document by default has parameters by default.
+        "document" => options.document = Some(value.to_owned()).filter(|v| v != PATCH_DOCUMENT),
         "parameters" => options.parameters = parameters(value)?,
         "tolerate-missing" => {
             options.tolerate_missing = value

@@ -9,7 +9,7 @@ use crate::group::seen::RecordSeen;
 use crate::ids::RunId;
 use crate::run::RecordFilter;
 use crate::text::short_hash;
-use crate::trigger::Asked;
+use crate::trigger::{Asked, BY_HAND};
 
 /// A run begins within minutes of its time; an hour leaves room for retries.
 const LATE: TimeDelta = TimeDelta::hours(1);
@@ -68,7 +68,8 @@ fn missed(settings: &Settings, claims: &[Claim], now: DateTime<Utc>) -> Option<D
     let due = schedule.last_before(*zone, now - late)?;
     let since = since(settings);
     // A run of one group by hand does not make up for a window.
-    let is_run = |c: &&Claim| !c.run_id.starts_with(KEPT_CLAIM) && !c.is_of_some;
+    let is_of_some = |c: &Claim| c.is_of_some && c.run_id.starts_with(BY_HAND);
+    let is_run = |c: &&Claim| !c.run_id.starts_with(KEPT_CLAIM) && !is_of_some(c);
     let watched = claims.iter().any(|c| c.run_id == since && c.at < due);
     let begun = claims.iter().filter(is_run).any(|c| c.at >= due);
     (watched && !begun).then_some(due)
@@ -113,7 +114,7 @@ mod tests {
             run_id: run_id.into(),
             owner: "x".into(),
             at: at(text),
-            is_of_some: run_id == "one group",
+            is_of_some: run_id.ends_with("one-group"),
         };
         let kept = since(&settings);
         let since = claim(&kept, "2026-10-01T00:00:00Z");
@@ -131,9 +132,21 @@ mod tests {
                 None,
             ),
             (
-                vec![since.clone(), claim("one group", "2026-10-14T04:00:03Z")],
+                vec![
+                    since.clone(),
+                    claim("exec-one-group", "2026-10-14T04:00:03Z"),
+                ],
                 "2026-10-14T06:00:00Z",
                 Some("2026-10-14T04:00:00Z"),
+            ),
+            // A schedule may name its groups.
+            (
+                vec![
+                    since.clone(),
+                    claim("sched-one-group", "2026-10-14T04:00:03Z"),
+                ],
+                "2026-10-14T06:00:00Z",
+                None,
             ),
             (
                 vec![since, claim("run", "2026-10-14T04:00:03Z")],

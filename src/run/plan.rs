@@ -50,7 +50,9 @@ pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunErro
     // What would end a run before it begins is said here, and the plan goes on.
     match Box::pin(check_documents(aws, &planned.jobs)).await {
         Ok(()) => {}
-        Err(problem @ RunError::Documents(_)) => planned.report.warnings.push(problem.to_string()),
+        Err(problem @ (RunError::Documents(_) | RunError::Aws { passing: false, .. })) => {
+            planned.report.warnings.push(problem.to_string());
+        }
         Err(error) => return Err(error),
     }
     if let Err(fault) = Box::pin(check_permissions(&aws.clients, &planned.jobs)).await {

@@ -32,6 +32,9 @@ pub enum Cause {
     },
 }
 
+/// Ids of runs that were started by hand begin so.
+pub const BY_HAND: &str = "exec-";
+
 impl Cause {
     /// The run's id: letters, digits, `-`, `.` and `_`, at most 48 of them.
     pub fn run_id(&self, owner: &str) -> RunId {
@@ -41,7 +44,7 @@ impl Cause {
                 format!("sched-{}-{which}", at.format("%Y%m%dT%H%M%SZ"))
             }
             Self::Window { execution, .. } => format!("mw-{execution}"),
-            Self::Hand => format!("exec-{}", owner.rsplit(':').next().unwrap_or(owner)),
+            Self::Hand => format!("{BY_HAND}{}", owner.rsplit(':').next().unwrap_or(owner)),
         };
         let legal = legal_name(&id);
         if legal == id && id.len() <= RUN_ID_LIMIT {

@@ -14,7 +14,7 @@ use crate::request::RequestError;
 use crate::schedule::ScheduleError;
 use crate::text::shortened;
 
-pub use cause::Cause;
+pub use cause::{BY_HAND, Cause};
 pub use run_input::{Defaults, RunInput};
 
 /// Characters of an event or input that an error shows.

@@ -163,6 +163,7 @@ fn job(phase: Phase) -> Job {
     job.phase = phase;
     job.history[0].phase = phase;
     if HAS_BUILD.contains(&phase) {
+        job.made.asked_image = (phase == Phase::Baking).then(|| "ami-new".into());
         job.made.instances.insert(Role::Build, "i-build".into());
     }
     if HAS_CANARY.contains(&phase) {

@@ -34,19 +34,26 @@ pub fn is_turn_for(turn: &Turn, together: &[(&Job, &Effect)]) -> bool {
     turn.is_for(operation_of(together))
 }
 
-/// Performs effects that [`fold`] has put together, in one call, when it is their turn. Answers each effect, in their order: the call failed,
-/// or its answer lacks what the job needs. After some faults it may have taken effect all the same.
+/// Performs effects that [`fold`] has put together, in one call, when it is their turn; `None` if that does not come
+/// soon. Answers each effect, in their order: the call failed, or its answer lacks what the job needs. After some faults
+/// it may have taken effect all the same.
 pub async fn perform(
     clients: &Clients,
     urgency: Urgency,
     together: &[(&Job, &Effect)],
     its_turn: &Turn,
-) -> Vec<Performed> {
-    let operation = operation_of(together);
-    if !its_turn.take(operation).await {
-        // It served another call of the same jobs.
-        clients.turn_of(operation, urgency).await;
+) -> Option<Vec<Performed>> {
+    if !its_turn.take(operation_of(together)).await {
+        return None;
     }
+    Some(perform_now(clients, urgency, together).await)
+}
+
+async fn perform_now(
+    clients: &Clients,
+    urgency: Urgency,
+    together: &[(&Job, &Effect)],
+) -> Vec<Performed> {
     if let [(job, effect)] = together {
         return vec![call(clients, job, effect).await];
     }
@@ -56,8 +63,8 @@ pub async fn perform(
         Err(fault) if is_about_one(&fault) => {
             let (left, right) = together.split_at(together.len() / 2);
             let halves = [left, right].map(|half| async move {
-                let its_turn = await_turn(clients, urgency, half).await;
-                Box::pin(perform(clients, urgency, half, &its_turn)).await
+                clients.turn_of(operation_of(half), urgency).await;
+                Box::pin(perform_now(clients, urgency, half)).await
             });
             join_all(halves).await.concat()
         }

@@ -26,15 +26,18 @@ pub(super) fn learn(job: &mut Job, seen: &Seen) {
 /// Whether the job made this image, which has its name. AWS has said which image it makes; after a lost answer ours is
 /// the one that was made of our build instance, not before we asked. Name and tags are no proof: others may choose them,
 /// and what is found here is promoted.
-fn is_ours(job: &Job, image: &ImageSeen) -> bool {
+pub(super) fn is_ours(job: &Job, image: &ImageSeen) -> bool {
     if let Some(known) = job.made.image.as_ref().or(job.made.asked_image.as_ref()) {
         return image.id == *known;
     }
     let asked = |key: &Key| matches!(key, Key::CreateImage(_));
-    let asked_at = job.ledger.of_kind(asked).map(|(_, t)| t.first_at).min();
-    let asked_at = asked_at.and_then(|at| at.checked_add_signed(job.clock_offset));
-    // A driver that lost its memory may have asked at any time since the record was stored.
-    let since = asked_at.unwrap_or(job.recorded_at) - limits::CLOCK_GRAIN;
+    if !job.may_have_tried(asked) {
+        return false;
+    }
+    // The phase is entered once the guest is sealed. A driver that lost its memory may have entered it unknown to us.
+    let baking = job.history.iter().rev().find(|e| e.phase == Phase::Baking);
+    let entered_at = baking.and_then(|e| e.at.checked_add_signed(job.clock_offset));
+    let since = entered_at.unwrap_or(job.recorded_at) - limits::CLOCK_GRAIN;
     let build = job.instance(Role::Build);
     image.run.as_ref() == Some(&job.record.run_id)
         && build.is_some()

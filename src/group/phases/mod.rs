@@ -28,7 +28,6 @@ use super::phase::Phase;
 use super::seen::{Need, Seen};
 
 pub(super) use launch::{gives_back, is_back, launch_limit, role_at_work};
-pub(super) use patching::PATCH_DOCUMENT;
 pub(super) use restoring::ending;
 
 /// The reads that the present phase needs.

@@ -5,14 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::decision::{Context, Decided, Decision, go};
 use super::super::effect::{CommandStep, Role};
 use super::super::job::{Forward, Job};
+use super::super::options::PATCH_DOCUMENT;
 use super::super::record::Record;
 use super::super::seen::Need;
 use super::super::{Code, Phase, limits, names};
 use super::command::{self, CommandSpec};
 use crate::request::Operation;
-
-/// AWS's patch document.
-pub(in super::super) const PATCH_DOCUMENT: &str = "AWS-RunPatchBaseline";
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     command::needs(job, step(job))

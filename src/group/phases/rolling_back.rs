@@ -13,7 +13,7 @@ use super::super::ledger::Key;
 use super::super::pin::{Pin, Style, Templates, resolve};
 use super::super::seen::{GroupSeen, Need, UserSeen};
 use super::super::{Phase, limits};
-use super::{restoring, targets, versioning};
+use super::{baking, restoring, targets, versioning};
 use crate::ids::TemplateId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
@@ -325,7 +325,13 @@ fn is_unseen(cx: &Context<'_>) -> bool {
 fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
     let ours = &cx.record().run_id;
     let listed = match &cx.seen.image {
-        Read::Present(image) if image.run.as_ref() == Some(ours) => Some(image.id.clone()),
+        // Without memory, name and tag must do.
+        Read::Present(image)
+            if image.run.as_ref() == Some(ours)
+                && (!cx.job.has_full_memory() || baking::is_ours(cx.job, image)) =>
+        {
+            Some(image.id.clone())
+        }
         Read::Failed(fault) => return Err(cx.blind(fault)),
         Read::Absent if is_unseen(cx) => {
             return Err(cx.wait(

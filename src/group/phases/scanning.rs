@@ -8,6 +8,7 @@ use super::super::effect::{CommandStep, Role};
 use super::super::fault::Read;
 use super::super::job::{Forward, Job};
 use super::super::made::Counts;
+use super::super::options::PATCH_DOCUMENT;
 use super::super::seen::{Need, PackageSeen, Seen};
 use super::super::{Code, Phase, limits};
 use super::command::{self, CommandSpec};
@@ -217,7 +218,7 @@ pub(super) fn scan_run(
     Ok(CommandSpec {
         step,
         role,
-        document: patching::PATCH_DOCUMENT.into(),
+        document: PATCH_DOCUMENT.into(),
         parameters,
         expected: limits::EXPECTED_SCAN,
         limit: limits::SCAN_LIMIT,

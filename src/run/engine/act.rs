@@ -23,6 +23,8 @@ use crate::group::{Phase, limits, transition};
 pub(super) enum Act {
     /// It is its turn.
     Turn(Call, Arc<Turn>),
+    /// More urgent calls came before it: it is to be decided upon anew.
+    Late(Call, Arc<Turn>),
     /// It was performed: the job's place, the effect's place in its decision.
     Performed(Vec<(usize, usize, Effect, Performed)>),
 }
@@ -100,15 +102,13 @@ impl<'a> Acts<'a> {
         match act {
             Act::Turn(call, turn) => {
                 jobs.end_wait(call.indices());
-                if jobs.now() - call.since <= limits::SEEN_HOLDS {
+                if jobs.now() - call.since <= limits::SEEN_HOLDS && turn.claim() {
                     self.call(jobs, call, turn);
                 } else {
-                    for index in call.indices() {
-                        jobs.slots[index].turns.push(Arc::clone(&turn));
-                        withdraw(jobs, index, 1);
-                    }
+                    decide_anew(jobs, &call, &turn);
                 }
             }
+            Act::Late(call, turn) => decide_anew(jobs, &call, &turn),
             Act::Performed(performed) => {
                 for (index, place, effect, performed) in performed {
                     if let State::Acting(acting) = &mut jobs.slots[index].state {
@@ -137,6 +137,14 @@ impl<'a> Acts<'a> {
     fn call(&mut self, jobs: &Jobs<'a>, call: Call, turn: Arc<Turn>) {
         let calling = call.make(jobs.setting.clients, turn);
         self.calling.push(calling.boxed());
+    }
+}
+
+/// A call is not made: its jobs are decided upon anew, and keep the turn for what is decided then.
+fn decide_anew(jobs: &mut Jobs<'_>, call: &Call, turn: &Arc<Turn>) {
+    for index in call.indices() {
+        jobs.slots[index].turns.push(Arc::clone(turn));
+        withdraw(jobs, index, 1);
     }
 }
 
@@ -241,7 +249,9 @@ impl Call {
     /// A turn that fits, taken from those that were waited for.
     fn pick_turn(&self, turns: &mut Vec<Arc<Turn>>) -> Option<Arc<Turn>> {
         let parts = self.parts();
-        let fits = turns.iter().position(|turn| is_turn_for(turn, &parts))?;
+        let fits = turns
+            .iter()
+            .position(|turn| is_turn_for(turn, &parts) && turn.claim())?;
         let turn = turns.swap_remove(fits);
         turns.retain(|other| !Arc::ptr_eq(other, &turn));
         Some(turn)
@@ -258,6 +268,9 @@ impl Call {
         let performed = match effects.as_slice() {
             [(job, _)] => performing.instrument(group_span(job)).await,
             _ => performing.await,
+        };
+        let Some(performed) = performed else {
+            return Act::Late(self, turn);
         };
         let ended = self.together.into_iter().zip(performed);
         let ended = ended.map(|(s, performed)| (s.index, s.place, s.effect, performed));

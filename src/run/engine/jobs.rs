@@ -221,6 +221,7 @@ impl<'a> Jobs<'a> {
         let first = self.first_of_bake(index);
         self.slots[index].state = State::Held;
         self.slots[index].rest = None;
+        self.slots[index].turns.clear();
         self.held.entry(first).or_default().push(index);
     }
 

@@ -127,14 +127,19 @@ impl<'a> Looks<'a> {
                 index, since, rest, ..
             } if now - since > RENEWED_AFTER => {
                 let slot = &mut jobs.slots[index];
-                slot.rest = Some(rest);
+                let before = slot.rest.take().map_or_else(Seen::default, |r| *r);
+                slot.rest = Some(Box::new(before.and(*rest)));
                 slot.hurries = true;
                 jobs.park(index);
                 Vec::new()
             }
             Look::ByItself {
                 index, seen, rest, ..
-            } => vec![(index, seen.and(*rest))],
+            } => {
+                let before = jobs.slots[index].rest.take();
+                let seen = before.into_iter().fold(*seen, |s, before| s.and(*before));
+                vec![(index, seen.and(*rest))]
+            }
         };
         for (index, seen) in &whole {
             learn(jobs.slots[*index].job_mut(), seen, now);

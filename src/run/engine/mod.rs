@@ -62,6 +62,9 @@ impl<'a> Engine<'a> {
             Some(look) = self.looks.next_end() => {
                 let chosen = self.looks.end(&mut self.jobs, look);
                 self.acts.begin(&mut self.jobs, chosen);
+                if self.is_closing {
+                    self.acts.withdraw(&mut self.jobs);
+                }
             }
             () = wait, if alarm.is_some() => {}
             else => {}
