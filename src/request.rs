@@ -111,6 +111,14 @@ impl OptInTag {
     pub fn is_on(&self, tags: &BTreeMap<String, String>) -> bool {
         tags.get(&self.key) == Some(&self.value)
     }
+
+    /// A tag in its place, for a refusal: `KEY=VALUE`, or that there is no such tag.
+    pub fn found(&self, value: Option<&str>) -> String {
+        match value {
+            Some(value) => format!("{}={value}", self.key),
+            None => format!("no tag {}", self.key),
+        }
+    }
 }
 
 /// As on the command line: `KEY=VALUE`.

@@ -50,6 +50,7 @@ pub struct Clients {
     pacer: Pacer,
     /// The urgency of their reads.
     reads: Urgency,
+    /// The bounds within which they work.
     allowed: Arc<Allowed>,
 }
 

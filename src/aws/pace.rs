@@ -415,6 +415,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_turn_that_was_near_is_given_up_behind_more_urgent_ones_and_keeps_its_place() {
+        let clock = Clock::simulated(DateTime::UNIX_EPOCH, 1);
+        let pacer = Pacer::new(clock.clone(), 1.0);
+        let seconds = || (clock.now() - DateTime::UNIX_EPOCH).as_seconds_f64();
+        let start = pacer.near_turn(PUT, Urgency::Start).await;
+        near(seconds(), 0.0);
+        assert!(start.claim() && !start.claim(), "one call has it");
+        // Seventy restores, of which the burst passes at once: the others take 20 s.
+        let restores = (0..70).map(|_| pacer.turn(PUT, Urgency::Restore));
+        let restores = futures_util::future::join_all(restores);
+        let late = async {
+            tokio::task::yield_now().await;
+            assert!(!start.take(PUT).await);
+            near(seconds(), MAY_TAKE.as_seconds_f64());
+            assert!(start.claim(), "another call may have it");
+            while !start.take(PUT).await {}
+            seconds()
+        };
+        let (_, taken_at) = tokio::join!(restores, late);
+        near(taken_at, 61.0 / 3.0);
+        drop(start);
+        pacer.with_bucket(PUT, |bucket, _| assert!(bucket.waiting.is_empty()));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_the_sdk_repeats_and_what_others_take_slows_us_down() {
         let clock = Clock::simulated(DateTime::UNIX_EPOCH, 1);
         let pacer = Pacer::new(clock.clone(), 1.0);

@@ -65,7 +65,8 @@ impl Default for AllowedDocuments {
 }
 
 impl AllowedDocuments {
-    /// With more documents, by name or ARN, and more parameters, as `DOCUMENT/PARAMETER`.
+    /// With more documents, by name or ARN, and more parameters, as `DOCUMENT/PARAMETER`. An entry allows what it says and
+    /// no more: an ARN of another account is not the document of that name in this one.
     ///
     /// # Errors
     /// The first entry that is neither.
@@ -75,29 +76,44 @@ impl AllowedDocuments {
     ) -> Result<Self, NotAllowable> {
         let mut allowed = Self::default();
         for document in documents {
-            let name = name_of(document).filter(|name| OwnDocument::named(name).is_none());
-            let name = name.ok_or_else(|| {
+            if name_of(document).is_none_or(|name| OwnDocument::named(name).is_some()) {
                 let expected =
                     "the name or the ARN of an SSM document that is not this program's own";
-                NotAllowable::new(expected, document)
-            })?;
-            for name in [name, document] {
-                allowed.0.entry(name.to_owned()).or_default();
+                return Err(NotAllowable::new(expected, document));
             }
+            allowed.0.entry(document.to_owned()).or_default();
         }
         for entry in parameters {
-            let expected = "DOCUMENT/PARAMETER with a document that is allowed";
-            let wrong = || NotAllowable::new(expected, entry);
+            let wrong = || {
+                let expected = "DOCUMENT/PARAMETER with a document that is allowed";
+                NotAllowable::new(expected, entry)
+            };
             let (document, parameter) = entry.rsplit_once('/').ok_or_else(wrong)?;
             let is_word = !parameter.is_empty() && parameter.chars().all(char::is_alphanumeric);
-            if !is_word || !allowed.0.contains_key(document) {
-                return Err(wrong());
-            }
-            let name = name_of(document).unwrap_or(document);
-            for (known, parameters) in &mut allowed.0 {
-                if name_of(known) == Some(name) {
-                    parameters.insert(parameter.to_owned());
-                }
+            let of_document = allowed.0.get_mut(document).filter(|_| is_word);
+            of_document.ok_or_else(wrong)?.insert(parameter.to_owned());
+        }
+        Ok(allowed)
+    }
+
+    /// The same for a program whose role may send the documents of these ARNs only: there a name means the one of that
+    /// ARN, in tags as in the parameters' entries.
+    ///
+    /// # Errors
+    /// As [`Self::with`].
+    pub fn of_role<'a>(
+        arns: impl IntoIterator<Item = &'a str>,
+        parameters: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, NotAllowable> {
+        let arns: Vec<&str> = arns.into_iter().collect();
+        let names: Vec<&str> = arns.iter().filter_map(|arn| name_of(arn)).collect();
+        let mut allowed = Self::with(arns.iter().chain(&names).copied(), parameters)?;
+        for arn in arns {
+            let Some(name) = name_of(arn) else { continue };
+            let both = [arn, name].into_iter().filter_map(|n| allowed.0.get(n));
+            let both: BTreeSet<String> = both.flatten().cloned().collect();
+            for alias in [arn, name] {
+                allowed.0.insert(alias.to_owned(), both.clone());
             }
         }
         Ok(allowed)
@@ -194,14 +210,11 @@ mod tests {
     #[test]
     fn tags_name_what_is_allowed_and_nothing_else() {
         let standard = AllowedDocuments::default();
-        let more = AllowedDocuments::with(
-            [ARN, "Acme-Smoke"],
-            [
-                "Acme-Patch/Ring",
-                "AWS-RunPatchBaseline/InstallOverrideList",
-            ],
-        )
-        .unwrap();
+        let parameters = [
+            "Acme-Patch/Ring",
+            "AWS-RunPatchBaseline/InstallOverrideList",
+        ];
+        let more = AllowedDocuments::of_role([ARN, "Acme-Smoke"], parameters).unwrap();
         let rows = [
             (options(None, &[], None), true, true),
             (options(None, &["RebootOption"], None), true, true),
@@ -237,6 +250,14 @@ mod tests {
             );
             assert_eq!(more.check(&options, "x").is_ok(), by_more, "{options:?}");
         }
+        // From the command line, where no role tells the two apart.
+        let shared = AllowedDocuments::with([ARN], []).unwrap();
+        assert!(shared.check(&options(Some(ARN), &[], None), "x").is_ok());
+        assert!(
+            shared
+                .check(&options(Some("Acme-Patch"), &[], None), "x")
+                .is_err()
+        );
         let refusal = standard.check(&options(Some("Other"), &[], None), "ep:asg:patch");
         assert_eq!(
             refusal.unwrap_err().reason,

@@ -63,7 +63,7 @@ impl Launch {
         at: DateTime<Utc>,
         limit: TimeDelta,
     ) -> Self {
-        let suspends = processes::disturbing(record, group, is_due(&record.actions, at, limit));
+        let suspends = processes::disturbing(record, group, may_meet_action(record, at, limit));
         Self {
             role,
             since: at,
@@ -160,8 +160,8 @@ pub(super) fn course(
 }
 
 /// Whether a scheduled action may run during a launch that begins now. One that cannot be read may.
-fn is_due(actions: &[ScheduledAction], at: DateTime<Utc>, limit: TimeDelta) -> bool {
+pub(super) fn may_meet_action(record: &Record, at: DateTime<Utc>, limit: TimeDelta) -> bool {
     let (after, until) = (at - ACTIONS_LATE, at + limit);
     let due = |a: &ScheduledAction| a.may_run_between(after, until).unwrap_or(true);
-    actions.iter().any(due)
+    record.actions.iter().any(due)
 }

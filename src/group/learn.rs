@@ -34,8 +34,8 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
     learn_clock(job, seen);
     learn_instances(job, seen, now);
     learn_agents(job, seen);
-    learn_launch(job, seen, now);
     learn_hooks(job, seen);
+    learn_launch(job, seen, now);
     learn_commands(job, seen);
     learn_versions(job, seen);
     learn_pins(job, &seen.group);
@@ -162,11 +162,13 @@ fn learn_launch(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
             }
         }
     }
+    // What a launch suspends depends on the hooks, where an action is due.
+    let lacks_hooks = phases::needs_hooks(job, now);
     match (&mut job.launch, role) {
         (LaunchState::Open(launch), _) if !launch.is_untouched() => {
             learn_others_will(launch, group, job.made.instances.get(&launch.role));
         }
-        (_, Some(role)) if job.phase.launches() => {
+        (_, Some(role)) if job.phase.launches() && !lacks_hooks => {
             let limit = phases::launch_limit(job);
             let launch = Launch::begin(&job.record, group, role, at, limit);
             job.made.foreign.extend(launch.members.iter().cloned());

@@ -82,17 +82,16 @@ pub fn check(
 /// Refuses a group whose launch template has not opted in itself.
 fn tagged(group: &GroupFacts, account: &AccountFacts, tag: &OptInTag) -> Result<(), Failure> {
     for pin in &group.pins {
-        let facts = account.templates.get(&pin.template);
-        let found = facts.and_then(|t| t.tags.get(&tag.key));
-        if found != Some(&tag.value) {
-            let (id, name) = (&pin.template, name(&pin.template, account));
-            let found = found.map_or_else(
-                || format!("no tag {}", tag.key),
-                |value| format!("{}={value}", tag.key),
-            );
+        let Some(facts) = account.templates.get(&pin.template) else {
+            continue;
+        };
+        if !tag.is_on(&facts.tags) {
+            let found = tag.found(facts.tags.get(&tag.key).map(String::as_str));
             let reason = format!(
-                "launch template {name}: expected the opt-in tag {tag}, found {found}; to opt it in: aws ec2 create-tags \
-                 --resources {id} --tags {}",
+                "launch template {}: expected the opt-in tag {tag}, found {found}; to opt it in: aws ec2 create-tags \
+                 --resources {} --tags {}",
+                facts.name,
+                pin.template,
                 shell_word(&format!("Key={},Value={}", tag.key, tag.value))
             );
             return Err(Failure::new(Code::TemplateNotTagged, reason));

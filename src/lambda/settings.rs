@@ -47,6 +47,10 @@ impl Settings {
             Ok(documents) => (documents, problem),
             Err(wrong) => (AllowedDocuments::default(), problem.or(Some(wrong))),
         };
+        let (only_tagged, problem) = match only_tagged_templates(&text) {
+            Ok(only) => (only, problem),
+            Err(wrong) => (true, problem.or(Some(wrong))),
+        };
         let minutes = text("ASG_PATCH_FLEXIBLE_MINUTES").and_then(|m| m.parse().ok());
         Self {
             defaults: Defaults {
@@ -61,13 +65,22 @@ impl Settings {
             api_share,
             allowed: Allowed {
                 documents,
-                untagged_templates: text("ASG_PATCH_TEMPLATES_TAGGED").as_deref() != Some("true"),
+                untagged_templates: !only_tagged,
             },
         }
     }
 }
 
-/// Entries with commas between them.
+fn only_tagged_templates(text: &impl Fn(&str) -> Option<String>) -> Result<bool, TriggerError> {
+    const NAME: &str = "ASG_PATCH_TEMPLATES_TAGGED";
+    match text(NAME).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(found) => Err(wrong(NAME, "true or false", found)),
+    }
+}
+
+/// Entries with commas between them. The role names the documents by their ARNs, so that here their names mean them.
 fn documents(text: &impl Fn(&str) -> Option<String>) -> Result<AllowedDocuments, TriggerError> {
     const DOCUMENTS: &str = "ASG_PATCH_DOCUMENTS";
     const PARAMETERS: &str = "ASG_PATCH_DOCUMENT_PARAMETERS";
@@ -76,7 +89,7 @@ fn documents(text: &impl Fn(&str) -> Option<String>) -> Result<AllowedDocuments,
     fn entries(list: &str) -> impl Iterator<Item = &str> {
         list.split(',').map(str::trim).filter(|e| !e.is_empty())
     }
-    AllowedDocuments::with(entries(&documents), entries(&parameters)).map_err(|wrong| {
+    AllowedDocuments::of_role(entries(&documents), entries(&parameters)).map_err(|wrong| {
         TriggerError::field(
             format!("{DOCUMENTS}, {PARAMETERS}"),
             wrong.expected,

@@ -4,6 +4,7 @@ use super::RunError;
 use crate::aws::{Aws, DocumentState, own_documents};
 use crate::group::job::Job;
 use crate::group::own_documents::OwnDocument;
+use crate::group::{Code, Failure};
 
 /// Whether the documents of ours that the jobs will send are as they must be.
 ///
@@ -11,10 +12,22 @@ use crate::group::own_documents::OwnDocument;
 /// Some are not, or AWS could not be read.
 pub(super) async fn check_documents(aws: &Aws, jobs: &[Job]) -> Result<(), RunError> {
     let wanted = jobs.iter().flat_map(OwnDocument::of_job).collect();
-    let mut found = own_documents(&aws.clients, wanted).await?;
-    found.retain(|_, state| *state != DocumentState::Ready);
-    if found.is_empty() {
+    let found = own_documents(&aws.clients, wanted).await?;
+    let wrong = found.iter().filter_map(|(own, state)| match state {
+        DocumentState::Ready => None,
+        DocumentState::Missing => Some(format!("no {}", own.name())),
+        DocumentState::Different => Some(format!("{} with another content", own.name())),
+    });
+    let wrong: Vec<String> = wrong.collect();
+    if wrong.is_empty() {
         return Ok(());
     }
-    Err(RunError::Documents(found.into_iter().collect()))
+    let reason = format!(
+        "expected this program's command documents in the account, found {}; create them with `asg-patch documents --create`",
+        wrong.join(" and ")
+    );
+    Err(RunError::Documents(Failure::new(
+        Code::DocumentsMissing,
+        reason,
+    )))
 }

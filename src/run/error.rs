@@ -1,10 +1,8 @@
 //! Why a run could not be made.
 
 use super::patience;
-use crate::aws::DocumentState;
-use crate::group::Code;
+use crate::group::Failure;
 use crate::group::fault::Fault;
-use crate::group::own_documents::OwnDocument;
 use crate::ids::{GroupName, names};
 use crate::request::OptInTag;
 
@@ -27,28 +25,14 @@ pub enum RunError {
         passing: bool,
     },
     /// Command documents of ours are not as they must be.
-    #[error(
-        "{}: expected this program's command documents in the account, found {}; create them with `asg-patch documents --create`",
-        Code::DocumentsMissing, problems(.0)
-    )]
-    Documents(Vec<(OwnDocument, DocumentState)>),
+    #[error("{}: {}", .0.code, .0.reason)]
+    Documents(Failure),
     /// The operator stopped it; these groups' records remain.
     #[error("stopped; records remain of: {}", names(.records))]
     Stopped {
         /// Names of the groups.
         records: Vec<GroupName>,
     },
-}
-
-fn problems(documents: &[(OwnDocument, DocumentState)]) -> String {
-    let words = |(own, state): &(OwnDocument, DocumentState)| match state {
-        DocumentState::Missing => format!("no {}", own.name()),
-        DocumentState::Ready | DocumentState::Different => {
-            format!("{} with another content", own.name())
-        }
-    };
-    let words: Vec<String> = documents.iter().map(words).collect();
-    words.join(" and ")
 }
 
 impl From<Fault> for RunError {
@@ -74,7 +58,7 @@ pub enum SelectionError {
         group: GroupName,
     },
     /// The group has not opted in.
-    #[error("group '{group}': expected the opt-in tag {expected}, found {}", tag_found(.expected, .found.as_deref()))]
+    #[error("group '{group}': expected the opt-in tag {expected}, found {}", .expected.found(.found.as_deref()))]
     NotOptedIn {
         /// The group.
         group: GroupName,
@@ -98,11 +82,4 @@ pub enum SelectionError {
         /// The name as given.
         group: GroupName,
     },
-}
-
-fn tag_found(expected: &OptInTag, found: Option<&str>) -> String {
-    match found {
-        Some(value) => format!("{}={value}", expected.key),
-        None => format!("no tag {}", expected.key),
-    }
 }

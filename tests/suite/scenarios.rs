@@ -55,6 +55,7 @@ scenarios! {
     instance_terminated_during_run
     late_read_after_lowering
     launch_failures
+    hook_beyond_an_action
     launch_hook
     locked
     max_in_flight

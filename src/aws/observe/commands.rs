@@ -141,9 +141,9 @@ async fn list(clients: &Clients, jobs: &[&Job]) -> Result<Invocations, Fault> {
     Ok(invocations)
 }
 
-/// AWS filters neither by comment nor by several ids. Commands whose ids are known are looked for in the listing
-/// only as long as each page of it has some, and then one by one: so the calls stay few however many commands the
-/// account runs.
+/// AWS filters neither by comment nor by several ids. Commands whose ids are known are looked for in the listing (of
+/// many, in that of those that still run) as long as its pages have some, and then one by one: so the calls stay few
+/// however many commands the account runs.
 async fn find(clients: &Clients, awaited: &Awaited<'_>) -> Result<Vec<CommandInvocation>, Fault> {
     let mut missing = awaited.known.clone();
     let mut found = match (awaited.unknown_since, awaited.known_since) {
@@ -367,6 +367,43 @@ mod tests {
             let found = find_among(before, ids, unknown).await;
             assert_eq!(found, (expected, calls), "{ids:?} after {before} pages");
         }
+    }
+
+    #[tokio::test]
+    async fn of_many_commands_those_that_still_run_are_listed() {
+        // Twelve run, on the second page of those; the thirteenth has ended.
+        let running: Vec<String> = (1..=12).map(|n| format!("c-{n}")).collect();
+        let listed = running.clone();
+        let canned = Canned::new(move |call| match asked_by_id(call) {
+            Some(id) => rows([id], None),
+            None => {
+                let body: serde_json::Value = serde_json::from_str(&call.body).unwrap();
+                assert_eq!(body["Filters"][1]["key"], "Status");
+                assert_eq!(body["Filters"][1]["value"], RUNNING);
+                match call.count {
+                    1 => rows(["other-1".to_owned()], Some(1)),
+                    _ => rows(listed.clone(), None),
+                }
+            }
+        });
+        let clients = canned::clients(&canned, Clock::system());
+        let ids: Vec<&str> = running.iter().map(String::as_str).chain(["c-13"]).collect();
+        let awaited = Awaited {
+            known: ids.iter().map(|id| (*id, ["i-1"].into())).collect(),
+            known_since: Some(DateTime::UNIX_EPOCH + TimeDelta::days(1)),
+            unknown_since: None,
+        };
+        let found = find(&clients, &awaited).await.unwrap();
+        let found: BTreeSet<&str> = found.iter().filter_map(|i| i.command_id()).collect();
+        assert_eq!(
+            found.intersection(&ids.iter().copied().collect()).count(),
+            13
+        );
+        assert_eq!(
+            canned.bodies().len(),
+            3,
+            "two pages, and the one that has ended"
+        );
     }
 
     fn step(code: i32, output: &str) -> CommandPlugin {

@@ -9,8 +9,9 @@ use super::super::decision::{Context, Decided, Decision, failed};
 use super::super::effect::{Effect, Role};
 use super::super::fault::Read;
 use super::super::job::Job;
-use super::super::launch::Launch;
+use super::super::launch::{Launch, may_meet_action};
 use super::super::ledger::Key;
+use super::super::made::Hooks;
 use super::super::processes::SCHEDULE;
 use super::super::seen::{
     Ec2State, GroupSeen, InstanceSeen, LaunchFailure, MemberSeen, Need, Seen,
@@ -47,6 +48,23 @@ pub(in super::super) fn role_at_work(job: &Job) -> Role {
 /// How long a launch may take until the instance is in service.
 pub(in super::super) fn launch_limit(job: &Job) -> TimeDelta {
     limits::LAUNCH_LIMIT + job.evidence.hooks.time_outs()
+}
+
+/// Whether the launch hooks must be known: they hold up an instance of ours, or they decide whether a scheduled action
+/// falls due during a launch that is to begin.
+pub(in super::super) fn needs_hooks(job: &Job, now: DateTime<Utc>) -> bool {
+    let is_begun = job.open_launch().is_some_and(|l| !l.is_untouched());
+    match job.evidence.hooks {
+        Hooks::Seconds(_) => false,
+        Hooks::Wait => true,
+        Hooks::Unseen if !job.phase.launches() || is_begun => false,
+        Hooks::Unseen => {
+            let at = now.checked_add_signed(job.clock_offset).unwrap_or(now);
+            let window = job.record.deadline - at;
+            let may_meet = |limit| may_meet_action(&job.record, at, limit);
+            may_meet(window) && !may_meet(limits::LAUNCH_LIMIT)
+        }
+    }
 }
 
 /// Members that were there neither before the launch nor when the record was stored, oldest first; those that are

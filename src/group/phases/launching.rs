@@ -9,7 +9,6 @@ use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::{Effect, PinChange, Role};
 use super::super::job::Job;
 use super::super::launch::Launch;
-use super::super::made::Hooks;
 use super::super::pin::Pin;
 use super::super::seen::{Ec2State, GroupSeen, Need};
 use super::super::{Code, Phase, limits};
@@ -27,7 +26,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     if is_late {
         needs.insert(Need::Activities);
     }
-    if job.evidence.hooks == Hooks::Wait {
+    if launch::needs_hooks(job, job.wake_at) {
         needs.insert(Need::Hooks);
     }
     needs
@@ -35,6 +34,9 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
 
 pub(super) fn decide(cx: &Context<'_>, role: Role) -> Decided {
     let (group, instances) = (cx.group()?, cx.instances()?);
+    if launch::needs_hooks(cx.job, cx.now) {
+        cx.read(&cx.seen.hooks, "the launch hooks")?;
+    }
     let launch = cx.launch()?;
     let pins = Pins::of(cx, role);
     pins.check(cx, group)?;
@@ -242,9 +244,6 @@ fn arriving(
             Role::Canary => Phase::ReturningCanary,
         };
         return Ok(go(next, format!("{id} is in service")));
-    }
-    if cx.job.evidence.hooks == Hooks::Wait {
-        cx.read(&cx.seen.hooks, "the launch hooks")?;
     }
     let asked_at = asked_at(cx);
     if cx.since(asked_at) > launch::launch_limit(cx.job) {

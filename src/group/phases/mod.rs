@@ -27,7 +27,7 @@ use super::ledger::Key;
 use super::phase::Phase;
 use super::seen::{Need, Seen};
 
-pub(super) use launch::{gives_back, is_back, launch_limit, role_at_work};
+pub(super) use launch::{gives_back, is_back, launch_limit, needs_hooks, role_at_work};
 pub(super) use restoring::ending;
 
 /// The reads that the present phase needs.

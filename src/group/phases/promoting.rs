@@ -72,12 +72,22 @@ fn usable(cx: &Context<'_>) -> Result<(), Decision> {
             Code::ImageGone,
             format!("{} was deregistered", cx.record().image_name),
         )),
-        read => match cx.read(read, "the image")?.state {
-            ImageState::Available => Ok(()),
-            ImageState::Pending | ImageState::Failed => Err(failed(
+        read => {
+            let image = cx.read(read, "the image")?;
+            // Another one may have its name by now.
+            let is_ours = cx
+                .job
+                .made
+                .image
+                .as_ref()
+                .is_none_or(|own| *own == image.id);
+            if is_ours && image.state == ImageState::Available {
+                return Ok(());
+            }
+            Err(failed(
                 Code::ImageGone,
                 format!("{} cannot be launched any more", cx.record().image_name),
-            )),
-        },
+            ))
+        }
     }
 }

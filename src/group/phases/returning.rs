@@ -68,12 +68,15 @@ fn enter_standby(cx: &Context<'_>, group: &GroupSeen, id: &InstanceId) -> Decisi
     }
     let is_moving = member.is_some_and(|m| !m.in_service());
     let tried = cx.job.ledger.get(&effect.key());
+    let failing = tried.and_then(|t| Some((t.first_at, t.fault.as_ref()?)));
+    if let Some((since, fault)) = failing
+        && cx.since(since) > limits::STANDBY_LIMIT
+    {
+        return Decision::Fail(fault.to_failure());
+    }
     // A call that waited long for its turn is made all the same.
-    let is_begun = is_moving || tried.is_some();
-    if is_begun && cx.in_phase() > limits::STANDBY_LIMIT {
-        if let Some(fault) = tried.and_then(|t| t.fault.as_ref()) {
-            return Decision::Fail(fault.to_failure());
-        }
+    let is_asked = is_moving || tried.is_some_and(|t| t.fault.is_none());
+    if is_asked && cx.in_phase() > limits::STANDBY_LIMIT {
         let minutes = cx.in_phase().num_minutes();
         let reason = format!("{id} is not on Standby after {minutes} min");
         return failed(Code::StandbyFailed, reason);

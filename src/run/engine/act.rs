@@ -140,6 +140,13 @@ impl<'a> Acts<'a> {
     }
 }
 
+/// Effects are not begun any more: the next driver of their jobs decides upon them anew.
+pub(super) fn decline(jobs: &mut Jobs<'_>, chosen: Vec<(usize, Vec<Effect>)>) {
+    for (index, effects) in chosen {
+        withdraw(jobs, index, effects.len());
+    }
+}
+
 /// A call is not made: its jobs are decided upon anew, and keep the turn for what is decided then.
 fn decide_anew(jobs: &mut Jobs<'_>, call: &Call, turn: &Arc<Turn>) {
     for index in call.indices() {

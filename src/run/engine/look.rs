@@ -41,8 +41,6 @@ pub(super) enum Look {
         index: usize,
         /// The answers of the look at many.
         seen: Box<Seen>,
-        /// When that one began.
-        since: DateTime<Utc>,
         rest: Box<Seen>,
     },
 }
@@ -122,23 +120,19 @@ impl<'a> Looks<'a> {
     pub(super) fn end(&mut self, jobs: &mut Jobs<'a>, look: Look) -> Vec<Chosen> {
         let now = jobs.now();
         let whole = match look {
-            Look::Together(answers) => self.sort(jobs, answers, now),
-            Look::ByItself {
-                index, since, rest, ..
-            } if now - since > RENEWED_AFTER => {
+            Look::Together(answers) => self.sort(jobs, answers),
+            Look::ByItself { index, seen, rest } => {
                 let slot = &mut jobs.slots[index];
                 let before = slot.rest.take().map_or_else(Seen::default, |r| *r);
-                slot.rest = Some(Box::new(before.and(*rest)));
-                slot.hurries = true;
-                jobs.park(index);
-                Vec::new()
-            }
-            Look::ByItself {
-                index, seen, rest, ..
-            } => {
-                let before = jobs.slots[index].rest.take();
-                let seen = before.into_iter().fold(*seen, |s, before| s.and(*before));
-                vec![(index, seen.and(*rest))]
+                let rest = before.and(*rest);
+                if slot.looked_at.is_some_and(|at| now - at > RENEWED_AFTER) {
+                    slot.rest = Some(Box::new(rest));
+                    slot.hurries = true;
+                    jobs.park(index);
+                    Vec::new()
+                } else {
+                    vec![(index, seen.and(rest))]
+                }
             }
         };
         for (index, seen) in &whole {
@@ -166,7 +160,6 @@ impl<'a> Looks<'a> {
         &mut self,
         jobs: &mut Jobs<'a>,
         answers: Vec<(usize, Seen, BTreeSet<Need>)>,
-        now: DateTime<Utc>,
     ) -> Vec<(usize, Seen)> {
         let mut whole = Vec::new();
         for (index, seen, missing) in answers {
@@ -175,9 +168,8 @@ impl<'a> Looks<'a> {
                 let rest = slot.rest.take();
                 whole.push((index, rest.into_iter().fold(seen, |s, rest| s.and(*rest))));
             } else {
-                let since = slot.looked_at.unwrap_or(now);
                 let job = slot.share();
-                let rest = by_itself(jobs.setting.clients, index, job, (seen, since), missing);
+                let rest = by_itself(jobs.setting.clients, index, job, seen, missing);
                 self.by_itself.push(rest.boxed());
             }
         }
@@ -301,14 +293,13 @@ async fn by_itself(
     clients: &Clients,
     index: usize,
     job: Arc<Job>,
-    (seen, since): (Seen, DateTime<Utc>),
+    seen: Seen,
     missing: BTreeSet<Need>,
 ) -> Look {
     let rest = observe_rest(clients, (&*job, missing), &seen).await;
     Look::ByItself {
         index,
         seen: Box::new(seen),
-        since,
         rest: Box::new(rest),
     }
 }

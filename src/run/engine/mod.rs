@@ -61,9 +61,10 @@ impl<'a> Engine<'a> {
             Some(act) = self.acts.next_end() => self.acts.end(&mut self.jobs, act),
             Some(look) = self.looks.next_end() => {
                 let chosen = self.looks.end(&mut self.jobs, look);
-                self.acts.begin(&mut self.jobs, chosen);
                 if self.is_closing {
-                    self.acts.withdraw(&mut self.jobs);
+                    act::decline(&mut self.jobs, chosen);
+                } else {
+                    self.acts.begin(&mut self.jobs, chosen);
                 }
             }
             () = wait, if alarm.is_some() => {}

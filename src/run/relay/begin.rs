@@ -43,10 +43,7 @@ pub async fn begin_run(aws: &Aws, request: &RunRequest) -> Result<Begun, RunErro
     let begun = Box::pin(claim_and_plan(aws, request, now)).await;
     match begun {
         Err(RunError::Request(error)) => Ok(Begun::Refused(not_selected(&error))),
-        Err(error @ RunError::Documents(_)) => {
-            let failure = Failure::new(Code::DocumentsMissing, error.to_string());
-            Ok(Begun::Refused(failure))
-        }
+        Err(RunError::Documents(failure)) => Ok(Begun::Refused(failure)),
         Err(error @ RunError::Aws { passing: false, .. }) => {
             Ok(Begun::Refused(not_planned(&error)))
         }
