@@ -4,7 +4,7 @@
 //! [`schedule`] (decisions, pure), [`aws`] (reads and effects), [`run`] (from the request to the report),
 //! [`lambda`] (the same, driven by Step Functions), [`report`] and [`notify`], [`sim`] (the simulated account),
 //! [`probe`] (does AWS behave like it?).
-//! On the ground floor: [`ids`], [`text`], [`clock`].
+//! On the ground floor: [`ids`], [`text`], [`clock`], [`signature`].
 
 pub mod aws;
 pub mod clock;
@@ -17,6 +17,7 @@ pub mod report;
 pub mod request;
 pub mod run;
 pub mod schedule;
+pub mod signature;
 pub mod sim;
 pub mod text;
 pub mod trigger;

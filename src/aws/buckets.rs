@@ -46,6 +46,8 @@ pub(super) fn bucket_of(operation: &str) -> (&str, Limits) {
             (operation, Limits::new(40.0, 40.0))
         }
         ("sns", _) => ("sns", Limits::new(300.0, 300.0)),
+        // KMS: "Request quotas", HMAC keys: thousands a second, shared with all other symmetric operations.
+        ("kms", _) => ("kms", Limits::new(300.0, 300.0)),
         _ => (operation, Limits::new(40.0, 10.0)),
     }
 }

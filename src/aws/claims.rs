@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ssm::types::ParameterType;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::faults::required;
 use super::paging::every;
@@ -12,6 +13,7 @@ use super::{Clients, fault};
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::names::CLAIM_PREFIX;
 use crate::ids::RunId;
+use crate::signature::{self, Purpose, SigningKey};
 use crate::text::legal_name;
 
 /// Claims whose run id begins so are never forgotten: they record since when runs are watched.
@@ -31,16 +33,48 @@ pub struct Claim {
     pub is_of_some: bool,
 }
 
-fn parameter(run_id: &RunId) -> String {
-    format!("{CLAIM_PREFIX}{}", legal_name(run_id))
+/// The holder of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// This claim holds.
+    By(Claim),
+    /// The claim's parameter, of this name, is there, and was not written with our key.
+    Unsigned(String),
+}
+
+/// The claim's parameter. With a key, its name can be foretold by nobody else, who could take it before the run.
+fn parameter(run_id: &RunId, key: Option<&SigningKey>) -> String {
+    let name = format!("{CLAIM_PREFIX}{}", legal_name(run_id));
+    match key {
+        Some(key) => format!("{name}-{}", key.name(run_id)),
+        None => name,
+    }
+}
+
+fn to_text(claim: &Claim, name: &str, key: Option<&SigningKey>) -> String {
+    let mut document = serde_json::to_value(claim).unwrap_or_default();
+    if let Some(key) = key {
+        document[signature::FIELD] = key.sign(Purpose::Claim, name, &document).into();
+    }
+    document.to_string()
+}
+
+/// Reads a claim; one that another program wrote, or with a key one that the key has not signed, is none.
+fn from_text(text: &str, name: &str, key: Option<&SigningKey>) -> Option<Claim> {
+    let document: Value = serde_json::from_str(text).ok()?;
+    if let Some(key) = key {
+        key.verify(Purpose::Claim, name, &document).ok()?;
+    }
+    serde_json::from_value(document).ok()
 }
 
 /// Claims a run. Answers the claim that holds: the one asked for, or an earlier one.
 ///
 /// # Errors
 /// A call that failed; a contention where the claim exists but cannot be read yet.
-pub async fn claim_run(clients: &Clients, claim: &Claim) -> Result<Claim, Fault> {
-    let name = parameter(&claim.run_id);
+pub async fn claim_run(clients: &Clients, claim: &Claim) -> Result<Held, Fault> {
+    let key = clients.signing_key().await?;
+    let name = parameter(&claim.run_id, key);
     clients.turn("ssm:PutParameter").await;
     let put = clients
         .ssm
@@ -48,12 +82,12 @@ pub async fn claim_run(clients: &Clients, claim: &Claim) -> Result<Claim, Fault>
         .name(&name)
         .r#type(ParameterType::String)
         .overwrite(false)
-        .value(serde_json::to_string(claim).unwrap_or_default())
+        .value(to_text(claim, &name, key))
         .send()
         .await;
     match put.map_err(|e| fault("ssm:PutParameter", &e)) {
-        Ok(_) => Ok(claim.clone()),
-        Err(fault) if fault.class == FaultClass::Exists => held(clients, &name, claim, fault).await,
+        Ok(_) => Ok(Held::By(claim.clone())),
+        Err(fault) if fault.class == FaultClass::Exists => held(clients, name, claim, fault).await,
         Err(fault) => Err(fault),
     }
 }
@@ -61,13 +95,14 @@ pub async fn claim_run(clients: &Clients, claim: &Claim) -> Result<Claim, Fault>
 /// The claim that exists already. One that is not shown yet may be our own, whose answer was lost.
 async fn held(
     clients: &Clients,
-    name: &str,
+    name: String,
     wanted: &Claim,
     exists: Fault,
-) -> Result<Claim, Fault> {
+) -> Result<Held, Fault> {
     const OPERATION: &str = "ssm:GetParameters";
+    let key = clients.signing_key().await?;
     clients.turn(OPERATION).await;
-    let answer = clients.ssm.get_parameters().names(name).send().await;
+    let answer = clients.ssm.get_parameters().names(&name).send().await;
     let answer = answer.map_err(|e| fault(OPERATION, &e))?;
     let Some(value) = answer.parameters().first().and_then(|p| p.value()) else {
         return Err(Fault {
@@ -75,20 +110,41 @@ async fn held(
             ..exists
         });
     };
-    // Written by a program that we do not know: the run is claimed all the same.
-    let unknown = Claim {
-        owner: "another program".into(),
-        ..wanted.clone()
-    };
-    Ok(serde_json::from_str(value).unwrap_or(unknown))
+    match from_text(value, &name, key) {
+        Some(claim) => Ok(Held::By(claim)),
+        None if key.is_some() => Ok(Held::Unsigned(name)),
+        // Written by a program that we do not know: the run is claimed all the same.
+        None => Ok(Held::By(Claim {
+            owner: "another program".into(),
+            ..wanted.clone()
+        })),
+    }
 }
 
-/// All claims that can be read.
+/// The claims of the account and region.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// Those that can be read.
+    pub claims: Vec<Claim>,
+    /// With a key: the parameters of those that it has not signed.
+    pub unsigned: Vec<String>,
+}
+
+/// Lists all claims.
 ///
 /// # Errors
 /// A call that failed.
-pub async fn list_claims(clients: &Clients) -> Result<Vec<Claim>, Fault> {
-    Ok(list(clients).await?.into_values().flatten().collect())
+pub async fn list_claims(clients: &Clients) -> Result<Claims, Fault> {
+    let mut listed = Claims::default();
+    let is_signing = clients.signing_key().await?.is_some();
+    for (name, claim) in list(clients).await? {
+        match claim {
+            Some(claim) => listed.claims.push(claim),
+            None if is_signing => listed.unsigned.push(name),
+            None => {}
+        }
+    }
+    Ok(listed)
 }
 
 /// Deletes the claims that are older than `until`; those that cannot be read stay.
@@ -113,6 +169,7 @@ pub async fn forget_claims(clients: &Clients, until: DateTime<Utc>) -> Result<()
 
 async fn list(clients: &Clients) -> Result<BTreeMap<String, Option<Claim>>, Fault> {
     const OPERATION: &str = "ssm:GetParametersByPath";
+    let key = clients.signing_key().await?;
     let pages = clients
         .ssm
         .get_parameters_by_path()
@@ -125,7 +182,7 @@ async fn list(clients: &Clients) -> Result<BTreeMap<String, Option<Claim>>, Faul
         .map(|p| {
             let name = required(p.name(), OPERATION, "Name")?;
             let value = required(p.value(), OPERATION, "Value")?;
-            Ok((name.to_owned(), serde_json::from_str(value).ok()))
+            Ok((name.to_owned(), from_text(value, name, key)))
         })
         .collect()
 }

@@ -20,8 +20,11 @@ use super::offset::AwsClock;
 use super::operation::operation_of;
 use super::pace::{Pacer, Turn, Urgency};
 use super::share::ApiShare;
+use super::signing::Signatures;
 use crate::clock::Clock;
 use crate::group::allowed::Allowed;
+use crate::group::fault::Fault;
+use crate::signature::SigningKey;
 
 /// Attempts of one call: enough for a passing throttle. Longer trouble is the pipeline's to wait out.
 const MAX_ATTEMPTS: u32 = 4;
@@ -45,6 +48,10 @@ pub struct Clients {
     pub ssm: aws_sdk_ssm::Client,
     /// SNS.
     pub sns: aws_sdk_sns::Client,
+    /// KMS.
+    pub kms: aws_sdk_kms::Client,
+    /// Step Functions.
+    pub sfn: aws_sdk_sfn::Client,
     counts: CallCounter,
     aws_clock: AwsClock,
     pacer: Pacer,
@@ -52,6 +59,7 @@ pub struct Clients {
     reads: Urgency,
     /// The bounds within which they work.
     allowed: Arc<Allowed>,
+    signatures: Signatures,
 }
 
 impl Clients {
@@ -90,11 +98,14 @@ impl Clients {
             classic_elb: client!(aws_sdk_elasticloadbalancing),
             ssm: client!(aws_sdk_ssm),
             sns: client!(aws_sdk_sns),
+            kms: client!(aws_sdk_kms),
+            sfn: client!(aws_sdk_sfn),
             counts,
             aws_clock,
             pacer,
             reads: Urgency::Look,
             allowed: Arc::default(),
+            signatures: Signatures::default(),
         }
     }
 
@@ -112,6 +123,22 @@ impl Clients {
             allowed: Arc::new(allowed),
             ..self.clone()
         }
+    }
+
+    /// The same clients, with what they store signed by this HMAC key of KMS, and nothing believed that is not.
+    pub(super) fn signing_by(&self, kms_key: String) -> Self {
+        Self {
+            signatures: Signatures::by(kms_key),
+            ..self.clone()
+        }
+    }
+
+    /// The key of signatures; none if they are neither made nor checked.
+    ///
+    /// # Errors
+    /// KMS did not give it.
+    pub async fn signing_key(&self) -> Result<Option<&SigningKey>, Fault> {
+        self.signatures.key(self).await
     }
 
     /// The bounds within which they work.

@@ -172,6 +172,7 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         // or was never registered.
         // What cannot be the id of a template is the id of none.
         "ParameterNotFound"
+        | "ExecutionDoesNotExist"
         | "InvalidLaunchTemplateId.NotFound"
         | "InvalidLaunchTemplateId.Malformed"
         | "TargetGroupNotFound"

@@ -49,6 +49,17 @@ impl Aws {
         }
     }
 
+    /// The same account, with records and claims signed by this HMAC key of KMS, if one is given, and others not believed.
+    pub fn signing_by(&self, kms_key: Option<&str>) -> Self {
+        match kms_key {
+            Some(key) => Self {
+                clients: self.clients.signing_by(key.to_owned()),
+                ..self.clone()
+            },
+            None => self.clone(),
+        }
+    }
+
     fn asking_at(&self, share: f64) -> Self {
         Self {
             clients: self.clients.at_share(share),

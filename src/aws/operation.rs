@@ -9,5 +9,9 @@ pub(super) fn operation_of(cfg: &ConfigBag) -> Option<String> {
     let service = metadata.service().to_lowercase().replace(' ', "");
     // As IAM and the other calls have it: one name for both of its APIs.
     let service = service.trim_end_matches("v2");
+    let service = match service {
+        "sfn" => "states",
+        other => other,
+    };
     Some(format!("{service}:{}", metadata.name()))
 }

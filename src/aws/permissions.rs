@@ -2,9 +2,10 @@
 //!
 //! Auto Scaling and Systems Manager offer no dry run: their refusals show at the first use.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 
-use aws_sdk_ec2::types::{RequestLaunchTemplateData, Tag};
+use aws_sdk_ec2::types::{LaunchTemplateSpecification, RequestLaunchTemplateData, Tag};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -22,6 +23,9 @@ use crate::request::Operation;
 const SOME_INSTANCE: &str = "i-00000000000000000";
 /// In place of the image that the run will make.
 const SOME_IMAGE: &str = "ami-00000000000000000";
+
+/// Templates from which a launch is asked for.
+const TEMPLATES_ASKED: usize = 5;
 
 /// Asks for each EC2 action that the jobs will need, once for the run.
 ///
@@ -51,13 +55,15 @@ pub async fn check_permissions(clients: &Clients, jobs: &[Job]) -> Result<(), Fa
         set_default(clients, follows_default),
         delete_version(clients, pins().next()),
         deregister_image(clients, !installing.is_empty()),
+        launch(clients, pins()),
     );
-    let (tags, image, version, default, deletion, removal) = answers;
+    let (tags, image, version, default, deletion, removal, launch) = answers;
     tags.and(image)
         .and(version)
         .and(default)
         .and(deletion)
         .and(removal)
+        .and(launch)
 }
 
 async fn create_tags(clients: &Clients) -> Result<(), Fault> {
@@ -150,6 +156,37 @@ async fn delete_version(clients: &Clients, example: Option<(&Job, &Pin)>) -> Res
         .send()
         .await;
     verdict("ec2:DeleteLaunchTemplateVersions", answer)
+}
+
+/// Auto Scaling takes a version only from a caller who may launch from it, and pass the role that it names: else the run
+/// would find out when the image is made. Asked for some templates, not for hundreds.
+async fn launch<'a>(
+    clients: &Clients,
+    pins: impl Iterator<Item = (&'a Job, &'a Pin)>,
+) -> Result<(), Fault> {
+    let mut templates = BTreeSet::new();
+    for (job, pin) in pins {
+        if templates.len() == TEMPLATES_ASKED || !templates.insert(&pin.template) {
+            continue;
+        }
+        let version = resolve(pin, &job.record.templates).map(|n| n.to_string());
+        let template = LaunchTemplateSpecification::builder()
+            .launch_template_id(pin.template.as_str())
+            .set_version(version)
+            .build();
+        clients.turn("ec2:RunInstances").await;
+        let answer = clients
+            .ec2
+            .run_instances()
+            .dry_run(true)
+            .launch_template(template)
+            .min_count(1)
+            .max_count(1)
+            .send()
+            .await;
+        verdict("ec2:RunInstances", answer)?;
+    }
+    Ok(())
 }
 
 async fn deregister_image(clients: &Clients, needed: bool) -> Result<(), Fault> {

@@ -16,7 +16,7 @@ use super::options::AwsOptions;
 /// No region, no credentials, or a wrong endpoint or clock.
 pub(crate) async fn connect(options: &AwsOptions) -> Result<Aws, CliError> {
     let (clock, sdk) = configure(options).await?;
-    Ok(Aws::new(clock, sdk))
+    Ok(Aws::new(clock, sdk).signing_by(options.mac_key.as_deref()))
 }
 
 /// Clock and SDK configuration of the account that the options and the environment name.

@@ -130,7 +130,7 @@ impl CliError {
             | Self::Fleet(_)
             | Self::Listen { .. }
             | Self::Runtime(_)
-            | Self::Run(RunError::Request(_) | RunError::Documents(_)) => Exit::Usage,
+            | Self::Run(RunError::Request(_) | RunError::Refused(_)) => Exit::Usage,
             Self::Credentials { .. } | Self::Probe(_) | Self::Run(RunError::Aws { .. }) => {
                 Exit::Aws
             }
@@ -159,7 +159,7 @@ impl CliError {
             | Self::Listen { .. }
             | Self::Runtime(_)
             | Self::Probe(_)
-            | Self::Run(RunError::Request(_) | RunError::Documents(_)) => {}
+            | Self::Run(RunError::Request(_) | RunError::Refused(_)) => {}
         }
         json!({ "error": error })
     }
@@ -167,7 +167,7 @@ impl CliError {
     fn code(&self) -> &'static str {
         match self {
             Self::Input { .. } | Self::Run(RunError::Request(_)) => "input",
-            Self::Run(RunError::Documents(_)) => "documents",
+            Self::Run(RunError::Refused(_)) => "documents",
             Self::Fleet(_) => "fleet",
             Self::Credentials { .. } => "credentials",
             Self::Listen { .. } => "listen",
@@ -180,7 +180,7 @@ impl CliError {
 
 fn run_error_text(error: &RunError) -> String {
     match error {
-        RunError::Request(_) | RunError::Aws { .. } | RunError::Documents(_) => error.to_string(),
+        RunError::Request(_) | RunError::Aws { .. } | RunError::Refused(_) => error.to_string(),
         RunError::Stopped { records } if records.is_empty() => {
             "stopped; no record remains: nothing is left to restore".into()
         }

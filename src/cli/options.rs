@@ -30,6 +30,14 @@ pub(crate) struct AwsOptions {
     /// Clock of a simulated account that runs faster than real time, as `asg-patch simulate` prints it
     #[arg(long, value_name = "SPEED@REAL@SIMULATED", env = asg_patch::clock::CLOCK_VARIABLE, hide_env_values = true)]
     pub(crate) simulated_clock: Option<asg_patch::clock::SimulatedClock>,
+    /// HMAC key of KMS (id, ARN or alias) that signs records; others are not believed [default: no signatures]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "ASG_PATCH_MAC_KEY",
+        hide_env_values = true
+    )]
+    pub(crate) mac_key: Option<String>,
 }
 
 /// The groups to work on.
@@ -199,18 +207,6 @@ pub(crate) fn after(
             let found = humantime::format_duration(duration).to_string();
             CliError::input(flag, "a time within the calendar", found)
         })
-}
-
-/// The owner of a run that this process drives: `cli:HOST:PID`.
-pub(crate) fn owner() -> String {
-    let from_file = || std::fs::read_to_string("/etc/hostname").ok();
-    let host = std::env::var("HOSTNAME")
-        .ok()
-        .or_else(from_file)
-        .map(|h| h.trim().to_owned())
-        .filter(|h| !h.is_empty())
-        .unwrap_or_else(|| "unknown".into());
-    format!("cli:{host}:{}", std::process::id())
 }
 
 /// The id of a run from the command line: time and a random part, because each start is a run of its

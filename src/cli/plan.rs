@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::connect::connect;
 use super::error::{CliError, Exit};
-use super::options::{self, AwsOptions, RunOptions};
+use super::options::{AwsOptions, RunOptions};
 use super::output::Output;
 
 /// Options of `plan`.
@@ -24,7 +24,9 @@ pub(crate) struct PlanArgs {
 pub(crate) async fn execute(args: &PlanArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
     let aws = args.run.within(&connect(&args.aws).await?)?;
-    let request = args.run.request(aws.clock.now(), options::owner())?;
+    let request = args
+        .run
+        .request(aws.clock.now(), asg_patch::run::this_process())?;
     let plan = asg_patch::run::plan(&aws, &request).await?;
     output.result(&plan, |width| report::plan_table(&plan, width));
     Ok(Exit::Well)

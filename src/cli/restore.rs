@@ -35,7 +35,7 @@ pub(crate) struct RestoreArgs {
 pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit, CliError> {
     let aws = connect(&args.aws).await?;
     let request = RestoreRequest {
-        owner: options::owner(),
+        owner: asg_patch::run::this_process(),
         filter: RecordFilter::named_or_due(args.groups.clone()),
         give_up_at: options::after(aws.clock.now(), args.duration, "--duration")?,
     };

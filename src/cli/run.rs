@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::connect::connect;
 use super::error::{CliError, Exit};
-use super::options::{self, AwsOptions, RunOptions};
+use super::options::{AwsOptions, RunOptions};
 use super::output::Output;
 use super::progress::Display;
 use super::stop;
@@ -30,7 +30,9 @@ pub(crate) struct RunArgs {
 pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
     let aws = args.run.within(&connect(&args.aws).await?)?;
-    let request = args.run.request(aws.clock.now(), options::owner())?;
+    let request = args
+        .run
+        .request(aws.clock.now(), asg_patch::run::this_process())?;
     let report = run_and_show(&aws, &request, output).await?;
     output.result(&report, |width| report::run_table(&report, width));
     Ok(Exit::from(&report))

@@ -312,6 +312,9 @@ codes! {
     StillOwned = "AP-0604", "the record belongs to a run that may still be alive",
         "wait for its deadline, or name the group with --group to restore it now",
         [];
+    NotOurs = "AP-0605", "a record, a claim or a task does not come from this program",
+        "find out who wrote it; restore the group by hand if it is changed; then delete the parameter",
+        [];
     // Scan only.
     PatchesMissing = "AP-0701", "patches are missing (scan only)",
         "run with --operation Install",

@@ -67,9 +67,8 @@ pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
         // Nobody else can restore the group by that text: this job still remembers.
         Read::Present(RecordSeen::Unreadable { .. }) if job.must_restore() => Ok(()),
         Read::Present(RecordSeen::Unreadable { problem, .. }) => {
-            let reason =
-                format!("the group's record was overwritten and cannot be read: {problem}");
-            Err(Decision::Fail(Failure::new(Code::RecordUnreadable, reason)))
+            let reason = format!("the group's record was overwritten: {}", problem.reason);
+            Err(Decision::Fail(Failure::new(problem.code, reason)))
         }
         // Deleted by this job itself.
         Read::Absent if job.ledger.done_at(&Key::DeleteRecord).is_some() => Ok(()),

@@ -190,6 +190,7 @@ fn record(
         bake_key,
         // Listed when the record is written.
         members: None,
+        signature: None,
     };
     if !record.fits() {
         let size = record.to_text().len();

@@ -7,11 +7,13 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::members::Members;
 use super::pin::{Pin, Templates};
 use crate::ids::{BakeKey, GroupName, InstanceId, RunId};
 use crate::schedule::{Capacity, ScheduledAction};
+use crate::signature::{self, Purpose, SignatureError, SigningKey};
 use crate::text;
 
 /// The form that this version of the program writes.
@@ -19,6 +21,9 @@ pub const SCHEMA: u32 = 1;
 
 /// A standard parameter's limit, bytes. Source: SSM quotas.
 pub const RECORD_LIMIT_BYTES: usize = 4096;
+
+/// Room for the signature in a text, packed or not, bytes.
+const SIGNATURE_BYTES: usize = signature::LENGTH + 32;
 
 /// Begins a text that holds the JSON packed; it names the form for those who read it by hand.
 const PACKED: &str = "gzip+base64:";
@@ -61,6 +66,9 @@ pub struct Record {
     /// The instances that it had: none of them is ours. None: they are not listed, for want of room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Members>,
+    /// The signature of the stored text, where the program has a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 /// Why a parameter's text is not a record of this version.
@@ -75,6 +83,9 @@ pub enum RecordError {
     /// Written by another version of the program.
     #[error("expected record schema {SCHEMA}, found {0}")]
     Schema(u32),
+    /// Not signed by this program's key.
+    #[error("{0}")]
+    Signature(#[from] SignatureError),
 }
 
 impl Record {
@@ -82,7 +93,7 @@ impl Record {
     pub fn to_text(&self) -> String {
         // A structure of strings, numbers and lists: it cannot fail.
         let json = serde_json::to_string(self).unwrap_or_default();
-        if json.len() <= RECORD_LIMIT_BYTES {
+        if json.len() <= self.limit() {
             return json;
         }
         match text::packed(json.as_bytes()) {
@@ -93,7 +104,22 @@ impl Record {
 
     /// Whether it fits into its parameter.
     pub fn fits(&self) -> bool {
-        self.to_text().len() <= RECORD_LIMIT_BYTES
+        self.to_text().len() <= self.limit()
+    }
+
+    /// A record that is not signed yet has to have room for it.
+    fn limit(&self) -> usize {
+        match self.signature {
+            Some(_) => RECORD_LIMIT_BYTES,
+            None => RECORD_LIMIT_BYTES - SIGNATURE_BYTES,
+        }
+    }
+
+    /// The record with its signature, for the parameter of this name.
+    pub fn signed(mut self, key: &SigningKey, parameter: &str) -> Self {
+        let document = serde_json::to_value(&self).unwrap_or_default();
+        self.signature = Some(key.sign(Purpose::Record, parameter, &document));
+        self
     }
 
     /// The record with a list of the group's instances, or without one if it would not fit then: a driver without memory
@@ -111,32 +137,48 @@ impl Record {
     /// # Errors
     /// It is no record, or one of another schema.
     pub fn from_text(text: &str) -> Result<Self, RecordError> {
-        match text.strip_prefix(PACKED) {
-            None => Self::from_json(text.as_bytes()),
-            Some(packed) => {
-                let json = text::unpacked(packed.trim_end(), UNPACKED_LIMIT_BYTES);
-                Self::from_json(&json.map_err(|e| RecordError::Packing(e.to_string()))?)
-            }
-        }
+        Self::from_document(document(text)?)
     }
 
-    fn from_json(json: &[u8]) -> Result<Self, RecordError> {
+    /// Reads the text of the parameter of this name, if the key has signed it for that parameter.
+    ///
+    /// # Errors
+    /// It is no record, one of another schema, or has no valid signature.
+    pub fn from_signed(text: &str, key: &SigningKey, parameter: &str) -> Result<Self, RecordError> {
+        let document = document(text)?;
+        key.verify(Purpose::Record, parameter, &document)?;
+        Self::from_document(document)
+    }
+
+    fn from_document(document: Value) -> Result<Self, RecordError> {
         #[derive(Deserialize)]
         struct Probe {
             schema: u32,
         }
-        let malformed = |e: serde_json::Error| RecordError::Malformed(e.to_string());
-        let probe: Probe = serde_json::from_slice(json).map_err(malformed)?;
+        let probe = Probe::deserialize(&document).map_err(malformed)?;
         if probe.schema != SCHEMA {
             return Err(RecordError::Schema(probe.schema));
         }
-        serde_json::from_slice(json).map_err(malformed)
+        serde_json::from_value(document).map_err(malformed)
     }
 
     /// Whether another record is of the same group, run and owner as this one.
     pub fn is_same_record(&self, other: &Record) -> bool {
         (&self.group, &self.run_id, &self.owner) == (&other.group, &other.run_id, &other.owner)
     }
+}
+
+fn document(text: &str) -> Result<Value, RecordError> {
+    let json = match text.strip_prefix(PACKED) {
+        None => return serde_json::from_str(text).map_err(malformed),
+        Some(packed) => text::unpacked(packed.trim_end(), UNPACKED_LIMIT_BYTES),
+    };
+    let json = json.map_err(|e| RecordError::Packing(e.to_string()))?;
+    serde_json::from_slice(&json).map_err(malformed)
+}
+
+fn malformed(error: serde_json::Error) -> RecordError {
+    RecordError::Malformed(error.to_string())
 }
 
 #[cfg(test)]
@@ -188,6 +230,7 @@ mod tests {
             image_name: "asg-patch/web/run-0a1b2c3d4e5f".into(),
             bake_key: "0a1b2c3d4e5f".into(),
             members: None,
+            signature: None,
         };
         let members: Vec<InstanceId> = (0..members).map(member).collect();
         record.listing(&members)
@@ -215,6 +258,25 @@ mod tests {
             assert!(record.members.is_some(), "{actions}, {members}");
             assert_eq!(Record::from_text(&record.to_text()), Ok(record));
         }
+    }
+
+    /// The room that is left for a signature is enough, packed or not.
+    #[test]
+    fn a_signed_record_fits_and_is_read_back_at_its_place_only() {
+        let key = SigningKey::new(b"key");
+        for (actions, members) in [(0, 0), (3, 180), (17, 0), (125, 0), (0, 490), (17, 350)] {
+            let record = record(actions, members).signed(&key, "/here");
+            let text = record.to_text();
+            assert!(record.fits(), "{actions}, {members}: {}", text.len());
+            let read = |key: &SigningKey, place| Record::from_signed(&text, key, place);
+            assert_eq!(read(&key, "/here"), Ok(record.clone()));
+            let wrong = Err(RecordError::Signature(SignatureError::Wrong));
+            assert_eq!(read(&key, "/there"), wrong);
+            assert_eq!(read(&SigningKey::new(b"other"), "/here"), wrong);
+        }
+        let missing = Err(RecordError::Signature(SignatureError::Missing));
+        let bare = record(0, 0).to_text();
+        assert_eq!(Record::from_signed(&bare, &key, "/here"), missing);
     }
 
     #[test]

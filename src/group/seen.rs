@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::Failure;
 use super::fault::Read;
 use super::pin::{Pin, TemplateMark};
 use super::record::Record;
@@ -195,12 +196,12 @@ impl MemberSeen {
 pub enum RecordSeen {
     /// Readable.
     Readable(StoredRecord),
-    /// Written by another program or another version of this one: its raw text and the problem with it.
+    /// Written by another program or another version of this one, or by one without our key.
     Unreadable {
         /// As stored.
         raw: String,
         /// Expected and found.
-        problem: String,
+        problem: Failure,
     },
 }
 

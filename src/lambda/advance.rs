@@ -9,7 +9,7 @@ use super::{Function, answer};
 use crate::group::{Code, Failure};
 use crate::notify;
 use crate::report::GroupReport;
-use crate::run::relay::{self, Advanced, PassOptions, RunState};
+use crate::run::relay::{self, Advanced, PassOptions, RunState, WireError};
 use crate::run::run_span;
 use crate::trigger::Cause;
 
@@ -20,14 +20,16 @@ impl Function {
         options: PassOptions,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
-        let batch = relay::read_batch(state, self.aws.clock.now())?;
+        let key = self.signing_key().await?;
+        let read = relay::read_batch(state, self.aws.clock.now(), key);
+        let batch = read.map_err(|e| self.not_ours(e))?;
         let span = run_span(batch.assignment.work.run_id());
         let pass = async {
             let advanced = relay::advance(&self.aws, batch, options).await?;
             self.notify_failures(&advanced, by).await;
             let clock = &self.aws.clock;
             let wake_at = advanced.wake_at.map(|at| answer::wake_at(at, clock));
-            Ok(relay::write_batch(advanced.batch, wake_at))
+            Ok(relay::write_batch(advanced.batch, wake_at, key))
         };
         Box::pin(pass.instrument(span)).await
     }
@@ -38,10 +40,11 @@ impl Function {
             return;
         }
         let link = answer::link(work.owner());
-        for group in &advanced.failed {
-            let (run_id, kind) = (work.run_id(), work.report_kind());
-            let region = &self.aws.region;
-            let message = notify::group_failed(run_id, region, kind, group, link.as_deref());
+        let (run_id, kind) = (work.run_id(), work.report_kind());
+        let region = &self.aws.region;
+        let failed = &advanced.failed;
+        let message = notify::groups_failed(run_id, region, kind, failed, link.as_deref());
+        if let Some(message) = message {
             self.notifier.notify(&message, by).await;
         }
     }
@@ -54,7 +57,7 @@ impl Function {
     ) -> Result<Value, FunctionError> {
         let run_state = self.run_state(state, execution, by).await?;
         let run_state = relay::gather(run_state, self.aws.clock.now());
-        Ok(relay::write_run_state(run_state))
+        Ok(relay::write_run_state(run_state, self.signing_key().await?))
     }
 
     pub(super) async fn report(
@@ -76,8 +79,9 @@ impl Function {
         execution: &str,
         by: DateTime<Utc>,
     ) -> Result<RunState, FunctionError> {
-        let problem = match relay::read_run_state(state) {
+        let problem = match relay::read_run_state(state, self.signing_key().await?) {
             Ok(run_state) => return Ok(run_state),
+            Err(problem @ WireError::Unsigned(_)) => return Err(self.not_ours(problem)),
             Err(problem) => problem,
         };
         let run_id = Cause::Hand.run_id(execution);

@@ -4,13 +4,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use tracing::Instrument;
 
+use super::notifier::NOT_OURS;
 use super::task::{Begin, FunctionError};
 use super::{BEGIN_RETRIES, Function, answer, malformed, sweep};
+use crate::aws::{Execution, find_execution};
 use crate::ids::GroupName;
 use crate::notify::{self, Beginning};
 use crate::request::RunRequest;
 use crate::run::relay::{self, Begun, BegunRestore, RESTORE_LIMIT, RunState, Work};
 use crate::run::{self, RecordFilter, RunError, run_span};
+use crate::signature::is_same;
 use crate::trigger::{self, Asked, Cause, RunInput, TriggerError};
 
 /// A sweep gives up after this long: before the next one begins, 15 min later by the template.
@@ -23,6 +26,7 @@ impl Function {
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         let execution = task.execution.as_str();
+        self.check_execution(task).await?;
         let asked = match trigger::read(&task.input) {
             Ok(asked) => asked,
             Err(error) => return Ok(self.refuse(execution, &malformed(&error), by).await),
@@ -51,6 +55,35 @@ impl Function {
         }
     }
 
+    /// Only an execution of the state machine that runs begins something, and with its own input: to invoke the function is
+    /// not enough.
+    async fn check_execution(&self, task: &Begin) -> Result<(), FunctionError> {
+        let Some(state_machine) = &self.settings.state_machine else {
+            return Ok(());
+        };
+        let found = find_execution(&self.aws.clients, &task.execution).await;
+        let found = found.map_err(|fault| FunctionError::Run(fault.into()))?;
+        let found = match found {
+            // It may have begun a moment ago.
+            None => format!("no execution {}", task.execution),
+            Some(e) if e.state_machine != *state_machine => format!("one of {}", e.state_machine),
+            Some(e) if !e.is_running => format!("{}, which has ended", task.execution),
+            Some(Execution {
+                input: Some(input), ..
+            }) if is_same(&input, &task.input) => {
+                return Ok(());
+            }
+            Some(_) => format!("{} with another input", task.execution),
+        };
+        if task.retries > 0 {
+            self.notifier.measure_one(NOT_OURS);
+        }
+        Err(FunctionError::Execution {
+            state_machine: state_machine.clone(),
+            found,
+        })
+    }
+
     fn restoring(&self, execution: &str, limit: TimeDelta, quiet: bool) -> Work {
         Work::Restore {
             run_id: Cause::Hand.run_id(execution),
@@ -73,6 +106,9 @@ impl Function {
                 let until = self.aws.clock.now() + relay::INVOCATION_LIMIT;
                 Ok(answer::later(until, &self.aws.clock))
             }
+            Some(RecordFilter::OwnedBy(owner)) if self.is_running(&owner).await? => Ok(
+                answer::nothing_to_do(&format!("{owner} runs: its groups are its own")),
+            ),
             Some(filter) => {
                 let work = self.restoring(&task.execution, RESTORE_LIMIT, false);
                 self.begin_restore(work, &filter, by).await
@@ -81,6 +117,16 @@ impl Function {
                 "what ended had no groups of its own; sweeps go on with open records",
             )),
         }
+    }
+
+    /// Whether an execution runs; of one that the function may not look at nothing is known.
+    async fn is_running(&self, owner: &str) -> Result<bool, FunctionError> {
+        if self.settings.state_machine.is_none() {
+            return Ok(false);
+        }
+        let found = find_execution(&self.aws.clients, owner).await;
+        let found = found.map_err(|fault| FunctionError::Run(fault.into()))?;
+        Ok(found.is_some_and(|e| e.is_running))
     }
 
     async fn begin_run(
@@ -125,7 +171,10 @@ impl Function {
             Begun::RunState(run_state) => {
                 self.notifier.measure_one("RunsBegun");
                 self.notify_beginning(&request, input, &run_state, by).await;
-                Ok(relay::write_run_state(*run_state))
+                Ok(relay::write_run_state(
+                    *run_state,
+                    self.signing_key().await?,
+                ))
             }
         }
     }
@@ -192,7 +241,10 @@ impl Function {
         let span = run_span(work.run_id());
         let begun = relay::begin_restore(&self.aws, work, filter);
         match begun.instrument(span).await? {
-            BegunRestore::RunState(run_state) => Ok(relay::write_run_state(*run_state)),
+            BegunRestore::RunState(run_state) => Ok(relay::write_run_state(
+                *run_state,
+                self.signing_key().await?,
+            )),
             BegunRestore::Nothing(why) => Ok(answer::nothing_to_do(&why)),
             BegunRestore::Refused(failure) => Ok(self.refuse(&owner, &failure, by).await),
         }

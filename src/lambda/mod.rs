@@ -13,14 +13,15 @@ mod task;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use self::notifier::Notifier;
+use self::notifier::{NOT_OURS, Notifier};
 use self::task::Task;
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::group::{Code, Failure};
 use crate::ids::RunId;
 use crate::notify;
-use crate::run::relay::PassOptions;
+use crate::run::relay::{PassOptions, WireError};
+use crate::signature::SigningKey;
 use crate::trigger::{self, Asked, Cause, TriggerError};
 
 pub use settings::Settings;
@@ -48,7 +49,9 @@ impl Function {
         settings: Settings,
         measured: impl Fn(&str) + Send + Sync + 'static,
     ) -> Self {
-        let aws = aws.allowing(settings.allowed.clone());
+        let aws = aws
+            .allowing(settings.allowed.clone())
+            .signing_by(settings.mac_key.as_deref());
         Self {
             notifier: Notifier::new(aws.clone(), &settings, measured),
             aws,
@@ -94,6 +97,20 @@ impl Function {
             Task::Gather { state, execution } => Box::pin(self.gather(state, &execution, by)).await,
             Task::Report { state, execution } => Box::pin(self.report(state, &execution, by)).await,
         }
+    }
+
+    /// The key of signatures; none if the stack has none.
+    async fn signing_key(&self) -> Result<Option<&SigningKey>, FunctionError> {
+        let key = self.aws.clients.signing_key().await;
+        key.map_err(|fault| FunctionError::Run(fault.into()))
+    }
+
+    /// A state that cannot be read. One that this function did not write raises an alarm.
+    fn not_ours(&self, problem: WireError) -> FunctionError {
+        if matches!(problem, WireError::Unsigned(_)) {
+            self.notifier.measure_one(NOT_OURS);
+        }
+        problem.into()
     }
 
     /// Without the state machine nothing goes on with a run: only a plan can be had.

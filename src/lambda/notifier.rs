@@ -14,6 +14,9 @@ use crate::run;
 /// Groups that a run could not restore. Zero once there are no records.
 const GROUPS_LEFT_OPEN: &str = "GroupsLeftOpen";
 
+/// Records, claims and tasks that do not come from this program.
+pub(super) const NOT_OURS: &str = "NotOurs";
+
 /// Sends messages to the stack's topics, and metrics to CloudWatch.
 pub(super) struct Notifier {
     aws: Aws,
@@ -80,10 +83,12 @@ impl Notifier {
             records,
             records_past_deadline,
             window_missed,
+            unsigned,
         } = *around;
         self.measure(&[
             ("RecordsPastDeadline", Unit::Count, records_past_deadline),
             ("WindowMissed", Unit::Count, window_missed.into()),
+            (NOT_OURS, Unit::Count, unsigned),
         ]);
         // Only here: a run that ends knows its own groups, and another's may still be open. While there are records,
         // the alarm keeps its state.

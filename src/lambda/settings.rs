@@ -28,6 +28,10 @@ pub struct Settings {
     pub api_share: ApiShare,
     /// The bounds within which runs work.
     pub allowed: Allowed,
+    /// The HMAC key of KMS that signs records, claims and what travels between invocations; none: nothing is signed or checked.
+    pub mac_key: Option<String>,
+    /// The state machine whose executions alone begin something; none: every caller may.
+    pub state_machine: Option<String>,
 }
 
 impl Settings {
@@ -63,6 +67,8 @@ impl Settings {
             schedule: schedule(&text),
             flexible: TimeDelta::minutes(minutes.unwrap_or_default()),
             api_share,
+            mac_key: text("ASG_PATCH_MAC_KEY"),
+            state_machine: text("ASG_PATCH_STATE_MACHINE_ARN"),
             allowed: Allowed {
                 documents,
                 untagged_templates: !only_tagged,

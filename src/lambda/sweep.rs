@@ -3,7 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Settings;
-use crate::aws::{Aws, Claim, KEPT_CLAIM, claim_run, list_claims, list_records};
+use crate::aws::{Aws, Claim, Claims, Held, KEPT_CLAIM, claim_run, list_claims, list_records};
+use crate::group::Code;
 use crate::group::fault::Fault;
 use crate::group::seen::RecordSeen;
 use crate::ids::RunId;
@@ -20,6 +21,8 @@ pub(super) struct Around {
     pub records: u64,
     pub records_past_deadline: u64,
     pub window_missed: bool,
+    /// Records and claims without a valid signature.
+    pub unsigned: u64,
 }
 
 /// Looks at all records and claims.
@@ -34,15 +37,35 @@ pub(super) async fn look_around(aws: &Aws, settings: &Settings) -> Result<Around
         RecordSeen::Unreadable { .. } => true,
     };
     let records_past_deadline = records.values().filter(is_past).count() as u64;
+    let is_unsigned = |record: &&RecordSeen| match record {
+        RecordSeen::Readable(_) => false,
+        RecordSeen::Unreadable { problem, .. } => problem.code == Code::NotOurs,
+    };
+    let mut unsigned: Vec<String> = records
+        .iter()
+        .filter(|(_, record)| is_unsigned(record))
+        .map(|(parameter, _)| parameter.clone())
+        .collect();
     let since = Claim {
         run_id: since(settings),
         owner: settings.stack.clone(),
         at: now,
         is_of_some: false,
     };
-    let mut claims = list_claims(&aws.clients).await?;
+    let Claims {
+        mut claims,
+        unsigned: unsigned_claims,
+    } = list_claims(&aws.clients).await?;
+    unsigned.extend(unsigned_claims);
     if !claims.iter().any(|c| c.run_id == since.run_id) {
-        claims.push(claim_run(&aws.clients, &since).await?);
+        match claim_run(&aws.clients, &since).await? {
+            Held::By(claim) => claims.push(claim),
+            // Watching begins when this is gone.
+            Held::Unsigned(parameter) => unsigned.push(parameter),
+        }
+    }
+    for parameter in &unsigned {
+        tracing::error!(code = %Code::NotOurs, parameter, "left alone");
     }
     let window_missed = missed(settings, &claims, now).is_some_and(|due| {
         tracing::error!(%due, "no run has begun since the window opened");
@@ -52,6 +75,7 @@ pub(super) async fn look_around(aws: &Aws, settings: &Settings) -> Result<Around
         records: records.len() as u64,
         records_past_deadline,
         window_missed,
+        unsigned: unsigned.len() as u64,
     })
 }
 

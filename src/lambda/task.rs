@@ -75,8 +75,19 @@ pub enum FunctionError {
         problem: String,
     },
     /// The state that was passed along cannot be read, not even for a restore.
-    #[error("{}: {}", Code::OtherVersion, .0)]
+    #[error("{}: {}", .0.code(), .0)]
     State(#[from] WireError),
+    /// No execution of the state machine has set the task.
+    #[error(
+        "{}: expected the task of a running execution of {state_machine} with its own input, found {found}",
+        Code::NotOurs
+    )]
+    Execution {
+        /// The ARN of the state machine.
+        state_machine: String,
+        /// The execution that the task names, and its state.
+        found: String,
+    },
     /// AWS.
     #[error("{0}")]
     Run(#[from] RunError),
@@ -87,7 +98,9 @@ impl FunctionError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Task { .. } => "AsgPatch.Task",
+            Self::State(WireError::Unsigned(_)) => "AsgPatch.NotOurs",
             Self::State(_) => "AsgPatch.State",
+            Self::Execution { .. } => "AsgPatch.Execution",
             Self::Run(_) => "AsgPatch.Run",
         }
     }

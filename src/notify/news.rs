@@ -1,12 +1,12 @@
-//! Messages on the way: a run begins, a group has failed, a run was refused.
+//! Messages on the way: a run begins, a run was refused.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::message::{Message, MessageKind, sms, subject};
-use crate::group::{Failure, Outcome};
+use crate::group::Failure;
 use crate::ids::{GroupName, RunId};
-use crate::report::{GroupReport, RunKind, fit};
+use crate::report::{GroupReport, fit};
 use crate::request::{Operation, RunRequest};
 use crate::text::{counted, plain_text, shortened};
 
@@ -15,7 +15,7 @@ const GROUPS_LIMIT: usize = 40;
 /// Enough for programs that look for their own; five copies of the document go into each message.
 const LISTED_LIMIT: usize = 150;
 /// Longer reasons are cut.
-const REASON_LIMIT: usize = 1_000;
+pub(super) const REASON_LIMIT: usize = 1_000;
 
 /// A run that is about to begin.
 #[derive(Clone, Debug)]
@@ -119,57 +119,6 @@ fn beginning_lines(beginning: &Beginning<'_>) -> Vec<String> {
     lines
 }
 
-/// A group of a run has failed; the run goes on.
-pub fn group_failed(
-    run_id: &RunId,
-    region: &str,
-    kind: RunKind,
-    group: &GroupReport,
-    link: Option<&str>,
-) -> Message {
-    let name = plain_text(&group.group);
-    let reason = shortened(&plain_text(&group.reason), REASON_LIMIT);
-    let (event, end) = if group.left_open {
-        (MessageKind::LeftOpen, "is NOT restored yet")
-    } else if group.outcome == Outcome::RolledBack {
-        let end = "was not patched; it is as it was before";
-        (MessageKind::GroupFailed, end)
-    } else {
-        (MessageKind::GroupFailed, "was not patched")
-    };
-    let code = group.code.map(|c| format!(" ({c})")).unwrap_or_default();
-    let mut lines = vec![
-        format!("{name} {end}."),
-        String::new(),
-        format!("Why{code}: {reason}"),
-    ];
-    if let Some(code) = group.code {
-        lines.push(format!("What to do: {}", code.remedy()));
-        lines.push(format!("More: {}", code.page()));
-    }
-    let notes = group.notes.iter();
-    lines.extend(notes.map(|n| format!("Note: {}", plain_text(n))));
-    lines.push(String::new());
-    lines.push(format!("Run {run_id} in {region}."));
-    let mut document = json!({
-        "event": event, "run_id": run_id, "kind": kind, "region": region, "execution": link,
-    });
-    document["group"] = json!({
-        "group": group.group, "outcome": group.outcome, "code": group.code, "reason": reason,
-        "left_open": group.left_open,
-    });
-    let news = News {
-        kind: event,
-        run_id,
-        region,
-        line: format!("asg-patch {region}: {name} {end}{code}"),
-        lines,
-        document,
-        next_steps: group.code.iter().map(|c| c.remedy().to_owned()).collect(),
-    };
-    news.message(link)
-}
-
 /// A run was refused: nothing was touched.
 pub fn refused(run_id: &RunId, region: &str, failure: &Failure, link: Option<&str>) -> Message {
     let reason = shortened(&plain_text(&failure.reason), REASON_LIMIT);
@@ -197,21 +146,21 @@ pub fn refused(run_id: &RunId, region: &str, failure: &Failure, link: Option<&st
 }
 
 /// The parts of a message that differ.
-struct News<'a> {
-    kind: MessageKind,
-    run_id: &'a RunId,
-    region: &'a str,
+pub(super) struct News<'a> {
+    pub(super) kind: MessageKind,
+    pub(super) run_id: &'a RunId,
+    pub(super) region: &'a str,
     /// The whole in a line.
-    line: String,
+    pub(super) line: String,
     /// Of the e-mail.
-    lines: Vec<String>,
+    pub(super) lines: Vec<String>,
     /// For programs.
-    document: Value,
-    next_steps: Vec<String>,
+    pub(super) document: Value,
+    pub(super) next_steps: Vec<String>,
 }
 
 impl News<'_> {
-    fn message(self, link: Option<&str>) -> Message {
+    pub(super) fn message(self, link: Option<&str>) -> Message {
         let Self {
             kind,
             run_id,
@@ -242,7 +191,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::group::Code;
+    use crate::group::{Code, Outcome};
     use crate::ids::GroupName;
     use crate::report::sample;
     use crate::request::{AtDeadline, FailureLimit, Selection};
@@ -307,36 +256,6 @@ mod tests {
         expect!["asg-patch run eu-west-1: begins with 2 groups, restored by 14 Oct 07:00 UTC"]
             .assert_eq(&message.subject);
         expect![[r#"{"event":"begins","run_id":"exec-nightly","region":"eu-west-1","operation":"Install","window":{"start":"2026-10-14T04:00:00Z","deadline":"2026-10-14T07:00:00Z","cutoff":"2026-10-14T06:00:00Z"},"groups":["batch","web-nightly"],"groups_planned":2,"groups_refused":1,"reason":"CVE-2026-1234","execution":"https://eu-west-1.console.aws.amazon.com/states/home"}"#]].assert_eq(&message.queue_json);
-    }
-
-    #[test]
-    fn a_group_has_failed() {
-        let mut group = sample::group(
-            "batch",
-            Outcome::RolledBack,
-            Some((
-                Code::PatchFailed,
-                "the patch command ended as Failed\nyum: no space left",
-            )),
-        );
-        let message = group_failed(&"run-1".into(), "eu-west-1", RunKind::Run, &group, LINK);
-        expect![[r#"
-            batch was not patched; it is as it was before.
-
-            Why (AP-0311): the patch command ended as Failed yum: no space left
-            What to do: read the command's output in Run Command; fix the package or the baseline, then run again
-            More: runbooks/AP-0311.md
-
-            Run run-1 in eu-west-1.
-            Execution: https://eu-west-1.console.aws.amazon.com/states/home
-        "#]].assert_eq(&message.email);
-        expect!["asg-patch eu-west-1: batch was not patched; it is as it was before (AP-0311)"]
-            .assert_eq(&message.sms);
-        group.left_open = true;
-        let message = group_failed(&"run-1".into(), "eu-west-1", RunKind::Run, &group, None);
-        expect!["asg-patch eu-west-1: batch is NOT restored yet (AP-0311)"]
-            .assert_eq(&message.subject);
-        expect![[r#"{"event":"left_open","run_id":"run-1","kind":"run","region":"eu-west-1","execution":null,"group":{"group":"batch","outcome":"rolled_back","code":"AP-0311","reason":"the patch command ended as Failed yum: no space left","left_open":true}}"#]].assert_eq(&message.queue_json);
     }
 
     #[test]

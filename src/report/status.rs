@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::group::Code;
 use crate::ids::{GroupName, ImageId, RunId};
 use crate::schedule::Capacity;
 
@@ -53,6 +54,9 @@ pub struct OpenRecord {
     pub owner: Option<String>,
     /// The latest time by which the group is to be restored.
     pub deadline: Option<DateTime<Utc>>,
-    /// The raw text, if the record cannot be read.
+    /// The raw text, if the record cannot be read or trusted.
     pub raw: Option<String>,
+    /// Why it cannot be read or trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Code>,
 }

@@ -26,7 +26,7 @@ pub(super) async fn check_documents(aws: &Aws, jobs: &[Job]) -> Result<(), RunEr
         "expected this program's command documents in the account, found {}; create them with `asg-patch documents --create`",
         wrong.join(" and ")
     );
-    Err(RunError::Documents(Failure::new(
+    Err(RunError::Refused(Failure::new(
         Code::DocumentsMissing,
         reason,
     )))

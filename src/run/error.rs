@@ -24,9 +24,9 @@ pub enum RunError {
         /// Whether time helps against it.
         passing: bool,
     },
-    /// Command documents of ours are not as they must be.
+    /// The account is not as it must be for any run: documents of ours are missing, a claim is not to be trusted.
     #[error("{}: {}", .0.code, .0.reason)]
-    Documents(Failure),
+    Refused(Failure),
     /// The operator stopped it; these groups' records remain.
     #[error("stopped; records remain of: {}", names(.records))]
     Stopped {

@@ -7,6 +7,7 @@ mod documents;
 mod drive;
 pub mod engine;
 mod error;
+mod owner;
 mod patience;
 mod plan;
 mod prepare;
@@ -23,6 +24,7 @@ use crate::group::{Outcome, Phase};
 use crate::ids::{GroupName, RunId};
 
 pub use error::{RunError, SelectionError};
+pub use owner::this_process;
 pub use plan::{Planned, plan, planned};
 pub use restore::restore;
 pub use send::{send, send_to_chat};

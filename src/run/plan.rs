@@ -50,7 +50,7 @@ pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunErro
     // What would end a run before it begins is said here, and the plan goes on.
     match Box::pin(check_documents(aws, &planned.jobs)).await {
         Ok(()) => {}
-        Err(problem @ (RunError::Documents(_) | RunError::Aws { passing: false, .. })) => {
+        Err(problem @ (RunError::Refused(_) | RunError::Aws { passing: false, .. })) => {
             planned.report.warnings.push(problem.to_string());
         }
         Err(error) => return Err(error),

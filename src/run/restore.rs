@@ -1,6 +1,6 @@
 //! Restores groups from their records alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
@@ -8,9 +8,10 @@ use tracing::Instrument;
 
 use super::assemble::{self, Heading, Results};
 use super::drive::{Driver, Listener};
+use super::owner::{Life, life};
 use super::patience::patiently;
 use super::{RecordFilter, RestoreRequest, RunError, SelectionError, Stop, run_span, summary};
-use crate::aws::{Aws, list_records};
+use crate::aws::{Aws, is_execution, list_records};
 use crate::group::admit::Bounds;
 use crate::group::job::Job;
 use crate::group::names::group_of_parameter;
@@ -122,16 +123,22 @@ pub(super) async fn choose(
         },
     };
     let now = aws.clock.now();
+    let dead = match filter {
+        RecordFilter::Due => dead_executions(aws, &records, now).await,
+        RecordFilter::Named(_) | RecordFilter::OwnedBy(_) | RecordFilter::All => BTreeSet::new(),
+    };
     for (parameter, seen) in records {
         let name = name_of(&parameter, &seen).unwrap_or_else(|| parameter.as_str().into());
         match seen {
             _ if matches!(filter, RecordFilter::Named(names) if !names.contains(&name)) => {}
             RecordSeen::Unreadable { raw, problem } => {
-                let reason = format!("{parameter}: {problem}; its text: {raw}");
-                let failure = Failure::new(Code::RecordUnreadable, reason);
+                let reason = format!("{parameter}: {}; its text: {raw}", problem.reason);
+                let failure = Failure::new(problem.code, reason);
                 chosen.reports.push(summary::of_unreadable(&name, &failure));
             }
-            RecordSeen::Readable(stored) if matches_filter(filter, &stored, now) => {
+            RecordSeen::Readable(stored)
+                if matches_filter(filter, &stored, now) || dead.contains(&stored.owner) =>
+            {
                 chosen.jobs.push(Job::from_record(*stored.record, now));
             }
             RecordSeen::Readable(record) => {
@@ -145,6 +152,26 @@ pub(super) async fn choose(
         }
     }
     Ok(chosen)
+}
+
+/// The executions that own records before their deadlines, and have ended: nobody goes on with their groups.
+async fn dead_executions(
+    aws: &Aws,
+    records: &BTreeMap<String, RecordSeen>,
+    now: DateTime<Utc>,
+) -> BTreeSet<String> {
+    let owners = records.values().filter_map(|seen| match seen {
+        RecordSeen::Readable(r) if r.deadline > now => Some(&r.owner),
+        RecordSeen::Readable(_) | RecordSeen::Unreadable { .. } => None,
+    });
+    let owners: BTreeSet<&String> = owners.filter(|o| is_execution(o)).collect();
+    let mut dead = BTreeSet::new();
+    for owner in owners {
+        if life(aws, owner).await == Life::Dead {
+            dead.insert(owner.clone());
+        }
+    }
+    dead
 }
 
 fn matches_filter(filter: &RecordFilter, record: &Record, now: DateTime<Utc>) -> bool {

@@ -73,14 +73,16 @@ pub(super) fn open_record(parameter: String, seen: RecordSeen) -> OpenRecord {
             owner: Some(stored.record.owner),
             deadline: Some(stored.record.deadline),
             raw: None,
+            problem: None,
         },
-        RecordSeen::Unreadable { raw, .. } => OpenRecord {
+        RecordSeen::Unreadable { raw, problem } => OpenRecord {
             group: group_of_parameter(&parameter),
             parameter,
             run_id: None,
             owner: None,
             deadline: None,
             raw: Some(raw),
+            problem: Some(problem.code),
         },
     }
 }

@@ -55,7 +55,7 @@ impl CallRecord {
 
 /// Whether an operation of this name can change something.
 pub fn is_change(operation: &str) -> bool {
-    !["Describe", "Get", "List"]
+    !["Describe", "Generate", "Get", "List"]
         .iter()
         .any(|p| operation.starts_with(p))
 }

@@ -43,6 +43,10 @@ fn bucket_of(call: &Call) -> (String, f64, f64) {
         Service::LoadBalancing | Service::ClassicLoadBalancing => {
             (format!("elasticloadbalancing:{op}"), 40.0, 10.0)
         }
+        // KMS: "Request quotas", cryptographic operations with HMAC keys: thousands a second.
+        Service::Kms => ("kms:cryptographic".into(), 1000.0, 1000.0),
+        // Step Functions: "Quotas related to API action throttling", DescribeExecution in the smaller regions.
+        Service::States => (format!("states:{op}"), 250.0, 10.0),
     }
 }
 
@@ -100,7 +104,9 @@ impl Throttle {
             | Service::Sns
             | Service::LoadBalancing
             | Service::ClassicLoadBalancing => ApiError::new("Throttling", "Rate exceeded"),
-            Service::Ssm => ApiError::new("ThrottlingException", "Rate exceeded"),
+            Service::Ssm | Service::Kms | Service::States => {
+                ApiError::new("ThrottlingException", "Rate exceeded")
+            }
         })
     }
 }

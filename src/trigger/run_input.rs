@@ -3,11 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Cause, TriggerError};
-use crate::ids::GroupName;
+use crate::ids::{GroupName, RunId};
 use crate::request::{
     AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
 };
 use crate::schedule::Window;
+use crate::text::short_hash;
 
 /// A window lasts a night's quiet hours.
 const DEFAULT_DURATION: TimeDelta = TimeDelta::hours(3);
@@ -15,6 +16,9 @@ const DEFAULT_DURATION: TimeDelta = TimeDelta::hours(3);
 const DEFAULT_CUTOFF: TimeDelta = TimeDelta::hours(1);
 /// A window too short for the default cutoff starts nothing in its last third.
 const CUTOFF_SHARE: i32 = 3;
+
+/// Clocks differ, but a time that is to come would take the run of that time from it.
+const EARLY: TimeDelta = TimeDelta::minutes(5);
 
 /// A run as it was asked for: what it leaves out is as the stack's settings have it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -76,6 +80,36 @@ impl Default for Defaults {
 }
 
 impl RunInput {
+    /// The run's id. The same time of a schedule, or execution of a window, with another input is another run: else a run of
+    /// one group would keep the schedule's own from beginning.
+    fn run_id(&self, owner: &str) -> RunId {
+        let plain = Self {
+            cause: self.cause.clone(),
+            reason: self.reason.clone(),
+            ..Self::default()
+        };
+        if *self == plain {
+            return self.cause.run_id(owner);
+        }
+        let rest = Self {
+            cause: Cause::Hand,
+            reason: None,
+            ..self.clone()
+        };
+        let cause = match self.cause.clone() {
+            Cause::Hand => Cause::Hand,
+            Cause::Schedule { schedule, at } => Cause::Schedule {
+                schedule: format!("{schedule} {rest:?}"),
+                at,
+            },
+            Cause::Window { execution, at } => Cause::Window {
+                execution: format!("{execution}-{}", short_hash(&format!("{rest:?}"))),
+                at,
+            },
+        };
+        cause.run_id(owner)
+    }
+
     /// The request of a run that the execution `owner` drives.
     ///
     /// # Errors
@@ -95,10 +129,17 @@ impl RunInput {
         };
         let start = match &self.cause {
             Cause::Hand | Cause::Window { at: None, .. } => now,
+            Cause::Schedule { at, .. } if *at > now + EARLY => {
+                return Err(TriggerError::field(
+                    "scheduled_time",
+                    format!("a time that has come; it is {}", now.format("%F %T UTC")),
+                    at.format("%F %T UTC").to_string(),
+                ));
+            }
             Cause::Schedule { at, .. } | Cause::Window { at: Some(at), .. } => now.min(*at),
         };
         Ok(RunRequest {
-            run_id: self.cause.run_id(owner),
+            run_id: self.run_id(owner),
             owner: owner.to_owned(),
             window: Window::lasting(start, duration, cutoff).map_err(TriggerError::Window)?,
             selection: Selection {

@@ -48,6 +48,34 @@ fn every_trigger_names_its_run() {
     assert_eq!(long.len(), 48, "{long}");
 }
 
+/// Otherwise a run of one group, started beside the schedule, would make the schedule's own a duplicate.
+#[test]
+fn another_input_with_the_same_time_is_another_run() {
+    let now = "2026-10-14T04:00:00Z".parse().expect("a time");
+    let ask = |more: Value| {
+        let mut event = json!({"trigger": "schedule", "schedule": "arn:x", "scheduled_time": "2026-10-14T04:00:00Z"});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            event[key] = value.clone();
+        }
+        match read(&event) {
+            Ok(Asked::Run(input)) => input.request(&Defaults::default(), EXECUTION, now),
+            other => panic!("{other:?}"),
+        }
+    };
+    let id = |more| ask(more).expect("valid").run_id;
+    assert_eq!(id(json!({})), id(json!({"reason": "again"})));
+    assert_ne!(id(json!({})), id(json!({"groups": ["web"]})));
+    assert_ne!(
+        id(json!({"groups": ["db"]})),
+        id(json!({"groups": ["web"]}))
+    );
+    let early = ask(json!({"scheduled_time": "2026-10-14T04:06:00Z"})).expect_err("to come");
+    assert_eq!(
+        early.to_string(),
+        "scheduled_time: expected a time that has come; it is 2026-10-14 04:00:00 UTC, found 2026-10-14 04:06:00 UTC"
+    );
+}
+
 #[test]
 fn settings_that_are_left_out_are_the_defaults() {
     let now = "2026-10-14T04:00:00Z".parse().expect("a time");

@@ -172,7 +172,7 @@ class World:
     def log(self):
         """The function's log, but for what is not its own."""
         logs = client("logs", self.stack.address)
-        name = f"/aws/lambda/{emulator.STACK}"
+        name = self.stack.outputs["FunctionLogName"]
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=name)
         for text in (e["message"] for page in pages for e in page["events"]):
             for line in text.splitlines():
@@ -235,6 +235,13 @@ def by_schedule(world):
 
     world.compare("all", world.run({"mode": "sweep"}), world.account_of_all())
 
+    parameters = client("ssm", stack.account)
+    record = "/asg-patch/records/left-open"
+    parameters.put_parameter(Name=record, Type="String", Value="{}")
+    stack.not_deleted(record)
+    parameters.delete_parameter(Name=record)
+    stack.delete()
+
 
 def stopped(world):
     """A run is stopped while instances are borrowed; the rule's sweep restores what it had in hand."""
@@ -247,6 +254,7 @@ def stopped(world):
         return all(now[name][2] for name in names)
 
     until("the groups to lend an instance", lending)
+    stack.not_deleted("an execution is running")
     in_hand = [f"in hand: {', '.join(world.records())}"]
     stack.states.stop_execution(executionArn=arn, error="Operator", cause="not tonight")
     first = world.execution(arn)

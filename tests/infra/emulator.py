@@ -4,7 +4,7 @@ The emulator has CloudFormation, Step Functions, Lambda, Scheduler, EventBridge,
 bootstrap as a process of its own. Groups, instances, images and parameters are the simulated account's.
 
 How the function finds both: Lambda gives it the emulator's environment. AWS_ENDPOINT_URL there is the simulated
-account, AWS_ENDPOINT_URL_SNS the emulator. The template knows nothing of it.
+account; those of SNS, Step Functions and KMS are the emulator. The template knows nothing of it.
 """
 
 import contextlib
@@ -147,6 +147,8 @@ def emulator(directory, account):
         # For the function.
         AWS_ENDPOINT_URL=account["AWS_ENDPOINT_URL"],
         AWS_ENDPOINT_URL_SNS=address,
+        AWS_ENDPOINT_URL_SFN=address,
+        AWS_ENDPOINT_URL_KMS=address,
         ASG_PATCH_SIMULATED_CLOCK=account["ASG_PATCH_SIMULATED_CLOCK"],
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -175,21 +177,39 @@ class Stack:
         self.formation = client("cloudformation", address)
         self.queues = client("sqs", address)
 
-    def upload_only(self, package):
-        """What the package's own deploy.sh says and does."""
+    def script(self, command):
+        """What a script of the package says and does."""
         env = environment(
             self.directory / "cli",
             AWS_ENDPOINT_URL=self.address,
+            AWS_ENDPOINT_URL_SSM=self.account,
             AWS_ACCESS_KEY_ID=ACCOUNT,
             AWS_SECRET_ACCESS_KEY="witness",
             AWS_DEFAULT_REGION=REGION,
         )
         env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
-        command = [package / "deploy.sh", "--upload-only", "--bucket", BUCKET]
         return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+    def upload_only(self, package):
+        return self.script([package / "deploy.sh", "--upload-only", "--bucket", BUCKET])
+
+    def not_deleted(self, why):
+        """delete.sh refuses, and says why."""
+        done = self.script([self.package / "delete.sh"])
+        if done.returncode != 1 or why not in done.stderr:
+            raise Failed(f"delete.sh: expected a refusal with '{why}', found {done.returncode}: {done.stdout}{done.stderr}")
+
+    def delete(self):
+        done = self.script([self.package / "delete.sh"])
+        if done.returncode != 0:
+            raise Failed(f"delete.sh: {done.stdout}{done.stderr}")
+        found = self.formation.list_stacks(StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"])["StackSummaries"]
+        if found:
+            raise Failed(f"delete.sh left {[s['StackName'] for s in found]}")
 
     def upload(self, package):
         """Uploads the package, and the template without AWS::SSM::*. What was left out."""
+        self.package = package
         changed = self.directory / "changed"
         shutil.copytree(package, changed)
         with (changed / "template.yaml").open("a", encoding="utf-8") as file:

@@ -53,6 +53,8 @@ OF_LAMBDA = {
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
 }
+# What the key's own policy gives to the function, so that IAM can give it to nobody.
+BY_RESOURCE = {"kms:GenerateMac"}
 # Changing actions that no tag guards, by statement. The template says why, too.
 UNCONDITIONED = {
     "ReadAndDeleteRecords": "guarded by the path of the parameter",
@@ -262,6 +264,7 @@ def allowed_cases(looks):
         yield f"make {name}", put(name, "false")
         for action in ("GetParameters", "DeleteParameter", "DeleteParameters"):
             yield f"{action} {name}", [ask(f"ssm:{action}", parameter(name))]
+    yield "look at an execution", [ask("states:DescribeExecution", arn("states", "execution:AsgPatch:e"))]
     yield "list records", [ask("ssm:GetParametersByPath", parameter("/asg-patch/records"), ssm_Recursive="true")]
     yield "publish", [ask("sns:Publish", arn("sns", "ReportTopic"))]
     yield "encrypt", [ask(f"kms:{a}", arn("kms", "key/TopicKey")) for a in ("Decrypt", "GenerateDataKey")]
@@ -328,6 +331,10 @@ def denied_cases():
     yield "decrypt with a foreign key", [ask("kms:Decrypt", arn("kms", "key/other"))]
     yield from on(TARGET_CHANGES, FOREIGN_TARGETS)
     yield from on(CLASSIC_CHANGES, FOREIGN_CLASSIC)
+    yield "sign by IAM", [ask("kms:GenerateMac", arn("kms", "key/MacKey"))]
+    for name in ("execution:Other:e", "execution:AsgPatchOther:e"):
+        yield f"look at {name}", [ask("states:DescribeExecution", arn("states", name))]
+    yield "stop an execution", [ask("states:StopExecution", arn("states", "execution:AsgPatch:e"))]
     yield "start the state machine", [ask("states:StartExecution", arn("states", "stateMachine:AsgPatch"))]
 
 
@@ -423,6 +430,23 @@ def of_resources(template):
         ("others", others.of(ask("kms:Decrypt", key))),
     ]
     yield "TopicKey", values.resource("TopicKey")["KeyPolicy"], allowed, denied
+    yield "MacKey", *of_mac_key(template)
+
+
+def of_mac_key(template):
+    """The key of signatures: the account administers it and cannot use it."""
+    operator = {"AWS": [f"arn:aws:iam::{ACCOUNT}:role/operator"]}
+    policy = Values(template, {"MacKeyUserArns": operator["AWS"]}).resource("MacKey")["KeyPolicy"]
+    key = arn("kms", "key/MacKey")
+    function = next(s["Principal"] for s in policy["Statement"] if s["Sid"] == "TheFunctionSigns")
+    account, signers = Said(ACCOUNT_ROOT, EVERYONE), {"the function": Said(function), "an operator": Said(operator)}
+    administration = ("DescribeKey", "PutKeyPolicy", "ScheduleKeyDeletion", "TagResource", "ListAliases", "GetKeyPolicy")
+    uses = ("GenerateMac", "VerifyMac", "Encrypt", "Decrypt", "CreateGrant", "GenerateDataKey")
+    allowed = [(f"the account: {a}", account.of(ask(f"kms:{a}", key))) for a in administration]
+    allowed += [(f"{name} signs", said.of(ask("kms:GenerateMac", key))) for name, said in signers.items()]
+    denied = [(f"the account: {a}", account.of(ask(f"kms:{a}", key))) for a in uses]
+    denied += [(f"{n}: {a}", s.of(ask(f"kms:{a}", key))) for n, s in signers.items() for a in (*administration, *uses[1:])]
+    return policy, allowed, denied
 
 
 class Said:
@@ -511,7 +535,7 @@ def as_list(value):
 def compare(statements, calls, aside):
     """Actions that lack, and actions that no recorded call needs, but for those to leave aside."""
     has = {a for s in statements for a in as_list(s["Action"])}
-    needed = {a for call in calls for a in NEEDS.get(call, [call])}
+    needed = {a for call in calls for a in NEEDS.get(call, [call])} - BY_RESOURCE
     yield from (f"lacks: {a}" for a in sorted(needed - has))
     yield from (f"unused: {a}" for a in sorted(has - needed - aside))
     yield from (f"both called and Lambda's: {a}" for a in sorted(needed & OF_LAMBDA))

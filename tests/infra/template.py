@@ -14,6 +14,7 @@ PSEUDO = {
     "AWS::AccountId": "111122223333",
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",
+    "AWS::StackId": "arn:aws:cloudformation:eu-west-1:111122223333:stack/asg-patch/0a1b2c3d-1111-2222-3333-444455556666",
     "AWS::StackName": "asg-patch",
     "AWS::URLSuffix": "amazonaws.com",
 }
@@ -110,6 +111,13 @@ class Values:
             return separator.join(self.of(parts))
         if name == "Fn::Sub" and isinstance(argument, str):
             return re.sub(r"\$\{([^!}][^}]*)\}", lambda m: self._named(m[1]), argument)
+        if name == "Fn::Sub":
+            text, named = argument
+            named = {key: str(self.of(value)) for key, value in named.items()}
+            return re.sub(r"\$\{([^!}][^}]*)\}", lambda m: named.get(m[1]) or self._named(m[1]), text)
+        if name == "Fn::Select":
+            index, values = argument
+            return self.of(values)[int(index)]
         if name == "Fn::Split":
             separator, text = argument
             return self.of(text).split(separator)

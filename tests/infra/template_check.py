@@ -275,7 +275,7 @@ def package_is_complete(source, directory):
         again = package(tree, Path(place) / "again")
         names = {p.name for p in made.iterdir()} - {"sbom.cdx.json"}
         zips = {f"function-{name}.zip" for name in ARCHITECTURES}
-        if names != {"LICENSE", "SHA256SUMS", "VERSION", "deploy.sh", "template.yaml"} | zips:
+        if names != {"LICENSE", "SHA256SUMS", "VERSION", "delete.sh", "deploy.sh", "template.yaml"} | zips:
             yield f"the package has {sorted(names)}"
         sums = (made / "SHA256SUMS").read_text(encoding="utf-8")
         if {line.split("/", 1)[1] for line in sums.splitlines()} != {p.name for p in made.iterdir()} - {"SHA256SUMS"}:

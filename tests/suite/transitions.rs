@@ -141,6 +141,7 @@ fn record() -> Record {
         image_name: "asg-patch/web".into(),
         bake_key: "key".into(),
         members: Some(Members::default()),
+        signature: None,
     }
 }
 
@@ -623,6 +624,7 @@ fn an_instance_was_there_if_the_record_lists_it_or_if_it_is_older() {
     }
     let none = Record {
         members: None,
+        signature: None,
         ..record()
     };
     let none = Job::from_record(none, now());

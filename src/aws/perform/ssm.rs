@@ -18,12 +18,17 @@ const SEND_COMMAND: &str = "ssm:SendCommand";
 const DELETE_PARAMETERS: &str = "ssm:DeleteParameters";
 
 pub(super) async fn store_record(clients: &Clients, record: &Record) -> Performed {
+    let name = record_parameter(&record.group);
+    let text = match clients.signing_key().await? {
+        Some(key) => record.clone().signed(key, &name).to_text(),
+        None => record.to_text(),
+    };
     let call = clients
         .ssm
         .put_parameter()
-        .name(record_parameter(&record.group))
+        .name(name)
         .r#type(ParameterType::String)
-        .value(record.to_text())
+        .value(text)
         .overwrite(false)
         .description(
             "What asg-patch must restore. Do not delete: asg-patch does, after the restore.",

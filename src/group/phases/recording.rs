@@ -42,8 +42,8 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             ),
         )),
         Read::Present(RecordSeen::Unreadable { problem, .. }) => Ok(failed(
-            Code::RecordUnreadable,
-            format!("a record of the group exists and cannot be read: {problem}"),
+            problem.code,
+            format!("the group has a record already: {}", problem.reason),
         )),
         Read::Absent => store(cx),
         other @ (Read::Failed(_) | Read::Unread) => {

@@ -90,8 +90,11 @@ fn record_words(record: &OpenRecord) -> String {
     }
     if let Some(raw) = &record.raw {
         words.push(format!(
-            "cannot be read ({}): {}",
-            Code::RecordUnreadable,
+            "cannot be {}: {}",
+            match record.problem {
+                Some(Code::NotOurs) => format!("trusted ({})", Code::NotOurs),
+                Some(_) | None => format!("read ({})", Code::RecordUnreadable),
+            },
             plain_text(raw)
         ));
     }
@@ -107,6 +110,7 @@ mod tests {
 
     use super::super::tests::at_widths;
     use super::status_table;
+    use crate::group::Code;
     use crate::report::{GroupStatus, OpenRecord, StatusReport, sample};
 
     #[test]
@@ -118,6 +122,7 @@ mod tests {
             owner: Some("cli:host:77".into()),
             deadline: Some(sample::at(10_800)),
             raw: None,
+            problem: None,
         };
         let stray = OpenRecord {
             parameter: "/asg-patch/records/gone".into(),
@@ -126,6 +131,7 @@ mod tests {
             owner: None,
             deadline: None,
             raw: Some("{\"version\":9}".into()),
+            problem: Some(Code::RecordUnreadable),
         };
         let group = |name: &str, record| GroupStatus {
             group: name.into(),

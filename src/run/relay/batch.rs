@@ -93,6 +93,8 @@ pub struct Working {
 /// The outcome of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchResult {
+    /// The batch's number: a signature holds for no other batch of the run.
+    pub number: usize,
     /// For people.
     pub summary: String,
     /// Its groups.

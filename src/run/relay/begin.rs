@@ -7,7 +7,7 @@ use super::super::prepare::{never_stopped, prepare};
 use super::super::{RecordFilter, RunError, SelectionError, restore};
 use super::split::{BatchMember, steps};
 use super::{RunState, Work};
-use crate::aws::{Aws, Claim, claim_run, find_groups, forget_claims};
+use crate::aws::{Aws, Claim, Held, claim_run, find_groups, forget_claims};
 use crate::group::{Code, Failure};
 use crate::ids::GroupName;
 use crate::request::RunRequest;
@@ -43,7 +43,7 @@ pub async fn begin_run(aws: &Aws, request: &RunRequest) -> Result<Begun, RunErro
     let begun = Box::pin(claim_and_plan(aws, request, now)).await;
     match begun {
         Err(RunError::Request(error)) => Ok(Begun::Refused(not_selected(&error))),
-        Err(RunError::Documents(failure)) => Ok(Begun::Refused(failure)),
+        Err(RunError::Refused(failure)) => Ok(Begun::Refused(failure)),
         Err(error @ RunError::Aws { passing: false, .. }) => {
             Ok(Begun::Refused(not_planned(&error)))
         }
@@ -59,6 +59,12 @@ pub fn not_planned(error: &RunError) -> Failure {
 /// Why a run cannot work on a group that was named.
 pub fn not_selected(error: &SelectionError) -> Failure {
     Failure::new(Code::NotOptedIn, error.to_string())
+}
+
+/// Why a run does not begin beside a claim that has no valid signature.
+fn unsigned(parameter: &str) -> Failure {
+    let reason = format!("{parameter}: expected a claim with the signature of this program's key");
+    Failure::new(Code::NotOurs, reason)
 }
 
 async fn claim_and_plan(
@@ -77,9 +83,10 @@ async fn claim_and_plan(
     let held = patiently(&aws.clock, &stop, async || {
         claim_run(&aws.clients, &claim).await
     });
-    let held = held.await?;
-    if held.owner != request.owner {
-        return Ok(Begun::Duplicate(held));
+    match held.await? {
+        Held::By(held) if held.owner == request.owner => {}
+        Held::By(held) => return Ok(Begun::Duplicate(held)),
+        Held::Unsigned(parameter) => return Ok(Begun::Refused(unsigned(&parameter))),
     }
     if let Err(fault) = forget_claims(&aws.clients, now - CLAIMS_KEPT).await {
         tracing::warn!(code = fault.code, "old claims stay: {}", fault.message);

@@ -23,15 +23,12 @@ use crate::ids::RunId;
 use crate::report::RunKind;
 use crate::request::RunRequest;
 
+pub use super::owner::INVOCATION_LIMIT;
 pub use batch::{Assignment, Batch, BatchResult, Limits, Stage, Working};
 pub use begin::{Begun, BegunRestore, begin_restore, begin_run, not_planned, not_selected};
 pub use pass::{Advanced, PassOptions, advance};
 pub use run_state::{RunState, Step, gather, report};
 pub use wire::{WireError, read_batch, read_run_state, rescue_run, write_batch, write_run_state};
-
-/// An invocation that nothing waits for any more, because its execution was stopped or its batch was given up,
-/// may be at work for this long: the function's time limit in the template, and a little.
-pub const INVOCATION_LIMIT: TimeDelta = TimeDelta::seconds(310);
 
 /// How long a restore goes on that was asked for by an operator, or that follows the death of an execution or
 /// a state that cannot be read: as long as a run's own restore goes on past its deadline.

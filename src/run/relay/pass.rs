@@ -249,6 +249,7 @@ fn result(assignment: &Assignment, working: Working, summary: String) -> BatchRe
     reports.sort_by(|a, b| a.group.cmp(&b.group));
     shorten(&mut reports, assignment.limits.result_bytes);
     BatchResult {
+        number: assignment.number,
         summary,
         reports,
         api_calls,

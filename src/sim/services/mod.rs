@@ -3,11 +3,13 @@
 mod autoscaling;
 mod classic_load_balancing;
 mod ec2;
+mod kms;
 mod load_balancing;
 mod order;
 mod query;
 mod sns;
 mod ssm;
+mod states;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +27,8 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         Service::LoadBalancing => load_balancing::call(world, call),
         Service::ClassicLoadBalancing => classic_load_balancing::call(world, call),
         Service::Ssm => ssm::call(world, call),
+        Service::Kms => kms::call(world, call),
+        Service::States => states::call(world, call),
     }?;
     order::arrange(world, &mut answer);
     Ok(answer)

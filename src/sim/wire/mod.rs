@@ -23,6 +23,10 @@ pub enum Service {
     LoadBalancing,
     /// Elastic Load Balancing of Classic Load Balancers (awsQuery).
     ClassicLoadBalancing,
+    /// KMS (awsJson1.1).
+    Kms,
+    /// Step Functions (awsJson1.0).
+    States,
 }
 
 impl Service {
@@ -34,6 +38,18 @@ impl Service {
             Self::Ssm => "ssm",
             Self::Sns => "sns",
             Self::LoadBalancing | Self::ClassicLoadBalancing => "elasticloadbalancing",
+            Self::Kms => "kms",
+            Self::States => "states",
+        }
+    }
+
+    /// The service whose `X-Amz-Target` begins so.
+    fn of_target(prefix: &str) -> Option<Self> {
+        match prefix {
+            "AmazonSSM" => Some(Self::Ssm),
+            "TrentService" => Some(Self::Kms),
+            "AWSStepFunctions" => Some(Self::States),
+            _ => None,
         }
     }
 
@@ -59,6 +75,7 @@ impl Service {
                 "http://elasticloadbalancing.amazonaws.com/doc/2012-06-01/"
             }
             Self::Ssm => "http://ssm.amazonaws.com/doc/2014-11-06/",
+            Self::Kms | Self::States => "",
         }
     }
 }
@@ -149,9 +166,9 @@ pub fn decode(target: Option<&str>, body: &[u8]) -> Result<Call, ApiError> {
 }
 
 fn decode_json(target: &str, body: &[u8]) -> Result<Call, ApiError> {
-    let operation = target
-        .strip_prefix("AmazonSSM.")
-        .ok_or_else(|| ApiError::unsupported(format!("the target '{target}'")))?;
+    let unsupported = || ApiError::unsupported(format!("the target '{target}'"));
+    let (service, operation) = target.split_once('.').ok_or_else(unsupported)?;
+    let service = Service::of_target(service).ok_or_else(unsupported)?;
     let value: Value = if body.is_empty() {
         json!({})
     } else {
@@ -159,7 +176,7 @@ fn decode_json(target: &str, body: &[u8]) -> Result<Call, ApiError> {
             .map_err(|e| ApiError::new("SerializationException", e.to_string()))?
     };
     Ok(Call {
-        service: Service::Ssm,
+        service,
         operation: operation.to_owned(),
         params: Params::Json(value),
     })
@@ -192,9 +209,13 @@ pub fn encode(
     at: Option<DateTime<Utc>>,
 ) -> Response {
     let (status, content_type, body) = match call.service {
-        Service::Ssm => {
+        Service::Ssm | Service::Kms => {
             let (status, body) = encode_json(result);
             (status, "application/x-amz-json-1.1", body)
+        }
+        Service::States => {
+            let (status, body) = encode_json(result);
+            (status, "application/x-amz-json-1.0", body)
         }
         Service::AutoScaling
         | Service::Sns

@@ -8,6 +8,7 @@ pub mod behaviour;
 pub mod commands;
 pub mod documents;
 pub mod events;
+pub mod executions;
 pub mod groups;
 pub mod guest;
 mod image_index;
@@ -63,6 +64,8 @@ pub struct World {
     pub ssm: commands::Ssm,
     /// SNS.
     pub sns: topics::Sns,
+    /// Executions of state machines, by ARN: written by what runs them, outside the world.
+    pub executions: BTreeMap<String, executions::Execution>,
     /// Others in the account.
     pub rivals: rivals::Rivals,
     /// Names of the groups that were given a target group, by its ARN.
@@ -105,6 +108,7 @@ impl World {
             instances: BTreeMap::new(),
             ssm: commands::Ssm::default(),
             sns: topics::Sns::default(),
+            executions: BTreeMap::new(),
             rivals: rivals::Rivals::default(),
             target_users: BTreeMap::new(),
             registrations: BTreeMap::new(),

@@ -5,8 +5,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use asg_patch::aws::Aws;
 use asg_patch::clock::Clock;
 use asg_patch::lambda::Function;
+use asg_patch::signature::{FIELD, Purpose};
+use asg_patch::sim::Account;
+use asg_patch::sim::world::executions::Execution as Shown;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{self, StreamExt};
@@ -14,6 +18,11 @@ use serde_json::{Value, json};
 
 /// Step Functions: "Service quotas", input or output of a state.
 const PAYLOAD_LIMIT_BYTES: usize = 256 * 1024;
+/// The state machine of the stack.
+pub(crate) const STATE_MACHINE: &str =
+    "arn:aws:states:eu-west-1:123456789012:stateMachine:AsgPatch";
+/// The HMAC key of the simulated account.
+pub(crate) const MAC_KEY: &str = "alias/asg-patch";
 /// The function's own time limit in the template.
 const FUNCTION_SECONDS: i64 = 300;
 
@@ -47,12 +56,14 @@ pub(crate) struct Machine<'a> {
     /// Environments without an invocation: like Lambda's, each works on one at a time and is kept for the next.
     idle: RefCell<Vec<Function>>,
     pub(crate) clock: Clock,
+    account: Account,
     pub(crate) execution: String,
     pub(crate) costs: RefCell<Costs>,
     /// The invocations to be lost, by number: their effects may have taken place.
     pub(crate) lost: Box<Losses<'a>>,
     invocation: Cell<u64>,
     stopped: Cell<bool>,
+    last_state: RefCell<Value>,
 }
 
 /// How an invocation is lost.
@@ -81,19 +92,25 @@ struct Execution<'m> {
 type StateResult = Result<Value, (String, String)>;
 
 impl<'a> Machine<'a> {
-    pub(crate) fn new(new_environment: &'a dyn Fn() -> Function, clock: Clock, name: &str) -> Self {
+    pub(crate) fn new(
+        new_environment: &'a dyn Fn() -> Function,
+        account: &Account,
+        name: &str,
+    ) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra/state-machine.asl.json");
         let text = std::fs::read_to_string(path).expect("the definition");
         Self {
             definition: serde_json::from_str(&text).expect("JSON"),
             new_environment,
             idle: RefCell::default(),
-            clock,
+            clock: account.clock().clone(),
+            account: account.clone(),
             execution: format!("arn:aws:states:eu-west-1:123456789012:execution:AsgPatch:{name}"),
             costs: RefCell::default(),
             lost: Box::new(|_, _| None),
             invocation: Cell::new(0),
             stopped: Cell::new(false),
+            last_state: RefCell::default(),
         }
     }
 
@@ -101,11 +118,42 @@ impl<'a> Machine<'a> {
     /// to its end.
     pub(crate) fn stop(&self) {
         self.stopped.set(true);
+        self.show("ABORTED", None);
     }
 
     /// Runs an execution to its end.
     pub(crate) async fn execute(&self, input: Value) -> End {
-        self.run(&self.definition, input).await
+        self.show("RUNNING", Some(&input));
+        let end = self.run(&self.definition, input).await;
+        match end {
+            End::Succeeded(_) => self.show("SUCCEEDED", None),
+            End::Failed { .. } => self.show("FAILED", None),
+        }
+        end
+    }
+
+    /// The batch that the last pass answered.
+    pub(crate) fn last_state(&self) -> Value {
+        self.last_state.borrow().clone()
+    }
+
+    /// Has Step Functions show the execution in this state.
+    fn show(&self, status: &str, input: Option<&Value>) {
+        let now = self.account.now();
+        self.account.with_world(|world| {
+            let shown = world
+                .executions
+                .entry(self.execution.clone())
+                .or_insert_with(|| Shown {
+                    state_machine: STATE_MACHINE.into(),
+                    status: String::new(),
+                    input: input.map(Value::to_string).unwrap_or_default(),
+                    started_at: now,
+                    stopped_at: None,
+                });
+            shown.status = status.into();
+            shown.stopped_at = (status != "RUNNING").then_some(now);
+        });
     }
 
     fn run<'m>(&'m self, definition: &'m Value, input: Value) -> LocalBoxFuture<'m, End> {
@@ -188,6 +236,17 @@ fn known(state: &Value, name: &str, fields: &[&str]) {
             "{name}: this machine does not know {field}"
         );
     }
+}
+
+/// Whether an entry of `Retry` or `Catch` is for an error.
+fn is_for(entry: &Value, error: &str) -> bool {
+    let errors = entry["ErrorEquals"].as_array().expect("errors");
+    errors.iter().any(|e| e == "States.ALL" || e == error)
+}
+
+fn catcher<'v>(state: &'v Value, error: &str) -> Option<&'v Value> {
+    let entries = state.get("Catch")?.as_array().expect("entries");
+    entries.iter().find(|e| is_for(e, error))
 }
 
 impl Execution<'_> {
@@ -281,7 +340,7 @@ impl Execution<'_> {
                 let output = at(&output, text(&state["OutputPath"])).clone();
                 Step::Go(text(&state["Next"]).to_owned(), output)
             }
-            Err((error, cause)) => match state.pointer("/Catch/0") {
+            Err((error, cause)) => match catcher(state, &error) {
                 Some(catch) => {
                     let info = json!({"Error": error, "Cause": cause});
                     let output = put(input, text(&catch["ResultPath"]), info);
@@ -322,15 +381,9 @@ impl Execution<'_> {
             if self.machine.stopped.get() {
                 std::future::pending::<()>().await;
             }
-            let is_for = |e: &Value| {
-                let errors = e["ErrorEquals"].as_array().expect("errors");
-                errors
-                    .iter()
-                    .any(|e| e == "States.ALL" || e == error.as_str())
-            };
             let index = entries
                 .iter()
-                .position(is_for)
+                .position(|e| is_for(e, error))
                 .expect("the last is for all");
             let number = |name: &str| entries[index][name].as_f64();
             if attempts[index] >= number("MaxAttempts").expect("a number") as u64 {
@@ -389,6 +442,27 @@ impl Execution<'_> {
 }
 
 impl Machine<'_> {
+    /// Signs a state as a function with the same key would have.
+    async fn sign(&self, action: &str, state: &mut Value) {
+        let sdk = asg_patch::sim::sdk::sdk_config(&self.account, "signing");
+        let aws = Aws::new(self.clock.clone(), sdk).signing_by(Some(MAC_KEY));
+        let key = aws.clients.signing_key().await.expect("KMS answers");
+        let mut signed = state.clone();
+        let fields = signed.as_object_mut().expect("a state");
+        fields.remove("error");
+        let place = match action {
+            "advance" | "restore" => "batch",
+            _ => {
+                if let Some(step) = fields.get_mut("step").and_then(Value::as_object_mut) {
+                    step.remove("results");
+                }
+                "run"
+            }
+        };
+        let signature = key.expect("a key").sign(Purpose::State, place, &signed);
+        state[FIELD] = signature.into();
+    }
+
     async fn call(&self, mut payload: Value) -> StateResult {
         let number = self.invocation.get();
         self.invocation.set(number + 1);
@@ -401,6 +475,7 @@ impl Machine<'_> {
         let loss = (self.lost)(number, &action);
         if let (Some(Loss::Version), Some(state)) = (loss, payload.get_mut("state")) {
             state["version"] = json!(0);
+            self.sign(&action, state).await;
         }
         let idle = self.idle.borrow_mut().pop();
         let function = idle.unwrap_or_else(self.new_environment);
@@ -426,6 +501,9 @@ impl Machine<'_> {
         // An environment whose invocation was killed is gone.
         if !matches!(loss, Some(Loss::After(_))) {
             self.idle.borrow_mut().push(function);
+        }
+        if let ("advance", Ok(state)) = (action.as_str(), &result) {
+            self.last_state.replace(state.clone());
         }
         let seconds = (self.clock.now() - began).as_seconds_f64();
         let mut costs = self.costs.borrow_mut();

@@ -84,6 +84,7 @@ proptest! {
             }
             Err(RecordError::Schema(found)) => prop_assert_ne!(found, SCHEMA),
             Err(RecordError::Malformed(why) | RecordError::Packing(why)) => prop_assert!(!why.is_empty()),
+            Err(RecordError::Signature(why)) => prop_assert!(false, "no key: {}", why),
         }
     }
 

@@ -70,6 +70,7 @@ pub(super) enum WireStage {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct WireResult {
+    number: usize,
     summary: String,
     reports: Packed<Vec<GroupReport>>,
     api_calls: BTreeMap<String, u64>,
@@ -225,6 +226,7 @@ impl From<WireStage> for Stage {
 impl From<BatchResult> for WireResult {
     fn from(result: BatchResult) -> Self {
         let BatchResult {
+            number,
             summary,
             reports,
             api_calls,
@@ -232,6 +234,7 @@ impl From<BatchResult> for WireResult {
             passes,
         } = result;
         Self {
+            number,
             summary,
             reports: Packed(reports),
             api_calls,
@@ -244,6 +247,7 @@ impl From<BatchResult> for WireResult {
 impl From<WireResult> for BatchResult {
     fn from(wire: WireResult) -> Self {
         let WireResult {
+            number,
             summary,
             reports: Packed(reports),
             api_calls,
@@ -251,6 +255,7 @@ impl From<WireResult> for BatchResult {
             passes,
         } = wire;
         Self {
+            number,
             summary,
             reports,
             api_calls,

@@ -15,10 +15,17 @@ use super::{Batch, BegunRestore, RESTORE_LIMIT, RunState, Work, begin_restore};
 use crate::aws::Aws;
 use crate::group::Code;
 use crate::ids::{GroupName, RunId};
+use crate::signature::{self, Purpose, SignatureError, SigningKey};
 
 /// The version of the form. To be raised with every change that an older program in the middle of a run would
 /// misread; that of a job in it counts, too.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
+
+/// The places of signatures: a batch is no run.
+const BATCH: &str = "batch";
+const RUN: &str = "run";
+/// Written by the state machine into what it passes along, after the function has signed that.
+const ERROR: &str = "error";
 
 /// Why a run or batch that was passed along cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +41,9 @@ pub enum WireError {
     /// It is of this version, and yet not of this form.
     #[error("{0}")]
     Malformed(#[from] serde_json::Error),
+    /// It was not written by this function.
+    #[error("the state of a run: {0}")]
+    Unsigned(#[from] SignatureError),
     /// Not even the names of its groups can be read.
     #[error("{problem}; groups: {groups}")]
     Groups {
@@ -44,23 +54,72 @@ pub enum WireError {
     },
 }
 
+impl WireError {
+    /// The code of refusals for it.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unsigned(_) => Code::NotOurs,
+            Self::Version { .. } | Self::Malformed(_) | Self::Groups { .. } => Code::OtherVersion,
+        }
+    }
+}
+
 /// A batch as it is passed along; `wake_at` is the time of its next pass, RFC 3339, by the clock that Step
-/// Functions waits by.
-pub fn write_batch(batch: Batch, wake_at: Option<String>) -> Value {
-    value(&WireBatch::from(batch).waking_at(wake_at))
+/// Functions waits by. With a key, it is signed.
+pub fn write_batch(batch: Batch, wake_at: Option<String>, key: Option<&SigningKey>) -> Value {
+    let run_id = batch.assignment.work.run_id().clone();
+    let mut state = value(&WireBatch::from(batch).waking_at(wake_at));
+    if let Some(key) = key {
+        if let Some(outcome) = state.get_mut("result") {
+            sign(key, Purpose::Outcome, &run_id, outcome);
+        }
+        sign(key, Purpose::State, BATCH, &mut state);
+    }
+    state
 }
 
-/// A run between two steps, as it is passed along.
-pub fn write_run_state(run_state: RunState) -> Value {
-    value(&WireRun::from(run_state))
+/// A run between two steps, as it is passed along; with a key, it and each of its batches are signed.
+pub fn write_run_state(run_state: RunState, key: Option<&SigningKey>) -> Value {
+    let mut state = value(&WireRun::from(run_state));
+    if let Some(key) = key {
+        for batch in state
+            .pointer_mut("/step/batches")
+            .into_iter()
+            .filter_map(Value::as_array_mut)
+            .flatten()
+        {
+            sign(key, Purpose::State, BATCH, batch);
+        }
+        sign(key, Purpose::State, RUN, &mut state);
+    }
+    state
 }
 
-/// Reads a batch. One that another version of the program wrote is not understood by guessing: the answer is
+fn sign(key: &SigningKey, purpose: Purpose, place: &str, document: &mut Value) {
+    document[signature::FIELD] = key.sign(purpose, place, document).into();
+}
+
+/// Checks the signature of a state, of which the state machine may have written this one field.
+fn verify(key: &SigningKey, place: &str, mut state: Value) -> Result<(), SignatureError> {
+    if let Some(fields) = state.as_object_mut() {
+        fields.remove(ERROR);
+    }
+    key.verify(Purpose::State, place, &state)
+}
+
+/// Reads a batch; with a key, only one that the key has signed. One that another version of the program wrote is not understood by guessing: the answer is
 /// then a batch that restores its groups from their records.
 ///
 /// # Errors
-/// Not even the names of its groups can be read.
-pub fn read_batch(state: Value, now: DateTime<Utc>) -> Result<Batch, WireError> {
+/// It has no valid signature, or not even the names of its groups can be read.
+pub fn read_batch(
+    state: Value,
+    now: DateTime<Utc>,
+    key: Option<&SigningKey>,
+) -> Result<Batch, WireError> {
+    if let Some(key) = key {
+        verify(key, BATCH, state.clone())?;
+    }
     let rescue = Rescue::of(&state);
     match read::<WireBatch>(state) {
         Ok(batch) => Ok(batch.into()),
@@ -68,12 +127,38 @@ pub fn read_batch(state: Value, now: DateTime<Utc>) -> Result<Batch, WireError> 
     }
 }
 
-/// Reads a run between two steps. See [`rescue_run`] for one that cannot be read.
+/// Reads a run between two steps; with a key, only one that the key has signed, and of the outcomes of its batches those. See
+/// [`rescue_run`] for one that cannot be read.
 ///
 /// # Errors
-/// Another version of the program wrote it, or it is malformed.
-pub fn read_run_state(state: Value) -> Result<RunState, WireError> {
+/// It has no valid signature, another version of the program wrote it, or it is malformed.
+pub fn read_run_state(mut state: Value, key: Option<&SigningKey>) -> Result<RunState, WireError> {
+    if let Some(key) = key {
+        let outcomes = take_outcomes(&mut state);
+        verify(key, RUN, state.clone())?;
+        let run_id = state.pointer("/work/run_id").and_then(Value::as_str);
+        let run_id = run_id.unwrap_or_default().to_owned();
+        let is_signed = |o: &Value| key.verify(Purpose::Outcome, &run_id, o).is_ok();
+        let (signed, rest): (Vec<Value>, Vec<Value>) = outcomes.into_iter().partition(is_signed);
+        // A batch that broke has none; its groups are restored.
+        let strange = rest.iter().filter(|o| o.get("reports").is_some()).count();
+        if strange > 0 {
+            tracing::error!(code = %Code::NotOurs, strange, "outcomes of batches are left out");
+        }
+        if let Some(step) = state.pointer_mut("/step").and_then(Value::as_object_mut) {
+            step.insert("results".into(), signed.into());
+        }
+    }
     read::<WireRun>(state).map(RunState::from)
+}
+
+/// The outcomes that the state machine has collected: they were not there when the run was signed.
+fn take_outcomes(state: &mut Value) -> Vec<Value> {
+    let step = state.pointer_mut("/step").and_then(Value::as_object_mut);
+    match step.and_then(|step| step.remove("results")) {
+        Some(Value::Array(outcomes)) => outcomes,
+        Some(_) | None => Vec::new(),
+    }
 }
 
 /// The run to go on with where an execution's own cannot be read: restores what the execution still holds.
@@ -187,7 +272,7 @@ mod tests {
         let now = "2026-10-14T04:00:00Z".parse().expect("a time");
         let state = json!({"version": 1, "next": "Wait", "number": 3, "groups": ["web"],
             "errand": {"kind": "run", "run_id": "sched-1", "owner": "arn:x"}});
-        let batch = read_batch(state, now).expect("its groups can be read");
+        let batch = read_batch(state, now, None).expect("its groups can be read");
         let Work::Restore { run_id, owner, .. } = &batch.assignment.work else {
             panic!("{batch:?}");
         };

@@ -1,0 +1,110 @@
+//! The drivers of runs, which records and claims name: whether one is alive.
+
+use chrono::TimeDelta;
+
+use crate::aws::{Aws, find_execution, is_execution};
+
+/// An invocation that nothing waits for any more, because its execution was stopped or its batch was given up,
+/// may be at work for this long: the function's time limit in the template, and a little.
+pub const INVOCATION_LIMIT: TimeDelta = TimeDelta::seconds(310);
+
+/// Whether a driver is alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// It is at work, or may be for some minutes yet.
+    Alive,
+    /// It has ended.
+    Dead,
+    /// It is of another machine, or may not be looked at.
+    Unknown,
+}
+
+/// This process as a driver: `cli:HOST:PID`.
+pub fn this_process() -> String {
+    format!("cli:{}:{}", host(), std::process::id())
+}
+
+/// Whether a driver is alive: an execution by what Step Functions says, a process of this host by the host.
+pub(super) async fn life(aws: &Aws, owner: &str) -> Life {
+    if !is_execution(owner) {
+        return life_of_process(owner);
+    }
+    let now = aws.clock.now();
+    match find_execution(&aws.clients, owner).await {
+        Ok(Some(found)) if found.is_running => Life::Alive,
+        Ok(Some(found)) => match found.stopped_at {
+            Some(at) if at + INVOCATION_LIMIT <= now => Life::Dead,
+            Some(_) | None => Life::Alive,
+        },
+        // Not shown yet, or not any more.
+        Ok(None) => Life::Unknown,
+        Err(fault) => {
+            let reason = fault.to_failure().reason;
+            tracing::warn!(owner, "whether it runs is not known: {reason}");
+            Life::Unknown
+        }
+    }
+}
+
+fn life_of_process(owner: &str) -> Life {
+    let mut parts = owner.rsplitn(2, ':');
+    let (pid, rest) = (parts.next(), parts.next().unwrap_or_default());
+    let is_here = rest == format!("cli:{}", host()) && host() != UNKNOWN_HOST;
+    let pid: Option<u32> = pid.and_then(|p| p.parse().ok());
+    match pid.filter(|_| is_here).map(runs) {
+        Some(Some(true)) => Life::Alive,
+        Some(Some(false)) => Life::Dead,
+        Some(None) | None => Life::Unknown,
+    }
+}
+
+const UNKNOWN_HOST: &str = "unknown";
+
+fn host() -> String {
+    let from_file = || std::fs::read_to_string("/etc/hostname").ok();
+    std::env::var("HOSTNAME")
+        .ok()
+        .or_else(from_file)
+        .map(|h| h.trim().to_owned())
+        .filter(|h| !h.is_empty())
+        .unwrap_or_else(|| UNKNOWN_HOST.into())
+}
+
+/// Whether there is a process of this number that is this program; `None` if the system does not say.
+fn runs(pid: u32) -> Option<bool> {
+    let name = std::env::current_exe().ok()?;
+    let name = name.file_name()?.to_str()?;
+    // Linux cuts the name to 15 characters; a process that is gone has no entry.
+    if std::fs::exists("/proc/self/comm").unwrap_or(false) {
+        let found = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+        return Some(found.is_ok_and(|found| name.starts_with(found.trim_end())));
+    }
+    let ps = std::process::Command::new("ps")
+        .args(["-o", "comm=", "-p", &pid.to_string()])
+        .output()
+        .ok()?;
+    let found = String::from_utf8_lossy(&ps.stdout);
+    Some(found.trim_end().ends_with(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_of_this_host_is_known_by_its_number() {
+        let own = this_process();
+        let known = if host() == UNKNOWN_HOST {
+            [Life::Unknown; 2]
+        } else {
+            [Life::Alive, Life::Dead]
+        };
+        let (host, _) = own.rsplit_once(':').expect("a number");
+        assert_eq!(life_of_process(&own), known[0]);
+        // Process 1 is another program.
+        assert_eq!(life_of_process(&format!("{host}:1")), known[1]);
+        for other in ["cli:elsewhere:1", "cli", "", "arn:aws:iam::1:x"] {
+            assert_eq!(life_of_process(other), Life::Unknown, "{other}");
+        }
+    }
+}
