@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -20,6 +21,11 @@ pub fn duration(seconds: u64) -> String {
         s if s < DAY => format!("{}h {:02}m", s / HOUR, s % HOUR / MINUTE),
         s => format!("{}d {:02}h", s / DAY, s % DAY / HOUR),
     }
+}
+
+/// A time to the second: `2026-10-14 04:00:00 UTC`.
+pub fn moment(at: DateTime<Utc>) -> String {
+    at.format("%F %T UTC").to_string()
 }
 
 /// `text` with at most `limit` characters; what is cut off is replaced by ` ...`.

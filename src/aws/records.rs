@@ -15,6 +15,7 @@ use crate::group::record::RecordError;
 use crate::group::seen::{RecordSeen, StoredRecord};
 use crate::group::{Code, Failure, Record};
 use crate::signature::SigningKey;
+use crate::text::moment;
 
 const LIST: &str = "ssm:GetParametersByPath";
 /// A record is stored when it is written: the driver's clock may be some minutes off, and the call be repeated. One that
@@ -127,8 +128,8 @@ fn put_back(record: &Record, stored_at: Option<DateTime<Utc>>) -> Option<String>
     (stored_at - written_at > STORED_WITHIN).then(|| {
         format!(
             "expected a record that was stored when it was written, at {}, found it stored at {}: an old one was put back",
-            written_at.format("%F %T UTC"),
-            stored_at.format("%F %T UTC")
+            moment(written_at),
+            moment(stored_at)
         )
     })
 }

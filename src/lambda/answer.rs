@@ -7,7 +7,7 @@ use crate::aws::Claim;
 use crate::clock::Clock;
 use crate::group::Failure;
 use crate::report::{PlanReport, RunReport, fit};
-use crate::text::{counted, shortened};
+use crate::text::{counted, moment, shortened};
 
 /// Bytes of an output for people: well below the 256 KiB that Step Functions passes along.
 const OUTPUT_LIMIT_BYTES: usize = 200 * 1024;
@@ -41,7 +41,9 @@ pub(super) fn refused(failure: &Failure) -> Value {
 pub(super) fn duplicate(claim: &Claim) -> Value {
     let summary = format!(
         "run {} was begun at {} by {}; nothing was done here",
-        claim.run_id, claim.at, claim.owner
+        claim.run_id,
+        moment(claim.at),
+        claim.owner
     );
     let output = json!({"status": "Duplicate", "run_id": claim.run_id, "summary": summary});
     json!({"next": "Duplicate", "output": output})

@@ -67,7 +67,7 @@ pub fn groups_failed(
         lines,
         document: json!({
             "event": event, "run_id": run_id, "kind": kind, "region": region, "execution": link,
-            "groups": told.iter().map(|g| document(g)).collect::<Vec<Value>>(),
+            "groups": told.iter().map(document).collect::<Vec<Value>>(),
             "groups_failed": groups.len(),
         }),
         next_steps: codes.keys().map(|c| c.remedy().to_owned()).collect(),
@@ -167,10 +167,12 @@ mod tests {
             Run run-1 in eu-west-1.
             Execution: https://eu-west-1.console.aws.amazon.com/states/home
         "#]].assert_eq(&told.email);
-        expect!["asg-patch eu-west-1: batch was not patched; it is as it was before (AP-0311)"].assert_eq(&told.sms);
+        expect!["asg-patch eu-west-1: batch was not patched; it is as it was before (AP-0311)"]
+            .assert_eq(&told.sms);
         group.left_open = true;
         let told = message(&[group]);
-        expect!["asg-patch eu-west-1: batch is NOT restored yet (AP-0311)"].assert_eq(&told.subject);
+        expect!["asg-patch eu-west-1: batch is NOT restored yet (AP-0311)"]
+            .assert_eq(&told.subject);
         expect![[r#"{"event":"left_open","run_id":"run-1","kind":"run","region":"eu-west-1","execution":"https://eu-west-1.console.aws.amazon.com/states/home","groups":[{"group":"batch","outcome":"rolled_back","code":"AP-0311","reason":"the patch command ended as Failed yum: no space left","left_open":true}],"groups_failed":1}"#]].assert_eq(&told.queue_json);
     }
 

@@ -21,6 +21,7 @@ use crate::ids::GroupName;
 use crate::report::{GroupReport, RunKind, RunReport};
 use crate::request::OptInTag;
 use crate::schedule::Window;
+use crate::text::moment;
 
 /// Restores groups from their records: those past their deadline, or those that were named.
 ///
@@ -144,7 +145,9 @@ pub(super) async fn choose(
             RecordSeen::Readable(record) => {
                 let reason = format!(
                     "run {} ({}) may be alive until {}",
-                    record.run_id, record.owner, record.deadline
+                    record.run_id,
+                    record.owner,
+                    moment(record.deadline)
                 );
                 let failure = Failure::new(Code::StillOwned, reason);
                 chosen.reports.push(summary::of_skipped(&name, &failure));

@@ -8,7 +8,7 @@ use crate::request::{
     AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
 };
 use crate::schedule::Window;
-use crate::text::short_hash;
+use crate::text::{moment, short_hash};
 
 /// A window lasts a night's quiet hours.
 const DEFAULT_DURATION: TimeDelta = TimeDelta::hours(3);
@@ -132,8 +132,8 @@ impl RunInput {
             Cause::Schedule { at, .. } if *at > now + EARLY => {
                 return Err(TriggerError::field(
                     "scheduled_time",
-                    format!("a time that has come; it is {}", now.format("%F %T UTC")),
-                    at.format("%F %T UTC").to_string(),
+                    format!("a time that has come; it is {}", moment(now)),
+                    moment(*at),
                 ));
             }
             Cause::Schedule { at, .. } | Cause::Window { at: Some(at), .. } => now.min(*at),

@@ -11,6 +11,7 @@ use super::super::seen::{GroupSeen, Need, RecordSeen, Seen};
 use super::super::unsuitable::refresh_under_way;
 use super::super::{Code, Phase, limits};
 use super::versioning;
+use crate::text::moment;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Record, Need::Group, Need::Templates]);
@@ -38,7 +39,9 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             Code::Locked,
             format!(
                 "run {} ({}) holds the group's record until {}",
-                stored.run_id, stored.owner, stored.deadline
+                stored.run_id,
+                stored.owner,
+                moment(stored.deadline)
             ),
         )),
         Read::Present(RecordSeen::Unreadable { problem, .. }) => Ok(failed(

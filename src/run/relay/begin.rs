@@ -11,6 +11,7 @@ use crate::aws::{Aws, Claim, Held, claim_run, find_groups, forget_claims};
 use crate::group::{Code, Failure};
 use crate::ids::GroupName;
 use crate::request::RunRequest;
+use crate::text::moment;
 
 /// Claims are kept this long: a schedule retries a delivery for a day at most (EventBridge Scheduler,
 /// MaximumEventAgeInSeconds), and people look back a month.
@@ -35,8 +36,9 @@ pub async fn begin_run(aws: &Aws, request: &RunRequest) -> Result<Begun, RunErro
     let now = aws.clock.now();
     if request.window.is_over(now) {
         let reason = format!(
-            "expected a start before the window's deadline at {}, found {now}",
-            request.window.deadline
+            "expected a start before the window's deadline at {}, found {}",
+            moment(request.window.deadline),
+            moment(now)
         );
         return Ok(Begun::Refused(Failure::new(Code::WindowOver, reason)));
     }
