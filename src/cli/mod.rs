@@ -14,6 +14,7 @@ mod rehearse;
 mod restore;
 mod run;
 mod simulate;
+mod snapshot;
 mod status;
 mod stop;
 
@@ -66,6 +67,8 @@ enum Command {
     Rehearse(rehearse::RehearseArgs),
     /// Serve the simulated account on a loopback address for the AWS CLI, SDKs and `asg-patch run`
     Simulate(simulate::SimulateArgs),
+    /// Print a fleet file of the account's opted-in groups, to rehearse the coming window with them
+    Snapshot(snapshot::SnapshotArgs),
     /// Check on a real account, with throwaway groups of its own, whether AWS behaves as believed
     Probe(probe::ProbeArgs),
     /// Show the command documents that runs send to instances, or create them
@@ -91,6 +94,7 @@ pub(crate) fn main() -> Exit {
         Command::Restore(args) => block_on(restore::execute(&args, &output)),
         Command::Rehearse(args) => rehearse::execute(&args, &output),
         Command::Simulate(args) => block_on(simulate::execute(&args, &output)),
+        Command::Snapshot(args) => block_on(snapshot::execute(&args, &output)),
         Command::Probe(args) => block_on(probe::execute(&args, &output)),
         Command::Documents(args) => block_on(documents::execute(&args, &output)),
         Command::Completions(args) => completions::execute(&args, &output),

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use asg_patch::group::Code;
 use asg_patch::ids::GroupName;
-use asg_patch::report;
+use asg_patch::report::{self, GroupReport};
 use asg_patch::run::{RecordFilter, RestoreRequest};
 use clap::Args;
 
@@ -20,6 +21,9 @@ pub(crate) struct RestoreArgs {
     /// Restore this group, even before its deadline (repeatable) [default: all groups past theirs]
     #[arg(long = "group", value_name = "NAME", value_parser = options::group_name)]
     groups: Vec<GroupName>,
+    /// Take the named groups even from a run that is alive, or may be: it loses them
+    #[arg(long, requires = "groups")]
+    force: bool,
     /// Give up after this long; the records of groups that are not restored stay
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = options::time_span)]
     duration: Duration,
@@ -36,7 +40,7 @@ pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit,
     let aws = connect(&args.aws).await?;
     let request = RestoreRequest {
         owner: asg_patch::run::this_process(),
-        filter: RecordFilter::named_or_due(args.groups.clone()),
+        filter: RecordFilter::named_or_due(args.groups.clone(), args.force),
         give_up_at: options::after(aws.clock.now(), args.duration, "--duration")?,
     };
     let mut display = Display::new(output);
@@ -45,5 +49,11 @@ pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit,
     })
     .await?;
     output.result(&report, |width| report::run_table(&report, width));
-    Ok(Exit::from(&report))
+    let stays = |g: &GroupReport| g.code == Some(Code::StillOwned);
+    match Exit::from(&report) {
+        Exit::Well if !args.groups.is_empty() && report.groups.iter().any(stays) => {
+            Ok(Exit::LeftOpen)
+        }
+        exit => Ok(exit),
+    }
 }

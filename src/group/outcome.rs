@@ -310,7 +310,7 @@ codes! {
         "restore the group by hand from the record's text, then delete the parameter",
         [];
     StillOwned = "AP-0604", "the record belongs to a run that may still be alive",
-        "wait for its deadline, or name the group with --group to restore it now",
+        "stop the run if it is alive; if it is dead, restore the group with `asg-patch restore --group NAME --force`",
         [];
     NotOurs = "AP-0605", "a record, a claim or a task does not come from this program",
         "find out who wrote it; restore the group by hand if it is changed; then delete the parameter",

@@ -34,8 +34,8 @@ impl Function {
         match asked {
             Asked::Run(input) => self.begin_run(&input, task, by).await,
             Asked::Plan(input) => self.plan(&input, execution, task.retries).await,
-            Asked::Restore { groups } => {
-                let filter = RecordFilter::named_or_due(groups);
+            Asked::Restore { groups, force } => {
+                let filter = RecordFilter::named_or_due(groups, force);
                 let work = self.restoring(execution, RESTORE_LIMIT, false);
                 self.begin_restore(work, &filter, by).await
             }

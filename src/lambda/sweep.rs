@@ -107,7 +107,9 @@ pub(super) fn left_by(dead: String, status: &str, input: Option<&Asked>) -> Opti
         None | Some(Asked::Run(_)) => Some(RecordFilter::OwnedBy(dead)),
         Some(Asked::Plan(_) | Asked::Sweep) => None,
         Some(Asked::Restore { .. } | Asked::Dead { .. }) if was_stopped => None,
-        Some(Asked::Restore { groups }) => Some(RecordFilter::named_or_due(groups.clone())),
+        Some(Asked::Restore { groups, force }) => {
+            Some(RecordFilter::named_or_due(groups.clone(), *force))
+        }
         Some(Asked::Dead {
             execution,
             status,
@@ -199,6 +201,7 @@ mod tests {
         let owned = || Some(RecordFilter::OwnedBy("dead".into()));
         let named = |name: &str| Asked::Restore {
             groups: vec![name.into()],
+            force: false,
         };
         let of =
             |status: &str, input: Option<Asked>| left_by("dead".into(), status, input.as_ref());
@@ -208,7 +211,10 @@ mod tests {
         assert_eq!(of("ABORTED", Some(named("web"))), None);
         assert_eq!(
             of("FAILED", Some(named("web"))),
-            Some(RecordFilter::Named(vec!["web".into()]))
+            Some(RecordFilter::Named {
+                groups: vec!["web".into()],
+                force: false
+            })
         );
         let sweep_of = |status: &str| Asked::Dead {
             execution: "first".into(),

@@ -74,8 +74,13 @@ pub struct RestoreRequest {
 pub enum RecordFilter {
     /// Those past their deadline.
     Due,
-    /// Those of these groups, whatever their deadline.
-    Named(Vec<GroupName>),
+    /// Those of some groups, whatever their deadline.
+    Named {
+        /// These.
+        groups: Vec<GroupName>,
+        /// Even if their driver is alive, or may be.
+        force: bool,
+    },
     /// Those of a driver that is known to be dead.
     OwnedBy(String),
     /// All, to pick from.
@@ -84,11 +89,11 @@ pub enum RecordFilter {
 
 impl RecordFilter {
     /// These groups, or those past their deadline if there are none.
-    pub fn named_or_due(groups: Vec<GroupName>) -> Self {
+    pub fn named_or_due(groups: Vec<GroupName>, force: bool) -> Self {
         if groups.is_empty() {
             Self::Due
         } else {
-            Self::Named(groups)
+            Self::Named { groups, force }
         }
     }
 }

@@ -74,10 +74,9 @@ fn host() -> String {
 fn runs(pid: u32) -> Option<bool> {
     let name = std::env::current_exe().ok()?;
     let name = name.file_name()?.to_str()?;
-    // Linux cuts the name to 15 characters; a process that is gone has no entry.
-    if std::fs::exists("/proc/self/comm").unwrap_or(false) {
-        let found = std::fs::read_to_string(format!("/proc/{pid}/comm"));
-        return Some(found.is_ok_and(|found| name.starts_with(found.trim_end())));
+    if std::fs::exists("/proc/self/stat").unwrap_or(false) {
+        let found = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        return Some(found.is_ok_and(|stat| is_at_work(&stat, name)));
     }
     let ps = std::process::Command::new("ps")
         .args(["-o", "comm=", "-p", &pid.to_string()])
@@ -87,9 +86,31 @@ fn runs(pid: u32) -> Option<bool> {
     Some(found.trim_end().ends_with(name))
 }
 
+/// Whether Linux's line about a process, `PID (NAME) STATE ...`, is of a program of this name that has not ended. Linux cuts
+/// the name to 15 characters, and shows the dead as zombies (Z, X) until their parent has looked.
+fn is_at_work(stat: &str, name: &str) -> bool {
+    let named = stat.split_once('(').and_then(|(_, s)| s.rsplit_once(')'));
+    named.is_some_and(|(found, rest)| {
+        name.starts_with(found) && !rest.trim_start().starts_with(['Z', 'X'])
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zombie_is_dead() {
+        for (stat, expected) in [
+            ("7 (asg-patch) S 1 7", true),
+            ("7 (asg-patch) Z 1 7", false),
+            ("7 (sshd) S 1 7", false),
+            ("", false),
+        ] {
+            assert_eq!(is_at_work(stat, "asg-patch"), expected, "{stat}");
+        }
+        assert!(is_at_work("7 (asg-patch-0123) R 1", "asg-patch-0123456789"));
+    }
 
     #[test]
     fn a_process_of_this_host_is_known_by_its_number() {

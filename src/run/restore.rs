@@ -119,71 +119,91 @@ pub(super) async fn choose(
         jobs: Vec::new(),
         reports: Vec::new(),
         absent: match filter {
-            RecordFilter::Named(names) => absent(names, &records),
+            RecordFilter::Named { groups, .. } => absent(groups, &records),
             RecordFilter::Due | RecordFilter::OwnedBy(_) | RecordFilter::All => Vec::new(),
         },
     };
     let now = aws.clock.now();
-    let dead = match filter {
-        RecordFilter::Due => dead_executions(aws, &records, now).await,
-        RecordFilter::Named(_) | RecordFilter::OwnedBy(_) | RecordFilter::All => BTreeSet::new(),
-    };
+    let lives = lives(aws, filter, &records, now).await;
     for (parameter, seen) in records {
         let name = name_of(&parameter, &seen).unwrap_or_else(|| parameter.as_str().into());
         match seen {
-            _ if matches!(filter, RecordFilter::Named(names) if !names.contains(&name)) => {}
+            _ if matches!(filter, RecordFilter::Named { groups, .. } if !groups.contains(&name)) => {
+            }
             RecordSeen::Unreadable { raw, problem } => {
                 let reason = format!("{parameter}: {}; its text: {raw}", problem.reason);
                 let failure = Failure::new(problem.code, reason);
                 chosen.reports.push(summary::of_unreadable(&name, &failure));
             }
-            RecordSeen::Readable(stored)
-                if matches_filter(filter, &stored, now) || dead.contains(&stored.owner) =>
-            {
-                chosen.jobs.push(Job::from_record(*stored.record, now));
-            }
-            RecordSeen::Readable(record) => {
-                let reason = format!(
-                    "run {} ({}) may be alive until {}",
-                    record.run_id,
-                    record.owner,
-                    moment(record.deadline)
-                );
-                let failure = Failure::new(Code::StillOwned, reason);
-                chosen.reports.push(summary::of_skipped(&name, &failure));
+            RecordSeen::Readable(stored) => {
+                match of_another(filter, &stored, now, lives.get(&stored.owner)) {
+                    None => chosen.jobs.push(Job::from_record(*stored.record, now)),
+                    Some(reason) => {
+                        let failure = Failure::new(Code::StillOwned, reason);
+                        chosen.reports.push(summary::of_skipped(&name, &failure));
+                    }
+                }
             }
         }
     }
     Ok(chosen)
 }
 
-/// The executions that own records before their deadlines, and have ended: nobody goes on with their groups.
-async fn dead_executions(
+/// Whether the owners of records before their deadlines are alive, as far as the filter has to know it.
+async fn lives(
     aws: &Aws,
+    filter: &RecordFilter,
     records: &BTreeMap<String, RecordSeen>,
     now: DateTime<Utc>,
-) -> BTreeSet<String> {
+) -> BTreeMap<String, Life> {
+    let matters = |record: &Record| match filter {
+        // A process of this host may be one of another host of the same name.
+        RecordFilter::Due => is_execution(&record.owner),
+        RecordFilter::Named { groups, force } => !force && groups.contains(&record.group),
+        RecordFilter::OwnedBy(_) | RecordFilter::All => false,
+    };
     let owners = records.values().filter_map(|seen| match seen {
-        RecordSeen::Readable(r) if r.deadline > now => Some(&r.owner),
+        RecordSeen::Readable(r) if r.deadline > now && matters(r) => Some(&r.owner),
         RecordSeen::Readable(_) | RecordSeen::Unreadable { .. } => None,
     });
-    let owners: BTreeSet<&String> = owners.filter(|o| is_execution(o)).collect();
-    let mut dead = BTreeSet::new();
+    let owners: BTreeSet<&String> = owners.collect();
+    let mut lives = BTreeMap::new();
     for owner in owners {
-        if life(aws, owner).await == Life::Dead {
-            dead.insert(owner.clone());
-        }
+        lives.insert(owner.clone(), life(aws, owner).await);
     }
-    dead
+    lives
 }
 
-fn matches_filter(filter: &RecordFilter, record: &Record, now: DateTime<Utc>) -> bool {
-    match filter {
-        RecordFilter::Due => record.deadline <= now,
-        RecordFilter::Named(names) => names.contains(&record.group),
+/// Why a record is not picked: a run has the group, or may have it.
+fn of_another(
+    filter: &RecordFilter,
+    record: &Record,
+    now: DateTime<Utc>,
+    owner: Option<&Life>,
+) -> Option<String> {
+    let is_over = record.deadline <= now || owner == Some(&Life::Dead);
+    let is_picked = match filter {
+        RecordFilter::Due => is_over,
+        RecordFilter::Named { force, .. } => *force || is_over,
         RecordFilter::OwnedBy(owner) => record.owner == *owner,
         RecordFilter::All => true,
+    };
+    if is_picked {
+        return None;
     }
+    let (run, by) = (&record.run_id, moment(record.deadline));
+    let who = format!("run {run} ({})", record.owner);
+    Some(match (filter, owner) {
+        (RecordFilter::Named { .. }, Some(Life::Alive)) => format!(
+            "{who} is alive, and restores the group by {by}: to have it now, stop the run; to take the group from \
+             the run, restore with --force"
+        ),
+        (RecordFilter::Named { .. }, _) => format!(
+            "whether {who} is alive cannot be seen from here; it has the group until {by}: if it is dead, restore \
+             with --force"
+        ),
+        _ => format!("{who} may be alive until {by}"),
+    })
 }
 
 fn absent(names: &[GroupName], records: &BTreeMap<String, RecordSeen>) -> Vec<GroupName> {

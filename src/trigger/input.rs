@@ -39,6 +39,7 @@ struct Input {
     #[serde(deserialize_with = "parsed")]
     at_deadline: Option<AtDeadline>,
     reason: Option<String>,
+    force: bool,
 }
 
 #[derive(Clone, Copy, Default, Deserialize, PartialEq)]
@@ -85,11 +86,24 @@ where
 impl Input {
     fn asked(self) -> Result<Asked, TriggerError> {
         match self.mode {
+            Mode::Run | Mode::Plan | Mode::Sweep if self.force => Err(TriggerError::field(
+                "force",
+                "none but with the mode restore",
+                "true",
+            )),
             Mode::Run => Ok(Asked::Run(Box::new(self.run()?))),
             Mode::Plan => Ok(Asked::Plan(Box::new(self.run()?))),
-            Mode::Restore => Ok(Asked::Restore {
-                groups: self.only_groups()?,
-            }),
+            Mode::Restore => {
+                let force = self.force;
+                match self.only_groups()? {
+                    groups if groups.is_empty() && force => Err(TriggerError::field(
+                        "force",
+                        "names of groups with it",
+                        "none",
+                    )),
+                    groups => Ok(Asked::Restore { groups, force }),
+                }
+            }
             Mode::Sweep => match self.only_groups()? {
                 groups if groups.is_empty() => Ok(Asked::Sweep),
                 groups => Err(TriggerError::field(

@@ -31,6 +31,8 @@ pub enum Asked {
     Restore {
         /// Names; empty for all that are due.
         groups: Vec<GroupName>,
+        /// Whether those that are named are taken even from a run that is alive.
+        force: bool,
     },
     /// Restore all groups whose deadline has passed; comes round again soon.
     Sweep,

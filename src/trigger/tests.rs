@@ -117,6 +117,7 @@ fn a_dead_execution_names_its_input() {
     };
     let restore = Asked::Restore {
         groups: vec!["web".into()],
+        force: false,
     };
     for (input, expected) in [
         (

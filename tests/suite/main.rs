@@ -24,6 +24,7 @@ mod rivals;
 mod runbooks;
 mod scenarios;
 mod schedule;
+mod snapshot;
 mod sweep;
 mod transitions;
 mod window;

@@ -134,7 +134,7 @@ pub async fn begin_restore(
     if let Some(error) = unknown(aws, &chosen.absent).await? {
         return Ok(BegunRestore::Refused(not_selected(&error)));
     }
-    let is_asked = matches!(filter, RecordFilter::Named(_));
+    let is_asked = matches!(filter, RecordFilter::Named { .. });
     let is_for_all = matches!(filter, RecordFilter::Due);
     chosen.reports.retain(|r| match r.code {
         Some(Code::StillOwned) => is_asked,

@@ -312,7 +312,7 @@ pub(crate) async fn restore_all(account: &Account) -> RunReport {
     let aws = aws(account, "restore");
     let request = RestoreRequest {
         owner: "operator".into(),
-        filter: RecordFilter::Named(end::open_groups(account)),
+        filter: RecordFilter::named_or_due(end::open_groups(account), true),
         give_up_at: aws.clock.now() + TimeDelta::hours(2),
     };
     let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);

@@ -2,6 +2,7 @@
 //! what the command line does, whatever invocation is lost.
 
 mod forged;
+mod living;
 mod machine;
 
 use std::collections::{BTreeMap, BTreeSet};

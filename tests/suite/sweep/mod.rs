@@ -64,7 +64,7 @@ async fn restore(
     let aws = aws(account, owner);
     let request = RestoreRequest {
         owner: owner.into(),
-        filter: RecordFilter::named_or_due(groups),
+        filter: RecordFilter::named_or_due(groups, true),
         give_up_at: aws.clock.now() + TimeDelta::hours(2),
     };
     let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);
