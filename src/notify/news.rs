@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::message::{Message, MessageKind, sms, subject};
 use crate::group::{Failure, Outcome};
 use crate::ids::{GroupName, RunId};
-use crate::report::{GroupReport, RunKind, fit};
+use crate::report::{GroupReport, RunKind, fit, more_about};
 use crate::request::{Operation, RunRequest};
 use crate::text::{counted, plain_text, shortened};
 
@@ -145,7 +145,7 @@ pub fn group_failed(
     ];
     if let Some(code) = group.code {
         lines.push(format!("What to do: {}", code.remedy()));
-        lines.push(format!("More: {}", code.page()));
+        lines.push(format!("More: {}", more_about(code, None)));
     }
     let notes = group.notes.iter();
     lines.extend(notes.map(|n| format!("Note: {}", plain_text(n))));
@@ -184,7 +184,7 @@ pub fn refused(run_id: &RunId, region: &str, failure: &Failure, link: Option<&st
             String::new(),
             format!("Why ({code}): {reason}"),
             format!("What to do: {}", code.remedy()),
-            format!("More: {}", code.page()),
+            format!("More: {}", more_about(code, None)),
             format!("Run: {run_id}"),
         ],
         document: json!({
@@ -266,6 +266,7 @@ mod tests {
             max_failures: FailureLimit::Percent(100),
             topic_arn: None,
             at_deadline: AtDeadline::default(),
+            about: Box::default(),
         }
     }
 
@@ -325,7 +326,7 @@ mod tests {
 
             Why (AP-0311): the patch command ended as Failed yum: no space left
             What to do: read the command's output in Run Command; fix the package or the baseline, then run again
-            More: runbooks/AP-0311.md
+            More: asg-patch explain AP-0311
 
             Run run-1 in eu-west-1.
             Execution: https://eu-west-1.console.aws.amazon.com/states/home
@@ -351,7 +352,7 @@ mod tests {
 
             Why (AP-0803): group 'wbe': expected an Auto Scaling group, found none
             What to do: correct the name, or tag the group
-            More: runbooks/AP-0803.md
+            More: asg-patch explain AP-0803
             Run: exec-nightly
             Execution: https://eu-west-1.console.aws.amazon.com/states/home
         "#]]
