@@ -65,3 +65,15 @@ pub struct PlannedGroup {
     /// Anything else the owner should know, e.g. unknown option tags.
     pub notes: Vec<String>,
 }
+
+impl PlannedGroup {
+    /// The part that a run would give it, in a word or two.
+    pub(super) fn what(&self) -> &'static str {
+        match (&self.refusal, &self.misfit, self.bakes) {
+            (Some(_), _, _) => "refused",
+            (None, Some(_), _) => "too long",
+            (None, None, true) => "bakes",
+            (None, None, false) => "shares",
+        }
+    }
+}

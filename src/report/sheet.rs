@@ -119,17 +119,11 @@ pub fn run_sheet(report: &RunReport) -> Sheet {
 /// The groups of a plan.
 pub fn plan_sheet(plan: &PlanReport) -> Sheet {
     let row = |g: &super::PlannedGroup| {
-        let what = match (&g.refusal, &g.misfit, g.bakes) {
-            (Some(_), _, _) => "refused",
-            (None, Some(_), _) => "too long",
-            (None, None, true) => "bakes",
-            (None, None, false) => "shares",
-        };
         let failure: Option<&Failure> = g.refusal.as_ref().or(g.misfit.as_ref());
         vec![
             g.wave.to_string(),
             plain_text(&g.group),
-            what.to_owned(),
+            g.what().to_owned(),
             some(failure.map(|f| f.code)),
             g.capacity.to_string(),
             listed(&g.pins),

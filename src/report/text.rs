@@ -1,6 +1,6 @@
 //! The report of a run as prose: the e-mail and the one-line text.
 
-use super::format::{change, outcome_words, worked_seconds};
+use super::format::{WORST_FIRST, change, outcome_words, worked_seconds};
 use super::{GroupReport, RunKind, RunReport, more_about};
 use crate::group::Outcome;
 use crate::text::{counted, duration, plain_text, shell_word, shortened};
@@ -11,15 +11,6 @@ const REASON_LIMIT: usize = 1_000;
 
 /// Warnings beyond this number are only counted.
 const WARNING_LIMIT: usize = 20;
-
-/// The outcomes, worst first.
-const WORST_FIRST: [Outcome; 5] = [
-    Outcome::Failed,
-    Outcome::RolledBack,
-    Outcome::Skipped,
-    Outcome::Patched,
-    Outcome::AlreadyCurrent,
-];
 
 /// The groups by urgency: those not restored come first, then the order is by outcome (worst first)
 /// and name.

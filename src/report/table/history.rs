@@ -2,19 +2,9 @@
 
 use super::grid::{Grid, Row};
 use super::{Style, best, fixed, flexible, joined, warnings};
-use crate::group::Outcome;
-use crate::report::format::{outcome_words, transition};
+use crate::report::format::{WORST_FIRST, outcome_words, transition};
 use crate::report::history::{History, PastGroup, PastRun};
 use crate::text::{counted, plain_text};
-
-/// The outcomes in the order of a run's cell.
-const OUTCOMES: [Outcome; 5] = [
-    Outcome::Failed,
-    Outcome::RolledBack,
-    Outcome::Skipped,
-    Outcome::Patched,
-    Outcome::AlreadyCurrent,
-];
 
 /// The table of past runs: a row for each, or for each in which the group that was asked for took part. `width` is in
 /// columns.
@@ -98,7 +88,7 @@ fn row(run: &PastRun, own: Vec<String>) -> Row {
 
 /// `1 failed, 3 patched`, the worst first.
 fn outcomes(run: &PastRun) -> String {
-    let counts: Vec<String> = OUTCOMES
+    let counts: Vec<String> = WORST_FIRST
         .into_iter()
         .filter_map(|outcome| match run.count(outcome) {
             0 => None,
@@ -155,7 +145,16 @@ mod tests {
     #[test]
     fn the_history_of_all_groups() {
         let [text, _] = at_widths(|width| history_table(&history(None), width));
-        expect![[r#""#]].assert_eq(&text);
+        expect![[r#"
+            started (UTC)     run                        kind  groups                                      images  patches  asked by
+            ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+            2026-10-14 04:00  cli-20261014T040000Z-ab12  run   1 failed, 1 rolled back, 1 skipped, 1       1       12       ada
+                                                               patched, 1 already current
+            2026-09-14 04:00  cli-20260914T040000Z-77aa  run   1 patched                                   1       12       ada
+              why: CVE-2026-1234
+
+            2 runs.
+        "#]].assert_eq(&text);
     }
 
     #[test]

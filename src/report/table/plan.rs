@@ -73,12 +73,6 @@ fn basis(plan: &PlanReport) -> &'static str {
 }
 
 fn plan_row(group: &PlannedGroup, style: Style) -> Row {
-    let what = match (&group.refusal, &group.misfit, group.bakes) {
-        (Some(_), _, _) => "refused",
-        (None, Some(_), _) => "too long",
-        (None, None, true) => "bakes",
-        (None, None, false) => "shares",
-    };
     let bake = group.bake_key.as_deref().unwrap_or("-");
     let mut below = Vec::new();
     if let Some(refusal) = group.refusal.as_ref().or(group.misfit.as_ref()) {
@@ -104,7 +98,7 @@ fn plan_row(group: &PlannedGroup, style: Style) -> Row {
                 None if group.budget.is_measured() => format!("{}m*", minutes(group)),
                 None => format!("{}m", minutes(group)),
             },
-            what.to_owned(),
+            group.what().to_owned(),
         ],
         below,
     }
