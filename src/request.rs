@@ -39,6 +39,30 @@ pub struct RunRequest {
     /// How groups end that are not done when the deadline comes near.
     #[serde(default)]
     pub at_deadline: AtDeadline,
+    /// For the readers of its report; nothing depends on it.
+    #[serde(default, skip_serializing_if = "About::is_empty")]
+    pub about: Box<About>,
+}
+
+/// Facts about a run that only the readers of its report need.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The person or system that asked for it, if the owner does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
+    /// The reason that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Where the pages about the codes are published, without a slash at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages_url: Option<String>,
+}
+
+impl About {
+    /// Whether nothing is known.
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl RunRequest {

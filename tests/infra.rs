@@ -6,82 +6,22 @@
 mod witness;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
-use witness::{Python, made, made_once, npm_settings, succeeded};
+use witness::node::{Node, npm_version};
+use witness::{Python, made, run};
 
 const STATE_MACHINE: &str = include_str!("../infra/state-machine.asl.json");
 
-/// The npm packages of tests/infra/package.json, with npm's own copies of them below the target directory.
-struct Node {
-    modules: PathBuf,
-}
-
-impl Node {
-    fn ready() -> Result<Self, String> {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/infra");
-        let home = made("infra-npm");
-        let lock = sources.join("package-lock.json");
-        let about = format!("npm {}", npm_version()?);
-        made_once(&home, &lock, &about, || {
-            fs::create_dir_all(&home).map_err(|e| format!("{}: {e}", home.display()))?;
-            for name in ["package.json", "package-lock.json"] {
-                let copied = fs::copy(sources.join(name), home.join(name));
-                copied.map_err(|e| format!("{name}: {e}"))?;
-            }
-            let options = ["--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
-            let installed = npm().arg("ci").args(options).current_dir(&home).output();
-            let installed = installed.map_err(|e| needs_node(&e.to_string()))?;
-            succeeded("npm ci", &installed).map(drop).map_err(|e| {
-                format!(
-                    "the checks of infra/ could not install {}; \
-                     npm needs a registry that it can reach: {e}",
-                    lock.display()
-                )
-            })
-        })?;
-        Ok(Self {
-            modules: home.join("node_modules"),
-        })
-    }
-
-    /// The judgement of asl-validator on a definition.
-    fn validate(&self, definition: &Path) -> Result<String, String> {
-        let validator = self.modules.join(".bin/asl-validator");
-        let output = Command::new(&validator)
-            .arg("--json-path")
-            .arg(definition)
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|e| format!("{}: {e}", validator.display()))?;
-        succeeded("asl-validator", &output)
-    }
-}
-
-/// A command that runs npm.
-fn npm() -> Command {
-    let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
-    npm.envs(npm_settings()).stdin(Stdio::null());
-    npm
-}
-
-fn npm_version() -> Result<String, String> {
-    let output = npm().arg("--version").output();
-    let output = output.map_err(|e| needs_node(&format!("npm: {e}")))?;
-    let version = succeeded("npm", &output).map_err(|e| needs_node(&e))?;
-    Ok(version.trim().to_owned())
-}
-
-fn needs_node(found: &str) -> String {
-    format!(
-        "the checks of infra/ and runbooks/ need Node.js with its npm: install it (Debian, Ubuntu: apt-get \
-         install nodejs npm; Fedora, Amazon Linux: dnf install nodejs npm; macOS: brew install node). {found}"
-    )
-}
-
 fn node() -> Node {
-    Node::ready().unwrap_or_else(|why| panic!("{why}"))
+    Node::with("infra", "tests/infra").unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// The judgement of asl-validator on a definition.
+fn validate(node: &Node, definition: &Path) -> Result<String, String> {
+    let mut validator = node.tool("asl-validator");
+    validator.arg("--json-path").arg(definition);
+    run("asl-validator", &mut validator)
 }
 
 fn passes(name: &str, requirements: &str, script: &str, arguments: &[&str]) {
@@ -117,7 +57,7 @@ fn the_state_machine_is_valid() {
     let said = |name: &str, text: &str| {
         let path = directory.join(name);
         fs::write(&path, text).expect("a file");
-        node.validate(&path)
+        validate(&node, &path)
     };
     said("as-it-is.json", STATE_MACHINE).unwrap_or_else(|why| panic!("{why}"));
     // It does look.

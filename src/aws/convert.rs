@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_autoscaling::types::{
     AutoScalingGroup, LaunchTemplateSpecification, SuspendedProcess, TagDescription,
 };
-use aws_sdk_ec2::types::Tag;
+use aws_sdk_ec2::types::{Image, Tag};
 use chrono::{DateTime, Utc};
 
 use super::faults::{invalid, required, text};
@@ -22,6 +22,14 @@ const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
 /// The SDK's time as chrono's; none outside chrono's range.
 pub(super) fn time(at: &aws_smithy_types::DateTime) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(at.secs(), at.subsec_nanos())
+}
+
+/// The size of an image's volumes, GiB; none if AWS does not say it of one of them.
+pub(super) fn image_gib(image: &Image) -> Option<u32> {
+    let volumes = image.block_device_mappings().iter().filter_map(|m| m.ebs());
+    volumes
+        .map(|ebs| ebs.volume_size().and_then(|gib| u32::try_from(gib).ok()))
+        .sum()
 }
 
 /// A group's capacity, which must be possible: 0 <= min <= desired <= max.

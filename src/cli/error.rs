@@ -98,6 +98,9 @@ pub(crate) enum CliError {
         /// The system's words.
         found: std::io::Error,
     },
+    /// A flat table cannot be written.
+    #[error("the result cannot be written as comma-separated values: {0}")]
+    Csv(csv::Error),
     /// The async runtime could not be started.
     #[error("the async runtime could not be started: {0}")]
     Runtime(std::io::Error),
@@ -129,6 +132,7 @@ impl CliError {
             Self::Input { .. }
             | Self::Fleet(_)
             | Self::Listen { .. }
+            | Self::Csv(_)
             | Self::Runtime(_)
             | Self::Run(RunError::Request(_) | RunError::Refused(_)) => Exit::Usage,
             Self::Credentials { .. } | Self::Probe(_) | Self::Run(RunError::Aws { .. }) => {
@@ -157,6 +161,7 @@ impl CliError {
             | Self::Fleet(_)
             | Self::Credentials { .. }
             | Self::Listen { .. }
+            | Self::Csv(_)
             | Self::Runtime(_)
             | Self::Probe(_)
             | Self::Run(RunError::Request(_) | RunError::Refused(_)) => {}
@@ -171,6 +176,7 @@ impl CliError {
             Self::Fleet(_) => "fleet",
             Self::Credentials { .. } => "credentials",
             Self::Listen { .. } => "listen",
+            Self::Csv(_) => "csv",
             Self::Runtime(_) => "runtime",
             Self::Probe(_) | Self::Run(RunError::Aws { .. }) => "aws",
             Self::Run(RunError::Stopped { .. }) => "stopped",
@@ -220,17 +226,25 @@ mod tests {
             generation: None,
             capacity_before: None,
             capacity_after: None,
+            missing_before: None,
             patches: PatchCounts::default(),
             installed: Vec::new(),
             phases: Vec::new(),
             altered_seconds: 0,
             instance_seconds: 0,
+            seconds_by_type: BTreeMap::new(),
+            image_gib: None,
+            scheduled: Vec::new(),
             notes: Vec::new(),
         };
         RunReport {
             run_id: "r".into(),
             kind: RunKind::Run,
             region: "eu-west-1".into(),
+            asked_by: None,
+            why: None,
+            pages_url: None,
+            cost: None,
             started_at: at,
             finished_at: at,
             deadline: at,

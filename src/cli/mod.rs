@@ -4,13 +4,17 @@ mod completions;
 mod connect;
 mod documents;
 mod error;
+mod explain;
 mod fleet;
+mod history;
+mod keep;
 mod options;
 mod output;
 mod plan;
 mod probe;
 mod progress;
 mod rehearse;
+mod report;
 mod restore;
 mod run;
 mod simulate;
@@ -21,7 +25,7 @@ mod stop;
 use clap::{Args, Parser, Subcommand};
 
 use self::error::{CliError, Exit};
-use self::output::Output;
+use self::output::{Format, Output};
 
 /// Patches EC2 Auto Scaling groups that sleep through their own maintenance window.
 ///
@@ -42,15 +46,38 @@ Exit codes: 0 all well, 1 a group failed or was rolled back, 2 wrong usage or co
 
 #[derive(Args, Debug)]
 pub(crate) struct GlobalOptions {
-    /// Print the result as one JSON document on stdout
-    #[arg(long, global = true)]
+    /// Print the result as one JSON document on stdout: the same as `-o json`
+    #[arg(long, global = true, conflicts_with = "output")]
     json: bool,
+    /// Form of the result on stdout; csv and md have every value whole
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    output: Format,
+    /// Where the pages about the codes are published, for links in texts and messages [default: texts name `asg-patch
+    /// explain`]
+    #[arg(long, global = true, value_name = "URL", env = "ASG_PATCH_PAGES_URL", value_parser = options::pages_url)]
+    pages_url: Option<String>,
     /// Log more to stderr; repeat it for even more (RUST_LOG overrides it)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// Show no progress on stderr
     #[arg(short, long, global = true)]
     quiet: bool,
+}
+
+impl GlobalOptions {
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.output }
+    }
+
+    fn is_json(&self) -> bool {
+        self.format() == Format::Json
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,10 +98,29 @@ enum Command {
     Snapshot(snapshot::SnapshotArgs),
     /// Check on a real account, with throwaway groups of its own, whether AWS behaves as believed
     Probe(probe::ProbeArgs),
+    /// Show a kept report again, or write it as an HTML file
+    Report(report::ReportArgs),
+    /// List past runs from their kept reports: outcomes, images, patches, who asked and why
+    History(history::HistoryArgs),
+    /// Print the page about a code of a report, or list all codes
+    Explain(explain::ExplainArgs),
     /// Show the command documents that runs send to instances, or create them
     Documents(documents::DocumentsArgs),
     /// Print a shell completion script
     Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    /// Whether its result is a table, which other programs can read as CSV.
+    fn is_tabular(&self) -> bool {
+        match self {
+            Self::Plan(_) | Self::Run(_) | Self::Status(_) | Self::Restore(_) => true,
+            Self::Rehearse(_) | Self::History(_) | Self::Report(_) => true,
+            Self::Explain(args) => args.lists(),
+            Self::Simulate(_) | Self::Snapshot(_) | Self::Probe(_) => false,
+            Self::Documents(_) | Self::Completions(_) => false,
+        }
+    }
 }
 
 /// Runs the program and returns its exit code.
@@ -85,8 +131,11 @@ pub(crate) fn main() -> Exit {
     };
     let output = match Output::new(&cli.global) {
         Ok(output) => output,
-        Err(error) => return output::error(&error, cli.global.json),
+        Err(error) => return output::error(&error, cli.global.is_json()),
     };
+    if let Err(error) = output.check(cli.command.is_tabular()) {
+        return output::error(&error, cli.global.is_json());
+    }
     let result = match cli.command {
         Command::Plan(args) => block_on(plan::execute(&args, &output)),
         Command::Run(args) => block_on(run::execute(&args, &output)),
@@ -96,10 +145,13 @@ pub(crate) fn main() -> Exit {
         Command::Simulate(args) => block_on(simulate::execute(&args, &output)),
         Command::Snapshot(args) => block_on(snapshot::execute(&args, &output)),
         Command::Probe(args) => block_on(probe::execute(&args, &output)),
+        Command::Report(args) => report::execute(&args, &output),
+        Command::History(args) => history::execute(&args, &output),
+        Command::Explain(args) => explain::execute(&args, &output),
         Command::Documents(args) => block_on(documents::execute(&args, &output)),
         Command::Completions(args) => completions::execute(&args, &output),
     };
-    result.unwrap_or_else(|error| output::error(&error, cli.global.json))
+    result.unwrap_or_else(|error| output::error(&error, cli.global.is_json()))
 }
 
 /// Runs a command on a runtime of its own. One thread is enough: a run waits most of the time.

@@ -6,7 +6,7 @@ use asg_patch::aws::{ApiShare, Aws};
 use asg_patch::group::allowed::{Allowed, AllowedDocuments};
 use asg_patch::ids::{GroupName, RunId};
 use asg_patch::request::{
-    AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
+    About, AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
 };
 use asg_patch::schedule::Window;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -134,6 +134,9 @@ pub(crate) struct RunOptions {
     /// SNS topic for the report
     #[arg(long, value_name = "ARN", value_parser = topic_arn, help_heading = "The run")]
     topic_arn: Option<String>,
+    /// Reason for the run, for its report and its messages
+    #[arg(long, value_name = "TEXT", help_heading = "The run")]
+    why: Option<String>,
 }
 
 impl RunOptions {
@@ -176,6 +179,7 @@ impl RunOptions {
         &self,
         now: DateTime<Utc>,
         owner: String,
+        pages_url: Option<&str>,
     ) -> Result<RunRequest, CliError> {
         Ok(RunRequest {
             run_id: run_id(now),
@@ -187,6 +191,11 @@ impl RunOptions {
             max_failures: self.max_failures,
             topic_arn: self.topic_arn.clone(),
             at_deadline: self.at_deadline,
+            about: Box::new(About {
+                asked_by: None,
+                why: self.why.clone(),
+                pages_url: pages_url.map(str::to_owned),
+            }),
         })
     }
 }
@@ -207,6 +216,13 @@ pub(crate) fn after(
             let found = humantime::format_duration(duration).to_string();
             CliError::input(flag, "a time within the calendar", found)
         })
+}
+
+/// The user of this process: `USER@HOST`; none if the environment does not say it.
+pub(crate) fn user() -> Option<String> {
+    let set = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
+    let user = set("USER").or_else(|| set("LOGNAME"))?;
+    Some(format!("{user}@{}", asg_patch::run::this_host()))
 }
 
 /// The id of a run from the command line: time and a random part, because each start is a run of its
@@ -259,6 +275,22 @@ pub(crate) fn group_name(text: &str) -> Result<GroupName, String> {
 pub(crate) fn time_span(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| format!("expected a time such as 3h, 45m or 1h 30m, found '{text}'"))
+}
+
+/// Reads the URL under which pages are published; without the slashes at its end.
+///
+/// # Errors
+/// The text is no URL that a browser opens.
+pub(crate) fn pages_url(text: &str) -> Result<String, String> {
+    let url = text.trim_end_matches('/');
+    let host = url.strip_prefix("https://").or(url.strip_prefix("http://"));
+    let plain = |c: char| c.is_ascii_graphic() && !"()<>\"'`\\?#".contains(c);
+    match host {
+        Some(host) if !host.is_empty() && url.chars().all(plain) => Ok(url.to_owned()),
+        _ => Err(format!(
+            "expected a URL such as https://example.org/asg-patch/runbooks, found '{text}'"
+        )),
+    }
 }
 
 fn topic_arn(text: &str) -> Result<String, String> {

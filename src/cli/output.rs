@@ -1,8 +1,10 @@
 //! Output: data goes to stdout, everything else to stderr.
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use asg_patch::report::Sheet;
 use clap::error::ErrorKind;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
@@ -18,10 +20,29 @@ const DEFAULT_WIDTH: u16 = 120;
 /// Tables are not made narrower than this, columns; on a narrower terminal their lines wrap.
 const LEAST_WIDTH: u16 = 80;
 
+/// The width of `-o wide`, columns: no line is wrapped, no id shortened.
+const UNBROKEN_WIDTH: u16 = 4_000;
+
+/// The form of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Fits the terminal.
+    Table,
+    /// The table, as wide as its values are.
+    Wide,
+    /// Comma-separated values with a header.
+    Csv,
+    /// A Markdown table.
+    Md,
+    /// One JSON document.
+    Json,
+}
+
 /// The program's two output streams.
 #[derive(Debug)]
 pub(crate) struct Output {
-    json: bool,
+    format: Format,
+    pages_url: Option<String>,
     quiet: bool,
     live: MultiProgress,
     /// Whether a line was written to a terminal on stderr.
@@ -43,7 +64,8 @@ impl Output {
         });
         start_log(options.verbose, live.clone())?;
         Ok(Self {
-            json: options.json,
+            format: options.format(),
+            pages_url: options.pages_url.clone(),
             quiet: options.quiet,
             live,
             written: AtomicBool::new(false),
@@ -52,15 +74,61 @@ impl Output {
 
     /// Writes the result to stdout, as JSON or as text.
     pub(crate) fn result(&self, document: &impl Serialize, text: impl FnOnce(u16) -> String) {
-        if self.json {
-            print_json(document);
-        } else {
-            if self.written.load(Ordering::Relaxed) {
-                // On a terminal, an empty line sets the result apart from the progress lines.
-                to_stderr("");
-            }
-            to_stdout(&text(width()));
+        match self.format {
+            Format::Json => print_json(document),
+            Format::Wide => self.text(&text(UNBROKEN_WIDTH)),
+            Format::Table | Format::Csv | Format::Md => self.text(&text(width())),
         }
+    }
+
+    /// Writes a result that has a flat table to stdout.
+    ///
+    /// # Errors
+    /// The flat table cannot be written.
+    pub(crate) fn tabular(
+        &self,
+        document: &impl Serialize,
+        text: impl FnOnce(u16) -> String,
+        sheet: impl FnOnce() -> Sheet,
+    ) -> Result<(), CliError> {
+        match self.format {
+            Format::Csv => self.text(&sheet().csv().map_err(CliError::Csv)?),
+            Format::Md => self.text(&sheet().markdown()),
+            Format::Table | Format::Wide | Format::Json => self.result(document, text),
+        }
+        Ok(())
+    }
+
+    /// Checks the form before the work: only results that have a flat table can be printed as one.
+    ///
+    /// # Errors
+    /// The command's result has none.
+    pub(super) fn check(&self, is_tabular: bool) -> Result<(), CliError> {
+        match self.format {
+            Format::Csv | Format::Md if !is_tabular => Err(CliError::input(
+                "--output",
+                "table, wide or json for a command whose result is no table",
+                if self.format == Format::Csv {
+                    "csv"
+                } else {
+                    "md"
+                },
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the pages about the codes are published.
+    pub(crate) fn pages_url(&self) -> Option<&str> {
+        self.pages_url.as_deref()
+    }
+
+    fn text(&self, text: &str) {
+        if self.written.load(Ordering::Relaxed) {
+            // On a terminal, an empty line sets the result apart from the progress lines.
+            to_stderr("");
+        }
+        to_stdout(text);
     }
 
     /// Writes a line to stderr that is no error but must be read, even with `--quiet`.
@@ -109,7 +177,15 @@ pub(super) fn parse_error(error: &clap::Error) -> Exit {
     }
     // The arguments could not be parsed, so `--json` is looked for among them directly.
     let mut words = std::env::args_os().skip(1).take_while(|a| a != "--");
-    if words.any(|a| a == "--json") {
+    let json = ["--json", "-ojson", "--output=json"];
+    let mut before = Default::default();
+    let asks = words.any(|word: OsString| {
+        let follows = before == "-o" || before == "--output";
+        let asks = json.iter().any(|j| word == *j) || (follows && word == "json");
+        before = word;
+        asks
+    });
+    if asks {
         let message = error.render().to_string();
         print_json(&json!({ "error": { "code": "usage", "message": message.trim_end() } }));
     } else {

@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::connect::connect;
 use super::error::{CliError, Exit};
+use super::keep::{self, PriceOptions};
 use super::options::{AwsOptions, RunOptions};
 use super::output::Output;
 
@@ -13,6 +14,8 @@ use super::output::Output;
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     run: RunOptions,
+    #[command(flatten)]
+    prices: PriceOptions,
     #[command(flatten)]
     aws: AwsOptions,
 }
@@ -23,11 +26,19 @@ pub(crate) struct PlanArgs {
 /// The options are invalid, or AWS could not be reached or refused a call.
 pub(crate) async fn execute(args: &PlanArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
+    let prices = args.prices.read()?;
     let aws = args.run.within(&connect(&args.aws).await?)?;
-    let request = args
-        .run
-        .request(aws.clock.now(), asg_patch::run::this_process())?;
+    let request = args.run.request(
+        aws.clock.now(),
+        asg_patch::run::this_process(),
+        output.pages_url(),
+    )?;
     let plan = asg_patch::run::plan(&aws, &request).await?;
-    output.result(&plan, |width| report::plan_table(&plan, width));
+    let plan = keep::plan_with_cost(plan, prices.as_ref());
+    output.tabular(
+        &plan,
+        |width| report::plan_table(&plan, width),
+        || report::plan_sheet(&plan),
+    )?;
     Ok(Exit::Well)
 }

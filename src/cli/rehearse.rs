@@ -12,6 +12,7 @@ use clap::Args;
 
 use super::error::{CliError, Exit};
 use super::fleet::FleetOptions;
+use super::keep::{self, KeepOptions};
 use super::options::RunOptions;
 use super::output::Output;
 use super::run::run_and_show;
@@ -21,6 +22,8 @@ use super::run::run_and_show;
 pub(crate) struct RehearseArgs {
     #[command(flatten)]
     run: RunOptions,
+    #[command(flatten)]
+    keep: KeepOptions,
     #[command(flatten)]
     fleet: FleetOptions,
 }
@@ -44,9 +47,12 @@ pub(crate) fn execute(args: &RehearseArgs, output: &Output) -> Result<Exit, CliE
 }
 
 async fn rehearse(args: &RehearseArgs, fleet: &Fleet, output: &Output) -> Result<Exit, CliError> {
+    let prices = args.keep.ready()?;
     let took = Clock::stopwatch();
     let account = fleet.account(1).without_log();
-    let request = args.run.request(fleet.start(), "rehearsal".into())?;
+    let request = args
+        .run
+        .request(fleet.start(), "rehearsal".into(), output.pages_url())?;
     let sdk = sdk::sdk_config(&account, &request.run_id);
     let aws = args.run.within(&Aws::new(account.clock().clone(), sdk))?;
     let report = run_and_show(&aws, &request, output).await?;
@@ -54,9 +60,14 @@ async fn rehearse(args: &RehearseArgs, fleet: &Fleet, output: &Output) -> Result
         kind: RunKind::Rehearse,
         ..report
     };
-    output.result(&report, |width| report::run_table(&report, width));
+    let report = keep::with_cost(report, prices.as_ref());
+    output.tabular(
+        &report,
+        |width| report::run_table(&report, width),
+        || report::run_sheet(&report),
+    )?;
     output.remark(&summary(&report, &account, took()));
-    Ok(Exit::from(&report))
+    Ok(args.keep.keep(&report, output, Exit::from(&report)))
 }
 
 /// The time and the calls that it took, and the groups that have not opted in.

@@ -5,11 +5,13 @@ use std::time::Duration;
 use asg_patch::group::Code;
 use asg_patch::ids::GroupName;
 use asg_patch::report::{self, GroupReport};
+use asg_patch::request::About;
 use asg_patch::run::{RecordFilter, RestoreRequest};
 use clap::Args;
 
 use super::connect::connect;
 use super::error::{CliError, Exit};
+use super::keep::ReportsOptions;
 use super::options::{self, AwsOptions};
 use super::output::Output;
 use super::progress::Display;
@@ -28,6 +30,8 @@ pub(crate) struct RestoreArgs {
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = options::time_span)]
     duration: Duration,
     #[command(flatten)]
+    reports: ReportsOptions,
+    #[command(flatten)]
     aws: AwsOptions,
 }
 
@@ -37,6 +41,7 @@ pub(crate) struct RestoreArgs {
 /// The options are invalid, AWS could not be reached or refused a call, or Ctrl-C stopped the command
 /// at once.
 pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit, CliError> {
+    args.reports.ready()?;
     let aws = connect(&args.aws).await?;
     let request = RestoreRequest {
         owner: asg_patch::run::this_process(),
@@ -48,12 +53,21 @@ pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit,
         asg_patch::run::restore(&aws, &request, stop, &mut |p| display.show(p)).await
     })
     .await?;
-    output.result(&report, |width| report::run_table(&report, width));
+    let about = About {
+        asked_by: options::user(),
+        why: None,
+        pages_url: output.pages_url().map(str::to_owned),
+    };
+    let report = report.asked(request.owner, &about);
+    output.tabular(
+        &report,
+        |width| report::run_table(&report, width),
+        || report::run_sheet(&report),
+    )?;
     let stays = |g: &GroupReport| g.code == Some(Code::StillOwned);
-    match Exit::from(&report) {
-        Exit::Well if !args.groups.is_empty() && report.groups.iter().any(stays) => {
-            Ok(Exit::LeftOpen)
-        }
-        exit => Ok(exit),
-    }
+    let exit = match Exit::from(&report) {
+        Exit::Well if !args.groups.is_empty() && report.groups.iter().any(stays) => Exit::LeftOpen,
+        exit => exit,
+    };
+    Ok(args.reports.keep(&report, output, exit))
 }

@@ -8,7 +8,8 @@ use clap::Args;
 
 use super::connect::connect;
 use super::error::{CliError, Exit};
-use super::options::{AwsOptions, RunOptions};
+use super::keep::{self, KeepOptions};
+use super::options::{self, AwsOptions, RunOptions};
 use super::output::Output;
 use super::progress::Display;
 use super::stop;
@@ -18,6 +19,8 @@ use super::stop;
 pub(crate) struct RunArgs {
     #[command(flatten)]
     run: RunOptions,
+    #[command(flatten)]
+    keep: KeepOptions,
     #[command(flatten)]
     aws: AwsOptions,
 }
@@ -29,13 +32,22 @@ pub(crate) struct RunArgs {
 /// at once.
 pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
+    let prices = args.keep.ready()?;
     let aws = args.run.within(&connect(&args.aws).await?)?;
-    let request = args
-        .run
-        .request(aws.clock.now(), asg_patch::run::this_process())?;
+    let mut request = args.run.request(
+        aws.clock.now(),
+        asg_patch::run::this_process(),
+        output.pages_url(),
+    )?;
+    request.about.asked_by = options::user();
     let report = run_and_show(&aws, &request, output).await?;
-    output.result(&report, |width| report::run_table(&report, width));
-    Ok(Exit::from(&report))
+    let report = keep::with_cost(report, prices.as_ref());
+    output.tabular(
+        &report,
+        |width| report::run_table(&report, width),
+        || report::run_sheet(&report),
+    )?;
+    Ok(args.keep.keep(&report, output, Exit::from(&report)))
 }
 
 /// Executes a run; shows its progress and listens for Ctrl-C.

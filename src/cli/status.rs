@@ -24,6 +24,10 @@ pub(crate) struct StatusArgs {
 pub(crate) async fn execute(args: &StatusArgs, output: &Output) -> Result<Exit, CliError> {
     let aws = connect(&args.aws).await?;
     let status = asg_patch::run::status(&aws, &args.selection.selection()).await?;
-    output.result(&status, |width| report::status_table(&status, width));
+    output.tabular(
+        &status,
+        |width| report::status_table(&status, width),
+        || report::status_sheet(&status),
+    )?;
     Ok(Exit::Well)
 }

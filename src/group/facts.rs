@@ -27,6 +27,8 @@ pub struct GroupFacts {
     pub launch_configuration: Option<String>,
     /// Whether an override names an image of its own.
     pub image_override: bool,
+    /// Whether its mixed instances policy has overrides: it launches instances of several types then.
+    pub overrides: bool,
     /// Whether overrides carry weights.
     pub weighted: bool,
     /// `DesiredCapacityType`, if it is not instances that are counted: `vcpu` or `memory-mib`.
@@ -89,6 +91,8 @@ pub struct TemplateFacts {
 pub struct VersionFacts {
     /// `ImageId` as written: an id, or `resolve:ssm:...`.
     pub image: Option<String>,
+    /// `InstanceType`, e.g. `t3.large`.
+    pub instance_type: Option<String>,
     /// Its block device mappings.
     pub devices: Vec<DeviceMapping>,
 }
@@ -110,6 +114,8 @@ pub struct ImageFacts {
     pub windows: bool,
     /// Whether it is available.
     pub available: bool,
+    /// The size of its volumes, GiB, as far as AWS says it.
+    pub gib: Option<u32>,
     /// The run that created it.
     pub run: Option<RunId>,
     /// Durations of the phases that made it, as written in its tag.

@@ -68,6 +68,9 @@ fn learn_instances(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
     for id in ours {
         let instance = instances.get(&id);
         let is_gone = instance.is_none_or(|i| i.state == Ec2State::Gone);
+        if let Some(kind) = instance.and_then(|i| i.instance_type.clone()) {
+            job.made.types.insert(id.clone(), kind);
+        }
         if let Some(launched_at) = instance.map(|i| i.launched_at) {
             let lifetime = (launched_at, None);
             job.made.lifetimes.entry(id.clone()).or_insert(lifetime);

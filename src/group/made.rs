@@ -17,6 +17,9 @@ pub struct Made {
     pub instances: BTreeMap<Role, InstanceId>,
     /// When each of our instances was launched and when it was gone.
     pub lifetimes: BTreeMap<InstanceId, (DateTime<Utc>, Option<DateTime<Utc>>)>,
+    /// Their instance types, e.g. `t3.large`, as far as AWS names them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub types: BTreeMap<InstanceId, String>,
     /// Ids of the commands sent, by step.
     pub commands: BTreeMap<CommandStep, String>,
     /// When AWS took the commands, by its own clock, as far as they were seen.
@@ -35,6 +38,9 @@ pub struct Made {
     pub asked_image: Option<ImageId>,
     /// The image, once it is available to this job.
     pub image: Option<ImageId>,
+    /// The size of the volumes of the image that this job made, GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_gib: Option<u32>,
     /// The versions, by template.
     pub versions: BTreeMap<TemplateId, u64>,
     /// Instances known not to be ours.

@@ -75,9 +75,13 @@ macro_rules! codes {
                 match self { $(Self::$name => $remedy,)* }
             }
 
-            /// The operator's page about it, in the project.
-            pub fn page(self) -> &'static str {
-                match self { $(Self::$name => concat!("runbooks/", $code, ".md"),)* }
+            /// The text of the operators' page about it, `runbooks/AP-NNNN.md`.
+            pub fn page_text(self) -> &'static str {
+                match self {
+                    $(Self::$name => include_str!(concat!(
+                        env!("CARGO_MANIFEST_DIR"), "/runbooks/", $code, ".md"
+                    )),)*
+                }
             }
 
             /// Whether the code implies this.

@@ -343,6 +343,15 @@ pub fn named_image(group: &GroupFacts, account: &AccountFacts) -> Option<ImageId
     }
 }
 
+/// The instance type that a group names; of several, none.
+pub fn named_type(group: &GroupFacts, account: &AccountFacts) -> Option<String> {
+    let versions = versions(group, account, &marks(group, account));
+    match versions.as_slice() {
+        [(_, _, Some(version))] if !group.overrides => version.instance_type.clone(),
+        _ => None,
+    }
+}
+
 /// The block devices that the image to be made, and the new version, must be right about.
 fn devices(
     group: &GroupFacts,

@@ -234,6 +234,8 @@ pub struct InstanceSeen {
     pub run: Option<RunId>,
     /// Value of the role tag.
     pub role: Option<String>,
+    /// Its instance type, e.g. `t3.large`, if AWS names it.
+    pub instance_type: Option<String>,
     /// The names of its block devices, e.g. `/dev/xvda`; instance store volumes are not among them.
     pub devices: BTreeSet<String>,
 }
@@ -377,6 +379,8 @@ pub struct ImageSeen {
     pub run: Option<RunId>,
     /// The instance that it was made of.
     pub source_instance: Option<InstanceId>,
+    /// The size of its volumes, GiB, as far as AWS says it.
+    pub gib: Option<u32>,
     /// When it was created.
     pub created_at: Option<DateTime<Utc>>,
 }

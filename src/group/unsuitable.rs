@@ -186,6 +186,7 @@ mod tests {
             }],
             launch_configuration: None,
             image_override: false,
+            overrides: false,
             weighted: false,
             capacity_unit: None,
             suspended: BTreeSet::new(),

@@ -8,7 +8,7 @@ use super::message::{Message, MessageKind};
 use super::news::{News, REASON_LIMIT};
 use crate::group::{Code, Outcome};
 use crate::ids::RunId;
-use crate::report::{GroupReport, RunKind, fit};
+use crate::report::{GroupReport, RunKind, fit, more_about};
 use crate::text::{counted, plain_text, shortened};
 
 /// Groups that a message describes; the report at the end has all.
@@ -46,7 +46,7 @@ pub fn groups_failed(
     let codes = codes(groups);
     for code in codes.keys() {
         lines.push(format!("What to do ({code}): {}", code.remedy()));
-        lines.push(format!("More: {}", code.page()));
+        lines.push(format!("More: {}", more_about(*code, None)));
     }
     lines.push(String::new());
     lines.push(format!("Run {run_id} in {region}."));
@@ -162,7 +162,7 @@ mod tests {
             Why (AP-0311): the patch command ended as Failed yum: no space left
 
             What to do (AP-0311): read the command's output in Run Command; fix the package or the baseline, then run again
-            More: runbooks/AP-0311.md
+            More: asg-patch explain AP-0311
 
             Run run-1 in eu-west-1.
             Execution: https://eu-west-1.console.aws.amazon.com/states/home
@@ -200,9 +200,9 @@ mod tests {
             Why (AP-0501): the patch command ended as Failed yum: no space left
 
             What to do (AP-0311): read the command's output in Run Command; fix the package or the baseline, then run again
-            More: runbooks/AP-0311.md
+            More: asg-patch explain AP-0311
             What to do (AP-0501): nothing to do if the deletion is intended
-            More: runbooks/AP-0501.md
+            More: asg-patch explain AP-0501
 
             Run run-1 in eu-west-1.
             Execution: https://eu-west-1.console.aws.amazon.com/states/home

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::message::{Message, MessageKind, sms, subject};
 use crate::group::Failure;
 use crate::ids::{GroupName, RunId};
-use crate::report::{GroupReport, fit};
+use crate::report::{GroupReport, fit, more_about};
 use crate::request::{Operation, RunRequest};
 use crate::text::{counted, plain_text, shortened};
 
@@ -133,7 +133,7 @@ pub fn refused(run_id: &RunId, region: &str, failure: &Failure, link: Option<&st
             String::new(),
             format!("Why ({code}): {reason}"),
             format!("What to do: {}", code.remedy()),
-            format!("More: {}", code.page()),
+            format!("More: {}", more_about(code, None)),
             format!("Run: {run_id}"),
         ],
         document: json!({
@@ -215,6 +215,7 @@ mod tests {
             max_failures: FailureLimit::Percent(100),
             topic_arn: None,
             at_deadline: AtDeadline::default(),
+            about: Box::default(),
         }
     }
 
@@ -270,7 +271,7 @@ mod tests {
 
             Why (AP-0803): group 'wbe': expected an Auto Scaling group, found none
             What to do: correct the name, or tag the group
-            More: runbooks/AP-0803.md
+            More: asg-patch explain AP-0803
             Run: exec-nightly
             Execution: https://eu-west-1.console.aws.amazon.com/states/home
         "#]]

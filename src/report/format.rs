@@ -3,6 +3,15 @@
 use crate::group::{Outcome, Phase};
 use crate::report::GroupReport;
 
+/// The outcomes, worst first.
+pub(super) const WORST_FIRST: [Outcome; 5] = [
+    Outcome::Failed,
+    Outcome::RolledBack,
+    Outcome::Skipped,
+    Outcome::Patched,
+    Outcome::AlreadyCurrent,
+];
+
 /// The outcome in words.
 pub(super) fn outcome_words(outcome: Outcome) -> &'static str {
     match outcome {

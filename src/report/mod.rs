@@ -1,11 +1,17 @@
 //! Reports of runs, plans and the present state: their models and renderings. Pure.
 
+mod cost;
 pub mod fit;
 mod fleet_behaviour;
 mod fleet_file;
 mod format;
+mod history;
+mod html;
+mod pages;
 mod plan;
+mod prices;
 mod run;
+mod sheet;
 mod status;
 mod table;
 mod text;
@@ -13,9 +19,17 @@ mod text;
 #[cfg(test)]
 pub(crate) mod sample;
 
+pub use cost::{Amounts, Cost, InstanceCost};
 pub use fleet_file::{Heading as FleetHeading, fleet_file};
+pub use history::{History, PastGroup, PastRun};
+pub use html::html;
+pub use pages::{more_about, page};
 pub use plan::{PlanReport, PlannedGroup};
-pub use run::{GroupReport, PatchCounts, PhaseReport, RunKind, RunReport};
+pub use prices::Prices;
+pub use run::{
+    DueAction, GroupReport, PatchCounts, PhaseReport, RunKind, RunReport, SCHEDULED_LIMIT,
+};
+pub use sheet::{Sheet, codes_sheet, history_sheet, plan_sheet, run_sheet, status_sheet};
 pub use status::{GroupStatus, OpenRecord, StatusReport};
-pub use table::{plan_table, run_table, status_table};
+pub use table::{codes_table, history_table, plan_table, run_table, status_table};
 pub use text::{by_urgency, email_text, short_text, tally};

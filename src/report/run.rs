@@ -1,12 +1,15 @@
 //! The report of a run: the one document behind the table, the JSON and the messages.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::cost::Cost;
 use crate::group::{Code, Outcome, Phase};
 use crate::ids::{GroupName, ImageId, RunId};
+use crate::request::About;
 use crate::schedule::Capacity;
 
 /// The report of a run, a rehearsal or a restore.
@@ -18,6 +21,15 @@ pub struct RunReport {
     pub kind: RunKind,
     /// The region it worked in, e.g. `eu-west-1`.
     pub region: String,
+    /// The person, process or execution that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
+    /// The reason that was given for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Where the pages about the codes are published, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages_url: Option<String>,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// When it ended.
@@ -26,6 +38,9 @@ pub struct RunReport {
     pub deadline: DateTime<Utc>,
     /// One entry per group, ordered by name.
     pub groups: Vec<GroupReport>,
+    /// Its cost in quantities and, with prices, in money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// Number of API calls by `service:Operation`, retries included.
     pub api_calls: BTreeMap<String, u64>,
     /// Anything else the reader must know, e.g. unknown option tags or a report that could not be sent.
@@ -42,6 +57,16 @@ pub enum RunKind {
     Rehearse,
     /// A restore from records.
     Restore,
+}
+
+impl fmt::Display for RunKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Run => "run",
+            Self::Rehearse => "rehearsal",
+            Self::Restore => "restore",
+        })
+    }
 }
 
 /// The report of one group.
@@ -73,6 +98,9 @@ pub struct GroupReport {
     pub capacity_before: Option<Capacity>,
     /// Its capacity when the run had restored it.
     pub capacity_after: Option<Capacity>,
+    /// How many patches were missing at the first scan of the build instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_before: Option<u32>,
     /// Patch counts of the last scan of the build instance.
     pub patches: PatchCounts,
     /// Names of the patches installed, if this group made the image.
@@ -83,8 +111,33 @@ pub struct GroupReport {
     pub altered_seconds: u64,
     /// For how long instances were borrowed: from the launch of each of ours until it was gone, seconds.
     pub instance_seconds: u64,
+    /// The same by instance type, as far as the types are known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub seconds_by_type: BTreeMap<String, u64>,
+    /// The size of the volumes of the image that this group made, GiB. Its snapshots hold at most that; AWS bills only
+    /// the blocks that changed since the snapshots before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_gib: Option<u32>,
+    /// The scheduled actions that fell due during the run, in order, and the capacity that each led to. Only the
+    /// first [`SCHEDULED_LIMIT`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scheduled: Vec<DueAction>,
     /// Anything else the owner should know, e.g. changes by others that were kept, or unknown tags.
     pub notes: Vec<String>,
+}
+
+/// Scheduled actions beyond this number are left out of a report.
+pub const SCHEDULED_LIMIT: usize = 20;
+
+/// A scheduled action that fell due.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DueAction {
+    /// When it was due.
+    pub at: DateTime<Utc>,
+    /// Its name.
+    pub action: String,
+    /// The capacity that the group's schedule wants from then on.
+    pub capacity: Capacity,
 }
 
 /// Numbers of patches.
@@ -112,6 +165,17 @@ pub struct PhaseReport {
 }
 
 impl RunReport {
+    /// With what its readers are to know about the run.
+    #[must_use]
+    pub fn asked(self, by: String, about: &About) -> Self {
+        Self {
+            asked_by: Some(about.asked_by.clone().unwrap_or(by)),
+            why: about.why.clone(),
+            pages_url: about.pages_url.clone(),
+            ..self
+        }
+    }
+
     /// The number of groups with this outcome.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.groups.iter().filter(|g| g.outcome == outcome).count()

@@ -1,5 +1,7 @@
 //! Sample reports for the golden tests of all renderings.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{GroupReport, PatchCounts, PhaseReport, RunKind, RunReport};
@@ -35,11 +37,15 @@ pub(crate) fn group(name: &str, outcome: Outcome, failure: Option<(Code, &str)>)
         generation: Some(1),
         capacity_before: Some(capacity(0, 4, 0)),
         capacity_after: Some(capacity(0, 4, 0)),
+        missing_before: None,
         patches: PatchCounts::default(),
         installed: Vec::new(),
         phases: phases(&[(Phase::Queued, 60)]),
         altered_seconds: 0,
         instance_seconds: 0,
+        seconds_by_type: BTreeMap::new(),
+        image_gib: None,
+        scheduled: Vec::new(),
         notes: Vec::new(),
     }
 }
@@ -67,6 +73,7 @@ pub(crate) fn patched(name: &str) -> GroupReport {
         image_after: Some("ami-0f9e8d7c6b5a40312".into()),
         version_after: Some("$Latest (4)".into()),
         generation: Some(1),
+        missing_before: None,
         patches: PatchCounts {
             installed: 12,
             ..PatchCounts::default()
@@ -89,6 +96,10 @@ pub(crate) fn run() -> RunReport {
         run_id: "cli-20261014T040000Z-ab12".into(),
         kind: RunKind::Run,
         region: "eu-west-1".into(),
+        asked_by: Some("ada".into()),
+        why: None,
+        pages_url: None,
+        cost: None,
         started_at: at(0),
         finished_at: at(4320),
         deadline: at(10800),

@@ -1,7 +1,7 @@
 //! The report of a run as prose: the e-mail and the one-line text.
 
-use super::format::{change, outcome_words, worked_seconds};
-use super::{GroupReport, RunKind, RunReport};
+use super::format::{WORST_FIRST, change, outcome_words, worked_seconds};
+use super::{GroupReport, RunKind, RunReport, more_about};
 use crate::group::Outcome;
 use crate::text::{counted, duration, plain_text, shell_word, shortened};
 
@@ -11,15 +11,6 @@ const REASON_LIMIT: usize = 1_000;
 
 /// Warnings beyond this number are only counted.
 const WARNING_LIMIT: usize = 20;
-
-/// The outcomes, worst first.
-const WORST_FIRST: [Outcome; 5] = [
-    Outcome::Failed,
-    Outcome::RolledBack,
-    Outcome::Skipped,
-    Outcome::Patched,
-    Outcome::AlreadyCurrent,
-];
 
 /// The groups by urgency: those not restored come first, then the order is by outcome (worst first)
 /// and name.
@@ -55,7 +46,7 @@ pub fn tally(report: &RunReport) -> String {
 pub fn short_text(report: &RunReport, limit: usize) -> String {
     let mut text = format!(
         "asg-patch {} {}: {}",
-        kind_word(report.kind),
+        report.kind,
         report.region,
         tally(report)
     );
@@ -87,7 +78,12 @@ pub fn email_text(report: &RunReport, most: usize) -> String {
             .copied()
             .filter(|g| g.outcome == outcome)
             .collect();
-        section(&mut lines, outcome, &of_outcome);
+        section(
+            &mut lines,
+            outcome,
+            &of_outcome,
+            report.pages_url.as_deref(),
+        );
     }
     let left_out = all.len() - shown.len();
     if left_out > 0 {
@@ -107,9 +103,7 @@ fn heading(report: &RunReport) -> Vec<String> {
     let seconds = (report.finished_at - report.started_at).num_seconds();
     let mut lines = vec![format!(
         "asg-patch {} {} in {}",
-        kind_word(report.kind),
-        report.run_id,
-        report.region
+        report.kind, report.run_id, report.region
     )];
     if report.kind == RunKind::Rehearse {
         lines.push(
@@ -122,6 +116,12 @@ fn heading(report: &RunReport) -> Vec<String> {
         report.finished_at.format("%d %B %Y %H:%M UTC"),
         duration(seconds.unsigned_abs())
     ));
+    if let Some(why) = &report.why {
+        lines.push(format!(
+            "Reason: {}",
+            shortened(&plain_text(why), REASON_LIMIT)
+        ));
+    }
     lines.push(String::new());
     lines.push(format!("{}.", tally(report)));
     lines
@@ -142,7 +142,12 @@ fn section_open(lines: &mut Vec<String>, shown: &[&GroupReport], region: &str) {
     }
 }
 
-fn section(lines: &mut Vec<String>, outcome: Outcome, groups: &[&GroupReport]) {
+fn section(
+    lines: &mut Vec<String>,
+    outcome: Outcome,
+    groups: &[&GroupReport],
+    pages_url: Option<&str>,
+) {
     if groups.is_empty() {
         return;
     }
@@ -159,7 +164,9 @@ fn section(lines: &mut Vec<String>, outcome: Outcome, groups: &[&GroupReport]) {
         match outcome {
             Outcome::Patched => lines.push(format!("  * {}: {}", group.group, patched(group))),
             Outcome::AlreadyCurrent => lines.push(format!("  * {}", group.group)),
-            Outcome::Failed | Outcome::RolledBack | Outcome::Skipped => trouble(lines, group),
+            Outcome::Failed | Outcome::RolledBack | Outcome::Skipped => {
+                trouble(lines, group, pages_url);
+            }
         }
         lines.extend(
             group
@@ -170,13 +177,14 @@ fn section(lines: &mut Vec<String>, outcome: Outcome, groups: &[&GroupReport]) {
     }
 }
 
-fn trouble(lines: &mut Vec<String>, group: &GroupReport) {
+fn trouble(lines: &mut Vec<String>, group: &GroupReport, pages_url: Option<&str>) {
     let reason = shortened(&plain_text(&group.reason), REASON_LIMIT);
     match group.code {
         Some(code) => {
             lines.push(format!("  * {} ({code}): {reason}", group.group));
             lines.push(format!("    What to do: {}", code.remedy()));
-            lines.push(format!("    More: {}", code.page()));
+            let more = more_about(code, pages_url);
+            lines.push(format!("    More: {more}"));
         }
         None => lines.push(format!("  * {}: {reason}", group.group)),
     }
@@ -217,20 +225,12 @@ fn section_warnings(lines: &mut Vec<String>, report: &RunReport) {
     }
 }
 
-fn kind_word(kind: RunKind) -> &'static str {
-    match kind {
-        RunKind::Run => "run",
-        RunKind::Rehearse => "rehearsal",
-        RunKind::Restore => "restore",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
 
     use super::super::sample;
-    use super::{email_text, short_text};
+    use super::{RunReport, email_text, short_text};
 
     #[test]
     fn a_run_as_an_email() {
@@ -246,17 +246,17 @@ mod tests {
             FAILED - not, or not provably, as before
               * stuck (AP-0601): UpdateAutoScalingGroup answered AccessDenied
                 What to do: run `asg-patch restore`: the record stays until the group is restored
-                More: runbooks/AP-0601.md
+                More: asg-patch explain AP-0601
 
             ROLLED BACK - as before, not patched
               * batch (AP-0311): the patch command ended as Failed with exit code 4 yum: no space left on device
                 What to do: read the command's output in Run Command; fix the package or the baseline, then run again
-                More: runbooks/AP-0311.md
+                More: asg-patch explain AP-0311
 
             SKIPPED - not touched
               * legacy (AP-0101): the group uses the launch configuration legacy-2019
                 What to do: move the group to a launch template (a launch configuration cannot be changed), then run again
-                More: runbooks/AP-0101.md
+                More: asg-patch explain AP-0101
 
             PATCHED - new instances launch from the new image
               * web-nightly-frankfurt: 12 patches, ami-0a1b2c3d4e5f60718 -> ami-0f9e8d7c6b5a40312, version $Latest (3) -> $Latest (4), 12m 05s
@@ -284,12 +284,12 @@ mod tests {
             FAILED - not, or not provably, as before
               * stuck (AP-0601): UpdateAutoScalingGroup answered AccessDenied
                 What to do: run `asg-patch restore`: the record stays until the group is restored
-                More: runbooks/AP-0601.md
+                More: asg-patch explain AP-0601
 
             ROLLED BACK - as before, not patched
               * batch (AP-0311): the patch command ended as Failed with exit code 4 yum: no space left on device
                 What to do: read the command's output in Run Command; fix the package or the baseline, then run again
-                More: runbooks/AP-0311.md
+                More: asg-patch explain AP-0311
 
             3 more groups left out to keep the message short; the JSON report of run cli-20261014T040000Z-ab12 lists all groups.
 
@@ -303,5 +303,20 @@ mod tests {
         let run = sample::run();
         expect!["asg-patch run eu-west-1: 5 groups: 1 not restored yet, 1 failed, 1 rolled back, 1 skipped, 1 patched, 1 already current. Look at: stuck (AP-0601), batch (AP-0311)"].assert_eq(&short_text(&run, 1_000));
         assert!(short_text(&run, 60).chars().count() <= 60);
+    }
+
+    #[test]
+    fn an_email_names_the_reason_and_the_published_pages() {
+        let run = RunReport {
+            why: Some("CVE-2026-1234".into()),
+            pages_url: Some("https://example.org/runbooks".into()),
+            ..sample::run()
+        };
+        let text = email_text(&run, usize::MAX);
+        assert!(text.contains("\nReason: CVE-2026-1234\n"), "{text}");
+        assert!(
+            text.contains("    More: https://example.org/runbooks/AP-0311.md\n"),
+            "{text}"
+        );
     }
 }

@@ -24,7 +24,7 @@ use crate::group::{Outcome, Phase};
 use crate::ids::{GroupName, RunId};
 
 pub use error::{RunError, SelectionError};
-pub use owner::this_process;
+pub use owner::{this_host, this_process};
 pub use plan::{Planned, plan, planned};
 pub use restore::restore;
 pub use send::{send, send_to_chat};

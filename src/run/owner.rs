@@ -21,7 +21,7 @@ pub(super) enum Life {
 
 /// This process as a driver: `cli:HOST:PID`.
 pub fn this_process() -> String {
-    format!("cli:{}:{}", host(), std::process::id())
+    format!("cli:{}:{}", this_host(), std::process::id())
 }
 
 /// Whether a driver is alive: an execution by what Step Functions says, a process of this host by the host.
@@ -49,7 +49,7 @@ pub(super) async fn life(aws: &Aws, owner: &str) -> Life {
 fn life_of_process(owner: &str) -> Life {
     let mut parts = owner.rsplitn(2, ':');
     let (pid, rest) = (parts.next(), parts.next().unwrap_or_default());
-    let is_here = rest == format!("cli:{}", host()) && host() != UNKNOWN_HOST;
+    let is_here = rest == format!("cli:{}", this_host()) && this_host() != UNKNOWN_HOST;
     let pid: Option<u32> = pid.and_then(|p| p.parse().ok());
     match pid.filter(|_| is_here).map(runs) {
         Some(Some(true)) => Life::Alive,
@@ -60,7 +60,8 @@ fn life_of_process(owner: &str) -> Life {
 
 const UNKNOWN_HOST: &str = "unknown";
 
-fn host() -> String {
+/// The name of this machine.
+pub fn this_host() -> String {
     let from_file = || std::fs::read_to_string("/etc/hostname").ok();
     std::env::var("HOSTNAME")
         .ok()
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn a_process_of_this_host_is_known_by_its_number() {
         let own = this_process();
-        let known = if host() == UNKNOWN_HOST {
+        let known = if this_host() == UNKNOWN_HOST {
             [Life::Unknown; 2]
         } else {
             [Life::Alive, Life::Dead]

@@ -113,6 +113,8 @@ pub(super) fn plan_of(
         jobs,
         report: PlanReport {
             region: aws.region.clone(),
+            pages_url: request.about.pages_url.clone(),
+            cost: None,
             planned_at: now,
             groups,
             warnings,
@@ -233,14 +235,17 @@ pub(super) fn pin_texts(group: &GroupFacts, account: &AccountFacts) -> Vec<Strin
 fn describe(checked: &Checked, facts: &GroupFacts, account: &AccountFacts) -> PlannedGroup {
     let ready = checked.plan.as_ref().ok();
     let budget = ready.map_or_else(Budget::default, |(_, f)| Budget::of(f, f.bakes));
+    let image = ready
+        .map(|(_, f)| f.image.clone())
+        .or_else(|| preflight::named_image(facts, account));
     PlannedGroup {
         group: checked.group.clone(),
         capacity: facts.capacity,
         pins: pin_texts(facts, account),
         version: version_text(&facts.pins, &preflight::marks(facts, account), |_| None),
-        image: ready
-            .map(|(_, f)| f.image.clone())
-            .or_else(|| preflight::named_image(facts, account)),
+        image_gib: image.as_ref().and_then(|id| account.images.get(id)?.gib),
+        image,
+        instance_type: preflight::named_type(facts, account),
         bake_key: ready.map(|(r, _)| r.bake_key.clone()),
         bakes: ready.is_some_and(|(_, f)| f.bakes),
         wave: checked.options.wave,

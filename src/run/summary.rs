@@ -10,8 +10,10 @@ use crate::group::made::Evidence;
 use crate::group::phase::Phase;
 use crate::group::pin;
 use crate::group::{Code, Failure, Outcome};
-use crate::ids::{BakeKey, GroupName, TemplateId};
-use crate::report::{GroupReport, PatchCounts, PhaseReport, PlannedGroup};
+use crate::ids::{BakeKey, GroupName, InstanceId, TemplateId};
+use crate::report::{
+    DueAction, GroupReport, PatchCounts, PhaseReport, PlannedGroup, SCHEDULED_LIMIT,
+};
 use crate::schedule::missed;
 use crate::text::{counted, duration};
 
@@ -67,6 +69,7 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
         generation: generation(job),
         capacity_before: Some(record.capacity),
         capacity_after: job.capacity_after.or(untouched.then_some(record.capacity)),
+        missing_before: evidence.scans.first().map(|(_, counts)| counts.missing),
         patches: PatchCounts {
             installed: evidence.installed.len() as u32,
             missing: counts.missing,
@@ -77,6 +80,9 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
         phases: phases(job),
         altered_seconds: job.altered.seconds.unsigned_abs(),
         instance_seconds: instance_seconds(job),
+        seconds_by_type: seconds_by_type(job),
+        image_gib: job.made.image_gib.filter(|_| job.was_promoted()),
+        scheduled: scheduled(job),
         notes: job
             .notes
             .iter()
@@ -183,18 +189,49 @@ fn phases(job: &Job) -> Vec<PhaseReport> {
         .collect()
 }
 
-fn instance_seconds(job: &Job) -> u64 {
+/// How long each of our instances lived, seconds.
+fn lifetimes(job: &Job) -> impl Iterator<Item = (&InstanceId, u64)> {
     let end = job.entered_at();
-    job.made
-        .lifetimes
-        .values()
-        .map(|(from, to)| {
-            (to.unwrap_or(end) - *from)
-                .num_seconds()
-                .max(0)
-                .unsigned_abs()
-        })
-        .sum()
+    job.made.lifetimes.iter().map(move |(id, (from, to))| {
+        let seconds = (to.unwrap_or(end) - *from).num_seconds();
+        (id, seconds.max(0).unsigned_abs())
+    })
+}
+
+fn instance_seconds(job: &Job) -> u64 {
+    lifetimes(job).map(|(_, seconds)| seconds).sum()
+}
+
+fn seconds_by_type(job: &Job) -> BTreeMap<String, u64> {
+    let mut all = BTreeMap::new();
+    for (id, seconds) in lifetimes(job) {
+        if let Some(kind) = job.made.types.get(id) {
+            *all.entry(kind.clone()).or_default() += seconds;
+        }
+    }
+    all
+}
+
+/// The scheduled actions that fell due from the record to the end.
+fn scheduled(job: &Job) -> Vec<DueAction> {
+    if job.outcome == Some(Outcome::Skipped) {
+        return Vec::new();
+    }
+    let listings = missed::Listings {
+        recorded: &job.record.actions,
+        present: &[],
+    };
+    let capacity = job.record.capacity;
+    let steps = missed::steps(capacity, listings, job.recorded_at, job.entered_at());
+    let due = steps
+        .into_iter()
+        .take(SCHEDULED_LIMIT)
+        .map(|step| DueAction {
+            at: step.at,
+            action: step.action.to_owned(),
+            capacity: step.capacity,
+        });
+    due.collect()
 }
 
 /// A group that preflight refused.
@@ -226,11 +263,15 @@ pub(super) fn of_skipped(group: &GroupName, failure: &Failure) -> GroupReport {
         generation: None,
         capacity_before: None,
         capacity_after: None,
+        missing_before: None,
         patches: PatchCounts::default(),
         installed: Vec::new(),
         phases: Vec::new(),
         altered_seconds: 0,
         instance_seconds: 0,
+        seconds_by_type: BTreeMap::new(),
+        image_gib: None,
+        scheduled: Vec::new(),
         notes: Vec::new(),
     }
 }

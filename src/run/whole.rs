@@ -71,7 +71,8 @@ async fn run_to_its_end(
         api_calls: calls.so_far(),
         warnings: [swept, warnings, overran].concat(),
     };
-    let mut report = assemble::report(aws, heading, results);
+    let report = assemble::report(aws, heading, results);
+    let mut report = report.asked(request.owner.clone(), &request.about);
     if let Some(topic) = &request.topic_arn {
         let message = notify::message(&report, None);
         let unsent = send_report(aws, &stop, topic, &message).await;

@@ -20,6 +20,38 @@ pub struct Listings<'a> {
     pub present: &'a [ScheduledAction],
 }
 
+/// A run of a scheduled action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step<'a> {
+    /// When it is due.
+    pub at: DateTime<Utc>,
+    /// The action's name.
+    pub action: &'a str,
+    /// The group's capacity from then on.
+    pub capacity: Capacity,
+}
+
+/// The runs of a group's scheduled actions until `until`, in time order, and where each leads to, if the group has
+/// `recorded` at `after` and only its schedule changes it.
+pub fn steps(
+    recorded: Capacity,
+    listings: Listings<'_>,
+    after: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Vec<Step<'_>> {
+    let mut capacity = recorded;
+    let due = due(listings, after, until).into_iter();
+    due.map(|(at, action)| {
+        capacity = capacity.apply(action);
+        Step {
+            at,
+            action: &action.name,
+            capacity,
+        }
+    })
+    .collect()
+}
+
 /// The capacities that a group goes through until `until`, if it has `recorded` at `after` and only
 /// its schedule changes it: `recorded` first, the present one last, without repetitions.
 pub fn course(
@@ -28,15 +60,13 @@ pub fn course(
     after: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Vec<Capacity> {
-    let mut capacity = recorded;
     let mut course = vec![recorded];
-    for (_, action) in due(listings, after, until) {
-        let next = capacity.apply(action);
-        if next != capacity {
-            course.push(next);
-            capacity = next;
-        }
-    }
+    course.extend(
+        steps(recorded, listings, after, until)
+            .iter()
+            .map(|s| s.capacity),
+    );
+    course.dedup();
     course
 }
 

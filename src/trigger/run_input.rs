@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Cause, TriggerError};
 use crate::ids::{GroupName, RunId};
 use crate::request::{
-    AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
+    About, AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
 };
 use crate::schedule::Window;
 use crate::text::{moment, short_hash};
@@ -151,6 +151,10 @@ impl RunInput {
             max_failures: self.max_failures.unwrap_or(defaults.max_failures),
             topic_arn: defaults.topic_arn.clone(),
             at_deadline: self.at_deadline.unwrap_or(defaults.at_deadline),
+            about: Box::new(About {
+                why: self.reason.clone(),
+                ..About::default()
+            }),
         })
     }
 }

@@ -97,6 +97,7 @@ fn settings_that_are_left_out_are_the_defaults() {
         "at_deadline": "finish", "max_in_flight": 3, "reason": "CVE-2026-1"}),
     );
     assert_eq!(full.operation, Operation::Scan);
+    assert_eq!(full.about.why.as_deref(), Some("CVE-2026-1"));
     assert_eq!(full.max_failures, FailureLimit::Count(2));
     assert_eq!(
         (full.window.deadline - full.window.cutoff).num_minutes(),

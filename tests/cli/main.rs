@@ -4,7 +4,9 @@
 #![allow(clippy::expect_used, clippy::panic)] // the helpers of a test
 
 mod account;
+mod html;
 mod input;
+mod kept;
 mod probe;
 mod rehearse;
 mod support;

@@ -19,7 +19,7 @@ NAMES = [
     (r"\b(ami|i|snap|lt|mw)-[0-9a-f]{8,17}\b", r"<\1>"),
 ]
 # Of what is passed on: differs from run to run, or says in many lines what other fields say.
-LEFT_OUT = {"altered_seconds", "api_calls", "instance_seconds"}
+LEFT_OUT = {"altered_seconds", "api_calls", "instance_seconds", "seconds_by_type"}
 # So much of a value stands on one line.
 WIDTH = 110
 

@@ -18,7 +18,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
         "group",
         &["ids", "request", "schedule", "signature", "text"],
     ),
-    ("report", &["group", "ids", "schedule", "text"]),
+    ("report", &["group", "ids", "request", "schedule", "text"]),
     ("notify", &["group", "ids", "report", "request", "text"]),
     ("trigger", &["ids", "request", "schedule", "text"]),
     (

@@ -255,6 +255,7 @@ fn as_wished(job: &Job) -> Seen {
                 launched_at: start() + TimeDelta::minutes(1),
                 run: Some("run-1".into()),
                 role: Some(role.into()),
+                instance_type: None,
                 devices: BTreeSet::new(),
             },
         );
@@ -317,6 +318,7 @@ fn as_wished(job: &Job) -> Seen {
             detail: String::new(),
             run: Some("run-1".into()),
             source_instance: Some("i-build".into()),
+            gib: Some(8),
             created_at: Some(now()),
         }),
         templates: Read::Present(BTreeMap::from([(
@@ -368,6 +370,7 @@ fn nothing_yet(job: &mut Job, seen: &mut Seen) {
                 launched_at: start() + TimeDelta::minutes(1),
                 run: Some("run-1".into()),
                 role: Some("build".into()),
+                instance_type: None,
                 devices: BTreeSet::new(),
             },
         );
@@ -615,6 +618,7 @@ fn an_instance_was_there_if_the_record_lists_it_or_if_it_is_older() {
         launched_at: start() + TimeDelta::seconds(after),
         run: None,
         role: None,
+        instance_type: None,
         devices: BTreeSet::new(),
     };
     let listing = Job::from_record(record().listing([&old]), now());

@@ -5,6 +5,8 @@
 
 #![allow(dead_code)] // each test binary uses its part
 
+pub(crate) mod node;
+
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -218,6 +220,15 @@ pub(crate) fn succeeded(what: &str, output: &Output) -> Result<String, String> {
         "{what} ended with {}:\n{stdout}{stderr}",
         output.status
     ))
+}
+
+/// Runs a command that reads nothing; its output if it succeeded.
+///
+/// # Errors
+/// Why it could not be started, or how it ended and what it printed.
+pub(crate) fn run(what: &str, command: &mut Command) -> Result<String, String> {
+    let output = command.stdin(Stdio::null()).output();
+    succeeded(what, &output.map_err(|e| format!("{what}: {e}"))?)
 }
 
 /// A `moto_server` on a free port, stopped when dropped.

@@ -82,6 +82,7 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
         pins: pins.unwrap_or_else(|_| readable_pins(group)),
         launch_configuration: group.launch_configuration_name().map(str::to_owned),
         image_override: overrides.iter().any(|o| o.image_id().is_some()),
+        overrides: !overrides.is_empty(),
         weighted: overrides.iter().any(|o| o.weighted_capacity().is_some()),
         capacity_unit: group
             .desired_capacity_type()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::types::{Filter, Image};
 use chrono::DateTime;
 
-use crate::aws::convert::tag;
+use crate::aws::convert::{image_gib, tag};
 use crate::aws::faults::{required, text};
 use crate::aws::paging::{IDS_PER_CALL, chunks, every};
 use crate::aws::{Clients, Listed};
@@ -72,6 +72,7 @@ fn image_facts(image: &Image) -> Result<ImageFacts, Fault> {
             .platform()
             .is_some_and(|p| p.as_str().eq_ignore_ascii_case("windows")),
         available: state.as_str() == "available",
+        gib: image_gib(image),
         run: run.map(RunId::from),
         seconds: tagged(SECONDS_TAG)?,
     })

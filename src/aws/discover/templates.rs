@@ -173,6 +173,9 @@ fn version_facts(version: &LaunchTemplateVersion) -> VersionFacts {
     let data = version.launch_template_data();
     VersionFacts {
         image: data.and_then(|d| d.image_id()).map(str::to_owned),
+        instance_type: data
+            .and_then(|d| d.instance_type())
+            .map(|t| t.as_str().to_owned()),
         devices: data
             .map(|d| d.block_device_mappings())
             .unwrap_or_default()

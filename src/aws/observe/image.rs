@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::types::{Filter, Image};
 
 use super::query::{Answers, Query, asking, divide, if_listed};
-use crate::aws::convert::tag;
+use crate::aws::convert::{image_gib, tag};
 use crate::aws::faults::{required, text};
 use crate::aws::paging::{IDS_PER_CALL, chunks, every};
 use crate::aws::{Clients, Listed};
@@ -67,6 +67,7 @@ fn image_seen(image: &Image) -> Result<ImageSeen, Fault> {
             .to_owned(),
         run: tag(image.tags(), RUN_TAG, OPERATION)?.map(RunId::from),
         source_instance: image.source_instance_id().map(Into::into),
+        gib: image_gib(image),
         created_at: image.creation_date().and_then(|at| at.parse().ok()),
     })
 }

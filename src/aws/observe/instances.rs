@@ -70,6 +70,7 @@ fn instance_seen(instance: &Instance) -> Result<InstanceSeen, Fault> {
         launched_at: required(launched_at, OPERATION, "LaunchTime")?,
         run: tag(instance.tags(), RUN_TAG, OPERATION)?.map(RunId::from),
         role: tag(instance.tags(), ROLE_TAG, OPERATION)?,
+        instance_type: instance.instance_type().map(|t| t.as_str().to_owned()),
         devices: instance
             .block_device_mappings()
             .iter()

@@ -20,6 +20,7 @@ pub(super) fn learn(job: &mut Job, seen: &Seen) {
         && image.state == ImageState::Available
     {
         job.made.image = Some(image.id.clone());
+        job.made.image_gib = image.gib;
     }
 }
 

@@ -1,6 +1,8 @@
 //! Tables for people at a terminal.
 
+mod codes;
 mod grid;
+mod history;
 mod plan;
 mod run;
 mod status;
@@ -9,9 +11,12 @@ use std::collections::BTreeSet;
 
 use self::grid::{Column, Grid, wrapped};
 use super::format::short_id;
+use super::{Amounts, Cost, more_about};
 use crate::group::Code;
 use crate::text::{plain_text, shell_word};
 
+pub use codes::codes_table;
+pub use history::history_table;
 pub use plan::plan_table;
 pub use run::run_table;
 pub use status::status_table;
@@ -67,7 +72,7 @@ const fn flexible(title: &'static str, least: u16) -> Column {
 }
 
 /// One entry per code: what the owner should do, and the page with more.
-fn remedies(codes: impl Iterator<Item = Code>, width: u16) -> Vec<String> {
+fn remedies(codes: impl Iterator<Item = Code>, pages_url: Option<&str>, width: u16) -> Vec<String> {
     let codes: BTreeSet<Code> = codes.collect();
     codes
         .into_iter()
@@ -76,7 +81,7 @@ fn remedies(codes: impl Iterator<Item = Code>, width: u16) -> Vec<String> {
                 "{}. What to do: {}. More: {}",
                 code.title(),
                 code.remedy(),
-                code.page()
+                more_about(code, pages_url)
             );
             wrapped(&format!("{code} "), &sentence, width)
         })
@@ -91,6 +96,14 @@ fn warnings(warnings: &[String], width: u16) -> Vec<String> {
     let all = warnings.iter();
     all.flat_map(|w| wrapped("warning: ", &plain_text(w), width))
         .collect()
+}
+
+/// The quantities of a cost and, with prices, the amounts.
+fn cost_lines(cost: Option<&Cost>, width: u16) -> Vec<String> {
+    let quantities = cost.and_then(Cost::quantities);
+    let amounts = cost.and_then(|c| c.amounts.as_ref()).map(Amounts::words);
+    let lines = quantities.into_iter().chain(amounts);
+    lines.flat_map(|l| wrapped("cost: ", &l, width)).collect()
 }
 
 fn restore_line(group: &str) -> String {

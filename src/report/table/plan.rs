@@ -1,7 +1,7 @@
 //! The table of a plan.
 
 use super::grid::{Grid, Row, wrapped};
-use super::{Style, best, fixed, flexible, joined, notes, or_dash, remedies, warnings};
+use super::{Style, best, cost_lines, fixed, flexible, joined, notes, or_dash, remedies, warnings};
 use crate::report::{PlanReport, PlannedGroup};
 use crate::text::{counted, plain_text};
 
@@ -32,9 +32,14 @@ pub fn plan_table(plan: &PlanReport, width: u16) -> String {
     if refused < plan.groups.len() {
         lines.extend(wrapped("", basis(plan), width));
     }
+    lines.extend(cost_lines(plan.cost.as_ref(), width));
     let refusal = |g: &'_ PlannedGroup| g.refusal.clone().or(g.misfit.clone());
     let refusals = plan.groups.iter().filter_map(refusal);
-    lines.extend(remedies(refusals.map(|f| f.code), width));
+    lines.extend(remedies(
+        refusals.map(|f| f.code),
+        plan.pages_url.as_deref(),
+        width,
+    ));
     lines.extend(warnings(&plan.warnings, width));
     joined(lines)
 }
@@ -68,12 +73,6 @@ fn basis(plan: &PlanReport) -> &'static str {
 }
 
 fn plan_row(group: &PlannedGroup, style: Style) -> Row {
-    let what = match (&group.refusal, &group.misfit, group.bakes) {
-        (Some(_), _, _) => "refused",
-        (None, Some(_), _) => "too long",
-        (None, None, true) => "bakes",
-        (None, None, false) => "shares",
-    };
     let bake = group.bake_key.as_deref().unwrap_or("-");
     let mut below = Vec::new();
     if let Some(refusal) = group.refusal.as_ref().or(group.misfit.as_ref()) {
@@ -99,7 +98,7 @@ fn plan_row(group: &PlannedGroup, style: Style) -> Row {
                 None if group.budget.is_measured() => format!("{}m*", minutes(group)),
                 None => format!("{}m", minutes(group)),
             },
-            what.to_owned(),
+            group.what().to_owned(),
         ],
         below,
     }
@@ -122,6 +121,8 @@ mod tests {
             capacity: sample::capacity(0, 4, 0),
             pins: vec!["web:$Latest (3)".into()],
             image: Some("ami-0a1b2c3d4e5f60718".into()),
+            instance_type: Some("t3.large".into()),
+            image_gib: Some(8),
             bake_key: Some("lt-0abc:3".into()),
             version: Some("3".into()),
             bakes,
@@ -139,6 +140,8 @@ mod tests {
         let refusal = Failure::plain(Code::LaunchConfiguration);
         let plan = PlanReport {
             region: "eu-west-1".into(),
+            pages_url: None,
+            cost: None,
             planned_at: sample::at(0),
             groups: vec![
                 planned("web-nightly-frankfurt", true, Basis::Measured, None),
@@ -166,9 +169,9 @@ mod tests {
             was changed.
             Times with * were measured in an earlier run, those without are defaults.
             AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (a launch configuration
-                    cannot be changed), then run again. More: runbooks/AP-0101.md
+                    cannot be changed), then run again. More: asg-patch explain AP-0101
             AP-0201 the group would not be restored before the window's deadline. What to do: lengthen the window, or move the group
-                    to an earlier wave. More: runbooks/AP-0201.md
+                    to an earlier wave. More: asg-patch explain AP-0201
             warning: a warning
         "#]].assert_eq(&text);
         expect![[r#"
@@ -190,10 +193,10 @@ mod tests {
             Times with * were measured in an earlier run, those without are defaults.
             AP-0101 the group uses a launch configuration. What to do: move the group to a
                     launch template (a launch configuration cannot be changed), then run
-                    again. More: runbooks/AP-0101.md
+                    again. More: asg-patch explain AP-0101
             AP-0201 the group would not be restored before the window's deadline. What to
                     do: lengthen the window, or move the group to an earlier wave. More:
-                    runbooks/AP-0201.md
+                    asg-patch explain AP-0201
             warning: a warning
         "#]]
         .assert_eq(&narrow);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::grid::{Grid, Row, wrapped};
-use super::{Style, best, fixed, flexible, joined, notes, remedies, restore_line, warnings};
+use super::{
+    Style, best, cost_lines, fixed, flexible, joined, notes, remedies, restore_line, warnings,
+};
 use crate::group::{Outcome, Phase};
 use crate::ids::ImageId;
 use crate::report::format::{outcome_words, transition, worked_seconds};
@@ -27,7 +29,12 @@ pub fn run_table(report: &RunReport, width: u16) -> String {
         let head = format!("  {}: ", outcome_words(outcome));
         lines.extend(wrapped(&head, &format!("{reason} ({whose})"), width));
     }
-    lines.extend(remedies(report.groups.iter().filter_map(|g| g.code), width));
+    lines.extend(cost_lines(report.cost.as_ref(), width));
+    lines.extend(remedies(
+        report.groups.iter().filter_map(|g| g.code),
+        report.pages_url.as_deref(),
+        width,
+    ));
     lines.extend(warnings(&report.warnings, width));
     lines.extend(report.left_open().map(|g| restore_line(&g.group)));
     joined(lines)
@@ -159,11 +166,11 @@ mod tests {
               patched: the canary came up from the new version and its scan is clean (web-nightly-frankfurt)
               already current: its image has nothing to patch (api-current)
             AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (a launch configuration
-                    cannot be changed), then run again. More: runbooks/AP-0101.md
+                    cannot be changed), then run again. More: asg-patch explain AP-0101
             AP-0311 the patch command failed. What to do: read the command's output in Run Command; fix the package or the baseline,
-                    then run again. More: runbooks/AP-0311.md
+                    then run again. More: asg-patch explain AP-0311
             AP-0601 the group is not restored yet. What to do: run `asg-patch restore`: the record stays until the group is
-                    restored. More: runbooks/AP-0601.md
+                    restored. More: asg-patch explain AP-0601
             warning: two groups share the template web
             to restore stuck now: asg-patch restore --group stuck
         "#]].assert_eq(&text);
@@ -194,12 +201,13 @@ mod tests {
               already current: its image has nothing to patch (api-current)
             AP-0101 the group uses a launch configuration. What to do: move the group to a
                     launch template (a launch configuration cannot be changed), then run
-                    again. More: runbooks/AP-0101.md
+                    again. More: asg-patch explain AP-0101
             AP-0311 the patch command failed. What to do: read the command's output in Run
                     Command; fix the package or the baseline, then run again. More:
-                    runbooks/AP-0311.md
+                    asg-patch explain AP-0311
             AP-0601 the group is not restored yet. What to do: run `asg-patch restore`: the
-                    record stays until the group is restored. More: runbooks/AP-0601.md
+                    record stays until the group is restored. More: asg-patch explain
+                    AP-0601
             warning: two groups share the template web
             to restore stuck now: asg-patch restore --group stuck
         "#]]

@@ -221,7 +221,11 @@ pub fn report(aws: &Aws, run_state: RunState) -> RunReport {
         api_calls,
         warnings,
     };
-    assemble::report(aws, heading, results)
+    let about = match &work {
+        Work::Run(request) => request.about.clone(),
+        Work::Restore { .. } => Box::default(),
+    };
+    assemble::report(aws, heading, results).asked(work.owner().to_owned(), &about)
 }
 
 #[cfg(test)]

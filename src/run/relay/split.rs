@@ -159,6 +159,7 @@ mod tests {
             max_failures,
             topic_arn: None,
             at_deadline: AtDeadline::default(),
+            about: Box::default(),
         })
     }
 

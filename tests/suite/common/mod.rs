@@ -143,6 +143,7 @@ impl Scenario {
             max_failures: FailureLimit::Percent(100),
             topic_arn: None,
             at_deadline: AtDeadline::default(),
+            about: Default::default(),
         };
         Self {
             fleet,
