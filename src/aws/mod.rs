@@ -14,6 +14,7 @@ mod discover;
 mod documents;
 mod faults;
 mod handle;
+mod identity;
 mod listed;
 mod observe;
 mod offset;

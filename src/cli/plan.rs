@@ -10,12 +10,20 @@ use super::output::Output;
 
 /// Options of `plan`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     run: RunOptions,
     #[command(flatten)]
     aws: AwsOptions,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  asg-patch plan                                        all groups that opted in, in a window that begins now
+  asg-patch plan --duration 5h                          does it all fit into a longer one?
+  asg-patch plan --group web-nightly                    one group, and why it is refused
+  asg-patch plan --json | jq '.groups[] | {group, starts_at, ends_at}'";
 
 /// Prints what a run would do now.
 ///
@@ -24,7 +32,9 @@ pub(crate) struct PlanArgs {
 pub(crate) async fn execute(args: &PlanArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
     let aws = args.run.within(&connect(&args.aws).await?)?;
-    let request = args.run.request(aws.clock.now(), options::owner())?;
+    let request = args
+        .run
+        .request(options::this_second(&aws.clock), options::owner())?;
     let plan = asg_patch::run::plan(&aws, &request).await?;
     output.result(&plan, |width| report::plan_table(&plan, width));
     Ok(Exit::Well)

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use asg_patch::ids::GroupName;
 use asg_patch::report;
+use asg_patch::request::OptInTag;
 use asg_patch::run::{RecordFilter, RestoreRequest};
 use clap::Args;
 
+use super::complete;
 use super::connect::connect;
 use super::error::{CliError, Exit};
 use super::options::{self, AwsOptions};
@@ -16,16 +18,25 @@ use super::stop;
 
 /// Options of `restore`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct RestoreArgs {
     /// Restore this group, even before its deadline (repeatable) [default: all groups past theirs]
-    #[arg(long = "group", value_name = "NAME", value_parser = options::group_name)]
+    #[arg(long = "group", value_name = "NAME", value_parser = options::group_name, add = complete::recorded_groups())]
     groups: Vec<GroupName>,
+    /// Tag by which groups opt in: a named group without a record that lacks it is likely a slip
+    #[arg(long, value_name = "KEY=VALUE", default_value_t = OptInTag::default())]
+    tag: OptInTag,
     /// Give up after this long; the records of groups that are not restored stay
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = options::time_span)]
     duration: Duration,
     #[command(flatten)]
     aws: AwsOptions,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  asg-patch restore                                     all groups whose record is past its deadline
+  asg-patch restore --group web-nightly                 this one, whatever its deadline: its run must be dead";
 
 /// Restores groups from their records and prints a report.
 ///
@@ -37,7 +48,12 @@ pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit,
     let request = RestoreRequest {
         owner: options::owner(),
         filter: RecordFilter::named_or_due(args.groups.clone()),
-        give_up_at: options::after(aws.clock.now(), args.duration, "--duration")?,
+        tag: args.tag.clone(),
+        give_up_at: options::after(
+            options::this_second(&aws.clock),
+            args.duration,
+            "--duration",
+        )?,
     };
     let mut display = Display::new(output);
     let report = stop::heeding(output, async |stop| {

@@ -15,12 +15,22 @@ use super::stop;
 
 /// Options of `run`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     run: RunOptions,
     #[command(flatten)]
     aws: AwsOptions,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  asg-patch run                                         every group that opted in, in a window of three hours
+  asg-patch run --group web-nightly --group api         two of them
+  asg-patch run --group web-nightly --operation Scan    only says what is missing
+  asg-patch run --json > report.json                    keeps the report; progress stays on the terminal
+
+Press Ctrl-C once to stop: groups in progress are restored.";
 
 /// Executes a run and prints its report.
 ///
@@ -30,7 +40,9 @@ pub(crate) struct RunArgs {
 pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, CliError> {
     args.run.check()?;
     let aws = args.run.within(&connect(&args.aws).await?)?;
-    let request = args.run.request(aws.clock.now(), options::owner())?;
+    let request = args
+        .run
+        .request(options::this_second(&aws.clock), options::owner())?;
     let report = run_and_show(&aws, &request, output).await?;
     output.result(&report, |width| report::run_table(&report, width));
     Ok(Exit::from(&report))

@@ -1,16 +1,13 @@
 //! Pieces that all renderings share.
 
-use crate::group::{Outcome, Phase};
+use crate::group::Phase;
 use crate::report::GroupReport;
 
-/// The outcome in words.
-pub(super) fn outcome_words(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Patched => "patched",
-        Outcome::AlreadyCurrent => "already current",
-        Outcome::Skipped => "skipped",
-        Outcome::RolledBack => "rolled back",
-        Outcome::Failed => "failed",
+/// A region, and its account where that is known.
+pub(super) fn place(region: &str, account: Option<&str>) -> String {
+    match account {
+        Some(account) => format!("{region} of account {account}"),
+        None => region.to_owned(),
     }
 }
 

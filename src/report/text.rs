@@ -1,6 +1,6 @@
 //! The report of a run as prose: the e-mail and the one-line text.
 
-use super::format::{change, outcome_words, worked_seconds};
+use super::format::{change, place, worked_seconds};
 use super::{GroupReport, RunKind, RunReport};
 use crate::group::Outcome;
 use crate::text::{counted, duration, plain_text, shell_word, shortened};
@@ -13,10 +13,11 @@ const REASON_LIMIT: usize = 1_000;
 const WARNING_LIMIT: usize = 20;
 
 /// The outcomes, worst first.
-const WORST_FIRST: [Outcome; 5] = [
+const WORST_FIRST: [Outcome; 6] = [
     Outcome::Failed,
     Outcome::RolledBack,
     Outcome::Skipped,
+    Outcome::Scanned,
     Outcome::Patched,
     Outcome::AlreadyCurrent,
 ];
@@ -40,7 +41,7 @@ pub fn tally(report: &RunReport) -> String {
     for outcome in WORST_FIRST {
         match report.count(outcome) {
             0 => {}
-            n => counts.push(format!("{n} {}", outcome_words(outcome))),
+            n => counts.push(format!("{n} {}", outcome.words())),
         }
     }
     let groups = counted(report.groups.len(), "group");
@@ -109,7 +110,7 @@ fn heading(report: &RunReport) -> Vec<String> {
         "asg-patch {} {} in {}",
         kind_word(report.kind),
         report.run_id,
-        report.region
+        place(&report.region, report.account.as_deref())
     )];
     if report.kind == RunKind::Rehearse {
         lines.push(
@@ -150,6 +151,7 @@ fn section(lines: &mut Vec<String>, outcome: Outcome, groups: &[&GroupReport]) {
         Outcome::Failed => "FAILED - not, or not provably, as before",
         Outcome::RolledBack => "ROLLED BACK - as before, not patched",
         Outcome::Skipped => "SKIPPED - not touched",
+        Outcome::Scanned => "SCANNED - patches are missing, nothing changed",
         Outcome::Patched => "PATCHED - new instances launch from the new image",
         Outcome::AlreadyCurrent => "ALREADY CURRENT - nothing to patch, nothing changed",
     };
@@ -159,7 +161,9 @@ fn section(lines: &mut Vec<String>, outcome: Outcome, groups: &[&GroupReport]) {
         match outcome {
             Outcome::Patched => lines.push(format!("  * {}: {}", group.group, patched(group))),
             Outcome::AlreadyCurrent => lines.push(format!("  * {}", group.group)),
-            Outcome::Failed | Outcome::RolledBack | Outcome::Skipped => trouble(lines, group),
+            Outcome::Failed | Outcome::RolledBack | Outcome::Skipped | Outcome::Scanned => {
+                trouble(lines, group);
+            }
         }
         lines.extend(
             group

@@ -14,7 +14,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("schedule", &[]),
     ("request", &["ids", "schedule"]),
     ("group", &["ids", "request", "schedule", "text"]),
-    ("report", &["group", "ids", "schedule", "text"]),
+    ("report", &["group", "ids", "request", "schedule", "text"]),
     ("notify", &["group", "ids", "report", "request", "text"]),
     ("trigger", &["ids", "request", "schedule", "text"]),
     (
