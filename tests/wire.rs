@@ -1,4 +1,4 @@
-//! boto3 and the AWS CLI against the simulated account on loopback.
+//! boto3 and the AWS CLI against the simulated account on loopback, and the AWS CLI as the runbooks call it.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's own helpers
 
@@ -77,6 +77,12 @@ fn the_judge_finds_what_is_wrong() {
 fn boto3_understands_the_simulated_account() {
     let simulated = Simulated::start();
     passes("boto3_check.py", &[&simulated.endpoint]);
+}
+
+/// Commands that an operator copies from the runbooks work; the chapter By hand leaves the account as it was.
+#[test]
+fn every_command_of_the_runbooks_runs() {
+    passes("pages_check.py", &[env!("CARGO_BIN_EXE_asg-patch")]);
 }
 
 #[test]

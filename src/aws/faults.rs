@@ -16,7 +16,9 @@ where
     let (code, message, class) = match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
-            let code = answer.err().code().unwrap_or("NoErrorCode");
+            // A proxy or a load balancer in between answers without one.
+            let status_code = format!("HTTP {status}");
+            let code = answer.err().code().unwrap_or(&status_code);
             let message = answer.err().message().unwrap_or_default();
             (code.to_owned(), message.to_owned(), class_of(code, status))
         }
@@ -27,7 +29,7 @@ where
         ),
         SdkError::DispatchFailure(_) => (
             "DispatchFailure".into(),
-            with_causes(error),
+            root_cause(error),
             FaultClass::Unreachable,
         ),
         SdkError::ResponseError(_) => (
@@ -48,6 +50,15 @@ where
         message,
         class,
     }
+}
+
+/// The first cause: those above it say where the SDK was, not what was wrong.
+fn root_cause(error: &dyn Error) -> String {
+    let mut first = error;
+    while let Some(cause) = first.source() {
+        first = cause;
+    }
+    first.to_string()
 }
 
 /// An error with its causes, each once: the SDK's own errors say little without them.

@@ -4,9 +4,11 @@ use aws_types::SdkConfig;
 use chrono::TimeDelta;
 
 use super::buckets::calls_take;
+use super::identity::caller_account;
 use super::{ApiShare, Clients};
 use crate::clock::Clock;
 use crate::group::allowed::Allowed;
+use crate::group::fault::{Fault, FaultClass};
 
 /// An account and region, as a process reaches it: clients, clock and region. Built once per process, so that
 /// everything the process asks is paced together. Cheap to clone; clones share connections, pace and count.
@@ -18,22 +20,37 @@ pub struct Aws {
     pub clock: Clock,
     /// The region that the clients talk to; empty if the configuration names none.
     pub region: String,
+    /// The account's id, once it was asked for.
+    pub account: Option<String>,
 }
 
 impl Aws {
     /// The account that `sdk` names, on `clock`: so are the SDK's retries, timeouts and credentials.
     pub fn new(clock: Clock, sdk: SdkConfig) -> Self {
-        let sdk = sdk
-            .into_builder()
-            .sleep_impl(clock.clone())
-            .time_source(clock.clone())
-            .build();
+        let sdk = on_clock(&clock, sdk);
         let region = sdk.region().map(ToString::to_string);
         Self {
             clients: Clients::new(&sdk, clock.clone()),
             region: region.unwrap_or_default(),
+            account: None,
             clock,
         }
+    }
+
+    /// The same, with the account's id. An endpoint that knows no accounts leaves it out.
+    ///
+    /// # Errors
+    /// AWS could not be reached, or takes the credentials for invalid.
+    pub async fn identified(clock: Clock, sdk: SdkConfig) -> Result<Self, Fault> {
+        let account = match caller_account(&on_clock(&clock, sdk.clone())).await {
+            Ok(account) => Some(account),
+            Err(fault) if fault.class == FaultClass::Refused => None,
+            Err(fault) => return Err(fault),
+        };
+        Ok(Self {
+            account,
+            ..Self::new(clock, sdk)
+        })
     }
 
     /// The same account, asking at this share of AWS's rates.
@@ -76,4 +93,11 @@ impl Aws {
     pub fn one_of(&self, processes: f64) -> Self {
         self.asking_at(self.clients.share() / processes.max(1.0))
     }
+}
+
+fn on_clock(clock: &Clock, sdk: SdkConfig) -> SdkConfig {
+    sdk.into_builder()
+        .sleep_impl(clock.clone())
+        .time_source(clock.clone())
+        .build()
 }

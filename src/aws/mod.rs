@@ -15,6 +15,7 @@ mod documents;
 mod executions;
 mod faults;
 mod handle;
+mod identity;
 mod listed;
 mod observe;
 mod offset;

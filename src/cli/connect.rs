@@ -2,21 +2,25 @@
 
 use asg_patch::aws::Aws;
 use asg_patch::clock::{CLOCK_VARIABLE, Clock};
+use asg_patch::run::RunError;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
+use super::endpoint;
 use super::error::CliError;
 use super::options::AwsOptions;
+use super::profiles;
 
 /// The account that the options and the environment name.
 ///
 /// # Errors
-/// No region, no credentials, or a wrong endpoint or clock.
+/// No region, no credentials, a wrong endpoint or clock, or no answer from AWS.
 pub(crate) async fn connect(options: &AwsOptions) -> Result<Aws, CliError> {
     let (clock, sdk) = configure(options).await?;
-    Ok(Aws::new(clock, sdk).signing_by(options.mac_key.as_deref()))
+    let aws = Aws::identified(clock, sdk).await.map_err(RunError::from)?;
+    Ok(aws.signing_by(options.mac_key.as_deref()))
 }
 
 /// Clock and SDK configuration of the account that the options and the environment name.
@@ -51,6 +55,11 @@ pub(crate) async fn configure(options: &AwsOptions) -> Result<(Clock, SdkConfig)
         sdk = with_profile_credentials(sdk, profile);
     }
     check_credentials(&sdk, options).await?;
+    let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+    let place = sdk
+        .endpoint_url()
+        .map_or(format!("AWS in {region}"), str::to_owned);
+    endpoint::remember(place);
     let Some(simulated) = &options.simulated_clock else {
         return Ok((Clock::system(), sdk));
     };
@@ -129,11 +138,22 @@ async fn check_credentials(sdk: &SdkConfig, options: &AwsOptions) -> Result<(), 
             Err(error) => asg_patch::text::plain_text(&asg_patch::aws::with_causes(&error)),
         },
     };
-    let found = match &options.profile {
-        Some(profile) => format!("nothing usable in the profile '{profile}': {found}"),
-        None => found,
-    };
-    Err(CliError::Credentials { found })
+    let profile = profiles::chosen(options.profile.as_deref());
+    let known = profiles::profiles();
+    let is_named = profile != "default";
+    Err(match known.get(&profile).copied() {
+        None if is_named => CliError::NoProfile {
+            profile,
+            known: known.into_keys().collect(),
+        },
+        Some(true) => CliError::LoggedOut { profile },
+        Some(false) | None => CliError::Credentials {
+            found: match is_named {
+                true => format!("nothing usable in the profile '{profile}': {found}"),
+                false => found,
+            },
+        },
+    })
 }
 
 #[cfg(test)]

@@ -8,12 +8,14 @@ use asg_patch::report::{GroupReport, RunKind, RunReport};
 use asg_patch::run::RunError;
 use serde_json::{Value, json};
 
+use super::endpoint::endpoint;
+
 /// The process's exit codes; the numbers are promised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     /// All well.
     Well = 0,
-    /// Some group failed or was rolled back, or none was patched.
+    /// Some group failed, was rolled back or had no time left, or none was patched; or the result could not be written.
     SomeFailed = 1,
     /// Wrong usage or configuration.
     Usage = 2,
@@ -21,6 +23,8 @@ pub(crate) enum Exit {
     Aws = 3,
     /// Something is left to restore.
     LeftOpen = 4,
+    /// A Scan found patches missing, and nothing else was wrong.
+    PatchesMissing = 5,
 }
 
 impl From<Exit> for ExitCode {
@@ -35,17 +39,21 @@ impl From<&RunReport> for Exit {
             // Restoring is the purpose of `restore`, not a failure.
             Outcome::RolledBack => group.code != Some(Code::RestoredFromRecord),
             Outcome::Failed => true,
-            Outcome::Patched | Outcome::AlreadyCurrent | Outcome::Skipped => false,
+            // It was asked for, and nothing was wrong with it.
+            Outcome::Skipped => group.code == Some(Code::DoesNotFit),
+            Outcome::Patched | Outcome::AlreadyCurrent | Outcome::Scanned => false,
         };
         let groups = &report.groups;
+        let is_restore = report.kind == RunKind::Restore;
         if report.left_open().next().is_some() {
             Exit::LeftOpen
+        } else if is_restore && groups.iter().any(|g| g.code == Some(Code::NotOptedIn)) {
+            Exit::Usage
         } else if groups.iter().any(bad) {
             Exit::SomeFailed
-        } else if report.kind == RunKind::Restore
-            || groups.is_empty()
-            || groups.iter().any(is_served)
-        {
+        } else if report.count(Outcome::Scanned) > 0 {
+            Exit::PatchesMissing
+        } else if is_restore || groups.is_empty() || groups.iter().any(is_served) {
             Exit::Well
         } else if groups.iter().filter_map(|g| g.code).any(Code::is_of_aws) {
             Exit::Aws
@@ -55,12 +63,11 @@ impl From<&RunReport> for Exit {
     }
 }
 
-/// Whether a group got what a run was asked for: patches, the answer that there are none, or the result of a scan.
+/// Whether a group got what a run was asked for: patches, or the answer that there are none.
 fn is_served(group: &GroupReport) -> bool {
     match group.outcome {
         Outcome::Patched | Outcome::AlreadyCurrent => true,
-        Outcome::Skipped => group.code == Some(Code::PatchesMissing),
-        Outcome::RolledBack | Outcome::Failed => false,
+        Outcome::Skipped | Outcome::Scanned | Outcome::RolledBack | Outcome::Failed => false,
     }
 }
 
@@ -89,6 +96,26 @@ pub(crate) enum CliError {
     Credentials {
         /// The providers' words.
         found: String,
+    },
+    /// The profile that was named is in none of the configuration files.
+    #[error(
+        "no AWS credentials: expected a profile of ~/.aws/config or ~/.aws/credentials, found no profile '{profile}'{}. \
+         `aws configure --profile {profile}` makes one", known_profiles(.known)
+    )]
+    NoProfile {
+        /// As named.
+        profile: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// The profile logs in with IAM Identity Center, and has no valid session.
+    #[error(
+        "no AWS credentials: expected a session of IAM Identity Center for the profile '{profile}', found none that is \
+         valid. Log in: aws sso login --profile {profile}"
+    )]
+    LoggedOut {
+        /// The profile.
+        profile: String,
     },
     /// The loopback server could not be started.
     #[error("--listen {listen}: expected an address that is free, found: {found}")]
@@ -135,9 +162,11 @@ impl CliError {
             | Self::Csv(_)
             | Self::Runtime(_)
             | Self::Run(RunError::Request(_) | RunError::Refused(_)) => Exit::Usage,
-            Self::Credentials { .. } | Self::Probe(_) | Self::Run(RunError::Aws { .. }) => {
-                Exit::Aws
-            }
+            Self::Credentials { .. }
+            | Self::NoProfile { .. }
+            | Self::LoggedOut { .. }
+            | Self::Probe(_)
+            | Self::Run(RunError::Aws { .. }) => Exit::Aws,
             Self::Run(RunError::Stopped { records }) if records.is_empty() => Exit::SomeFailed,
             Self::Run(RunError::Stopped { .. }) => Exit::LeftOpen,
         }
@@ -160,6 +189,8 @@ impl CliError {
             Self::Input { .. }
             | Self::Fleet(_)
             | Self::Credentials { .. }
+            | Self::NoProfile { .. }
+            | Self::LoggedOut { .. }
             | Self::Listen { .. }
             | Self::Csv(_)
             | Self::Runtime(_)
@@ -174,7 +205,9 @@ impl CliError {
             Self::Input { .. } | Self::Run(RunError::Request(_)) => "input",
             Self::Run(RunError::Refused(_)) => "documents",
             Self::Fleet(_) => "fleet",
-            Self::Credentials { .. } => "credentials",
+            Self::Credentials { .. } | Self::NoProfile { .. } | Self::LoggedOut { .. } => {
+                "credentials"
+            }
             Self::Listen { .. } => "listen",
             Self::Csv(_) => "csv",
             Self::Runtime(_) => "runtime",
@@ -184,8 +217,25 @@ impl CliError {
     }
 }
 
+fn known_profiles(known: &[String]) -> String {
+    match known {
+        [] => String::new(),
+        names => format!(" among {}", names.join(", ")),
+    }
+}
+
 fn run_error_text(error: &RunError) -> String {
     match error {
+        RunError::Aws {
+            operation,
+            code,
+            message,
+            ..
+        } if matches!(code.as_str(), "DispatchFailure" | "Timeout") => format!(
+            "{operation}: expected an answer of {}, found none: {message}. Look at --endpoint-url and AWS_ENDPOINT_URL, at \
+             the network and a proxy (HTTPS_PROXY) between, and whether a simulated account still runs",
+            endpoint()
+        ),
         RunError::Request(_) | RunError::Aws { .. } | RunError::Refused(_) => error.to_string(),
         RunError::Stopped { records } if records.is_empty() => {
             "stopped; no record remains: nothing is left to restore".into()
@@ -229,6 +279,7 @@ mod tests {
             missing_before: None,
             patches: PatchCounts::default(),
             installed: Vec::new(),
+            missing: Vec::new(),
             phases: Vec::new(),
             altered_seconds: 0,
             instance_seconds: 0,
@@ -245,6 +296,7 @@ mod tests {
             why: None,
             pages_url: None,
             cost: None,
+            account: None,
             started_at: at,
             finished_at: at,
             deadline: at,
@@ -256,14 +308,31 @@ mod tests {
 
     #[test]
     fn a_run_that_patched_none_of_its_groups_is_not_well() {
-        use Outcome::{AlreadyCurrent, Patched, RolledBack, Skipped};
+        use Outcome::{AlreadyCurrent, Patched, RolledBack, Scanned, Skipped};
         let denied = (Skipped, Some(Code::AccessDenied));
         let refused = (Skipped, Some(Code::WarmPool));
         let rows = [
             (vec![], Exit::Well),
             (vec![(Patched, None), refused], Exit::Well),
+            (
+                vec![(Patched, None), (Skipped, Some(Code::DoesNotFit))],
+                Exit::SomeFailed,
+            ),
             (vec![(AlreadyCurrent, None), denied], Exit::Well),
-            (vec![(Skipped, Some(Code::PatchesMissing))], Exit::Well),
+            (
+                vec![
+                    (AlreadyCurrent, None),
+                    (Scanned, Some(Code::PatchesMissing)),
+                ],
+                Exit::PatchesMissing,
+            ),
+            (
+                vec![
+                    (Scanned, Some(Code::PatchesMissing)),
+                    (RolledBack, Some(Code::ScanFailed)),
+                ],
+                Exit::SomeFailed,
+            ),
             (vec![refused, refused], Exit::SomeFailed),
             (vec![denied, denied], Exit::Aws),
             (vec![denied, refused], Exit::Aws),
@@ -287,5 +356,14 @@ mod tests {
             };
             assert_eq!(Exit::from(&restored), Exit::Well, "{code}");
         }
+        // A name that is no group's is a mistake, whatever became of the others.
+        let mistaken = RunReport {
+            kind: RunKind::Restore,
+            ..report(&[
+                (RolledBack, Some(Code::RestoredFromRecord)),
+                (Skipped, Some(Code::NotOptedIn)),
+            ])
+        };
+        assert_eq!(Exit::from(&mistaken), Exit::Usage);
     }
 }

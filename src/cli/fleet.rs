@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use asg_patch::sim::fleet::{self, Fleet};
 use clap::Args;
 
+use super::complete;
 use super::error::CliError;
 
 /// The simulated account.
@@ -12,11 +13,20 @@ use super::error::CliError;
 #[command(next_help_heading = "The simulated account")]
 pub(crate) struct FleetOptions {
     /// File with its groups and how they behave [default: the built-in sample fleet]
-    #[arg(long, value_name = "FILE.toml")]
+    #[arg(long, value_name = "FILE.toml", add = complete::fleets())]
     fleet: Option<PathBuf>,
     /// Seed of all random values [default: the one in the fleet file]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seed)]
     seed: Option<u64>,
+}
+
+/// Reads a seed.
+///
+/// # Errors
+/// It is no number.
+fn seed(text: &str) -> Result<u64, String> {
+    let wrong = |_| format!("expected a whole number, 0 or more, found '{text}'");
+    text.parse().map_err(wrong)
 }
 
 impl FleetOptions {

@@ -1,17 +1,22 @@
 //! The command line: one file per subcommand. Only this room writes to stdout.
 
+mod complete;
 mod completions;
 mod connect;
 mod documents;
+mod endpoint;
 mod error;
 mod explain;
 mod fleet;
 mod history;
 mod keep;
+mod names;
 mod options;
 mod output;
+mod paint;
 mod plan;
 mod probe;
+mod profiles;
 mod progress;
 mod rehearse;
 mod report;
@@ -32,7 +37,7 @@ use self::output::{Format, Output};
 /// Groups opt in by the tag ep:asg:patch=true. A run launches one instance in each group, installs
 /// the patches on it, bakes an image, proves the image with a second instance and restores the group.
 #[derive(Debug, Parser)]
-#[command(name = "asg-patch", version, propagate_version = true, after_help = EXIT_CODES)]
+#[command(name = "asg-patch", version, propagate_version = true, after_help = EXIT_CODES, after_long_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     global: GlobalOptions,
@@ -41,8 +46,20 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 all well, 1 a group failed or was rolled back, 2 wrong usage or configuration,
-3 AWS could not be reached or refused, 4 a group is not restored yet.";
+Exit codes: 0 all well, 1 a group failed, was rolled back or found no time, 2 wrong usage or configuration, 3 AWS could \
+not be reached or refused, 4 a group is not restored yet, 5 a Scan found patches missing.";
+
+const EXAMPLES: &str = "\
+Examples, from harmless to everything:
+  asg-patch rehearse                                          the whole run on a simulated account
+  asg-patch plan                                              what a run would do now
+  asg-patch run --group web-nightly --operation Scan          what one group lacks
+  asg-patch run                                               patches every group that opted in
+  asg-patch status                                            the groups now, and open records
+  asg-patch restore                                           restores what a dead run has left
+
+Exit codes: 0 all well, 1 a group failed, was rolled back or found no time, 2 wrong usage or configuration, 3 AWS could \
+not be reached or refused, 4 a group is not restored yet, 5 a Scan found patches missing.";
 
 #[derive(Args, Debug)]
 pub(crate) struct GlobalOptions {
@@ -106,7 +123,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show the command documents that runs send to instances, or create them
     Documents(documents::DocumentsArgs),
-    /// Print a shell completion script
+    /// Print what makes a shell complete commands, options, group names and files
     Completions(completions::CompletionsArgs),
 }
 
@@ -125,6 +142,9 @@ impl Command {
 
 /// Runs the program and returns its exit code.
 pub(crate) fn main() -> Exit {
+    if let Some(exit) = completions::answered() {
+        return exit;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return output::parse_error(&error),
@@ -151,7 +171,7 @@ pub(crate) fn main() -> Exit {
         Command::Documents(args) => block_on(documents::execute(&args, &output)),
         Command::Completions(args) => completions::execute(&args, &output),
     };
-    result.unwrap_or_else(|error| output::error(&error, cli.global.is_json()))
+    output.ended(result.unwrap_or_else(|error| output::error(&error, cli.global.is_json())))
 }
 
 /// Runs a command on a runtime of its own. One thread is enough: a run waits most of the time.

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use asg_patch::aws::{ApiShare, Aws};
+use asg_patch::clock::Clock;
 use asg_patch::group::allowed::{Allowed, AllowedDocuments};
 use asg_patch::ids::{GroupName, RunId};
 use asg_patch::request::{
     About, AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
 };
 use asg_patch::schedule::Window;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use clap::Args;
 
+use super::complete;
 use super::error::CliError;
 
 /// The AWS account and region.
@@ -19,16 +21,16 @@ use super::error::CliError;
 #[command(next_help_heading = "AWS options")]
 pub(crate) struct AwsOptions {
     /// Profile in ~/.aws/config and ~/.aws/credentials [default: the one that the AWS CLI uses]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = complete::profile_names())]
     pub(crate) profile: Option<String>,
     /// Region [default: the one that the AWS CLI uses]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
     /// Endpoint for all services, e.g. the one that `asg-patch simulate` prints
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", hide_short_help = true)]
     pub(crate) endpoint_url: Option<String>,
     /// Clock of a simulated account that runs faster than real time, as `asg-patch simulate` prints it
-    #[arg(long, value_name = "SPEED@REAL@SIMULATED", env = asg_patch::clock::CLOCK_VARIABLE, hide_env_values = true)]
+    #[arg(long, value_name = "SPEED@REAL@SIMULATED", env = asg_patch::clock::CLOCK_VARIABLE, hide_env_values = true, hide_short_help = true)]
     pub(crate) simulated_clock: Option<asg_patch::clock::SimulatedClock>,
     /// HMAC key of KMS (id, ARN or alias) that signs records; others are not believed [default: no signatures]
     #[arg(
@@ -45,10 +47,10 @@ pub(crate) struct AwsOptions {
 #[command(next_help_heading = "Which groups")]
 pub(crate) struct SelectionOptions {
     /// Tag by which groups opt in; the keys of their option tags begin with its key
-    #[arg(long, value_name = "KEY=VALUE", default_value_t = OptInTag::default())]
+    #[arg(long, value_name = "KEY=VALUE", default_value_t = OptInTag::default(), hide_short_help = true)]
     tag: OptInTag,
     /// Only this opted-in group (repeatable)
-    #[arg(long = "group", value_name = "NAME", value_parser = group_name)]
+    #[arg(long = "group", value_name = "NAME", value_parser = group_name, add = complete::groups())]
     groups: Vec<GroupName>,
 }
 
@@ -72,6 +74,7 @@ pub(crate) struct RunOptions {
         long,
         value_name = "N",
         default_value_t = DEFAULT_IN_FLIGHT,
+        value_parser = number_of_groups,
         help_heading = "The run"
     )]
     max_in_flight: usize,
@@ -88,25 +91,26 @@ pub(crate) struct RunOptions {
         long,
         value_name = "N%",
         default_value_t = ApiShare::default(),
-        help_heading = "The run"
-    )]
+        help_heading = "The run", hide_short_help = true)]
     api_share: ApiShare,
     /// Let groups name this SSM document in their tags, by its name or ARN (repeatable)
     #[arg(
         long = "allow-document",
         value_name = "DOCUMENT",
-        help_heading = "The run"
+        help_heading = "The run",
+        hide_short_help = true
     )]
     documents: Vec<String>,
     /// Let groups set this parameter of a document that is allowed, or of AWS-RunPatchBaseline (repeatable)
     #[arg(
         long = "allow-parameter",
         value_name = "DOCUMENT/PARAMETER",
-        help_heading = "The run"
+        help_heading = "The run",
+        hide_short_help = true
     )]
     parameters: Vec<String>,
     /// Change only launch templates that carry the opt-in tag themselves, as the deployed stack does by default
-    #[arg(long, help_heading = "The run")]
+    #[arg(long, help_heading = "The run", hide_short_help = true)]
     only_tagged_templates: bool,
     /// Length of the window: all groups are restored this long after the start
     #[arg(long, value_name = "TIME", default_value = "3h", value_parser = time_span, help_heading = "The run")]
@@ -120,19 +124,20 @@ pub(crate) struct RunOptions {
         long,
         value_name = "POLICY",
         default_value = "roll-back",
-        help_heading = "The run"
-    )]
+        add = complete::policies(),
+        help_heading = "The run", hide_short_help = true)]
     at_deadline: AtDeadline,
     /// Install patches, or Scan to report only what is missing (in any letter case)
     #[arg(
         long,
         value_name = "OPERATION",
         default_value = "Install",
+        add = complete::operations(),
         help_heading = "The run"
     )]
     operation: Operation,
     /// SNS topic for the report
-    #[arg(long, value_name = "ARN", value_parser = topic_arn, help_heading = "The run")]
+    #[arg(long, value_name = "ARN", value_parser = topic_arn, help_heading = "The run", hide_short_help = true)]
     topic_arn: Option<String>,
     /// Reason for the run, for its report and its messages
     #[arg(long, value_name = "TEXT", help_heading = "The run")]
@@ -198,6 +203,11 @@ impl RunOptions {
             }),
         })
     }
+}
+
+/// This second: times in texts and records have no finer grain.
+pub(crate) fn this_second(clock: &Clock) -> DateTime<Utc> {
+    clock.now().trunc_subsecs(0)
 }
 
 /// `start` plus the time given by a flag.
@@ -266,6 +276,15 @@ pub(crate) fn group_name(text: &str) -> Result<GroupName, String> {
         1..=255 => Ok(text.into()),
         n => Err(format!("expected a name of 1 to 255 characters, found {n}")),
     }
+}
+
+/// Reads a number of groups.
+///
+/// # Errors
+/// It is none.
+fn number_of_groups(text: &str) -> Result<usize, String> {
+    let wrong = |_| format!("expected a number of groups, 0 or more, found '{text}'");
+    text.parse().map_err(wrong)
 }
 
 /// Reads a length of time such as `3h` or `1h 30m`.

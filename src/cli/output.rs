@@ -1,7 +1,8 @@
 //! Output: data goes to stdout, everything else to stderr.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind as IoError, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use asg_patch::report::Sheet;
@@ -14,9 +15,11 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::GlobalOptions;
 use super::error::{CliError, Exit};
+use super::paint;
 
-/// The width of tables where stdout is no terminal, columns: it fits most logs and mails.
-const DEFAULT_WIDTH: u16 = 120;
+/// The width of tables where stdout is no terminal, columns: nothing is ever so wide, so that no name is cut or wrapped
+/// before another program reads it.
+const NO_LIMIT: u16 = 10_000;
 /// Tables are not made narrower than this, columns; on a narrower terminal their lines wrap.
 const LEAST_WIDTH: u16 = 80;
 
@@ -47,6 +50,10 @@ pub(crate) struct Output {
     live: MultiProgress,
     /// Whether a line was written to a terminal on stderr.
     written: AtomicBool,
+    /// Whether stdout is a terminal that wants colours.
+    colours: bool,
+    /// Why the result could not be written to stdout, if so.
+    unwritten: OnceLock<std::io::Error>,
 }
 
 impl Output {
@@ -69,15 +76,38 @@ impl Output {
             quiet: options.quiet,
             live,
             written: AtomicBool::new(false),
+            colours: std::io::stdout().is_terminal() && !dumb && wants_colours(),
+            unwritten: OnceLock::new(),
         })
     }
 
     /// Writes the result to stdout, as JSON or as text.
     pub(crate) fn result(&self, document: &impl Serialize, text: impl FnOnce(u16) -> String) {
         match self.format {
-            Format::Json => print_json(document),
+            Format::Json => self.wrote(print_json(document)),
             Format::Wide => self.text(&text(UNBROKEN_WIDTH)),
             Format::Table | Format::Csv | Format::Md => self.text(&text(width())),
+        }
+    }
+
+    /// Keeps the first error of writing a result.
+    fn wrote(&self, written: std::io::Result<()>) {
+        if let Err(error) = written {
+            let _ = self.unwritten.set(error);
+        }
+    }
+
+    /// Whether a result could not be written to stdout.
+    pub(super) fn is_broken(&self) -> bool {
+        self.unwritten.get().is_some()
+    }
+
+    /// The exit code of a command that ended with `exit`: a result that could not be written is reported, and the
+    /// command did not end well.
+    pub(super) fn ended(&self, exit: Exit) -> Exit {
+        match self.unwritten.get() {
+            None => exit,
+            Some(error) => exit.max(unwritten(error)),
         }
     }
 
@@ -128,7 +158,11 @@ impl Output {
             // On a terminal, an empty line sets the result apart from the progress lines.
             to_stderr("");
         }
-        to_stdout(text);
+        let is_cells = matches!(self.format, Format::Table | Format::Wide);
+        self.wrote(match self.colours && is_cells {
+            true => to_stdout(&paint::cells(text)),
+            false => to_stdout(text),
+        });
     }
 
     /// Writes a line to stderr that is no error but must be read, even with `--quiet`.
@@ -145,6 +179,14 @@ impl Output {
         }
     }
 
+    /// Writes a line of progress to a terminal.
+    pub(super) fn progress(&self, line: &str) {
+        match wants_colours() {
+            true => self.notice(&paint::cells(line)),
+            false => self.notice(line),
+        }
+    }
+
     /// Whether `--quiet` is given.
     pub(super) fn quiet(&self) -> bool {
         self.quiet
@@ -158,20 +200,31 @@ impl Output {
 
 /// Reports an error: one line on stderr, or one document on stdout.
 pub(super) fn error(error: &CliError, json: bool) -> Exit {
-    if json {
-        print_json(&error.to_json());
-    } else {
+    let written = match json {
+        true => print_json(&error.to_json()),
+        false => Ok(()),
+    };
+    if !json || written.is_err() {
         to_stderr(&format!("error: {error}"));
     }
     error.exit()
+}
+
+/// Reports that a result could not be written.
+fn unwritten(error: &std::io::Error) -> Exit {
+    to_stderr(&format!(
+        "error: stdout: expected to write the result, found: {error}. What the command did, it did: \
+         `asg-patch status` shows it; make room, or send the output elsewhere"
+    ));
+    Exit::SomeFailed
 }
 
 /// Reports an answer of clap: help and version are results, anything else is wrong usage.
 pub(super) fn parse_error(error: &clap::Error) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            to_stdout(&error.render().to_string());
-            return Exit::Well;
+            let written = to_stdout(&error.render().to_string());
+            return written.map_or_else(|e| unwritten(&e), |()| Exit::Well);
         }
         _ => {}
     }
@@ -187,37 +240,48 @@ pub(super) fn parse_error(error: &clap::Error) -> Exit {
     });
     if asks {
         let message = error.render().to_string();
-        print_json(&json!({ "error": { "code": "usage", "message": message.trim_end() } }));
+        let document = json!({ "error": { "code": "usage", "message": message.trim_end() } });
+        if print_json(&document).is_err() {
+            to_stderr(message.trim_end());
+        }
     } else {
         to_stderr(error.render().to_string().trim_end());
     }
     Exit::Usage
 }
 
-/// The width for tables on stdout, columns.
+/// The width for tables on stdout, columns: `COLUMNS` where it is set, else the terminal's.
 fn width() -> u16 {
-    comfy_table::Table::new()
-        .width()
-        .unwrap_or(DEFAULT_WIDTH)
-        .max(LEAST_WIDTH)
-}
-
-fn print_json(document: &impl Serialize) {
-    match serde_json::to_string_pretty(document) {
-        Ok(text) => to_stdout(&text),
-        Err(error) => to_stderr(&format!("error: the result is not JSON: {error}")),
+    let set = std::env::var("COLUMNS").ok();
+    match set.and_then(|text| text.trim().parse::<u16>().ok()) {
+        Some(columns) if columns > 0 => columns.clamp(LEAST_WIDTH, NO_LIMIT),
+        Some(_) | None => comfy_table::Table::new()
+            .width()
+            .map_or(NO_LIMIT, |columns| columns.max(LEAST_WIDTH)),
     }
 }
 
+fn print_json(document: &impl Serialize) -> std::io::Result<()> {
+    to_stdout(&serde_json::to_string_pretty(document)?)
+}
+
 /// Writes a text and ends its last line. A reader that has gone away (`| head`) is no error.
-fn to_stdout(text: &str) {
+fn to_stdout(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
-    let _ = out.flush();
+    let written = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() == IoError::BrokenPipe => Ok(()),
+        other => other,
+    }
 }
 
 fn to_stderr(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Whether the environment does not forbid colours. Source: no-color.org.
+fn wants_colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
 /// Starts the log on stderr: warnings; with `-v` also the steps of a run, with `-vv` and `-vvv` more.
@@ -241,8 +305,7 @@ fn start_log(verbose: u8, live: MultiProgress) -> Result<(), CliError> {
             format!("'{directives}' ({e})"),
         )
     })?;
-    let colour = std::io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let colour = std::io::stderr().is_terminal() && wants_colours();
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(colour)

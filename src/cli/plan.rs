@@ -6,11 +6,12 @@ use clap::Args;
 use super::connect::connect;
 use super::error::{CliError, Exit};
 use super::keep::{self, PriceOptions};
-use super::options::{AwsOptions, RunOptions};
+use super::options::{self, AwsOptions, RunOptions};
 use super::output::Output;
 
 /// Options of `plan`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     run: RunOptions,
@@ -19,6 +20,13 @@ pub(crate) struct PlanArgs {
     #[command(flatten)]
     aws: AwsOptions,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  asg-patch plan                                        all groups that opted in, in a window that begins now
+  asg-patch plan --duration 5h                          does it all fit into a longer one?
+  asg-patch plan --group web-nightly                    one group, and why it is refused
+  asg-patch plan --json | jq '.groups[] | {group, starts_at, ends_at}'";
 
 /// Prints what a run would do now.
 ///
@@ -29,7 +37,7 @@ pub(crate) async fn execute(args: &PlanArgs, output: &Output) -> Result<Exit, Cl
     let prices = args.prices.read()?;
     let aws = args.run.within(&connect(&args.aws).await?)?;
     let request = args.run.request(
-        aws.clock.now(),
+        options::this_second(&aws.clock),
         asg_patch::run::this_process(),
         output.pages_url(),
     )?;

@@ -9,9 +9,10 @@ use asg_patch::probe::{
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde_json::json;
 
+use super::complete;
 use super::connect::configure;
 use super::error::{CliError, Exit};
 use super::options::AwsOptions;
@@ -35,10 +36,10 @@ pub(crate) struct ProbeArgs {
     #[arg(long, value_name = "NAME")]
     instance_profile: Option<String>,
     /// Check only this belief (repeatable), by its name in docs/beliefs.md
-    #[arg(long = "belief", value_name = "ID")]
+    #[arg(long = "belief", value_name = "ID", add = complete::belief_ids())]
     beliefs: Vec<String>,
     /// Keep the raw answers as files in this directory, with account ids, addresses and request ids replaced
-    #[arg(long, value_name = "DIR", conflicts_with = "clean")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "clean")]
     record: Option<PathBuf>,
     /// Only remove what earlier probes have left
     #[arg(long, conflicts_with_all = ["image", "subnets", "instance_profile", "beliefs"])]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use asg_patch::aws::Aws;
 use asg_patch::clock::Clock;
 use asg_patch::report::{self, RunKind, RunReport};
+use asg_patch::run::RunError;
 use asg_patch::sim::fleet::Fleet;
 use asg_patch::sim::{Account, sdk};
 use clap::Args;
@@ -19,6 +20,7 @@ use super::run::run_and_show;
 
 /// Options of `rehearse`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct RehearseArgs {
     #[command(flatten)]
     run: RunOptions,
@@ -27,6 +29,12 @@ pub(crate) struct RehearseArgs {
     #[command(flatten)]
     fleet: FleetOptions,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  asg-patch rehearse                                    the built-in fleet
+  asg-patch rehearse --fleet fleets/example.toml        a fleet of your own
+  asg-patch rehearse --seed 7 --duration 90m            other random values, a shorter window";
 
 /// Executes a run on the simulated account and prints its report.
 ///
@@ -54,7 +62,8 @@ async fn rehearse(args: &RehearseArgs, fleet: &Fleet, output: &Output) -> Result
         .run
         .request(fleet.start(), "rehearsal".into(), output.pages_url())?;
     let sdk = sdk::sdk_config(&account, &request.run_id);
-    let aws = args.run.within(&Aws::new(account.clock().clone(), sdk))?;
+    let aws = Aws::identified(account.clock().clone(), sdk).await;
+    let aws = args.run.within(&aws.map_err(RunError::from)?)?;
     let report = run_and_show(&aws, &request, output).await?;
     let report = RunReport {
         kind: RunKind::Rehearse,
@@ -69,6 +78,9 @@ async fn rehearse(args: &RehearseArgs, fleet: &Fleet, output: &Output) -> Result
     output.remark(&summary(&report, &account, took()));
     Ok(args.keep.keep(&report, output, Exit::from(&report)))
 }
+
+/// Names of untouched groups that are shown; the others are counted.
+const NAMES_SHOWN: usize = 8;
 
 /// The time and the calls that it took, and the groups that have not opted in.
 fn summary(report: &RunReport, account: &Account, took: Duration) -> String {
@@ -100,7 +112,11 @@ fn summary(report: &RunReport, account: &Account, took: Duration) -> String {
         .partition(|name| calls.changed_groups.contains(*name));
     if !untouched.is_empty() {
         text.push_str(" Not opted in and without a changing call: ");
-        text.push_str(&asg_patch::text::shortened(&untouched.join(", "), 200));
+        let (shown, left_out) = report::fit::first(&untouched, NAMES_SHOWN);
+        text.push_str(&shown.join(", "));
+        if left_out > 0 {
+            text.push_str(&format!(" and {left_out} more"));
+        }
         text.push('.');
     }
     if !touched.is_empty() {

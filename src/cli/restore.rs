@@ -5,10 +5,11 @@ use std::time::Duration;
 use asg_patch::group::Code;
 use asg_patch::ids::GroupName;
 use asg_patch::report::{self, GroupReport};
-use asg_patch::request::About;
+use asg_patch::request::{About, OptInTag};
 use asg_patch::run::{RecordFilter, RestoreRequest};
 use clap::Args;
 
+use super::complete;
 use super::connect::connect;
 use super::error::{CliError, Exit};
 use super::keep::ReportsOptions;
@@ -19,13 +20,17 @@ use super::stop;
 
 /// Options of `restore`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct RestoreArgs {
     /// Restore this group, even before its deadline (repeatable) [default: all groups past theirs]
-    #[arg(long = "group", value_name = "NAME", value_parser = options::group_name)]
+    #[arg(long = "group", value_name = "NAME", value_parser = options::group_name, add = complete::recorded_groups())]
     groups: Vec<GroupName>,
     /// Take the named groups even from a run that is alive, or may be: it loses them
     #[arg(long, requires = "groups")]
     force: bool,
+    /// Tag by which groups opt in: a named group without a record that lacks it is likely a slip
+    #[arg(long, value_name = "KEY=VALUE", default_value_t = OptInTag::default())]
+    tag: OptInTag,
     /// Give up after this long; the records of groups that are not restored stay
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = options::time_span)]
     duration: Duration,
@@ -34,6 +39,11 @@ pub(crate) struct RestoreArgs {
     #[command(flatten)]
     aws: AwsOptions,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  asg-patch restore                                     all groups whose record is past its deadline
+  asg-patch restore --group web-nightly                 this one, whatever its deadline: its run must be dead";
 
 /// Restores groups from their records and prints a report.
 ///
@@ -46,7 +56,12 @@ pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit,
     let request = RestoreRequest {
         owner: asg_patch::run::this_process(),
         filter: RecordFilter::named_or_due(args.groups.clone(), args.force),
-        give_up_at: options::after(aws.clock.now(), args.duration, "--duration")?,
+        tag: args.tag.clone(),
+        give_up_at: options::after(
+            options::this_second(&aws.clock),
+            args.duration,
+            "--duration",
+        )?,
     };
     let mut display = Display::new(output);
     let report = stop::heeding(output, async |stop| {

@@ -16,6 +16,7 @@ use super::stop;
 
 /// Options of `run`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     run: RunOptions,
@@ -24,6 +25,15 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     aws: AwsOptions,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  asg-patch run                                         every group that opted in, in a window of three hours
+  asg-patch run --group web-nightly --group api         two of them
+  asg-patch run --group web-nightly --operation Scan    only says what is missing
+  asg-patch run --json > report.json                    keeps the report; progress stays on the terminal
+
+Press Ctrl-C once to stop: groups in progress are restored.";
 
 /// Executes a run and prints its report.
 ///
@@ -35,7 +45,7 @@ pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, Cli
     let prices = args.keep.ready()?;
     let aws = args.run.within(&connect(&args.aws).await?)?;
     let mut request = args.run.request(
-        aws.clock.now(),
+        options::this_second(&aws.clock),
         asg_patch::run::this_process(),
         output.pages_url(),
     )?;

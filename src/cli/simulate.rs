@@ -15,6 +15,7 @@ use super::stop::interrupted;
 
 /// Options of `simulate`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct SimulateArgs {
     /// Loopback address to listen on; port 0 chooses a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
@@ -25,6 +26,11 @@ pub(crate) struct SimulateArgs {
     #[command(flatten)]
     fleet: FleetOptions,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  asg-patch simulate --speed 100                        prints a line to paste into another shell
+  asg-patch simulate --listen 127.0.0.1:4566 --fleet fleets/example.toml";
 
 /// Serves the simulated account until Ctrl-C.
 ///
@@ -62,6 +68,10 @@ pub(crate) async fn execute(args: &SimulateArgs, output: &Output) -> Result<Exit
         "environment": environment,
     });
     output.result(&document, |_width| export_line(&environment));
+    if output.is_broken() {
+        // Its address is lost: nobody will come.
+        return Ok(Exit::Well);
+    }
     tokio::select! {
         ended = server::serve(account, listener) => match ended {
             Ok(never) => match never {},

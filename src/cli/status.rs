@@ -10,12 +10,19 @@ use super::output::Output;
 
 /// Options of `status`.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     selection: SelectionOptions,
     #[command(flatten)]
     aws: AwsOptions,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  asg-patch status                                      all groups that opted in, and every open record
+  asg-patch status --group web-nightly
+  asg-patch status --json | jq -r '.groups[] | select(.record) | .group'";
 
 /// Prints the opted-in groups as they are now.
 ///

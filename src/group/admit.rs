@@ -30,7 +30,7 @@ pub struct Bounds {
 
 impl Bounds {
     /// How long the calls of the groups in flight may hold up another one.
-    fn before(&self, in_flight: usize) -> TimeDelta {
+    pub(super) fn before(&self, in_flight: usize) -> TimeDelta {
         let groups = i32::try_from(in_flight).unwrap_or(i32::MAX);
         self.calls_take
             .checked_mul(groups)
@@ -316,6 +316,6 @@ fn spoils_bake(job: &Job, has_image: bool) -> bool {
         return false;
     };
     // A failure after the image was made comes from the image or from its version.
-    let touched = job.outcome != Some(Outcome::Skipped);
+    let touched = !matches!(job.outcome, Some(Outcome::Skipped | Outcome::Scanned));
     has_image && touched || failure.code.has(Implication::SpoilsBake)
 }

@@ -41,6 +41,8 @@ pub enum Decision {
         /// Why.
         reason: String,
     },
+    /// There is nothing to roll back: the version of the run that died was proved and deployed, and stands.
+    Stand,
     /// The phase cannot be done.
     Fail(Failure),
     /// The job is done.

@@ -2,8 +2,8 @@
 //!
 //! Reading order: [`record`], [`launch`] and [`job`] (memory), [`seen`] (a look), [`effect`] and [`ledger`] (changes, and
 //! those tried), [`decision`] (the vocabulary), [`learn`], [`decide`] and [`transition`] (one step), `phases` (one file per
-//! phase), [`bake`] and [`admit`] (groups among each other), [`preflight`] and [`budget`] (the
-//! plan).
+//! phase), [`bake`] and [`admit`] (groups among each other), [`preflight`], [`budget`] and
+//! [`timeline`] (the plan).
 
 pub mod admit;
 pub mod allowed;
@@ -40,6 +40,7 @@ mod recover;
 pub mod seen;
 pub mod sharing;
 pub mod targets;
+pub mod timeline;
 pub mod transition;
 mod unsuitable;
 

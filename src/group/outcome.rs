@@ -14,10 +14,26 @@ pub enum Outcome {
     AlreadyCurrent,
     /// It was not touched.
     Skipped,
+    /// A Scan found patches missing, as it was asked to say; nothing was changed.
+    Scanned,
     /// Something failed; it is as it was before.
     RolledBack,
     /// Something failed and it is not (or not provably) as it was before.
     Failed,
+}
+
+impl Outcome {
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Patched => "patched",
+            Self::AlreadyCurrent => "already current",
+            Self::Skipped => "skipped",
+            Self::Scanned => "scanned",
+            Self::RolledBack => "rolled back",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 impl fmt::Display for Outcome {
@@ -26,6 +42,7 @@ impl fmt::Display for Outcome {
             Self::Patched => "patched",
             Self::AlreadyCurrent => "already_current",
             Self::Skipped => "skipped",
+            Self::Scanned => "scanned",
             Self::RolledBack => "rolled_back",
             Self::Failed => "failed",
         })

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::decision::Decision;
 use super::effect::Effect;
 use super::job::{Deployment, Job};
-use super::{Failure, Outcome, Phase};
+use super::{Code, Failure, Outcome, Phase};
 
 /// Carries a decision into the job; returns the effects to be performed.
 pub fn apply(job: &mut Job, decision: Decision, now: DateTime<Utc>) -> Vec<Effect> {
@@ -34,6 +34,10 @@ pub fn apply(job: &mut Job, decision: Decision, now: DateTime<Utc>) -> Vec<Effec
                 _ => {}
             }
             job.enter(to, reason, now);
+        }
+        Decision::Stand => {
+            job.deployment = Deployment::Promoted;
+            job.enter(Phase::Restoring, "its version was proved and deployed", now);
         }
         Decision::Fail(failure) => fail(job, failure, now),
         Decision::Finish { outcome, reason } => job.finish(outcome, reason, now),
@@ -76,6 +80,11 @@ pub fn fail(job: &mut Job, failure: Failure, now: DateTime<Utc>) {
 
 fn skip(job: &mut Job, failure: Failure, now: DateTime<Utc>) {
     let reason = failure.reason.clone();
+    // The scan of a group with the same image has answered for this one.
+    let outcome = match failure.code {
+        Code::PatchesMissing => Outcome::Scanned,
+        _ => Outcome::Skipped,
+    };
     job.failure = Some(failure);
-    job.finish(Outcome::Skipped, reason, now);
+    job.finish(outcome, reason, now);
 }

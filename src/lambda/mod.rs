@@ -70,9 +70,9 @@ impl Function {
     ) -> Result<Value, FunctionError> {
         let stopwatch = Clock::stopwatch();
         if payload.get("action").is_none() {
-            return self.answer_by_hand(&payload).await;
+            return Box::pin(self.answer_by_hand(&payload)).await;
         }
-        let answer = self.perform(Task::read(payload)?, deadline).await;
+        let answer = Box::pin(self.perform(Task::read(payload)?, deadline)).await;
         let ms = u64::try_from(stopwatch().as_millis()).unwrap_or(u64::MAX);
         self.notifier.measure_pass(ms);
         answer

@@ -126,7 +126,11 @@ impl Notifier {
                 Unit::Count,
                 count(Outcome::AlreadyCurrent),
             ),
-            ("GroupsSkipped", Unit::Count, count(Outcome::Skipped)),
+            (
+                "GroupsSkipped",
+                Unit::Count,
+                count(Outcome::Skipped) + count(Outcome::Scanned),
+            ),
             ("RunSeconds", Unit::Seconds, seconds.unsigned_abs()),
             ("InstanceSeconds", Unit::Seconds, instance_seconds),
         ]);

@@ -201,6 +201,7 @@ fn queue_json(report: &RunReport, event: MessageKind, link: Option<&str>, most: 
         Outcome::Patched,
         Outcome::AlreadyCurrent,
         Outcome::Skipped,
+        Outcome::Scanned,
         Outcome::RolledBack,
         Outcome::Failed,
     ]
@@ -270,6 +271,7 @@ mod tests {
                 "patched": 1,
                 "already_current": 1,
                 "skipped": 1,
+                "scanned": 0,
                 "rolled_back": 1,
                 "failed": 1
               },

@@ -4,22 +4,20 @@ use crate::group::{Outcome, Phase};
 use crate::report::GroupReport;
 
 /// The outcomes, worst first.
-pub(super) const WORST_FIRST: [Outcome; 5] = [
+pub(super) const WORST_FIRST: [Outcome; 6] = [
     Outcome::Failed,
     Outcome::RolledBack,
     Outcome::Skipped,
+    Outcome::Scanned,
     Outcome::Patched,
     Outcome::AlreadyCurrent,
 ];
 
-/// The outcome in words.
-pub(super) fn outcome_words(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Patched => "patched",
-        Outcome::AlreadyCurrent => "already current",
-        Outcome::Skipped => "skipped",
-        Outcome::RolledBack => "rolled back",
-        Outcome::Failed => "failed",
+/// A region, and its account where that is known.
+pub(super) fn place(region: &str, account: Option<&str>) -> String {
+    match account {
+        Some(account) => format!("{region} of account {account}"),
+        None => region.to_owned(),
     }
 }
 

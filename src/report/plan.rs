@@ -4,21 +4,31 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::cost::Cost;
-use crate::group::Failure;
 use crate::group::budget::Budget;
+use crate::group::{Code, Failure};
 use crate::ids::{BakeKey, GroupName, ImageId};
-use crate::schedule::Capacity;
+use crate::request::Operation;
+use crate::schedule::{Capacity, Window};
 
 /// The report of a plan: what a run would do now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlanReport {
     /// The region.
     pub region: String,
+    /// The account, as far as the driver has asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// Where the pages about the codes are published, if they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages_url: Option<String>,
     /// When it was planned.
     pub planned_at: DateTime<Utc>,
+    /// The window that it was planned for.
+    pub window: Window,
+    /// The operation that it was planned for.
+    pub operation: Operation,
+    /// At most this many groups make an image at once; `None` for no limit.
+    pub max_in_flight: Option<usize>,
     /// One entry per group, ordered by wave, then by name.
     pub groups: Vec<PlannedGroup>,
     /// The most that the run would cost.
@@ -58,7 +68,13 @@ pub struct PlannedGroup {
     pub estimate_seconds: u64,
     /// The expected time by phase, with its source: a default, or a measurement from an earlier run.
     pub budget: Budget,
-    /// Why it would be skipped even if it started at once: it does not fit into the window.
+    /// When it would be started, if nothing fails before.
+    #[serde(default)]
+    pub starts_at: Option<DateTime<Utc>>,
+    /// When it would be restored, if it takes as long as expected.
+    #[serde(default)]
+    pub ends_at: Option<DateTime<Utc>>,
+    /// Why it would not be started in this window, although it is not refused.
     pub misfit: Option<Failure>,
     /// Why it would be skipped in any window.
     pub refusal: Option<Failure>,
@@ -68,12 +84,14 @@ pub struct PlannedGroup {
 
 impl PlannedGroup {
     /// The part that a run would give it, in a word or two.
-    pub(super) fn what(&self) -> &'static str {
-        match (&self.refusal, &self.misfit, self.bakes) {
-            (Some(_), _, _) => "refused",
-            (None, Some(_), _) => "too long",
-            (None, None, true) => "bakes",
-            (None, None, false) => "shares",
+    pub(super) fn what(&self, operation: Operation) -> &'static str {
+        match (&self.refusal, &self.misfit, self.bakes, operation) {
+            (Some(_), _, _, _) => "refused",
+            (None, Some(failure), _, _) if failure.code == Code::Locked => "locked",
+            (None, Some(_), _, _) => "no time",
+            (None, None, true, Operation::Install) => "bakes",
+            (None, None, true, Operation::Scan) => "scans",
+            (None, None, false, _) => "shares",
         }
     }
 }

@@ -21,6 +21,9 @@ pub struct RunReport {
     pub kind: RunKind,
     /// The region it worked in, e.g. `eu-west-1`.
     pub region: String,
+    /// The account, as far as the driver has asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// The person, process or execution that asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_by: Option<String>,
@@ -105,6 +108,9 @@ pub struct GroupReport {
     pub patches: PatchCounts,
     /// Names of the patches installed, if this group made the image.
     pub installed: Vec<String>,
+    /// Names of the patches that the last scan of its build instance found missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// The phases it went through.
     pub phases: Vec<PhaseReport>,
     /// For how long the group differed from what its owner set, seconds.

@@ -123,7 +123,7 @@ pub fn plan_sheet(plan: &PlanReport) -> Sheet {
         vec![
             g.wave.to_string(),
             plain_text(&g.group),
-            g.what().to_owned(),
+            g.what(plan.operation).to_owned(),
             some(failure.map(|f| f.code)),
             g.capacity.to_string(),
             listed(&g.pins),

@@ -12,6 +12,9 @@ use crate::schedule::Capacity;
 pub struct StatusReport {
     /// The region.
     pub region: String,
+    /// The account, as far as the driver has asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// When it was read.
     pub read_at: DateTime<Utc>,
     /// One entry per group, ordered by name.

@@ -1,6 +1,6 @@
 //! The report of a run as prose: the e-mail and the one-line text.
 
-use super::format::{WORST_FIRST, change, outcome_words, worked_seconds};
+use super::format::{WORST_FIRST, change, place, worked_seconds};
 use super::{GroupReport, RunKind, RunReport, more_about};
 use crate::group::Outcome;
 use crate::text::{counted, duration, plain_text, shell_word, shortened};
@@ -31,7 +31,7 @@ pub fn tally(report: &RunReport) -> String {
     for outcome in WORST_FIRST {
         match report.count(outcome) {
             0 => {}
-            n => counts.push(format!("{n} {}", outcome_words(outcome))),
+            n => counts.push(format!("{n} {}", outcome.words())),
         }
     }
     let groups = counted(report.groups.len(), "group");
@@ -103,7 +103,9 @@ fn heading(report: &RunReport) -> Vec<String> {
     let seconds = (report.finished_at - report.started_at).num_seconds();
     let mut lines = vec![format!(
         "asg-patch {} {} in {}",
-        report.kind, report.run_id, report.region
+        report.kind,
+        report.run_id,
+        place(&report.region, report.account.as_deref())
     )];
     if report.kind == RunKind::Rehearse {
         lines.push(
@@ -155,6 +157,7 @@ fn section(
         Outcome::Failed => "FAILED - not, or not provably, as before",
         Outcome::RolledBack => "ROLLED BACK - as before, not patched",
         Outcome::Skipped => "SKIPPED - not touched",
+        Outcome::Scanned => "SCANNED - patches are missing, nothing changed",
         Outcome::Patched => "PATCHED - new instances launch from the new image",
         Outcome::AlreadyCurrent => "ALREADY CURRENT - nothing to patch, nothing changed",
     };
@@ -164,7 +167,7 @@ fn section(
         match outcome {
             Outcome::Patched => lines.push(format!("  * {}: {}", group.group, patched(group))),
             Outcome::AlreadyCurrent => lines.push(format!("  * {}", group.group)),
-            Outcome::Failed | Outcome::RolledBack | Outcome::Skipped => {
+            Outcome::Failed | Outcome::RolledBack | Outcome::Skipped | Outcome::Scanned => {
                 trouble(lines, group, pages_url);
             }
         }

@@ -41,6 +41,7 @@ pub(super) fn report(aws: &Aws, heading: Heading, results: Results) -> RunReport
         run_id,
         kind,
         region: aws.region.clone(),
+        account: aws.account.clone(),
         asked_by: None,
         why: None,
         pages_url: None,

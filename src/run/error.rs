@@ -73,6 +73,19 @@ pub enum SelectionError {
         /// The group.
         group: GroupName,
     },
+    /// There is nothing to restore, and the group has not opted in either.
+    #[error(
+        "group '{group}': expected an open record or the opt-in tag {expected}, found no record and {}: \
+         is it the group that you mean?", .expected.found(.found.as_deref())
+    )]
+    NoRecordNorOptIn {
+        /// The group.
+        group: GroupName,
+        /// The tag it should carry.
+        expected: OptInTag,
+        /// The value of its tag with that key; `None` without one.
+        found: Option<String>,
+    },
     /// There is nothing to restore, nor a group of this name.
     #[error(
         "group '{group}': expected an Auto Scaling group of this account and region, found none, \
@@ -82,4 +95,28 @@ pub enum SelectionError {
         /// The name as given.
         group: GroupName,
     },
+}
+
+impl SelectionError {
+    /// The group that was named.
+    pub fn group(&self) -> &GroupName {
+        match self {
+            Self::NoSuchGroup { group }
+            | Self::NotOptedIn { group, .. }
+            | Self::NoRecord { group }
+            | Self::NoRecordNorOptIn { group, .. }
+            | Self::NoSuchGroupNorRecord { group } => group,
+        }
+    }
+
+    /// Whether the name may be a slip for another group.
+    pub fn is_mistake(&self) -> bool {
+        match self {
+            Self::NoSuchGroup { .. }
+            | Self::NotOptedIn { .. }
+            | Self::NoRecordNorOptIn { .. }
+            | Self::NoSuchGroupNorRecord { .. } => true,
+            Self::NoRecord { .. } => false,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! A run from the request to the report: plan, then passes of observe, decide and perform until every job
 //! is finished.
 
+mod absent;
 pub mod advance;
 mod assemble;
 mod documents;
@@ -22,6 +23,7 @@ use chrono::{DateTime, Utc};
 
 use crate::group::{Outcome, Phase};
 use crate::ids::{GroupName, RunId};
+use crate::request::OptInTag;
 
 pub use error::{RunError, SelectionError};
 pub use owner::{this_host, this_process};
@@ -65,6 +67,8 @@ pub struct RestoreRequest {
     pub owner: String,
     /// Which groups.
     pub filter: RecordFilter,
+    /// The opt-in tag, which a group without a record should carry; else its name is likely a slip.
+    pub tag: OptInTag,
     /// Give up at this time (records stay).
     pub give_up_at: DateTime<Utc>,
 }

@@ -2,22 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use super::documents::check_documents;
 use super::{RunError, SelectionError};
-use crate::aws::{Aws, check_permissions, describe_account};
-use crate::group::Failure;
+use crate::aws::{Aws, check_permissions, describe_account, list_records};
+use crate::group::admit::Bounds;
 use crate::group::budget::Budget;
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::job::Job;
+use crate::group::names::record_parameter;
 use crate::group::pin::{Pin, Templates, resolve, version_text};
 use crate::group::preflight::{self, Checked};
+use crate::group::seen::RecordSeen;
 use crate::group::sharing::check_sharing;
-use crate::ids::BakeKey;
+use crate::group::timeline::{Turn, timeline};
+use crate::group::{Code, Failure};
+use crate::ids::{BakeKey, GroupName};
 use crate::report::{PlanReport, PlannedGroup};
-use crate::request::{RunRequest, Selection};
+use crate::request::{OptInTag, RunRequest};
 use crate::schedule::Window;
+use crate::text::moment;
 
 /// AWS refuses requests whose signature is 5 min off (15 for some services).
 const SKEW_WARNING: TimeDelta = TimeDelta::minutes(5);
@@ -47,6 +52,8 @@ pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunErro
     let selection = &request.selection;
     let account = describe_account(&aws.clients, |g| selection.wants(&g.name, &g.tags)).await?;
     let mut planned = plan_of(&account, aws, request)?;
+    let records = list_records(&aws.clients).await?;
+    hold(&mut planned.report, &records);
     // What would end a run before it begins is said here, and the plan goes on.
     match Box::pin(check_documents(aws, &planned.jobs)).await {
         Ok(()) => {}
@@ -72,7 +79,7 @@ pub(super) fn plan_of(
     request: &RunRequest,
 ) -> Result<Planned, RunError> {
     let selection = &request.selection;
-    check_named(account, selection)?;
+    check_named(account, &selection.tag, &selection.groups)?;
     let now = aws.clock.now();
     let mut checked: Vec<Checked> = account
         .groups
@@ -91,16 +98,7 @@ pub(super) fn plan_of(
         .iter()
         .filter_map(|c| Some(describe(c, account.groups.get(&c.group)?, account)));
     let mut groups: Vec<PlannedGroup> = described.collect();
-    let start = now.max(request.window.start);
-    let by_rates = find_misfits(&mut groups, aws.calls_take(), start, &request.window);
-    if by_rates > 0 {
-        let fit = groups.iter().filter(|g| fits(g)).count();
-        warnings.push(format!(
-            "AWS's request rates, as far as the run may use them, bring {fit} of {} groups through the window",
-            fit + by_rates
-        ));
-    }
-    let jobs = checked
+    let jobs: Vec<Job> = checked
         .into_iter()
         .filter_map(|c| {
             let (record, forward) = c.plan.ok()?;
@@ -109,45 +107,102 @@ pub(super) fn plan_of(
             Some(job)
         })
         .collect();
+    let bounds = bounds(aws, request, groups.len());
+    let start = now.max(request.window.start);
+    let turns = timeline(&jobs, &bounds, start);
+    warnings.extend(take_turns(&mut groups, turns, &bounds.window));
     Ok(Planned {
         jobs,
         report: PlanReport {
             region: aws.region.clone(),
+            account: aws.account.clone(),
             pages_url: request.about.pages_url.clone(),
             cost: None,
             planned_at: now,
+            window: request.window,
+            operation: request.operation,
+            max_in_flight: request.max_in_flight,
             groups,
             warnings,
         },
     })
 }
 
-fn fits(group: &PlannedGroup) -> bool {
-    group.refusal.is_none() && group.misfit.is_none()
-}
-
-/// Finds the groups that the window has no time for, one after the other: AWS's rates bring only a part of a large fleet
-/// through. Answers how many would fit but for those.
-fn find_misfits(
-    groups: &mut [PlannedGroup],
-    calls_take: TimeDelta,
-    start: DateTime<Utc>,
-    window: &Window,
-) -> usize {
-    let (mut before, mut by_rates) = (TimeDelta::zero(), 0);
-    for group in groups.iter_mut().filter(|g| g.refusal.is_none()) {
-        group.misfit = group.budget.misfit(start, window, before);
-        if group.misfit.is_none() {
-            before += calls_take;
-        } else if group
-            .budget
-            .misfit(start, window, TimeDelta::zero())
-            .is_none()
-        {
-            by_rates += 1;
+/// Says of the groups with an open record who holds it. A run would restore those whose deadline has passed, and
+/// leave the others alone.
+fn hold(plan: &mut PlanReport, records: &BTreeMap<String, RecordSeen>) {
+    let now = plan.planned_at;
+    for group in plan.groups.iter_mut().filter(|g| g.refusal.is_none()) {
+        let Some(seen) = records.get(&record_parameter(&group.group)) else {
+            continue;
+        };
+        match seen {
+            RecordSeen::Readable(record) if record.deadline <= now => group.notes.push(format!(
+                "run {} ({}) has left its record, whose deadline was {}: a run would restore the group first",
+                record.run_id,
+                record.owner,
+                moment(record.deadline)
+            )),
+            RecordSeen::Readable(record) => {
+                let reason = format!(
+                    "run {} ({}) holds the group's record until {}",
+                    record.run_id,
+                    record.owner,
+                    moment(record.deadline)
+                );
+                group.misfit = Some(Failure::new(Code::Locked, reason));
+            }
+            RecordSeen::Unreadable { problem, .. } => {
+                let reason = format!("the group has a record already: {}", problem.reason);
+                group.misfit = Some(Failure::new(problem.code, reason));
+            }
+        }
+        if group.misfit.is_some() {
+            (group.starts_at, group.ends_at) = (None, None);
         }
     }
-    by_rates
+}
+
+/// The bounds of a run of this many groups.
+pub(super) fn bounds(aws: &Aws, request: &RunRequest, groups: usize) -> Bounds {
+    Bounds {
+        window: request.window,
+        max_in_flight: request.max_in_flight,
+        allowed_failures: request.max_failures.groups(groups),
+        stopping: false,
+        calls_take: aws.calls_take(),
+    }
+}
+
+/// Gives the groups their turns. Answers a warning if AWS's rates alone keep some of them out of the window.
+fn take_turns(
+    groups: &mut [PlannedGroup],
+    mut turns: BTreeMap<GroupName, Turn>,
+    window: &Window,
+) -> Option<String> {
+    let (mut fitting, mut by_rates) = (0, 0);
+    for group in groups.iter_mut().filter(|g| g.refusal.is_none()) {
+        match turns.remove(&group.group) {
+            Some(Turn::Works { starts_at, ends_at }) => {
+                group.starts_at = Some(starts_at);
+                group.ends_at = Some(ends_at);
+                fitting += 1;
+            }
+            Some(Turn::Refused { at, failure }) => {
+                let alone = group.budget.misfit(at, window, TimeDelta::zero());
+                let is_late = failure.code == Code::DoesNotFit;
+                by_rates += usize::from(is_late && alone.is_none());
+                group.misfit = Some(failure);
+            }
+            Some(Turn::Answered) | None => fitting += 1,
+        }
+    }
+    (by_rates > 0).then(|| {
+        format!(
+            "AWS's request rates, as far as the run may use them, bring {fitting} of {} groups through the window",
+            fitting + by_rates
+        )
+    })
 }
 
 /// A clock that is far from AWS's: AWS refuses requests that are signed more than minutes off, and the window is
@@ -160,9 +215,16 @@ fn skew(offset: TimeDelta) -> Option<String> {
     })
 }
 
-fn check_named(account: &AccountFacts, selection: &Selection) -> Result<(), SelectionError> {
-    let tag = &selection.tag;
-    for name in &selection.groups {
+/// Checks that the groups of these names exist and have opted in.
+///
+/// # Errors
+/// The first that does not, or has not.
+pub(super) fn check_named<'a>(
+    account: &AccountFacts,
+    tag: &OptInTag,
+    names: impl IntoIterator<Item = &'a GroupName>,
+) -> Result<(), SelectionError> {
+    for name in names {
         match account.groups.get(name) {
             None => {
                 return Err(SelectionError::NoSuchGroup {
@@ -251,6 +313,8 @@ fn describe(checked: &Checked, facts: &GroupFacts, account: &AccountFacts) -> Pl
         wave: checked.options.wave,
         estimate_seconds: budget.seconds().unsigned_abs(),
         budget,
+        starts_at: None,
+        ends_at: None,
         misfit: None,
         refusal: checked.plan.as_ref().err().cloned(),
         notes: checked.notes.clone(),

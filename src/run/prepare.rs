@@ -16,7 +16,7 @@ use crate::group::job::Job;
 use crate::group::{Code, Failure};
 use crate::ids::GroupName;
 use crate::report::GroupReport;
-use crate::request::{RunRequest, Selection};
+use crate::request::{OptInTag, RunRequest, Selection};
 
 /// How long a run tries to restore what an earlier one has left before it begins: terminating and
 /// draining take minutes.
@@ -115,10 +115,12 @@ pub(super) async fn sweep(
     let request = RestoreRequest {
         owner: String::new(),
         filter: RecordFilter::Due,
+        tag: OptInTag::default(),
         give_up_at: aws.clock.now() + SWEEP_LIMIT,
     };
-    let groups = restore_records(aws, &request, stop, progress).await?;
-    Ok(groups
+    let restored = restore_records(aws, &request, stop, progress).await?;
+    Ok(restored
+        .groups
         .into_iter()
         .filter(|g| g.code != Some(Code::StillOwned))
         .map(|g| format!("{}, left by an earlier run: {}", g.group, g.reason))

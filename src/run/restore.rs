@@ -10,7 +10,9 @@ use super::assemble::{self, Heading, Results};
 use super::drive::{Driver, Listener};
 use super::owner::{Life, life};
 use super::patience::patiently;
-use super::{RecordFilter, RestoreRequest, RunError, SelectionError, Stop, run_span, summary};
+use super::{
+    RecordFilter, RestoreRequest, RunError, SelectionError, Stop, absent, run_span, summary,
+};
 use crate::aws::{Aws, is_execution, list_records};
 use crate::group::admit::Bounds;
 use crate::group::job::Job;
@@ -19,7 +21,6 @@ use crate::group::seen::RecordSeen;
 use crate::group::{Code, Failure, Record};
 use crate::ids::GroupName;
 use crate::report::{GroupReport, RunKind, RunReport};
-use crate::request::OptInTag;
 use crate::schedule::Window;
 use crate::text::moment;
 
@@ -41,43 +42,64 @@ pub async fn restore(
         deadline: request.give_up_at,
     };
     let restored = restore_records(aws, request, stop, progress);
-    let groups = restored.instrument(run_span(&heading.run_id)).await?;
+    let Restored { groups, absent } = restored.instrument(run_span(&heading.run_id)).await?;
     let results = Results {
         groups,
         api_calls: calls.so_far(),
-        warnings: Vec::new(),
+        warnings: absent,
     };
     Ok(assemble::report(aws, heading, results))
 }
 
-/// Restores what the request picks; reports in the order of the groups' names.
+/// The end of a restore.
+pub(super) struct Restored {
+    /// One for each record that was picked and each name that is likely a slip, in the order of the names.
+    pub groups: Vec<GroupReport>,
+    /// Sentences on the groups that are restored already.
+    pub absent: Vec<String>,
+}
+
+/// Restores what the request picks. A name without a record keeps no other group waiting.
 ///
 /// # Errors
-/// AWS could not be read, a named group has no record, or the operator stopped it.
+/// AWS could not be read, none of the named groups has a record, or the operator stopped it.
 pub(super) async fn restore_records(
     aws: &Aws,
     request: &RestoreRequest,
     stop: Receiver<Stop>,
     progress: Listener<'_>,
-) -> Result<Vec<GroupReport>, RunError> {
+) -> Result<Restored, RunError> {
     let Chosen {
         mut jobs,
         mut reports,
         absent,
     } = Box::pin(choose(aws, &request.filter, &stop)).await?;
-    if let Some(group) = absent.into_iter().next() {
-        return Err(SelectionError::NoRecord { group }.into());
+    let absent = Box::pin(absent::explain(aws, absent, Some(&request.tag))).await?;
+    let (mistaken, restored) = absent.into_iter().partition(SelectionError::is_mistake);
+    let (mistaken, restored): (Vec<SelectionError>, Vec<SelectionError>) = (mistaken, restored);
+    if jobs.is_empty() && reports.is_empty() {
+        let mut none = mistaken.iter().chain(&restored);
+        if let Some(first) = none.next() {
+            return Err(first.clone().into());
+        }
     }
+    reports.extend(mistaken.iter().map(|mistake| {
+        let failure = Failure::new(Code::NotOptedIn, mistake.to_string());
+        summary::of_skipped(mistake.group(), &failure)
+    }));
     let driver = Driver {
         aws,
-        tag: &OptInTag::default(),
+        tag: &request.tag,
         bounds: bounds(aws.clock.now(), request.give_up_at),
         give_up_at: request.give_up_at,
     };
     Box::pin(driver.drive(&mut jobs, stop, progress)).await?;
     reports.extend(summary::of_jobs(&jobs));
     reports.sort_by(|a, b| a.group.cmp(&b.group));
-    Ok(reports)
+    Ok(Restored {
+        groups: reports,
+        absent: restored.iter().map(SelectionError::to_string).collect(),
+    })
 }
 
 /// A restore starts nothing.

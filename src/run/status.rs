@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::RunError;
-use super::plan::pin_texts;
+use super::plan::{check_named, pin_texts};
 use crate::aws::{Aws, describe_account, list_records};
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::names::{group_of_parameter, record_parameter};
 use crate::group::pin::{Templates, resolve};
 use crate::group::seen::RecordSeen;
-use crate::ids::ImageId;
+use crate::ids::{GroupName, ImageId};
 use crate::report::{GroupStatus, OpenRecord, StatusReport};
 use crate::request::Selection;
 
-/// The opted-in groups now.
+/// The opted-in groups now. Of groups that were named, also a record alone is shown.
 ///
 /// # Errors
-/// AWS could not be read.
+/// AWS could not be read, or a group that was named has no record and does not exist or did not opt in.
 pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, RunError> {
     let wanted = |g: &GroupFacts| selection.wants(&g.name, &g.tags);
     let account = describe_account(&aws.clients, wanted).await?;
@@ -25,6 +25,13 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
         .into_iter()
         .map(|(parameter, seen)| (parameter.clone(), open_record(parameter, seen)))
         .collect();
+    let names = &selection.groups;
+    let is_recorded = |n: &&GroupName| records.values().any(|r| r.group.as_ref() == Some(*n));
+    check_named(
+        &account,
+        &selection.tag,
+        names.iter().filter(|n| !is_recorded(n)),
+    )?;
     let now = aws.clock.now();
     let groups = account
         .groups
@@ -49,9 +56,13 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
         .collect();
     Ok(StatusReport {
         region: aws.region.clone(),
+        account: aws.account.clone(),
         read_at: now,
         groups,
-        stray_records: records.into_values().collect(),
+        stray_records: records
+            .into_values()
+            .filter(|r| names.is_empty() || r.group.as_ref().is_some_and(|g| names.contains(g)))
+            .collect(),
     })
 }
 

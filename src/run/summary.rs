@@ -9,7 +9,7 @@ use crate::group::ledger::Key;
 use crate::group::made::Evidence;
 use crate::group::phase::Phase;
 use crate::group::pin;
-use crate::group::{Code, Failure, Outcome};
+use crate::group::{Code, Failure, Outcome, Record};
 use crate::ids::{BakeKey, GroupName, InstanceId, TemplateId};
 use crate::report::{
     DueAction, GroupReport, PatchCounts, PhaseReport, PlannedGroup, SCHEDULED_LIMIT,
@@ -41,7 +41,8 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
     let record = &job.record;
     let counts = evidence.counts().unwrap_or_default();
     let outcome = job.outcome.unwrap_or(Outcome::Failed);
-    let untouched = outcome == Outcome::Skipped || job.history.len() <= 2;
+    let untouched =
+        matches!(outcome, Outcome::Skipped | Outcome::Scanned) || job.history.len() <= 2;
     let image_before = job.forward.as_ref().map(|f| f.image.clone());
     let version_before = version_text(job, |_| None);
     let (image_after, version_after) = if job.deployment == Deployment::Promoted {
@@ -77,6 +78,7 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
             pending_reboot: counts.pending_reboot,
         },
         installed: evidence.installed.clone(),
+        missing: missing(evidence),
         phases: phases(job),
         altered_seconds: job.altered.seconds.unsigned_abs(),
         instance_seconds: instance_seconds(job),
@@ -89,7 +91,18 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
             .cloned()
             .chain(capacity_note(job))
             .chain(lineage_note(job))
+            .chain(origin_note(job))
             .collect(),
+    }
+}
+
+/// Names of the patches that the last scan found missing, as far as AWS named them.
+fn missing(evidence: &Evidence) -> Vec<String> {
+    let counts = evidence.counts().unwrap_or_default();
+    let is_missing = |name: &&String| !evidence.installed.contains(name);
+    match counts.missing + counts.failed {
+        0 => Vec::new(),
+        _ => evidence.wanted.iter().filter(is_missing).cloned().collect(),
     }
 }
 
@@ -104,7 +117,8 @@ pub(super) fn overruns(
     for (job, report) in jobs.iter().zip(reports) {
         let seconds = (job.entered_at() - deadline).num_seconds();
         // A group that was not touched is not late.
-        if seconds <= 0 || job.outcome == Some(Outcome::Skipped) {
+        let untouched = matches!(job.outcome, Some(Outcome::Skipped | Outcome::Scanned));
+        if seconds <= 0 || untouched {
             continue;
         }
         let over = duration(seconds.unsigned_abs());
@@ -173,6 +187,13 @@ fn lineage_note(job: &Job) -> Option<String> {
         "image generation {} since the owner's image {owners}, which the template no longer names",
         descent.generation
     ))
+}
+
+/// The record is gone, and with it the name of the driver that left it.
+fn origin_note(job: &Job) -> Option<String> {
+    let Record { run_id, owner, .. } = &job.record;
+    let is_restored = job.forward.is_none() && is_closed(job);
+    is_restored.then(|| format!("its record was that of run {run_id}, driven by {owner}"))
 }
 
 fn phases(job: &Job) -> Vec<PhaseReport> {
@@ -266,6 +287,7 @@ pub(super) fn of_skipped(group: &GroupName, failure: &Failure) -> GroupReport {
         missing_before: None,
         patches: PatchCounts::default(),
         installed: Vec::new(),
+        missing: Vec::new(),
         phases: Vec::new(),
         altered_seconds: 0,
         instance_seconds: 0,

@@ -5,11 +5,11 @@ use tracing::Instrument;
 
 use super::assemble::{self, Heading, Results};
 use super::drive::{Driver, GIVE_UP_AFTER, Listener};
+use super::plan::bounds;
 use super::prepare::{Prepared, prepare, sweep};
 use super::send::send_report;
 use super::{RunError, Stop, run_span, summary};
 use crate::aws::Aws;
-use crate::group::admit::Bounds;
 use crate::notify;
 use crate::report::{RunKind, RunReport};
 use crate::request::RunRequest;
@@ -42,13 +42,7 @@ async fn run_to_its_end(
     let driver = Driver {
         aws,
         tag: &request.selection.tag,
-        bounds: Bounds {
-            window: request.window,
-            max_in_flight: request.max_in_flight,
-            allowed_failures: request.max_failures.groups(prepared.groups()),
-            stopping: false,
-            calls_take: aws.calls_take(),
-        },
+        bounds: bounds(aws, request, prepared.groups()),
         give_up_at: request.restore_by() + GIVE_UP_AFTER,
     };
     let Prepared {

@@ -11,7 +11,7 @@ use super::calls::Calls;
 use super::faults::{Faults, InjectedFault};
 use super::services;
 use super::throttle::Throttle;
-use super::wire::{self, ApiError, Call, Response};
+use super::wire::{self, ApiError, Call, Response, Service};
 use super::world::{World, rivals};
 use crate::clock::Clock;
 
@@ -161,8 +161,13 @@ impl Account {
 
     /// Serves one request: its `X-Amz-Target` header, if any, and its body.
     pub async fn serve(&self, target: Option<&str>, body: &[u8]) -> Reply {
+        self.serve_in(None, target, body).await
+    }
+
+    /// Serves one request that was signed for this region, as far as that is known. The account has one region.
+    pub async fn serve_in(&self, region: Option<&str>, target: Option<&str>, body: &[u8]) -> Reply {
         self.clock.wait(CALL_LATENCY / 2).await;
-        let (reply, delay) = self.answer(target, body);
+        let (reply, delay) = self.answer(region, target, body);
         if matches!(reply, Reply::Silence) {
             self.silenced.notify_one();
         }
@@ -170,7 +175,7 @@ impl Account {
         reply
     }
 
-    fn answer(&self, target: Option<&str>, body: &[u8]) -> (Reply, Duration) {
+    fn answer(&self, region: Option<&str>, target: Option<&str>, body: &[u8]) -> (Reply, Duration) {
         let mut inner = self.lock();
         let now = self.now();
         inner.world.advance_to(now);
@@ -184,6 +189,17 @@ impl Account {
                 );
             }
         };
+        // STS is global: clients sign for a region of their own choice.
+        let is_foreign = region.is_some_and(|r| r != inner.world.region);
+        if is_foreign && call.service != Service::Sts {
+            let error = ApiError::unsupported(format!(
+                "the region '{}': it has {} alone (--region, AWS_REGION)",
+                region.unwrap_or_default(),
+                inner.world.region
+            ));
+            let refusal = wire::encode(&call, &Err(error), request_id, inner.date());
+            return (Reply::Response(refusal), Duration::ZERO);
+        }
         inner.answer_call(&call, request_id)
     }
 

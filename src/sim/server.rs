@@ -26,8 +26,8 @@ enum Dropped {
     Answer(#[from] http::Error),
 }
 
-/// Serves the account on a listener until the future is dropped. Path, host and signature are not
-/// looked at: the service follows from `X-Amz-Target` or from the form's `Version`. Runs in real
+/// Serves the account on a listener until the future is dropped. Path and host are not
+/// looked at, and of the signature only the region: the service follows from `X-Amz-Target` or from the form's `Version`. Runs in real
 /// time: with a paused clock, timeouts would fire while a socket answers.
 ///
 /// # Errors
@@ -57,13 +57,15 @@ async fn answer(
     account: Account,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Dropped> {
-    let target = request
-        .headers()
-        .get("x-amz-target")
-        .and_then(|v| v.to_str().ok())
-        .map(ToOwned::to_owned);
+    let header = |name: &str| {
+        let value = request.headers().get(name)?.to_str();
+        value.ok().map(ToOwned::to_owned)
+    };
+    let target = header("x-amz-target");
+    let signature = header("authorization");
+    let region = signature.as_deref().and_then(signed_region);
     let body = request.into_body().collect().await?.to_bytes();
-    match account.serve(target.as_deref(), &body).await {
+    match account.serve_in(region, target.as_deref(), &body).await {
         Reply::Response(response) => {
             let builder = Response::builder().status(response.status);
             let headers = response.headers().into_iter();
@@ -74,6 +76,12 @@ async fn answer(
         Reply::Broken | Reply::NeverConnected => Err(Dropped::Fault),
         Reply::Silence => std::future::pending().await,
     }
+}
+
+/// The region for which a request was signed: `... Credential=KEY/DAY/REGION/SERVICE/aws4_request, ...`.
+fn signed_region(authorization: &str) -> Option<&str> {
+    let scope = authorization.split("Credential=").nth(1)?;
+    scope.split('/').nth(2)
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ fn bucket_of(call: &Call) -> (String, f64, f64) {
             "GetParametersByPath" => ("ssm:by-path".into(), 40.0, 40.0),
             op => (format!("ssm:{op}"), 40.0, 10.0),
         },
-        Service::Sns => (format!("sns:{op}"), 300.0, 300.0),
+        Service::Sns | Service::Sts => (format!("{}:{op}", call.service.name()), 300.0, 300.0),
         Service::LoadBalancing | Service::ClassicLoadBalancing => {
             (format!("elasticloadbalancing:{op}"), 40.0, 10.0)
         }
@@ -102,6 +102,7 @@ impl Throttle {
             }
             Service::AutoScaling
             | Service::Sns
+            | Service::Sts
             | Service::LoadBalancing
             | Service::ClassicLoadBalancing => ApiError::new("Throttling", "Rate exceeded"),
             Service::Ssm | Service::Kms | Service::States => {

@@ -45,15 +45,37 @@ fn an_endpoint_that_is_not_there_is_exit_code_3() {
         assert_eq!(ended.json["error"]["code"], "aws", "{}", ended.json);
         let message = ended.json["error"]["message"].as_str().expect("a message");
         assert!(
-            message.contains("refused") && !message.contains("ConnectorError"),
+            message.contains("refused")
+                && message.contains(&endpoint)
+                && message.contains("--endpoint-url"),
             "{message}"
         );
+        for inner in ["ConnectorError", "dispatch", "io error", "DispatchFailure"] {
+            assert!(!message.contains(inner), "{message}");
+        }
     };
     std::thread::scope(|scope| {
         for command in ["plan", "run", "status", "restore"] {
             scope.spawn(move || refused(command));
         }
     });
+}
+
+/// The account has one region: a client that means another one must not find its groups.
+#[test]
+fn a_simulated_account_answers_in_its_own_region_only() {
+    let simulation = Simulation::of_small_fleet("1");
+    let here = simulation.json(&["status", "--region", "eu-west-1"]);
+    assert_eq!(here.code, Some(0), "{}", here.json);
+    let elsewhere = simulation.json(&["status", "--region", "us-east-1"]);
+    assert_eq!(elsewhere.code, Some(3), "{}", elsewhere.json);
+    let message = elsewhere.json["error"]["message"]
+        .as_str()
+        .expect("a message");
+    assert!(
+        message.contains("'us-east-1': it has eu-west-1 alone"),
+        "{message}"
+    );
 }
 
 /// The whole life of an account: planned, patched, looked at, and nothing to do any more.
@@ -64,6 +86,9 @@ fn a_run_on_an_account_in_another_process() {
 
     let plan = simulation.json(&["plan"]);
     assert_eq!(plan.code, Some(0), "{}", plan.stderr);
+    for document in [&plan.json, &simulation.json(&["status"]).json] {
+        assert_eq!(document["account"], "123456789012");
+    }
     let web = entry(&plan.json["groups"], "web nightly");
     assert_eq!(web["pins"], json!(["web:$Latest (1)"]));
     assert_eq!(web["capacity"], json!({ "min": 0, "max": 2, "desired": 0 }));
@@ -73,6 +98,7 @@ fn a_run_on_an_account_in_another_process() {
     let run = simulation.json(&["run"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert_eq!(run.json["kind"], "run");
+    assert_eq!(run.json["account"], "123456789012");
     let patched = json!([["api", "patched", null], ["web nightly", "patched", null]]);
     assert_eq!(outcomes(&run), patched);
 
@@ -123,6 +149,124 @@ fn an_interrupted_run_restores() {
     ]);
     assert_eq!(outcomes(&run), expected);
     assert_eq!(simulation.groups(), before, "all groups are as they were");
+}
+
+/// The terminal goes: as with Ctrl-C. A program that was started to outlive it goes on.
+#[test]
+fn a_run_that_is_hung_up_restores_unless_it_was_started_to_go_on() {
+    let simulation = Simulation::of_small_fleet("200");
+    let before = simulation.groups();
+    let only = ["run", "--group", "api"];
+    let mut run = simulation.running(&only);
+    run.until("api patching: ");
+    run.hang_up();
+    let run = run.ended();
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert_eq!(outcomes(&run), json!([["api", "rolled_back", "AP-0392"]]));
+    assert_eq!(simulation.groups(), before, "all groups are as they were");
+
+    let mut run = simulation.running_on(&only);
+    run.until("api patching: ");
+    run.hang_up();
+    let run = run.ended();
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(outcomes(&run), json!([["api", "patched", null]]));
+}
+
+/// One name without a record, one that is no group's and one of a group that has not opted in: the group with a record
+/// is restored all the same, and no slip reads as all-clear.
+#[test]
+fn a_name_without_a_record_keeps_no_other_group_waiting() {
+    let simulation = Simulation::of_small_fleet("100");
+    let before = simulation.groups();
+    let mut run = simulation.running(&["run", "--group", "web nightly"]);
+    run.until("web nightly patching: ");
+    run.kill();
+    let restore = simulation.json(&[
+        "restore",
+        "--group",
+        "nonexist",
+        "--group",
+        "web nightly",
+        "--group",
+        "api",
+    ]);
+    assert_eq!(
+        restore.code,
+        Some(2),
+        "{}\n{}",
+        restore.json,
+        restore.stderr
+    );
+    let expected = json!([
+        ["nonexist", "skipped", "AP-0803"],
+        ["web nightly", "rolled_back", "AP-0602"],
+    ]);
+    assert_eq!(outcomes(&restore), expected);
+    let warnings = restore.json["warnings"].as_array().expect("warnings");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0]
+            .as_str()
+            .is_some_and(|w| w.contains("'api'") && w.contains("restored already"))
+    );
+    assert_eq!(simulation.groups(), before, "all groups are as they were");
+
+    // A plan names who holds a group, and does not count it among those to work on.
+    let mut run = simulation.running(&["run", "--group", "api"]);
+    run.until("api patching: ");
+    run.kill();
+    let plan = simulation.json(&["plan"]);
+    assert_eq!(plan.code, Some(0), "{}", plan.stderr);
+    let held = entry(&plan.json["groups"], "api");
+    assert_eq!(held["misfit"]["code"], "AP-0204", "{held}");
+    assert!(
+        held["misfit"]["reason"]
+            .as_str()
+            .is_some_and(|r| r.contains("(cli:") && !r.contains('.'))
+    );
+    assert!(entry(&plan.json["groups"], "web nightly")["misfit"].is_null());
+    let restored = simulation.json(&["restore", "--group", "api"]);
+    let note = restored.json["groups"][0]["notes"][0]
+        .as_str()
+        .expect("a note");
+    assert!(note.contains("driven by cli:"), "{note}");
+
+    let refused = |args: &[&str], words: &[&str]| {
+        let ended = simulation.json(args);
+        assert_eq!(ended.code, Some(2), "{args:?}: {}", ended.json);
+        let message = ended.json["error"]["message"].as_str().expect("a message");
+        for word in words {
+            assert!(
+                message.contains(word),
+                "{args:?}: no '{word}' in: {message}"
+            );
+        }
+    };
+    for command in ["restore", "status", "plan"] {
+        refused(
+            &[command, "--group", "nonexist"],
+            &["'nonexist'", "found none"],
+        );
+        let words = ["'api'", "opt-in tag team=web", "no tag team"];
+        refused(&[command, "--group", "api", "--tag", "team=web"], &words);
+    }
+}
+
+/// Of groups that were named, `status` shows their records and no others.
+#[test]
+fn the_status_of_one_group_does_not_call_the_records_of_others_stray() {
+    let simulation = Simulation::of_small_fleet("50");
+    let mut run = simulation.running(&["run"]);
+    run.until("web nightly patching: ");
+    run.kill();
+    let status = simulation.json(&["status", "--group", "api"]);
+    assert_eq!(status.code, Some(0), "{}", status.json);
+    assert_eq!(
+        entry(&status.json["groups"], "api")["record"]["group"],
+        "api"
+    );
+    assert_eq!(status.json["stray_records"], json!([]));
 }
 
 /// Ctrl-C twice: the program says what remains and how to restore it, and that works.

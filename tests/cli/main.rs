@@ -1,13 +1,15 @@
 //! The program itself, as its own process: what it prints, which exit code it has, and in which state
 //! it leaves an account, however it ends.
 
-#![allow(clippy::expect_used, clippy::panic)] // the helpers of a test
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // the helpers of a test
 
 mod account;
+mod completions;
 mod html;
 mod input;
 mod kept;
 mod probe;
 mod rehearse;
 mod support;
+mod terminal;
 mod topic;

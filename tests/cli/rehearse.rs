@@ -42,6 +42,7 @@ fn assert_group(group: &Value) {
         "skipped",
         "rolled_back",
         "failed",
+        "scanned",
     ];
     assert!(outcomes.contains(&outcome), "{name}: {outcome}");
     match group["code"].as_str() {
@@ -130,9 +131,18 @@ fn all_well_is_exit_code_0() {
 #[test]
 fn a_scan_only_tells() {
     let ended = rehearsed(&["--fleet", SMALL, "--operation", "sCAN"]);
-    assert_eq!(ended.code, Some(0), "{}", ended.json);
+    assert_eq!(ended.code, Some(5), "{}", ended.json);
     for group in ended.json["groups"].as_array().expect("groups") {
-        assert_eq!(group["code"], "AP-0701");
+        assert_eq!(
+            (&group["outcome"], &group["code"]),
+            (&"scanned".into(), &"AP-0701".into())
+        );
+        let missing = group["missing"].as_array().expect("names");
+        assert_eq!(
+            Some(missing.len() as u64),
+            group["patches"]["missing"].as_u64()
+        );
+        assert!(missing.iter().all(Value::is_string), "{missing:?}");
         assert!(group["patches"]["missing"].as_u64() > Some(0), "{group}");
         assert_eq!(group["image_after"], group["image_before"]);
         assert_eq!(group["capacity_after"], group["capacity_before"]);
@@ -164,6 +174,18 @@ fn the_report_goes_to_the_topic() {
     assert!(
         warning.contains("not sent") && warning.contains("NotFound"),
         "{warning}"
+    );
+}
+
+/// The example is meant to be run: it patches a group.
+#[test]
+fn the_example_patches_a_group() {
+    let fleet = concat!(env!("CARGO_MANIFEST_DIR"), "/fleets/example.toml");
+    let ended = rehearsed(&["--fleet", fleet]);
+    let groups = ended.json["groups"].as_array().expect("groups");
+    assert!(
+        groups.iter().any(|g| g["outcome"] == "patched"),
+        "{groups:?}"
     );
 }
 

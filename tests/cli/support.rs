@@ -33,6 +33,14 @@ pub(crate) fn asg_patch(args: &[&str], vars: Vars) -> Output {
     command(args, vars).output().expect("the program starts")
 }
 
+/// Runs the program to its end, with its output to somewhere else.
+pub(crate) fn asg_patch_to(args: &[&str], stdout: impl Into<Stdio>) -> Output {
+    let stderr = Stdio::piped();
+    let child = command(args, &[]).stdout(stdout).stderr(stderr).spawn();
+    let child = child.expect("the program starts");
+    child.wait_with_output().expect("it ends")
+}
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
 }
@@ -117,7 +125,22 @@ impl Simulation {
 
     /// Starts the program with `--json` on this account.
     pub(crate) fn running(&self, args: &[&str]) -> Running {
-        let mut process = command(args, &self.environment())
+        self.started(command(args, &self.environment()))
+    }
+
+    /// The same, by a shell that ignores hang-ups, as `nohup` does.
+    pub(crate) fn running_on(&self, args: &[&str]) -> Running {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+            .arg(env!("CARGO_BIN_EXE_asg-patch"))
+            .args(args)
+            .envs(self.environment());
+        self.started(shell)
+    }
+
+    fn started(&self, mut command: Command) -> Running {
+        let mut process = command
             .arg("--json")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -176,6 +199,11 @@ impl Running {
         interrupt(&self.process);
     }
 
+    /// The terminal is gone.
+    pub(crate) fn hang_up(&self) {
+        signal(&self.process, "-HUP");
+    }
+
     /// As if the machine had gone down.
     pub(crate) fn kill(mut self) {
         self.process.kill().expect("it is still running");
@@ -200,8 +228,12 @@ impl Running {
 }
 
 fn interrupt(process: &Child) {
+    signal(process, "-INT");
+}
+
+fn signal(process: &Child, name: &str) {
     let sent = Command::new("kill")
-        .args(["-INT", &process.id().to_string()])
+        .args([name, &process.id().to_string()])
         .status();
     assert!(sent.is_ok_and(|s| s.success()));
 }

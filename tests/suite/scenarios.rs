@@ -97,5 +97,6 @@ scenarios! {
     unversioned_pin
     version_refused
     volumes
+    waves_beyond_the_window
     windows
 }

@@ -519,6 +519,7 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
             format!("do {}", verbs.join("+"))
         }
         Decision::Go { to, .. } => format!("-> {to}"),
+        Decision::Stand => "-> restoring: it stands".into(),
         Decision::Fail(failure) => failure.code.to_string(),
         Decision::Finish { outcome, .. } => format!("end {outcome}"),
         Decision::Yield(failure) => format!("yield {}", failure.code),

@@ -11,14 +11,14 @@ use asg_patch::group::{Code, Outcome, Phase};
 use asg_patch::ids::GroupName;
 use asg_patch::report::PlannedGroup;
 use asg_patch::report::{RunReport, plan_table};
-use asg_patch::request::RunRequest;
+use asg_patch::request::{OptInTag, RunRequest};
 use asg_patch::run::{RecordFilter, RestoreRequest, Stop, plan, restore};
 use asg_patch::schedule::Window;
 use asg_patch::sim::Account;
 use asg_patch::sim::faults::{FaultRule, InjectedFault};
 use asg_patch::sim::fleet;
 use asg_patch::sim::wire::ApiError;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// The same request for a window of this many minutes that begins now.
 fn now_for(request: &RunRequest, account: &Account, id: &str, minutes: i64) -> RunRequest {
@@ -97,7 +97,51 @@ fn a_plan_says_what_does_not_fit() {
             misfit.reason.contains("as measured by an earlier run"),
             "{misfit:?}"
         );
-        assert!(text.contains("too long"), "{text}");
+        assert!(text.contains("no time"), "{text}");
+    });
+}
+
+/// Four waves of two groups that take 36 minutes each: by itself each fits into the window, one after the other the
+/// last wave does not. The plan says so before the run shows it, and when each wave starts and ends.
+#[test]
+fn a_plan_is_the_timeline_of_its_run() {
+    let scenario = Scenario::load("waves-beyond-the-window");
+    in_virtual_time(1, async {
+        let account = scenario.fleet.account(1);
+        let (plan, text) = planned(&account, &scenario.request).await;
+        let (report, _) = drive(&account, &scenario.request, None)
+            .await
+            .expect("a report");
+        let start = scenario.request.window.start;
+        for group in &report.groups {
+            let foretold = &plan[&group.group];
+            let is_late = group.code == Some(Code::DoesNotFit);
+            assert_eq!(
+                foretold.misfit.as_ref().map(|f| f.code),
+                group.code,
+                "{group:?}\n{text}"
+            );
+            assert_eq!(is_late, foretold.wave == 3, "{foretold:?}");
+            if is_late {
+                assert_eq!((foretold.starts_at, foretold.ends_at), (None, None));
+                continue;
+            }
+            let seconds = |at: Option<DateTime<Utc>>| (at.expect("a time") - start).num_seconds();
+            // Side by side; each wave begins when the one before is expected to end.
+            let before = i64::from(foretold.wave) * seconds(plan["wave-0-b"].ends_at);
+            assert_eq!(seconds(foretold.starts_at), before, "{text}");
+            let began = group.phases.first().expect("a phase").entered_at;
+            let late = began - foretold.starts_at.expect("a time");
+            assert!(
+                late < TimeDelta::seconds(30),
+                "it starts no later than foretold"
+            );
+            assert!(group.phases.last().map(|p| p.entered_at) <= foretold.ends_at);
+        }
+        assert!(
+            text.contains("8 groups: 6 to work on, 0 refused, 2 without time."),
+            "{text}"
+        );
     });
 }
 
@@ -145,6 +189,7 @@ async fn sweep(account: &Account) -> RunReport {
     let request = RestoreRequest {
         owner: "sweeper".into(),
         filter: RecordFilter::Due,
+        tag: OptInTag::default(),
         give_up_at: aws.clock.now() + TimeDelta::minutes(20),
     };
     let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);

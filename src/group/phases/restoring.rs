@@ -260,19 +260,27 @@ fn was_touched(job: &Job) -> bool {
 /// How a job ends once its group is restored.
 pub(in super::super) fn ending(job: &Job) -> (Outcome, String) {
     if let Some(f) = &job.failure {
-        let untouched = f.code == Code::PatchesMissing || !was_touched(job);
-        let outcome = if untouched {
-            Outcome::Skipped
-        } else {
+        let outcome = if f.code == Code::PatchesMissing {
+            Outcome::Scanned
+        } else if was_touched(job) {
             Outcome::RolledBack
+        } else {
+            Outcome::Skipped
         };
         return (outcome, f.reason.clone());
     }
     let Some(forward) = &job.forward else {
-        return (
-            Outcome::RolledBack,
-            Code::RestoredFromRecord.title().to_owned(),
-        );
+        let title = Code::RestoredFromRecord.title();
+        return match job.deployment {
+            Deployment::Promoted => {
+                let reason =
+                    format!("{title}; its version had been proved and deployed, and stands");
+                (Outcome::Patched, reason)
+            }
+            Deployment::None | Deployment::AlreadyCurrent | Deployment::Displaced => {
+                (Outcome::RolledBack, title.to_owned())
+            }
+        };
     };
     match job.deployment {
         Deployment::Displaced => (Outcome::RolledBack, Code::Superseded.title().to_owned()),

@@ -79,7 +79,7 @@ fn undo(cx: &Context<'_>, group: Option<&GroupSeen>) -> Decided {
         let templates = cx.read(&cx.seen.templates, "the launch templates")?;
         cx.read(&cx.seen.versions, "the launch template versions")?;
         if cx.job.forward.is_none() && is_promoted(cx, group, templates, &versions) {
-            return Ok(go(Phase::Restoring, "its version was proved and deployed"));
+            return Ok(Decision::Stand);
         }
         let used = use_by_others(cx, templates, &versions)?;
         if used != Use::Patched {

@@ -8,7 +8,7 @@ use super::scale::{Scale, Tick, WIDTH};
 use super::sizes::{Sizes, sizes};
 use super::timeline::{Bar, KINDS, bars};
 use crate::group::{Code, Outcome};
-use crate::report::format::{outcome_words, transition, worked_seconds};
+use crate::report::format::{transition, worked_seconds};
 use crate::report::{
     Amounts, GroupReport, PatchCounts, RunKind, RunReport, by_urgency, more_about, tally,
 };
@@ -206,7 +206,7 @@ fn group(group: &GroupReport, id: String, scale: &Scale) -> Group {
     Group {
         id,
         name: plain_text(&group.group),
-        outcome: outcome_words(group.outcome),
+        outcome: group.outcome.words(),
         class: class(group),
         left_open: group.left_open,
         code: group.code.map(Code::as_str),
@@ -238,7 +238,7 @@ fn class(group: &GroupReport) -> String {
     match group.outcome {
         _ if group.left_open => "failed".into(),
         Outcome::Patched | Outcome::AlreadyCurrent => "good".into(),
-        Outcome::Skipped => "skipped".into(),
+        Outcome::Skipped | Outcome::Scanned => "skipped".into(),
         Outcome::RolledBack | Outcome::Failed => "failed".into(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::grid::{Grid, Row};
 use super::{Style, best, fixed, flexible, joined, warnings};
-use crate::report::format::{WORST_FIRST, outcome_words, transition};
+use crate::report::format::{WORST_FIRST, transition};
 use crate::report::history::{History, PastGroup, PastRun};
 use crate::text::{counted, plain_text};
 
@@ -92,7 +92,7 @@ fn outcomes(run: &PastRun) -> String {
         .into_iter()
         .filter_map(|outcome| match run.count(outcome) {
             0 => None,
-            n => Some(format!("{n} {}", outcome_words(outcome))),
+            n => Some(format!("{n} {}", outcome.words())),
         })
         .collect();
     if counts.is_empty() {
@@ -103,7 +103,7 @@ fn outcomes(run: &PastRun) -> String {
 }
 
 fn ending(group: &PastGroup) -> String {
-    let words = outcome_words(group.outcome);
+    let words = group.outcome.words();
     let open = if group.left_open {
         ", NOT RESTORED"
     } else {

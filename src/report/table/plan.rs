@@ -1,11 +1,18 @@
 //! The table of a plan.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
 use super::grid::{Grid, Row, wrapped};
 use super::{Style, best, cost_lines, fixed, flexible, joined, notes, or_dash, remedies, warnings};
+use crate::group::Code;
+use crate::report::format::place;
 use crate::report::{PlanReport, PlannedGroup};
+use crate::request::Operation;
 use crate::text::{counted, plain_text};
 
-/// The table of a plan: what a run would do with each group. `width` is in columns.
+/// The table of a plan: what a run would do with each group, and when. `width` is in columns.
 pub fn plan_table(plan: &PlanReport, width: u16) -> String {
     let mut lines = Vec::new();
     if !plan.groups.is_empty() {
@@ -13,18 +20,24 @@ pub fn plan_table(plan: &PlanReport, width: u16) -> String {
         lines.push(String::new());
     }
     let refused = plan.groups.iter().filter(|g| g.refusal.is_some()).count();
-    let too_long = plan.groups.iter().filter(|g| g.misfit.is_some()).count();
-    let misfits = match too_long {
+    let late = plan.groups.iter().filter(|g| is_late(g)).count();
+    let locked = plan.groups.iter().filter(|g| is_locked(g)).count();
+    let counted_if_any = |n: usize, words: &str| match n {
         0 => String::new(),
-        n => format!(", {n} too long for the window"),
+        n => format!(", {n} {words}"),
     };
+    let others = counted_if_any(late, "without time") + &counted_if_any(locked, "locked");
+    if refused < plan.groups.len() {
+        lines.extend(timeline(plan, width));
+        lines.push(String::new());
+    }
     lines.extend(wrapped(
         "",
         &format!(
-            "{}: {} to work on, {refused} refused{misfits}. Planned for {} at {}; nothing was changed.",
+            "{}: {} to work on, {refused} refused{others}. Planned for {} at {}; nothing was changed.",
             counted(plan.groups.len(), "group"),
-            plan.groups.len() - refused - too_long,
-            plan.region,
+            plan.groups.len() - refused - late - locked,
+            place(&plan.region, plan.account.as_deref()),
             plan.planned_at.format("%Y-%m-%d %H:%M:%S UTC"),
         ),
         width,
@@ -44,6 +57,66 @@ pub fn plan_table(plan: &PlanReport, width: u16) -> String {
     joined(lines)
 }
 
+fn is_locked(group: &PlannedGroup) -> bool {
+    let misfit = group.misfit.as_ref();
+    group.refusal.is_none() && misfit.is_some_and(|m| m.code == Code::Locked)
+}
+
+fn is_late(group: &PlannedGroup) -> bool {
+    group.refusal.is_none() && group.misfit.is_some() && !is_locked(group)
+}
+
+/// When each wave would start and end, and how many of its groups would find no time.
+fn timeline(plan: &PlanReport, width: u16) -> Vec<String> {
+    let columns = ["wave", "groups", "starts", "ends", "without time"].map(fixed);
+    let mut waves: BTreeMap<i32, Vec<&PlannedGroup>> = BTreeMap::new();
+    for group in plan.groups.iter().filter(|g| g.refusal.is_none()) {
+        waves.entry(group.wave).or_default().push(group);
+    }
+    let rows = waves.iter().map(|(wave, groups)| {
+        let starts = groups.iter().filter_map(|g| g.starts_at).min();
+        let ends = groups.iter().filter_map(|g| g.ends_at).max();
+        let shown = |at: Option<_>| at.map_or("-".to_owned(), |at| time(at, plan));
+        let late = groups.iter().filter(|g| is_late(g)).count();
+        Row {
+            cells: vec![
+                wave.to_string(),
+                groups.len().to_string(),
+                shown(starts),
+                shown(ends),
+                if late == 0 {
+                    "-".to_owned()
+                } else {
+                    late.to_string()
+                },
+            ],
+            below: Vec::new(),
+        }
+    });
+    let mut lines = Grid::new(&columns, rows.collect()).lines(width);
+    let at_once = match plan.max_in_flight {
+        Some(most) => format!("at most {} at once", counted(most, "group")),
+        None => "any number of groups at once".to_owned(),
+    };
+    let window = format!(
+        "Window: {} to {} UTC, nothing starts after {}; {at_once}.",
+        time(plan.window.start, plan),
+        time(plan.window.deadline, plan),
+        time(plan.window.cutoff, plan),
+    );
+    lines.extend(wrapped("", &window, width));
+    lines
+}
+
+/// The time of day; with the day if it is another one than that of the plan.
+fn time(at: DateTime<Utc>, plan: &PlanReport) -> String {
+    let format = match at.date_naive() == plan.planned_at.date_naive() {
+        true => "%H:%M",
+        false => "%Y-%m-%d %H:%M",
+    };
+    at.format(format).to_string()
+}
+
 fn plan_grid(plan: &PlanReport, style: Style) -> Grid {
     let columns = [
         fixed("wave"),
@@ -55,7 +128,10 @@ fn plan_grid(plan: &PlanReport, style: Style) -> Grid {
         fixed("takes"),
         fixed("what"),
     ];
-    let rows = plan.groups.iter().map(|g| plan_row(g, style));
+    let rows = plan
+        .groups
+        .iter()
+        .map(|g| plan_row(g, plan.operation, style));
     Grid::new(&columns, rows.collect())
 }
 
@@ -72,7 +148,7 @@ fn basis(plan: &PlanReport) -> &'static str {
     }
 }
 
-fn plan_row(group: &PlannedGroup, style: Style) -> Row {
+fn plan_row(group: &PlannedGroup, operation: Operation, style: Style) -> Row {
     let bake = group.bake_key.as_deref().unwrap_or("-");
     let mut below = Vec::new();
     if let Some(refusal) = group.refusal.as_ref().or(group.misfit.as_ref()) {
@@ -98,7 +174,7 @@ fn plan_row(group: &PlannedGroup, style: Style) -> Row {
                 None if group.budget.is_measured() => format!("{}m*", minutes(group)),
                 None => format!("{}m", minutes(group)),
             },
-            group.what().to_owned(),
+            group.what(operation).to_owned(),
         ],
         below,
     }
@@ -113,6 +189,8 @@ mod tests {
     use crate::group::budget::{Basis, Budget, Part};
     use crate::group::{Code, Failure, Phase};
     use crate::report::{PlanReport, PlannedGroup, sample};
+    use crate::request::Operation;
+    use crate::schedule::Window;
 
     #[test]
     fn a_plan_as_a_table() {
@@ -133,6 +211,8 @@ mod tests {
                 seconds: 2400,
                 from,
             }]),
+            starts_at: Some(sample::at(0)),
+            ends_at: Some(sample::at(2400)),
             misfit: None,
             refusal,
             notes: Vec::new(),
@@ -140,13 +220,24 @@ mod tests {
         let refusal = Failure::plain(Code::LaunchConfiguration);
         let plan = PlanReport {
             region: "eu-west-1".into(),
+            account: None,
             pages_url: None,
             cost: None,
             planned_at: sample::at(0),
+            window: Window {
+                start: sample::at(0),
+                deadline: sample::at(10_800),
+                cutoff: sample::at(7_200),
+            },
+            operation: Operation::Install,
+            max_in_flight: Some(25),
             groups: vec![
                 planned("web-nightly-frankfurt", true, Basis::Measured, None),
                 planned("web-weekly", false, Basis::Default, None),
                 PlannedGroup {
+                    wave: 1,
+                    starts_at: None,
+                    ends_at: None,
                     misfit: Some(Failure::new(Code::DoesNotFit, "it needs about 60 min")),
                     ..planned("slow", true, Basis::Default, None)
                 },
@@ -157,16 +248,22 @@ mod tests {
         let [text, narrow] = at_widths(|width| plan_table(&plan, width));
         expect![[r#"
             wave  group                  capacity  version          image                  bake       takes  what
-            ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+            ────────────────────────────────────────────────────────────────────────────────────────────────────────
             0     web-nightly-frankfurt  0-4-0     web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m*   bakes
             0     web-weekly             0-4-0     web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    shares
-            0     slow                   0-4-0     web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    too long
+            1     slow                   0-4-0     web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  40m    no time
               AP-0201 it needs about 60 min
             0     legacy                 0-4-0     web:$Latest (3)  ami-0a1b2c3d4e5f60718  lt-0abc:3  -      refused
               AP-0101 the group uses a launch configuration
 
-            4 groups: 2 to work on, 1 refused, 1 too long for the window. Planned for eu-west-1 at 2026-10-14 04:00:00 UTC; nothing
-            was changed.
+            wave  groups  starts  ends   without time
+            ─────────────────────────────────────────
+            0     2       04:00   04:40  -
+            1     1       -       -      1
+            Window: 04:00 to 07:00 UTC, nothing starts after 06:00; at most 25 groups at once.
+
+            4 groups: 2 to work on, 1 refused, 1 without time. Planned for eu-west-1 at 2026-10-14 04:00:00 UTC; nothing was
+            changed.
             Times with * were measured in an earlier run, those without are defaults.
             AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (a launch configuration
                     cannot be changed), then run again. More: asg-patch explain AP-0101
@@ -175,21 +272,28 @@ mod tests {
             warning: a warning
         "#]].assert_eq(&text);
         expect![[r#"
-            wave  group        capacity  version      image          bake    takes  what
+            wave  group         capacity  version      image          bake    takes  what
             ────────────────────────────────────────────────────────────────────────────────
-            0     web-nightly  0-4-0     web:$Latest  ami-0a1b…0718  lt-0ab  40m*   bakes
-                  -frankfurt             (3)
-            0     web-weekly   0-4-0     web:$Latest  ami-0a1b…0718  lt-0ab  40m    shares
-                                         (3)
-            0     slow         0-4-0     web:$Latest  ami-0a1b…0718  lt-0ab  40m    too long
-                                         (3)
+            0     web-nightly-  0-4-0     web:$Latest  ami-0a1b…0718  lt-0ab  40m*   bakes
+                  frankfurt               (3)
+            0     web-weekly    0-4-0     web:$Latest  ami-0a1b…0718  lt-0ab  40m    shares
+                                          (3)
+            1     slow          0-4-0     web:$Latest  ami-0a1b…0718  lt-0ab  40m    no time
+                                          (3)
               AP-0201 it needs about 60 min
-            0     legacy       0-4-0     web:$Latest  ami-0a1b…0718  lt-0ab  -      refused
-                                         (3)
+            0     legacy        0-4-0     web:$Latest  ami-0a1b…0718  lt-0ab  -      refused
+                                          (3)
               AP-0101 the group uses a launch configuration
 
-            4 groups: 2 to work on, 1 refused, 1 too long for the window. Planned for
-            eu-west-1 at 2026-10-14 04:00:00 UTC; nothing was changed.
+            wave  groups  starts  ends   without time
+            ─────────────────────────────────────────
+            0     2       04:00   04:40  -
+            1     1       -       -      1
+            Window: 04:00 to 07:00 UTC, nothing starts after 06:00; at most 25 groups at
+            once.
+
+            4 groups: 2 to work on, 1 refused, 1 without time. Planned for eu-west-1 at
+            2026-10-14 04:00:00 UTC; nothing was changed.
             Times with * were measured in an earlier run, those without are defaults.
             AP-0101 the group uses a launch configuration. What to do: move the group to a
                     launch template (a launch configuration cannot be changed), then run

@@ -8,10 +8,14 @@ use super::{
 };
 use crate::group::{Outcome, Phase};
 use crate::ids::ImageId;
-use crate::report::format::{outcome_words, transition, worked_seconds};
+use crate::report::fit::first;
+use crate::report::format::{place, transition, worked_seconds};
 use crate::report::{GroupReport, RunReport, tally};
 use crate::schedule::Capacity;
 use crate::text::{counted, duration, plain_text};
+
+/// Names of missing patches in a table; the JSON has all.
+const NAMES_SHOWN: usize = 20;
 
 /// The table of a run: what happened to each group, then what to do about it. `width` is in columns.
 pub fn run_table(report: &RunReport, width: u16) -> String {
@@ -26,7 +30,7 @@ pub fn run_table(report: &RunReport, width: u16) -> String {
             [group] => (*group).to_owned(),
             many => counted(many.len(), "group"),
         };
-        let head = format!("  {}: ", outcome_words(outcome));
+        let head = format!("  {}: ", outcome.words());
         lines.extend(wrapped(&head, &format!("{reason} ({whose})"), width));
     }
     lines.extend(cost_lines(report.cost.as_ref(), width));
@@ -49,7 +53,7 @@ fn run_summary(report: &RunReport) -> String {
          all.",
         tally(report),
         report.run_id,
-        report.region,
+        place(&report.region, report.account.as_deref()),
         duration(seconds.unsigned_abs()),
         report.started_at.format("%Y-%m-%d %H:%M"),
         report.finished_at.format("%H:%M"),
@@ -97,7 +101,7 @@ fn run_row(group: &GroupReport, style: Style) -> Row {
     let capacity = |c: Option<Capacity>| c.map(|c| c.to_string());
     let cells = vec![
         plain_text(&group.group),
-        outcome_words(group.outcome).to_owned(),
+        group.outcome.words().to_owned(),
         change(id(&group.image_before), id(&group.image_after)),
         change(group.version_before.clone(), group.version_after.clone()),
         patches_cell(group),
@@ -119,6 +123,14 @@ fn run_row(group: &GroupReport, style: Style) -> Row {
         };
         let code = group.code.map(|c| format!("{c} ")).unwrap_or_default();
         below.push(format!("{code}{open}{}", plain_text(&group.reason)));
+    }
+    if group.outcome == Outcome::Scanned && !group.missing.is_empty() {
+        let (shown, left_out) = first(&group.missing, NAMES_SHOWN);
+        let more = match left_out {
+            0 => String::new(),
+            n => format!(", and {n} more"),
+        };
+        below.push(format!("missing: {}{more}", plain_text(&shown.join(", "))));
     }
     below.extend(notes(&group.notes));
     Row { cells, below }

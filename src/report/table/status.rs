@@ -3,6 +3,7 @@
 use super::grid::{Grid, Row, wrapped};
 use super::{Style, best, fixed, flexible, joined, or_dash, restore_line};
 use crate::group::Code;
+use crate::report::format::place;
 use crate::report::{GroupStatus, OpenRecord, StatusReport};
 use crate::text::{counted, plain_text};
 
@@ -17,7 +18,7 @@ pub fn status_table(status: &StatusReport, width: u16) -> String {
     lines.push(format!(
         "{} in {} at {}, {}.",
         counted(status.groups.len(), "opted-in group"),
-        status.region,
+        place(&status.region, status.account.as_deref()),
         status.read_at.format("%Y-%m-%d %H:%M:%S UTC"),
         counted(open.count(), "open record"),
     ));
@@ -145,6 +146,7 @@ mod tests {
         };
         let status = StatusReport {
             region: "eu-west-1".into(),
+            account: None,
             read_at: sample::at(0),
             groups: vec![group("web", None), group("stuck", Some(record))],
             stray_records: vec![stray],

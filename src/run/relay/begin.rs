@@ -4,12 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::patience::patiently;
 use super::super::prepare::{never_stopped, prepare};
-use super::super::{RecordFilter, RunError, SelectionError, restore};
+use super::super::{RecordFilter, RunError, SelectionError, absent, restore};
 use super::split::{BatchMember, steps};
 use super::{RunState, Work};
-use crate::aws::{Aws, Claim, Held, claim_run, find_groups, forget_claims};
+use crate::aws::{Aws, Claim, Held, claim_run, forget_claims};
 use crate::group::{Code, Failure};
-use crate::ids::GroupName;
 use crate::request::RunRequest;
 use crate::text::moment;
 
@@ -131,8 +130,12 @@ pub async fn begin_restore(
 ) -> Result<BegunRestore, RunError> {
     let calls = aws.clients.count_from_now();
     let mut chosen = Box::pin(restore::choose(aws, filter, &never_stopped())).await?;
-    if let Some(error) = unknown(aws, &chosen.absent).await? {
-        return Ok(BegunRestore::Refused(not_selected(&error)));
+    let absent = std::mem::take(&mut chosen.absent);
+    let absent = absent::explain(aws, absent, None).await?;
+    // A name that is no group's is a mistake: nothing is done then.
+    let is_unknown = |e: &&SelectionError| matches!(e, SelectionError::NoSuchGroupNorRecord { .. });
+    if let Some(error) = absent.iter().find(is_unknown) {
+        return Ok(BegunRestore::Refused(not_selected(error)));
     }
     let is_asked = matches!(filter, RecordFilter::Named { .. });
     let is_for_all = matches!(filter, RecordFilter::Due);
@@ -140,9 +143,7 @@ pub async fn begin_restore(
         Some(Code::StillOwned) => is_asked,
         Some(_) | None => is_asked || is_for_all,
     });
-    let absent = chosen.absent.iter().cloned();
-    let absent = absent.map(|group| SelectionError::NoRecord { group }.to_string());
-    let absent: Vec<String> = absent.collect();
+    let absent: Vec<String> = absent.iter().map(SelectionError::to_string).collect();
     if chosen.jobs.is_empty() && (chosen.reports.is_empty() || work.is_quiet()) {
         let first = absent.into_iter().next();
         let why = first.unwrap_or_else(|| "no open record is to be restored".into());
@@ -158,16 +159,4 @@ pub async fn begin_restore(
     };
     run_state.proceed();
     Ok(BegunRestore::RunState(Box::new(run_state)))
-}
-
-/// A name that is no group's is a mistake: nothing is done then.
-async fn unknown(aws: &Aws, absent: &[GroupName]) -> Result<Option<SelectionError>, RunError> {
-    if absent.is_empty() {
-        return Ok(None);
-    }
-    let groups = find_groups(&aws.clients).await?;
-    let unknown = absent.iter().find(|name| !groups.contains_key(*name));
-    Ok(unknown.map(|name| SelectionError::NoSuchGroupNorRecord {
-        group: name.clone(),
-    }))
 }

@@ -268,7 +268,12 @@ fn shorten(reports: &mut Vec<GroupReport>, most_bytes: usize) {
         tracing::info!(report = serde_json::to_string(report).ok(), "whole report");
     }
     let steps: [fn(&mut Vec<GroupReport>); 3] = [
-        |all| all.iter_mut().for_each(|r| r.installed.clear()),
+        |all| {
+            all.iter_mut().for_each(|r| {
+                r.installed.clear();
+                r.missing.clear();
+            });
+        },
         |all| all.iter_mut().for_each(|r| r.phases.clear()),
         |all| {
             for report in all {

@@ -105,7 +105,7 @@ pub fn parse(text: &str) -> Result<Fleet, FleetError> {
                 .chars()
                 .count()
                 + 1,
-            message: e.message().trim().replace('\n', ", "),
+            message: plain(&e.message().trim().replace('\n', ", ")),
         }
     })?;
     let beliefs = beliefs(&file.beliefs)?;
@@ -131,6 +131,36 @@ pub fn parse(text: &str) -> Result<Fleet, FleetError> {
     stamp::out(&mut fleet);
     check::all(&fleet)?;
     Ok(fleet)
+}
+
+/// The reader's message in words that say what to write.
+fn plain(message: &str) -> String {
+    const WORDS: [(&str, &str); 9] = [
+        (
+            "struct Spread",
+            "a table such as { seconds = 30 } or { seconds = 30, spread = 0.2 }",
+        ),
+        ("usize", "a whole number, 0 or more"),
+        ("u64", "a whole number, 0 or more"),
+        ("u32", "a whole number, 0 or more"),
+        ("u8", "a whole number from 0 to 255"),
+        ("i64", "a whole number"),
+        ("i32", "a whole number"),
+        ("f64", "a number"),
+        ("a boolean", "true or false"),
+    ];
+    let Some((found, expected)) = message.split_once(", expected ") else {
+        return message.to_owned();
+    };
+    let words = WORDS.iter().find(|(inner, _)| *inner == expected);
+    let expected = words.map_or(expected, |(_, plain)| plain);
+    let found = found
+        .strip_prefix("invalid type: ")
+        .or(found.strip_prefix("invalid value: "));
+    match found {
+        Some(found) => format!("expected {expected}, found {}", found.replace('`', "")),
+        None => message.to_owned(),
+    }
 }
 
 fn beliefs(named: &BTreeMap<String, String>) -> Result<Beliefs, FleetError> {

@@ -75,15 +75,17 @@ fn same_seed_same_world() {
 
 #[test]
 fn the_example_shows_every_key() {
-    let shown: BTreeSet<&str> = EXAMPLE
-        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-        .collect();
+    // A key in a comment shows no value, and may have gone since.
+    let lines = EXAMPLE
+        .lines()
+        .map(|l| l.split("# ").next().unwrap_or_default());
+    let shown = lines.collect::<Vec<_>>().join("\n");
     let mut keys = 0;
     let mut check = |table: &str, fields: &[&'static str]| {
         for field in fields {
             keys += 1;
             assert!(
-                shown.contains(field),
+                sets(&shown, field),
                 "{table}: {field} is not in the example"
             );
         }
@@ -304,4 +306,15 @@ mod fields {
         assert!(!fields.is_empty());
         fields
     }
+}
+
+/// Whether a text sets the key somewhere.
+fn sets(text: &str, key: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    text.match_indices(key).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + key.len()..].trim_start_matches(['"', ' ']);
+        before.is_none_or(|c| !is_name(c))
+            && (after.starts_with('=') || text[..at].ends_with(['[', '.']))
+    })
 }

@@ -10,6 +10,7 @@ mod query;
 mod sns;
 mod ssm;
 mod states;
+mod sts;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         Service::AutoScaling => autoscaling::call(world, call),
         Service::Ec2 => ec2::call(world, call),
         Service::Sns => sns::call(world, call),
+        Service::Sts => sts::call(world, call),
         Service::LoadBalancing => load_balancing::call(world, call),
         Service::ClassicLoadBalancing => classic_load_balancing::call(world, call),
         Service::Ssm => ssm::call(world, call),

@@ -19,6 +19,8 @@ pub enum Service {
     Ssm,
     /// SNS (awsQuery).
     Sns,
+    /// Security Token Service (awsQuery).
+    Sts,
     /// Elastic Load Balancing v2 (awsQuery).
     LoadBalancing,
     /// Elastic Load Balancing of Classic Load Balancers (awsQuery).
@@ -37,6 +39,7 @@ impl Service {
             Self::Ec2 => "ec2",
             Self::Ssm => "ssm",
             Self::Sns => "sns",
+            Self::Sts => "sts",
             Self::LoadBalancing | Self::ClassicLoadBalancing => "elasticloadbalancing",
             Self::Kms => "kms",
             Self::States => "states",
@@ -58,6 +61,7 @@ impl Service {
             "2011-01-01" => Some(Self::AutoScaling),
             "2016-11-15" => Some(Self::Ec2),
             "2010-03-31" => Some(Self::Sns),
+            "2011-06-15" => Some(Self::Sts),
             "2015-12-01" => Some(Self::LoadBalancing),
             "2012-06-01" => Some(Self::ClassicLoadBalancing),
             _ => None,
@@ -70,6 +74,7 @@ impl Service {
             Self::AutoScaling => "http://autoscaling.amazonaws.com/doc/2011-01-01/",
             Self::Ec2 => "http://ec2.amazonaws.com/doc/2016-11-15/",
             Self::Sns => "http://sns.amazonaws.com/doc/2010-03-31/",
+            Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
             Self::LoadBalancing => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
             Self::ClassicLoadBalancing => {
                 "http://elasticloadbalancing.amazonaws.com/doc/2012-06-01/"
@@ -219,6 +224,7 @@ pub fn encode(
         }
         Service::AutoScaling
         | Service::Sns
+        | Service::Sts
         | Service::LoadBalancing
         | Service::ClassicLoadBalancing
         | Service::Ec2 => {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use asg_patch::aws::Aws;
 use asg_patch::group::allowed::{Allowed, AllowedDocuments};
 use asg_patch::report::RunReport;
+use asg_patch::request::OptInTag;
 use asg_patch::request::{AtDeadline, FailureLimit, RunRequest, Selection};
 use asg_patch::run::{Progress, RecordFilter, RestoreRequest, RunError, Stop};
 use asg_patch::schedule::Window;
@@ -314,6 +315,7 @@ pub(crate) async fn restore_all(account: &Account) -> RunReport {
     let request = RestoreRequest {
         owner: "operator".into(),
         filter: RecordFilter::named_or_due(end::open_groups(account), true),
+        tag: OptInTag::default(),
         give_up_at: aws.clock.now() + TimeDelta::hours(2),
     };
     let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);

@@ -93,7 +93,7 @@ fn beside_a_run_that_is_alive() {
 fn untrue(account: &Account, run: &RunReport, restored: Option<&RunReport>) -> Vec<String> {
     let is_restored = |g: &GroupReport| {
         let reports = restored.iter().flat_map(|r| &r.groups);
-        let mut restored = reports.filter(|r| r.reason == Code::RestoredFromRecord.title());
+        let mut restored = reports.filter(|r| r.code == Some(Code::RestoredFromRecord));
         restored.any(|r| r.group == g.group)
     };
     let is_reported = |g: &GroupReport| match g.code {

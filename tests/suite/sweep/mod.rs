@@ -9,6 +9,7 @@ mod unreadable;
 
 use asg_patch::ids::GroupName;
 use asg_patch::report::{GroupReport, RunReport};
+use asg_patch::request::OptInTag;
 use asg_patch::run::{RecordFilter, RestoreRequest, RunError, Stop};
 use asg_patch::sim::calls::is_change;
 use asg_patch::sim::{Account, Frozen};
@@ -65,6 +66,7 @@ async fn restore(
     let request = RestoreRequest {
         owner: owner.into(),
         filter: RecordFilter::named_or_due(groups, true),
+        tag: OptInTag::default(),
         give_up_at: aws.clock.now() + TimeDelta::hours(2),
     };
     let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);

@@ -7,6 +7,8 @@ mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::Datelike;
+
 use super::file::{Patches, TemplateFile};
 use super::{Fleet, Placed, stamp};
 use crate::sim::world::parameters::{Parameters, Put};
@@ -17,6 +19,9 @@ use template::{check_launch, check_template};
 
 /// The SDK takes a difference of 4 minutes for a wrong clock and corrects it: a run would see none.
 const LARGEST_OFFSET_SECONDS: i64 = 230;
+
+/// Years in which a fleet may begin.
+const YEARS: std::ops::RangeInclusive<i32> = 2000..=2999;
 
 /// Checks before groups are multiplied.
 pub(super) fn before_stamping(fleet: &Fleet) -> Checked {
@@ -46,6 +51,14 @@ pub(super) fn all(fleet: &Fleet) -> Checked {
         line: 1,
         name: "file".into(),
     };
+    // AWS's own times, of clients and answers, have four digits for the year.
+    let years = YEARS.contains(&fleet.start.year());
+    top.must(
+        years,
+        "start",
+        "a time in a year from 2000 to 2999",
+        fleet.start,
+    )?;
     let digits = fleet.account.len() == 12 && fleet.account.bytes().all(|b| b.is_ascii_digit());
     top.must(digits, "account", "twelve digits", &fleet.account)?;
     let region = fleet.region.split('-').count() >= 3;

@@ -26,6 +26,8 @@ pub(super) struct Run {
     #[serde(default)]
     tag_specification: Vec<TagSpecification>,
     client_token: Option<String>,
+    #[serde(rename = "IamInstanceProfile")]
+    _iam_instance_profile: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
