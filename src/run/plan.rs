@@ -52,8 +52,14 @@ pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunErro
     let selection = &request.selection;
     let account = describe_account(&aws.clients, |g| selection.wants(&g.name, &g.tags)).await?;
     let mut planned = plan_of(&account, aws, request)?;
-    let records = list_records(&aws.clients).await?;
-    hold(&mut planned.report, &records);
+    match list_records(&aws.clients).await {
+        Ok(records) => hold(&mut planned.report, &records),
+        Err(fault) => {
+            let Failure { code, reason } = fault.to_failure();
+            let warning = format!("which groups other runs hold is not known: {code}: {reason}");
+            planned.report.warnings.push(warning);
+        }
+    }
     // What would end a run before it begins is said here, and the plan goes on.
     match Box::pin(check_documents(aws, &planned.jobs)).await {
         Ok(()) => {}

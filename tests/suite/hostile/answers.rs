@@ -264,7 +264,11 @@ async fn plan_of_sample(sample: &Scenario, spoiled: Option<&Spoiled>) -> Option<
     let groups = planned.report.groups.into_iter();
     Some(SamplePlan {
         groups: groups
-            .map(|g| (g.group.clone(), (g.pins.clone(), format!("{g:?}"))))
+            .map(|mut g| {
+                // When its turn comes depends on the others.
+                (g.starts_at, g.ends_at) = (None, None);
+                (g.group.clone(), (g.pins.clone(), format!("{g:?}")))
+            })
             .collect(),
         spoiled: done.and_then(|d| d.get().cloned()),
     })
