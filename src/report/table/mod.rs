@@ -98,12 +98,12 @@ fn warnings(warnings: &[String], width: u16) -> Vec<String> {
         .collect()
 }
 
-/// The quantities of a cost and, with prices, the amounts.
-fn cost_lines(cost: Option<&Cost>, width: u16) -> Vec<String> {
+/// The quantities of a cost and, with prices, the amounts; each sentence begins with `head`.
+fn cost_lines(head: &str, cost: Option<&Cost>, width: u16) -> Vec<String> {
     let quantities = cost.and_then(Cost::quantities);
     let amounts = cost.and_then(|c| c.amounts.as_ref()).map(Amounts::words);
     let lines = quantities.into_iter().chain(amounts);
-    lines.flat_map(|l| wrapped("cost: ", &l, width)).collect()
+    lines.flat_map(|l| wrapped(head, &l, width)).collect()
 }
 
 fn restore_line(group: &str) -> String {

@@ -45,7 +45,7 @@ pub fn plan_table(plan: &PlanReport, width: u16) -> String {
     if refused < plan.groups.len() {
         lines.extend(wrapped("", basis(plan), width));
     }
-    lines.extend(cost_lines(plan.cost.as_ref(), width));
+    lines.extend(cost_lines("cost at most: ", plan.cost.as_ref(), width));
     let refusal = |g: &'_ PlannedGroup| g.refusal.clone().or(g.misfit.clone());
     let refusals = plan.groups.iter().filter_map(refusal);
     lines.extend(remedies(
@@ -188,9 +188,36 @@ mod tests {
     use super::plan_table;
     use crate::group::budget::{Basis, Budget, Part};
     use crate::group::{Code, Failure, Phase};
-    use crate::report::{PlanReport, PlannedGroup, sample};
+    use crate::report::{Cost, PlanReport, PlannedGroup, sample};
     use crate::request::Operation;
     use crate::schedule::Window;
+
+    #[test]
+    fn the_cost_of_a_plan_is_the_most_that_it_comes_to() {
+        let cost = Cost {
+            unknown_type_seconds: 1_005,
+            ..Cost::default()
+        };
+        let plan = PlanReport {
+            region: "eu-west-1".into(),
+            account: None,
+            pages_url: None,
+            cost: Some(cost),
+            planned_at: sample::at(0),
+            window: Window {
+                start: sample::at(0),
+                deadline: sample::at(10_800),
+                cutoff: sample::at(7_200),
+            },
+            operation: Operation::Install,
+            max_in_flight: None,
+            groups: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let text = plan_table(&plan, 120);
+        let line = "cost at most: instances of a type not known for 16m 45s.";
+        assert!(text.lines().any(|l| l == line), "{text}");
+    }
 
     #[test]
     fn a_plan_as_a_table() {

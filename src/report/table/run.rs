@@ -33,7 +33,7 @@ pub fn run_table(report: &RunReport, width: u16) -> String {
         let head = format!("  {}: ", outcome.words());
         lines.extend(wrapped(&head, &format!("{reason} ({whose})"), width));
     }
-    lines.extend(cost_lines(report.cost.as_ref(), width));
+    lines.extend(cost_lines("cost: ", report.cost.as_ref(), width));
     lines.extend(remedies(
         report.groups.iter().filter_map(|g| g.code),
         report.pages_url.as_deref(),
