@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use asg_patch::group::Code;
+use asg_patch::group::{Code, Outcome};
 use asg_patch::run::{RunError, SelectionError};
 use asg_patch::sim::faults::{FaultRule, InjectedFault};
 use chrono::TimeDelta;
@@ -159,4 +159,10 @@ fn after_the_morning_its_instances_are_left_alone() {
         "{:?}",
         brief(&report.groups)
     );
+    // Nothing was rolled back: the group launches from the new version.
+    let [group] = report.groups.as_slice() else {
+        panic!("{:?}", brief(&report.groups));
+    };
+    let stands = (Outcome::Patched, Some(Code::RestoredFromRecord));
+    assert_eq!((group.outcome, group.code), stands, "{group:?}");
 }
