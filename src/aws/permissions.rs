@@ -25,7 +25,7 @@ const SOME_INSTANCE: &str = "i-00000000000000000";
 const SOME_IMAGE: &str = "ami-00000000000000000";
 
 /// Templates from which a launch is asked for.
-const TEMPLATES_ASKED: usize = 5;
+const TEMPLATES_ASKED: usize = 2;
 
 /// Asks for each EC2 action that the jobs will need, once for the run.
 ///

@@ -43,7 +43,14 @@ impl Function {
         let (run_id, kind) = (work.run_id(), work.report_kind());
         let region = &self.aws.region;
         let failed = &advanced.failed;
-        let message = notify::groups_failed(run_id, region, kind, failed, link.as_deref());
+        let message = notify::groups_failed(
+            run_id,
+            region,
+            kind,
+            failed,
+            self.pages_url(),
+            link.as_deref(),
+        );
         if let Some(message) = message {
             self.notifier.notify(&message, by).await;
         }
@@ -99,6 +106,7 @@ impl Function {
         let link = answer::link(run_state.work.owner());
         let (passes, quiet) = (run_state.passes, run_state.work.is_quiet());
         let mut report = relay::report(&self.aws, run_state);
+        report.pages_url = self.pages_url().map(str::to_owned);
         self.notifier.measure_report(&report);
         let is_news = |g: &GroupReport| g.code == Some(Code::RestoredFromRecord);
         if !quiet || report.groups.iter().any(is_news) {

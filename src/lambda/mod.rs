@@ -105,6 +105,11 @@ impl Function {
         key.map_err(|fault| FunctionError::Run(fault.into()))
     }
 
+    /// Where the pages about the codes are published.
+    fn pages_url(&self) -> Option<&str> {
+        self.settings.defaults.pages_url.as_deref()
+    }
+
     /// A state that cannot be read. One that this function did not write raises an alarm.
     fn not_ours(&self, problem: WireError) -> FunctionError {
         if matches!(problem, WireError::Unsigned(_)) {
@@ -141,7 +146,13 @@ impl Function {
     ) -> Value {
         self.notifier.measure_one("RunsRefused");
         let link = answer::link(execution);
-        let message = notify::refused(run_id, &self.aws.region, failure, link.as_deref());
+        let message = notify::refused(
+            run_id,
+            &self.aws.region,
+            failure,
+            self.pages_url(),
+            link.as_deref(),
+        );
         self.notifier.notify(&message, by).await;
         answer::refused(failure)
     }

@@ -59,6 +59,7 @@ impl Settings {
         Self {
             defaults: Defaults {
                 topic_arn,
+                pages_url: text("ASG_PATCH_PAGES_URL"),
                 ..defaults
             },
             problem,
@@ -135,6 +136,7 @@ fn defaults(text: &impl Fn(&str) -> Option<String>) -> Result<Defaults, TriggerE
         max_failures: parsed("ASG_PATCH_MAX_FAILURES", text, standard.max_failures)?,
         at_deadline: parsed("ASG_PATCH_AT_DEADLINE", text, standard.at_deadline)?,
         topic_arn: None,
+        pages_url: None,
     })
 }
 

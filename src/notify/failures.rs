@@ -21,6 +21,7 @@ pub fn groups_failed(
     region: &str,
     kind: RunKind,
     groups: &[GroupReport],
+    pages_url: Option<&str>,
     link: Option<&str>,
 ) -> Option<Message> {
     let first = groups.first()?;
@@ -46,7 +47,7 @@ pub fn groups_failed(
     let codes = codes(groups);
     for code in codes.keys() {
         lines.push(format!("What to do ({code}): {}", code.remedy()));
-        lines.push(format!("More: {}", more_about(*code, None)));
+        lines.push(format!("More: {}", more_about(*code, pages_url)));
     }
     lines.push(String::new());
     lines.push(format!("Run {run_id} in {region}."));
@@ -149,7 +150,15 @@ mod tests {
     }
 
     fn message(groups: &[GroupReport]) -> Message {
-        groups_failed(&"run-1".into(), "eu-west-1", RunKind::Run, groups, LINK).expect("a message")
+        groups_failed(
+            &"run-1".into(),
+            "eu-west-1",
+            RunKind::Run,
+            groups,
+            None,
+            LINK,
+        )
+        .expect("a message")
     }
 
     #[test]
@@ -215,7 +224,7 @@ mod tests {
         assert!(told.email.contains("280 groups more"), "{}", told.email);
         assert_eq!(told.email.matches("What to do").count(), 1);
         assert_eq!(
-            groups_failed(&"r".into(), "x", RunKind::Run, &[], None),
+            groups_failed(&"r".into(), "x", RunKind::Run, &[], None, None),
             None
         );
     }

@@ -120,7 +120,13 @@ fn beginning_lines(beginning: &Beginning<'_>) -> Vec<String> {
 }
 
 /// A run was refused: nothing was touched.
-pub fn refused(run_id: &RunId, region: &str, failure: &Failure, link: Option<&str>) -> Message {
+pub fn refused(
+    run_id: &RunId,
+    region: &str,
+    failure: &Failure,
+    pages_url: Option<&str>,
+    link: Option<&str>,
+) -> Message {
     let reason = shortened(&plain_text(&failure.reason), REASON_LIMIT);
     let code = failure.code;
     let news = News {
@@ -133,7 +139,7 @@ pub fn refused(run_id: &RunId, region: &str, failure: &Failure, link: Option<&st
             String::new(),
             format!("Why ({code}): {reason}"),
             format!("What to do: {}", code.remedy()),
-            format!("More: {}", more_about(code, None)),
+            format!("More: {}", more_about(code, pages_url)),
             format!("Run: {run_id}"),
         ],
         document: json!({
@@ -265,7 +271,7 @@ mod tests {
             Code::NotOptedIn,
             "group 'wbe': expected an Auto Scaling group, found none",
         );
-        let message = refused(&"exec-nightly".into(), "eu-west-1", &failure, LINK);
+        let message = refused(&"exec-nightly".into(), "eu-west-1", &failure, None, LINK);
         expect![[r#"
             A run in eu-west-1 was refused; nothing was touched.
 

@@ -213,7 +213,7 @@ struct Document {
     patches: bool,
 }
 
-/// What the reader of the file has decided.
+/// The circumstances of the file, which no read of planning says.
 #[derive(Clone, Debug)]
 pub struct Heading {
     /// The region.

@@ -57,6 +57,9 @@ pub struct OpenRecord {
     pub owner: Option<String>,
     /// The latest time by which the group is to be restored.
     pub deadline: Option<DateTime<Utc>>,
+    /// Whether its driver is alive, as far as that can be seen. One that is past the deadline is not asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_alive: Option<bool>,
     /// The raw text, if the record cannot be read or trusted.
     pub raw: Option<String>,
     /// Why it cannot be read or trusted.

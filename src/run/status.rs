@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::RunError;
+use super::owner::{Life, life};
 use super::plan::{check_named, pin_texts};
 use crate::aws::{Aws, describe_account, list_records};
 use crate::group::facts::{AccountFacts, GroupFacts};
@@ -25,6 +26,7 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
         .into_iter()
         .map(|(parameter, seen)| (parameter.clone(), open_record(parameter, seen)))
         .collect();
+    look_for_drivers(aws, &mut records).await;
     let names = &selection.groups;
     let is_recorded = |n: &&GroupName| records.values().any(|r| r.group.as_ref() == Some(*n));
     check_named(
@@ -66,6 +68,30 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
     })
 }
 
+/// Finds out which drivers are alive, each asked about once.
+async fn look_for_drivers(aws: &Aws, records: &mut BTreeMap<String, OpenRecord>) {
+    let now = aws.clock.now();
+    let mut lives: BTreeMap<String, Option<bool>> = BTreeMap::new();
+    for record in records.values_mut() {
+        let (Some(owner), Some(deadline)) = (&record.owner, record.deadline) else {
+            continue;
+        };
+        if deadline <= now {
+            continue;
+        }
+        let known = lives.get(owner).copied();
+        record.run_alive = match known {
+            Some(alive) => alive,
+            None => match life(aws, owner).await {
+                Life::Alive => Some(true),
+                Life::Dead => Some(false),
+                Life::Unknown => None,
+            },
+        };
+        lives.insert(owner.clone(), record.run_alive);
+    }
+}
+
 fn image_of(group: &GroupFacts, account: &AccountFacts) -> Option<ImageId> {
     let pin = group.pins.first()?;
     let template = account.templates.get(&pin.template)?;
@@ -83,6 +109,7 @@ pub(super) fn open_record(parameter: String, seen: RecordSeen) -> OpenRecord {
             run_id: Some(stored.record.run_id),
             owner: Some(stored.record.owner),
             deadline: Some(stored.record.deadline),
+            run_alive: None,
             raw: None,
             problem: None,
         },
@@ -92,6 +119,7 @@ pub(super) fn open_record(parameter: String, seen: RecordSeen) -> OpenRecord {
             run_id: None,
             owner: None,
             deadline: None,
+            run_alive: None,
             raw: Some(raw),
             problem: Some(problem.code),
         },

@@ -62,6 +62,8 @@ pub struct Defaults {
     pub at_deadline: AtDeadline,
     /// Where the report goes.
     pub topic_arn: Option<String>,
+    /// Where the pages about the codes are published.
+    pub pages_url: Option<String>,
 }
 
 impl Default for Defaults {
@@ -75,6 +77,7 @@ impl Default for Defaults {
             max_failures: FailureLimit::default(),
             at_deadline: AtDeadline::default(),
             topic_arn: None,
+            pages_url: None,
         }
     }
 }
@@ -153,6 +156,7 @@ impl RunInput {
             at_deadline: self.at_deadline.unwrap_or(defaults.at_deadline),
             about: Box::new(About {
                 why: self.reason.clone(),
+                pages_url: defaults.pages_url.clone(),
                 ..About::default()
             }),
         })

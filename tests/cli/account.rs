@@ -269,6 +269,23 @@ fn the_status_of_one_group_does_not_call_the_records_of_others_stray() {
     assert_eq!(status.json["stray_records"], json!([]));
 }
 
+/// A restore by name, typed while the run is alive, must not end it.
+#[test]
+fn a_restore_by_name_leaves_a_living_run_its_groups() {
+    let simulation = Simulation::of_small_fleet("50");
+    let mut run = simulation.running(&["run", "--group", "api"]);
+    run.until("api patching: ");
+    let status = simulation.json(&["status", "--group", "api"]);
+    let record = &entry(&status.json["groups"], "api")["record"];
+    assert_eq!(record["run_alive"], true, "{record}");
+    let restore = simulation.json(&["restore", "--group", "api"]);
+    assert_eq!(restore.code, Some(4), "{}", restore.json);
+    assert_eq!(outcomes(&restore), json!([["api", "skipped", "AP-0604"]]));
+    let run = run.ended();
+    assert_eq!(run.code, Some(0), "{}\n{}", run.json, run.stderr);
+    assert_eq!(outcomes(&run), json!([["api", "patched", null]]));
+}
+
 /// Ctrl-C twice: the program says what remains and how to restore it, and that works.
 #[test]
 fn a_run_stopped_at_once_leaves_records_that_restore_restores() {

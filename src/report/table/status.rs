@@ -1,5 +1,7 @@
 //! The table of the opted-in groups.
 
+use chrono::{DateTime, Utc};
+
 use super::grid::{Grid, Row, wrapped};
 use super::{Style, best, fixed, flexible, joined, or_dash, restore_line};
 use crate::group::Code;
@@ -26,9 +28,30 @@ pub fn status_table(status: &StatusReport, width: u16) -> String {
         let sentence = format!("{}: {}", stray.parameter, record_words(stray));
         lines.extend(wrapped("stray record ", &sentence, width));
     }
-    let open = status.groups.iter().filter(|g| g.record.is_some());
-    lines.extend(open.map(|g| restore_line(&g.group)));
+    let open = status.groups.iter();
+    let open = open.filter_map(|g| Some((g, g.record.as_ref()?)));
+    lines.extend(open.flat_map(|(g, record)| next_step(&g.group, record, status.read_at, width)));
     joined(lines)
+}
+
+/// The way to have a group back now, which must not end a healthy run.
+fn next_step(group: &str, record: &OpenRecord, now: DateTime<Utc>, width: u16) -> Vec<String> {
+    let is_over = record.deadline.is_none_or(|at| at <= now);
+    match record.run_alive {
+        Some(false) => vec![restore_line(group)],
+        _ if is_over => vec![restore_line(group)],
+        Some(true) => {
+            let sentence = "its run is alive, and restores it. To have it back now, stop the run: Ctrl-C where it runs, or \
+                stop the execution";
+            wrapped(&format!("{group}: "), sentence, width)
+        }
+        None => {
+            let sentence = "whether its run is alive cannot be seen from here. Only if it is dead:";
+            let mut lines = wrapped(&format!("{group}: "), sentence, width);
+            lines.push(format!("{} --force", restore_line(group)));
+            lines
+        }
+    }
 }
 
 fn status_grid(status: &StatusReport, style: Style) -> Grid {
@@ -110,9 +133,41 @@ mod tests {
     use expect_test::expect;
 
     use super::super::tests::at_widths;
-    use super::status_table;
+    use super::{next_step, status_table};
     use crate::group::Code;
     use crate::report::{GroupStatus, OpenRecord, StatusReport, sample};
+
+    /// The command is pasted: it must not take a group from a run that is alive.
+    #[test]
+    fn the_way_to_have_a_group_back_depends_on_its_run() {
+        let step = |run_alive, deadline| {
+            let record = OpenRecord {
+                parameter: "/asg-patch/records/web".into(),
+                group: Some("web".into()),
+                run_id: Some("r".into()),
+                owner: Some("cli:host:77".into()),
+                deadline: Some(sample::at(deadline)),
+                run_alive,
+                raw: None,
+                problem: None,
+            };
+            next_step("web", &record, sample::at(0), 200).join("\n")
+        };
+        let command = "to restore web now: asg-patch restore --group web";
+        assert_eq!(step(Some(false), 60), command);
+        assert_eq!(step(None, 0), command);
+        let alive = step(Some(true), 60);
+        assert!(
+            alive.starts_with("web: its run is alive") && !alive.contains("asg-patch restore"),
+            "{alive}"
+        );
+        let unknown = step(None, 60);
+        assert!(
+            unknown.contains("Only if it is dead:")
+                && unknown.ends_with(&format!("{command} --force")),
+            "{unknown}"
+        );
+    }
 
     #[test]
     fn the_status_as_a_table() {
@@ -122,6 +177,7 @@ mod tests {
             run_id: Some("cli-20261014T040000Z-ab12".into()),
             owner: Some("cli:host:77".into()),
             deadline: Some(sample::at(10_800)),
+            run_alive: Some(false),
             raw: None,
             problem: None,
         };
@@ -131,6 +187,7 @@ mod tests {
             run_id: None,
             owner: None,
             deadline: None,
+            run_alive: None,
             raw: Some("{\"version\":9}".into()),
             problem: Some(Code::RecordUnreadable),
         };

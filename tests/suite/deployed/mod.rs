@@ -45,6 +45,7 @@ fn measuring(
             max_failures: request.max_failures,
             at_deadline: request.at_deadline,
             topic_arn: request.topic_arn.clone(),
+            pages_url: None,
         },
         allowed: common::allowed(account),
         mac_key: Some(MAC_KEY.into()),
