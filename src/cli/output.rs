@@ -5,7 +5,7 @@ use std::io::{ErrorKind as IoError, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use asg_patch::report::Sheet;
+use asg_patch::report::{self, RunReport, Sheet};
 use clap::error::ErrorKind;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
@@ -127,6 +127,18 @@ impl Output {
             Format::Table | Format::Wide | Format::Json => self.result(document, text),
         }
         Ok(())
+    }
+
+    /// Writes the report of a run to stdout.
+    ///
+    /// # Errors
+    /// The flat table cannot be written.
+    pub(crate) fn report(&self, report: &RunReport) -> Result<(), CliError> {
+        self.tabular(
+            report,
+            |width| report::run_table(report, width),
+            || report::run_sheet(report),
+        )
     }
 
     /// Checks the form before the work: only results that have a flat table can be printed as one.

@@ -70,11 +70,7 @@ async fn rehearse(args: &RehearseArgs, fleet: &Fleet, output: &Output) -> Result
         ..report
     };
     let report = keep::with_cost(report, prices.as_ref());
-    output.tabular(
-        &report,
-        |width| report::run_table(&report, width),
-        || report::run_sheet(&report),
-    )?;
+    output.report(&report)?;
     output.remark(&summary(&report, &account, took()));
     Ok(args.keep.keep(&report, output, Exit::from(&report)))
 }

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use asg_patch::report::{self, RunReport};
+use asg_patch::report::RunReport;
 use clap::Args;
 
 use super::error::{CliError, Exit};
@@ -42,11 +42,7 @@ pub(crate) fn execute(args: &ReportArgs, output: &Output) -> Result<Exit, CliErr
         output.remark(&format!("Written to {}.", file.display()));
         return Ok(Exit::Well);
     }
-    output.tabular(
-        &report,
-        |width| report::run_table(&report, width),
-        || report::run_sheet(&report),
-    )?;
+    output.report(&report)?;
     Ok(Exit::Well)
 }
 

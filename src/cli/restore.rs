@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use asg_patch::group::Code;
 use asg_patch::ids::GroupName;
-use asg_patch::report::{self, GroupReport};
+use asg_patch::report::GroupReport;
 use asg_patch::request::{About, OptInTag};
 use asg_patch::run::{RecordFilter, RestoreRequest};
 use clap::Args;
@@ -74,11 +74,7 @@ pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit,
         pages_url: output.pages_url().map(str::to_owned),
     };
     let report = report.asked(request.owner, &about);
-    output.tabular(
-        &report,
-        |width| report::run_table(&report, width),
-        || report::run_sheet(&report),
-    )?;
+    output.report(&report)?;
     let stays = |g: &GroupReport| g.code == Some(Code::StillOwned);
     let exit = match Exit::from(&report) {
         Exit::Well if !args.groups.is_empty() && report.groups.iter().any(stays) => Exit::LeftOpen,

@@ -52,11 +52,7 @@ pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, Cli
     request.about.asked_by = options::user();
     let report = run_and_show(&aws, &request, output).await?;
     let report = keep::with_cost(report, prices.as_ref());
-    output.tabular(
-        &report,
-        |width| report::run_table(&report, width),
-        || report::run_sheet(&report),
-    )?;
+    output.report(&report)?;
     Ok(args.keep.keep(&report, output, Exit::from(&report)))
 }
 

@@ -32,6 +32,7 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
         Read::Failed(_) | Read::Unread => {}
     }
     learn_clock(job, seen);
+    learn_stored(job, &seen.record);
     learn_instances(job, seen, now);
     learn_agents(job, seen);
     learn_hooks(job, seen);
@@ -290,16 +291,23 @@ fn is_crowded(job: &Job, group: &GroupSeen) -> bool {
     borrows && group.counted() < desired && desired.saturating_add(on_standby) > group.capacity.max
 }
 
+/// The stored record is the truth: it was written before the first change, and lists the members by which an instance of ours
+/// is known. So it is taken over before the look is asked for a launch that the driver before has begun.
+fn learn_stored(job: &mut Job, record: &Read<RecordSeen>) {
+    if let Read::Present(RecordSeen::Readable(stored)) = record
+        && stored.is_same_record(&job.record)
+        && matches!(job.phase, Phase::Queued | Phase::Recording)
+    {
+        job.record = (**stored).clone();
+    }
+}
+
 fn learn_record(job: &mut Job, record: &Read<RecordSeen>, now: DateTime<Utc>) {
     match record {
         Read::Present(RecordSeen::Readable(stored)) if stored.is_same_record(&job.record) => {
             job.record_seen_at = Some(now);
             if !job.is_recorded() {
                 job.ownership = Ownership::Held;
-            }
-            // The stored one is the truth: it was written before the first change.
-            if job.phase == Phase::Recording {
-                job.record = (**stored).clone();
             }
         }
         Read::Present(_) => job.ownership = Ownership::None,

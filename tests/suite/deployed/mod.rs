@@ -464,3 +464,22 @@ fn the_policy_is_checked_against_the_calls_of_all_scenarios() {
     let text = serde_json::to_string_pretty(&all).expect("JSON") + "\n";
     expect_test::expect_file!["../../infra/calls.json"].assert_eq(&text);
 }
+
+/// An invocation stored the record and asked for an instance within the same second, and was killed: the next one, which
+/// remembers neither, knows the newcomer by the members that the stored record lists.
+#[test]
+fn a_launch_whose_invocation_was_killed_is_found_again() {
+    let scenario = Scenario::load("shared-template-latest");
+    let wrong = on_all_cores((400..1_400).step_by(60).collect(), |ms: u64| {
+        let lose = move |n: u64, _: &str| (n == 2).then_some(Loss::After(ms));
+        match deploy(&scenario, lose) {
+            Ok(deployed) => deployed
+                .problems
+                .iter()
+                .map(|p| format!("{ms} ms: {p}"))
+                .collect(),
+            Err(error) => vec![format!("{ms} ms: {error}")],
+        }
+    });
+    assert!(wrong.concat().is_empty(), "{}", wrong.concat().join("\n"));
+}
