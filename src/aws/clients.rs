@@ -52,6 +52,8 @@ pub struct Clients {
     pub kms: aws_sdk_kms::Client,
     /// Step Functions.
     pub sfn: aws_sdk_sfn::Client,
+    /// Security Token Service.
+    pub sts: aws_sdk_sts::Client,
     counts: CallCounter,
     aws_clock: AwsClock,
     pacer: Pacer,
@@ -100,6 +102,7 @@ impl Clients {
             sns: client!(aws_sdk_sns),
             kms: client!(aws_sdk_kms),
             sfn: client!(aws_sdk_sfn),
+            sts: client!(aws_sdk_sts),
             counts,
             aws_clock,
             pacer,

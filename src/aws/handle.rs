@@ -27,7 +27,11 @@ pub struct Aws {
 impl Aws {
     /// The account that `sdk` names, on `clock`: so are the SDK's retries, timeouts and credentials.
     pub fn new(clock: Clock, sdk: SdkConfig) -> Self {
-        let sdk = on_clock(&clock, sdk);
+        let sdk = sdk
+            .into_builder()
+            .sleep_impl(clock.clone())
+            .time_source(clock.clone())
+            .build();
         let region = sdk.region().map(ToString::to_string);
         Self {
             clients: Clients::new(&sdk, clock.clone()),
@@ -37,20 +41,28 @@ impl Aws {
         }
     }
 
-    /// The same, with the account's id. An endpoint that knows no accounts leaves it out.
+    /// The same, with the account's id. Where it is not to be had, it is left out: an endpoint may know no accounts, and a
+    /// private network may have no way to this one service. No run, and no restore, waits for a name.
     ///
     /// # Errors
-    /// AWS could not be reached, or takes the credentials for invalid.
+    /// AWS takes the credentials for invalid.
     pub async fn identified(clock: Clock, sdk: SdkConfig) -> Result<Self, Fault> {
-        let account = match caller_account(&on_clock(&clock, sdk.clone())).await {
+        let aws = Self::new(clock, sdk);
+        let account = match caller_account(&aws.clients).await {
             Ok(account) => Some(account),
-            Err(fault) if fault.class == FaultClass::Refused => None,
-            Err(fault) => return Err(fault),
+            Err(fault) if matches!(fault.class, FaultClass::Denied | FaultClass::Expired) => {
+                return Err(fault);
+            }
+            Err(fault) => {
+                tracing::info!(
+                    code = fault.code,
+                    "the account is not known: {}",
+                    fault.message
+                );
+                None
+            }
         };
-        Ok(Self {
-            account,
-            ..Self::new(clock, sdk)
-        })
+        Ok(Self { account, ..aws })
     }
 
     /// The same account, asking at this share of AWS's rates.
@@ -93,11 +105,4 @@ impl Aws {
     pub fn one_of(&self, processes: f64) -> Self {
         self.asking_at(self.clients.share() / processes.max(1.0))
     }
-}
-
-fn on_clock(clock: &Clock, sdk: SdkConfig) -> SdkConfig {
-    sdk.into_builder()
-        .sleep_impl(clock.clone())
-        .time_source(clock.clone())
-        .build()
 }

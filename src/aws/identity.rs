@@ -1,9 +1,8 @@
 //! The identity that calls.
 
-use aws_types::SdkConfig;
-
-use super::fault;
+use super::clients::no_retry;
 use super::faults::required;
+use super::{Clients, fault};
 use crate::group::fault::Fault;
 
 const OPERATION: &str = "sts:GetCallerIdentity";
@@ -11,11 +10,11 @@ const OPERATION: &str = "sts:GetCallerIdentity";
 /// The id of the account that the credentials belong to. AWS answers this to everyone.
 ///
 /// # Errors
-/// The call failed.
-pub(super) async fn caller_account(sdk: &SdkConfig) -> Result<String, Fault> {
-    // Asked once in a process: it needs no pace.
-    let sts = aws_sdk_sts::Client::new(sdk);
-    let answer = sts.get_caller_identity().send().await;
-    let answer = answer.map_err(|e| fault(OPERATION, &e))?;
+/// The call failed. It is tried once: nothing depends on the id but texts.
+pub(super) async fn caller_account(clients: &Clients) -> Result<String, Fault> {
+    clients.turn(OPERATION).await;
+    let call = clients.sts.get_caller_identity().customize();
+    let call = call.config_override(aws_sdk_sts::Config::builder().retry_config(no_retry()));
+    let answer = call.send().await.map_err(|e| fault(OPERATION, &e))?;
     required(answer.account(), OPERATION, "Account").map(str::to_owned)
 }

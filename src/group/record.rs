@@ -43,7 +43,7 @@ pub struct Record {
     pub run_id: RunId,
     /// The run's driver.
     pub owner: String,
-    /// When it was written, by the clock of the driver.
+    /// When it was written, by AWS's clock as far as the driver knew it.
     pub written_at: DateTime<Utc>,
     /// When the group is restored at the latest.
     pub deadline: DateTime<Utc>,

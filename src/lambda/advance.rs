@@ -106,6 +106,7 @@ impl Function {
         let link = answer::link(run_state.work.owner());
         let (passes, quiet) = (run_state.passes, run_state.work.is_quiet());
         let mut report = relay::report(&self.aws, run_state);
+        // A restore has no request to bring it.
         report.pages_url = self.pages_url().map(str::to_owned);
         self.notifier.measure_report(&report);
         let is_news = |g: &GroupReport| g.code == Some(Code::RestoredFromRecord);

@@ -2,7 +2,6 @@
 
 mod cost;
 pub mod fit;
-mod fleet_behaviour;
 mod fleet_file;
 mod format;
 mod history;

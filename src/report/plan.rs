@@ -83,11 +83,18 @@ pub struct PlannedGroup {
 }
 
 impl PlannedGroup {
+    /// Whether a record is in its place, which another run, or something else, has left.
+    pub(super) fn is_locked(&self) -> bool {
+        let locks = [Code::Locked, Code::RecordUnreadable, Code::NotOurs];
+        let misfit = self.misfit.as_ref();
+        self.refusal.is_none() && misfit.is_some_and(|m| locks.contains(&m.code))
+    }
+
     /// The part that a run would give it, in a word or two.
     pub(super) fn what(&self, operation: Operation) -> &'static str {
         match (&self.refusal, &self.misfit, self.bakes, operation) {
             (Some(_), _, _, _) => "refused",
-            (None, Some(failure), _, _) if failure.code == Code::Locked => "locked",
+            (None, Some(_), _, _) if self.is_locked() => "locked",
             (None, Some(_), _, _) => "no time",
             (None, None, true, Operation::Install) => "bakes",
             (None, None, true, Operation::Scan) => "scans",

@@ -19,9 +19,25 @@ pub(super) enum Life {
     Unknown,
 }
 
-/// This process as a driver: `cli:HOST:PID`.
+/// This process as a driver: `cli:HOST:PID`, or `cli:HOST/NAMESPACE:PID` in a container, whose processes have numbers of
+/// their own and which may share the host's name.
 pub fn this_process() -> String {
-    format!("cli:{}:{}", this_host(), std::process::id())
+    format!("{}:{}", this_place(), std::process::id())
+}
+
+/// Where the numbers of processes are those of this one.
+fn this_place() -> String {
+    /// Linux: the namespace of a system's own processes (`PROC_PID_INIT_INO`).
+    const OF_THE_SYSTEM: &str = "pid:[4026531836]";
+    let own = std::fs::read_link("/proc/self/ns/pid").ok();
+    let own = own.as_ref().and_then(|link| link.to_str());
+    match own.filter(|own| *own != OF_THE_SYSTEM) {
+        Some(own) => {
+            let number: String = own.chars().filter(char::is_ascii_digit).collect();
+            format!("cli:{}/{number}", this_host())
+        }
+        None => format!("cli:{}", this_host()),
+    }
 }
 
 /// Whether a driver is alive: an execution by what Step Functions says, a process of this host by the host.
@@ -29,7 +45,10 @@ pub(super) async fn life(aws: &Aws, owner: &str) -> Life {
     if !is_execution(owner) {
         return life_of_process(owner);
     }
+    // By AWS's clock, as the end of an execution is.
+    let offset = aws.clients.clock_offset().unwrap_or_default();
     let now = aws.clock.now();
+    let now = now.checked_add_signed(offset).unwrap_or(now);
     match find_execution(&aws.clients, owner).await {
         Ok(Some(found)) if found.is_running => Life::Alive,
         Ok(Some(found)) => match found.stopped_at {
@@ -49,7 +68,7 @@ pub(super) async fn life(aws: &Aws, owner: &str) -> Life {
 fn life_of_process(owner: &str) -> Life {
     let mut parts = owner.rsplitn(2, ':');
     let (pid, rest) = (parts.next(), parts.next().unwrap_or_default());
-    let is_here = rest == format!("cli:{}", this_host()) && this_host() != UNKNOWN_HOST;
+    let is_here = rest == this_place() && this_host() != UNKNOWN_HOST;
     let pid: Option<u32> = pid.and_then(|p| p.parse().ok());
     match pid.filter(|_| is_here).map(runs) {
         Some(Some(true)) => Life::Alive,

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
-use crate::support::{Ended, KEYS, Simulation, asg_patch};
+use crate::support::{Ended, KEYS, SMALL, Simulation, asg_patch};
 
 const BOTH: [&str; 2] = ["api", "web nightly"];
 
@@ -59,6 +59,21 @@ fn an_endpoint_that_is_not_there_is_exit_code_3() {
             scope.spawn(move || refused(command));
         }
     });
+}
+
+/// A private network may have a way to all services that a restore needs, and none to the one that knows the account's id.
+#[test]
+fn an_account_whose_id_is_not_to_be_had_is_worked_on() {
+    let fault = "[[faults]]\noperation = \"sts:GetCallerIdentity\"\ntimes = 100\nfault = \"never-arrived\"\n";
+    let fleet = std::fs::read_to_string(SMALL).expect("a fleet");
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-identity.toml");
+    std::fs::write(&file, format!("{fleet}\n{fault}")).expect("a file");
+    let simulation = Simulation::start(&["--fleet", file.to_str().expect("text")]);
+    for command in ["status", "plan", "restore"] {
+        let ended = simulation.json(&[command]);
+        assert_eq!(ended.code, Some(0), "{command}: {}", ended.stderr);
+        assert!(ended.json["account"].is_null(), "{}", ended.json);
+    }
 }
 
 /// The account has one region: a client that means another one must not find its groups.

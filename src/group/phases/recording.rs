@@ -66,7 +66,9 @@ fn store(cx: &Context<'_>) -> Decided {
     }
     let group = cx.group()?;
     let mut record = cx.record().clone();
-    record.written_at = cx.now;
+    // By AWS's clock: it is compared with the time at which AWS stores it.
+    let offset = cx.job.clock_offset;
+    record.written_at = cx.now.checked_add_signed(offset).unwrap_or(cx.now);
     record.capacity = group.capacity;
     record.suspended.clone_from(&group.suspended);
     record

@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 
 use super::grid::{Grid, Row, wrapped};
 use super::{Style, best, cost_lines, fixed, flexible, joined, notes, or_dash, remedies, warnings};
-use crate::group::Code;
 use crate::report::format::place;
 use crate::report::{PlanReport, PlannedGroup};
 use crate::request::Operation;
@@ -21,7 +20,7 @@ pub fn plan_table(plan: &PlanReport, width: u16) -> String {
     }
     let refused = plan.groups.iter().filter(|g| g.refusal.is_some()).count();
     let late = plan.groups.iter().filter(|g| is_late(g)).count();
-    let locked = plan.groups.iter().filter(|g| is_locked(g)).count();
+    let locked = plan.groups.iter().filter(|g| g.is_locked()).count();
     let counted_if_any = |n: usize, words: &str| match n {
         0 => String::new(),
         n => format!(", {n} {words}"),
@@ -57,13 +56,8 @@ pub fn plan_table(plan: &PlanReport, width: u16) -> String {
     joined(lines)
 }
 
-fn is_locked(group: &PlannedGroup) -> bool {
-    let misfit = group.misfit.as_ref();
-    group.refusal.is_none() && misfit.is_some_and(|m| m.code == Code::Locked)
-}
-
 fn is_late(group: &PlannedGroup) -> bool {
-    group.refusal.is_none() && group.misfit.is_some() && !is_locked(group)
+    group.refusal.is_none() && group.misfit.is_some() && !group.is_locked()
 }
 
 /// When each wave would start and end, and how many of its groups would find no time.

@@ -138,6 +138,18 @@ pub async fn begin_restore(
         return Ok(BegunRestore::Refused(not_selected(error)));
     }
     let is_asked = matches!(filter, RecordFilter::Named { .. });
+    // All that was asked for stays with runs that are alive: that must not look done.
+    let of_others = chosen
+        .reports
+        .iter()
+        .find(|r| r.code == Some(Code::StillOwned));
+    if let (true, true, Some(group)) = (is_asked, chosen.jobs.is_empty(), of_others) {
+        let reason = format!("{}: {}", group.group, group.reason);
+        return Ok(BegunRestore::Refused(Failure::new(
+            Code::StillOwned,
+            reason,
+        )));
+    }
     let is_for_all = matches!(filter, RecordFilter::Due);
     chosen.reports.retain(|r| match r.code {
         Some(Code::StillOwned) => is_asked,

@@ -32,6 +32,19 @@ pub enum Service {
 }
 
 impl Service {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::AutoScaling,
+        Self::Ec2,
+        Self::Ssm,
+        Self::Sns,
+        Self::Sts,
+        Self::LoadBalancing,
+        Self::ClassicLoadBalancing,
+        Self::Kms,
+        Self::States,
+    ];
+
     /// The name that call counts and logs use, as in `autoscaling:DescribeAutoScalingGroups`.
     pub fn name(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use super::super::{FleetError, Placed};
+use crate::sim::wire::Service;
 
 pub(super) type Checked = Result<(), FleetError>;
 
@@ -77,7 +78,7 @@ pub(super) fn image_name(place: &Table, key: &str, name: &str, images: &BTreeSet
 
 pub(super) fn operation(place: &Table, key: &str, name: &str) -> Checked {
     let good = name.split_once(':').is_some_and(|(service, operation)| {
-        ["autoscaling", "ec2", "ssm", "sns"].contains(&service)
+        Service::ALL.iter().any(|s| s.name() == service)
             && operation.starts_with(|c: char| c.is_ascii_uppercase())
     });
     place.must(good, key, "an operation such as ssm:SendCommand", name)

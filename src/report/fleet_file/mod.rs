@@ -1,16 +1,21 @@
 //! A fleet file of an account as planning finds it: for a rehearsal with the real names, sizes and schedules. Pure.
 
+mod behaviour;
+mod model;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
-use serde::Serialize;
-
-use super::fleet_behaviour::Behaviour;
+use self::behaviour::Behaviour;
+use self::model::{
+    Action, BlockDevice, Configuration, Document, FleetFile, Group, Image, Mixed, Override,
+    Parameter, Refresh, Template, Version, VersionName, WarmPool,
+};
 use crate::group::facts::{AccountFacts, GroupFacts, ImageFacts, TemplateFacts, VersionFacts};
 use crate::group::names::{ANCESTOR_TAG, GENERATION_TAG, RUN_TAG, SECONDS_TAG};
 use crate::group::pin::{Pin, Slot, Templates, resolve};
 use crate::ids::{BalancerKind, ImageId, TemplateId};
 use crate::schedule::ScheduledAction;
+use chrono::{DateTime, Utc};
 
 /// No read of planning says it; a rehearsal needs one.
 const INSTANCE_TYPE: &str = "t3.small";
@@ -29,189 +34,6 @@ const ASSUMED: &str = "\
 # - instances are t3.small, zones are the region's first two, health checks are EC2's, a load balancer drains 300 s;
 # - guests boot, and answer, as usual. `asg-patch rehearse` with `failure = ...` shows what comes of it if not.
 ";
-
-/// A fleet file, as its keys are in `fleets/example.toml`.
-#[derive(Debug, Serialize)]
-struct FleetFile {
-    start: String,
-    region: String,
-    images: Vec<Image>,
-    templates: Vec<Template>,
-    groups: Vec<Group>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    parameters: Vec<Parameter>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    documents: Vec<Document>,
-}
-
-#[derive(Debug, Serialize)]
-struct Image {
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<ImageId>,
-    platform: &'static str,
-    missing: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    age_days: Option<i64>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    description: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    block_devices: Vec<BlockDevice>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    tags: BTreeMap<&'static str, String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Template {
-    name: String,
-    id: TemplateId,
-    default: u64,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    tags: BTreeMap<String, String>,
-    versions: Vec<Version>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Version {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<String>,
-    instance_type: &'static str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    block_devices: Vec<BlockDevice>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct BlockDevice {
-    device: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gib: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    snapshot: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance_store: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Group {
-    name: String,
-    min: i32,
-    max: i32,
-    desired: i32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    desired_capacity_type: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    template: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<VersionName>,
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    suspended: BTreeSet<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    target_groups: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    classic_load_balancers: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    operator: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'static str>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    tags: BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    propagated_tags: BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    launch_configuration: Option<Configuration>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mixed: Option<Mixed>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    warm_pool: Option<WarmPool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance_refresh: Option<Refresh>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    scheduled_actions: Vec<Action>,
-    #[serde(skip_serializing_if = "Behaviour::is_usual")]
-    behaviour: Behaviour,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum VersionName {
-    Number(u64),
-    Text(String),
-}
-
-#[derive(Debug, Serialize)]
-struct Configuration {
-    name: String,
-    image: &'static str,
-    instance_type: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct Mixed {
-    template: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<VersionName>,
-    overrides: Vec<Override>,
-}
-
-#[derive(Debug, Default, Serialize)]
-struct Override {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    weight: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    template: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<VersionName>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vcpus: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    memory_mib: Option<u32>,
-}
-
-#[derive(Debug, Serialize)]
-struct WarmPool {
-    min: i32,
-}
-
-#[derive(Debug, Serialize)]
-struct Refresh {
-    desired_configuration: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Action {
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    min: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    desired: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recurrence: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time_zone: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Parameter {
-    name: String,
-    value: &'static str,
-    data_type: &'static str,
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Document {
-    name: String,
-    patches: bool,
-}
 
 /// The circumstances of the file, which no read of planning says.
 #[derive(Clone, Debug)]
