@@ -39,6 +39,9 @@ pub struct RunRequest {
     /// How groups end that are not done when the deadline comes near.
     #[serde(default)]
     pub at_deadline: AtDeadline,
+    /// For how long an image is kept that its canary did not prove, unless a group's tag says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_failed: Option<KeepDays>,
     /// For the readers of its report; nothing depends on it.
     #[serde(default, skip_serializing_if = "About::is_empty")]
     pub about: Box<About>,
@@ -109,6 +112,60 @@ impl FromStr for AtDeadline {
             "finish" => Ok(Self::Finish),
             _ => Err(RequestError::AtDeadline { found: text.into() }),
         }
+    }
+}
+
+/// For how many days an image is kept that failed: 1 to [`KeepDays::MOST`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub struct KeepDays(u16);
+
+impl KeepDays {
+    /// Who has not looked after three months will not look.
+    pub const MOST: u16 = 90;
+    /// The values that it can have, for people.
+    pub const EXPECTED: &str = "a number of days, 1 to 90";
+
+    /// As a span of time.
+    pub fn span(self) -> TimeDelta {
+        TimeDelta::days(self.0.into())
+    }
+}
+
+impl TryFrom<u16> for KeepDays {
+    type Error = RequestError;
+
+    fn try_from(days: u16) -> Result<Self, RequestError> {
+        match days {
+            1..=Self::MOST => Ok(Self(days)),
+            _ => Err(RequestError::KeepDays {
+                found: days.to_string(),
+            }),
+        }
+    }
+}
+
+impl From<KeepDays> for u16 {
+    fn from(days: KeepDays) -> u16 {
+        days.0
+    }
+}
+
+impl fmt::Display for KeepDays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for KeepDays {
+    type Err = RequestError;
+
+    fn from_str(text: &str) -> Result<Self, RequestError> {
+        let found = || RequestError::KeepDays { found: text.into() };
+        text.parse::<u16>()
+            .ok()
+            .and_then(|days| Self::try_from(days).ok())
+            .ok_or_else(found)
     }
 }
 
@@ -282,6 +339,12 @@ pub enum RequestError {
     /// Not a policy for the deadline.
     #[error("expected finish or roll-back, found '{found}'")]
     AtDeadline {
+        /// As given.
+        found: String,
+    },
+    /// Not a number of days for which an image is kept.
+    #[error("expected a number of days, 1 to 90, found '{found}'")]
+    KeepDays {
         /// As given.
         found: String,
     },

@@ -40,6 +40,7 @@ pub(crate) fn account_of(text: &str) -> (Account, Aws, RunRequest) {
         max_failures: FailureLimit::Percent(100),
         topic_arn: None,
         at_deadline: Default::default(),
+        keep_failed: None,
         about: Default::default(),
     };
     (account, aws, request)

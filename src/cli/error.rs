@@ -280,6 +280,7 @@ mod tests {
             patches: PatchCounts::default(),
             installed: Vec::new(),
             missing: Vec::new(),
+            console: None,
             phases: Vec::new(),
             altered_seconds: 0,
             instance_seconds: 0,

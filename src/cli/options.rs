@@ -7,7 +7,8 @@ use asg_patch::clock::Clock;
 use asg_patch::group::allowed::{Allowed, AllowedDocuments};
 use asg_patch::ids::{GroupName, RunId};
 use asg_patch::request::{
-    About, AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
+    About, AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, KeepDays, Operation, OptInTag, RunRequest,
+    Selection,
 };
 use asg_patch::schedule::Window;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -136,6 +137,18 @@ pub(crate) struct RunOptions {
         help_heading = "The run"
     )]
     operation: Operation,
+    /// Keep an image that its canary did not prove for this many days, to be looked at [default: it is removed; without
+    /// a number: 7]
+    #[arg(
+        long,
+        value_name = "DAYS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "7",
+        help_heading = "The run",
+        hide_short_help = true
+    )]
+    keep_failed: Option<KeepDays>,
     /// SNS topic for the report
     #[arg(long, value_name = "ARN", value_parser = topic_arn, help_heading = "The run", hide_short_help = true)]
     topic_arn: Option<String>,
@@ -196,6 +209,7 @@ impl RunOptions {
             max_failures: self.max_failures,
             topic_arn: self.topic_arn.clone(),
             at_deadline: self.at_deadline,
+            keep_failed: self.keep_failed,
             about: Box::new(About {
                 asked_by: None,
                 why: self.why.clone(),

@@ -3,11 +3,15 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::job::Job;
 use super::ledger::Key;
+use super::outcome::Implication;
 use super::pin::Style;
 use super::{Code, Failure, Phase};
 use crate::ids::{BakeKey, GroupName, ImageId, RunId, TemplateId};
+use crate::text::shortened;
 
 /// The bake's image, as far as its jobs have brought it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +22,45 @@ pub enum SharedImage {
     /// It is available.
     Ready(ImageId),
 }
+
+/// A failure for which the new image may be the cause, and which is to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// The group whose canary did not prove the image.
+    pub group: GroupName,
+    /// How it failed.
+    pub code: Code,
+    /// Until when the image is kept.
+    pub until: DateTime<Utc>,
+}
+
+impl Doubt {
+    fn of(job: &Job) -> Option<Self> {
+        let failure = job.failure.as_ref()?;
+        let days = job.forward.as_ref()?.options.keep_failed?;
+        let until = job.record.deadline.checked_add_signed(days.span())?;
+        let doubts = failure.code.has(Implication::DoubtsImage);
+        doubts.then(|| Self {
+            group: job.group().clone(),
+            code: failure.code,
+            until,
+        })
+    }
+
+    /// The name under which the image is shown.
+    pub fn name(&self) -> String {
+        let text = format!(
+            "asg-patch FAILED {} in {}, kept until {}",
+            self.code,
+            self.group,
+            self.until.format("%F")
+        );
+        shortened(&text, TAG_LIMIT)
+    }
+}
+
+/// A tag's value has at most this many characters.
+const TAG_LIMIT: usize = 256;
 
 /// One job's view of its bake.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +83,8 @@ pub struct Bake {
     pub unproved: Option<GroupName>,
     /// Another group that failed after it was started, and why.
     pub failed: Option<(GroupName, Failure)>,
+    /// A group whose canary did not prove the image, which is to be kept.
+    pub doubt: Option<Doubt>,
     /// Whether it is this job that makes the versions: exactly one of those at work.
     pub makes_versions: bool,
 }
@@ -92,6 +137,7 @@ impl Bakes {
             failed: others()
                 .find_map(|j| Some((name(j), j.failure.clone()?)))
                 .filter(|(_, f)| f.code != Code::SiblingFailed),
+            doubt: all().find_map(Doubt::of),
             makes_versions: all()
                 .find(|j| j.phase == Phase::Versioning && j.failure.is_none())
                 .is_none_or(|first| first.group() == own.group()),

@@ -1,11 +1,12 @@
 //! Everything that can be done to the world: one effect is one changing call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::bake::Doubt;
 use super::devices::DeviceMapping;
 use super::fault::Fault;
 use super::lineage::Lineage;
@@ -51,6 +52,15 @@ pub enum Effect {
         image: ImageId,
         /// The tag's value.
         seconds: String,
+    },
+    /// `ec2:CreateTags`: the image and its snapshots are kept although their run failed.
+    KeepImage {
+        /// The image.
+        image: ImageId,
+        /// Its snapshots.
+        snapshots: BTreeSet<String>,
+        /// The group whose canary did not prove it, and how.
+        doubt: Doubt,
     },
     /// `elasticloadbalancing:RegisterTargets`.
     RegisterTarget {
@@ -132,6 +142,7 @@ impl Effect {
             Self::CreateVersion { .. }
             | Self::SetDefault { .. }
             | Self::DeleteVersion { .. }
+            | Self::KeepImage { .. }
             | Self::DeregisterImage(_) => true,
             Self::StoreRecord(_)
             | Self::Update { .. }

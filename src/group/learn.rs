@@ -15,7 +15,7 @@ use super::outcome::Implication;
 use super::pin::{Pin, Style};
 use super::recover::{Unseen, recovered};
 use super::seen::{CommandStatus, Ec2State, GroupSeen, MemberSeen, RecordSeen, Seen};
-use super::{Code, Failure, Phase, limits, names, phases};
+use super::{Code, Failure, Phase, console, limits, names, phases};
 use crate::ids::InstanceId;
 
 /// Takes a look into the job's memory.
@@ -50,6 +50,7 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
     }
     learn_record(job, &seen.record, now);
     learn_end(job, &seen.group);
+    console::learn(job, seen);
     phases::learn(job, seen);
 }
 
@@ -421,6 +422,12 @@ fn remember(job: &mut Job, effect: &Effect, done: &Done, count: u32) {
             job.made.instances.insert(*role, instance.clone());
         }
         (Effect::StoreRecord(_), _) if !job.is_recorded() => job.ownership = Ownership::Held,
+        (Effect::KeepImage { image, doubt, .. }, _) => {
+            let until = doubt.until.format("%F");
+            job.note(format!(
+                "{image}, which failed, is kept until {until} to be looked at"
+            ));
+        }
         (Effect::DeregisterImage(image), Done::SnapshotsKept(kept)) => {
             job.note(format!(
                 "{image} was removed, but not all of its snapshots: {}",

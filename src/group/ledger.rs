@@ -31,6 +31,8 @@ pub enum Key {
     TagInstance(InstanceId),
     /// The image is tagged.
     TagImage(ImageId),
+    /// The image is kept.
+    KeepImage(ImageId),
     /// The instance is registered with the target group or Classic Load Balancer.
     RegisterTarget(Balancer, InstanceId),
     /// The instance is deregistered from it.
@@ -69,6 +71,7 @@ impl Effect {
             } => Key::EnterStandby(instance.clone()),
             Self::TagInstance { instance, role: _ } => Key::TagInstance(instance.clone()),
             Self::TagImage { image, seconds: _ } => Key::TagImage(image.clone()),
+            Self::KeepImage { image, .. } => Key::KeepImage(image.clone()),
             Self::RegisterTarget { balancer, instance } => {
                 Key::RegisterTarget(balancer.clone(), instance.clone())
             }
@@ -104,6 +107,7 @@ impl Key {
             | Self::EnterStandby(_)
             | Self::TagInstance(_)
             | Self::TagImage(_)
+            | Self::KeepImage(_)
             | Self::DeregisterTarget(..)
             | Self::Command(..)
             | Self::CreateImage(_)
@@ -136,6 +140,7 @@ impl fmt::Display for Key {
             Self::EnterStandby(instance) => write!(f, "enter-standby {instance}"),
             Self::TagInstance(instance) => write!(f, "tag {instance}"),
             Self::TagImage(image) => write!(f, "tag-image {image}"),
+            Self::KeepImage(image) => write!(f, "keep-image {image}"),
             Self::RegisterTarget(balancer, instance) => {
                 write!(f, "register-target {instance} {}", balancer.name())
             }

@@ -116,6 +116,9 @@ pub struct Evidence {
     /// The launch hooks that hold up an instance of ours.
     #[serde(default)]
     pub hooks: Hooks,
+    /// The end of the console of the instance that failed, once it was asked for; empty if it could not be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<String>,
     /// Names of the patches that were missing at one Scan or another.
     pub wanted: BTreeSet<String>,
     /// Names of the patches that were there before the first Install, where the owner names what is to be

@@ -9,6 +9,7 @@ pub mod admit;
 pub mod allowed;
 pub mod bake;
 pub mod budget;
+pub mod console;
 pub mod decide;
 pub mod decision;
 pub mod devices;

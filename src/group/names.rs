@@ -19,6 +19,10 @@ pub const SOURCE_TAG: &str = "asg-patch:source-image";
 pub const GENERATION_TAG: &str = "asg-patch:generation";
 /// Tag on images and snapshots: the image that the owner's template named before the first run.
 pub const ANCESTOR_TAG: &str = "asg-patch:first-ancestor";
+/// Tag on images and snapshots of a run that failed: until when they are kept to be looked at, by RFC 3339.
+pub const KEEP_TAG: &str = "asg-patch:keep-until";
+/// Tag on the same: the code of the failure.
+pub const FAILED_TAG: &str = "asg-patch:failed";
 /// Where records live in Parameter Store.
 pub const RECORD_PREFIX: &str = "/asg-patch/records/";
 /// Where runs are claimed in Parameter Store.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::proof::{Proof, ProofTags};
 use super::{Code, Failure};
+use crate::request::KeepDays;
 
 /// AWS's patch document.
 pub(super) const PATCH_DOCUMENT: &str = "AWS-RunPatchBaseline";
@@ -36,6 +37,9 @@ pub struct Options {
     /// `max-generation`: an image descends from at most this number of runs, itself included.
     #[serde(default)]
     pub max_generation: Option<u32>,
+    /// `keep-failed`: an image that its canary did not prove is kept for so many days.
+    #[serde(default)]
+    pub keep_failed: Option<KeepDays>,
 }
 
 /// The preparation of a guest before its image is made.
@@ -74,6 +78,7 @@ impl Default for Options {
             tolerate_missing: 0,
             share_across_tags: false,
             max_generation: None,
+            keep_failed: None,
         }
     }
 }
@@ -143,6 +148,7 @@ fn set(
             Ok(n) if n > 0 => options.max_generation = Some(n),
             Ok(_) | Err(_) => return Err("a number of generations, 1 or more".into()),
         },
+        "keep-failed" => options.keep_failed = Some(value.parse().map_err(|_| KeepDays::EXPECTED)?),
         "canary" => options.canary = choice(value, "on", "off")?,
         "prove" => proof.set_kind(value)?,
         "prove-document" => proof.set_document(value)?,
@@ -227,6 +233,7 @@ impl Options {
             tolerate_missing,
             share_across_tags,
             max_generation: _,
+            keep_failed: _,
         } = self;
         format!(
             "{reboot_image} {seal:?} {document:?} {parameters:?} {tolerate_missing} {share_across_tags}"
@@ -300,7 +307,11 @@ mod tests {
             refusal.reason,
             "tag p:seal: expected 'on', 'off' or 'reset', found 'maybe'"
         );
-        for (key, value) in [("p:share", "all"), ("p:max-generation", "0")] {
+        for (key, value) in [
+            ("p:share", "all"),
+            ("p:max-generation", "0"),
+            ("p:keep-failed", "91"),
+        ] {
             let refusal = read(&tags(&[(key, value)]), "p").refusal;
             assert_eq!(refusal.map(|r| r.code), Some(Code::OptionInvalid), "{key}");
         }

@@ -61,6 +61,10 @@ pub enum Implication {
     AfterDeletion,
     /// The other groups of the bake would fail alike.
     SpoilsBake,
+    /// The new image may be the cause: with `keep-failed` it is kept, to be looked at.
+    DoubtsImage,
+    /// The console of the instance may show the cause.
+    OnConsole,
 }
 
 macro_rules! codes {
@@ -206,10 +210,10 @@ codes! {
         [];
     LaunchTimeout = "AP-0303", "the build instance did not come into service in time",
         "look at the group's lifecycle hooks and scaling activities",
-        [AfterRestore, AfterDeletion];
+        [AfterRestore, AfterDeletion, OnConsole];
     NeverOnline = "AP-0304", "the build instance did not register with Systems Manager in time",
         "check the SSM agent, the instance profile (AmazonSSMManagedInstanceCore) and the network path to the SSM endpoints",
-        [AfterDeletion];
+        [AfterDeletion, OnConsole];
     InstanceLost = "AP-0305", "the build instance was lost while the run needed it",
         "find out who terminated it (CloudTrail TerminateInstances), then run again",
         [AfterRestore, AfterDeletion];
@@ -218,7 +222,7 @@ codes! {
         [AfterRestore, AfterDeletion];
     NotReady = "AP-0307", "the first boot of the build instance failed or did not end",
         "read the end of the cloud-init log in the reason; correct the user data, or what holds the package lock",
-        [AfterRestore, AfterDeletion, SpoilsBake];
+        [AfterRestore, AfterDeletion, SpoilsBake, OnConsole];
     StandbyFailed = "AP-0308", "the build instance or the canary could not be moved to Standby",
         "look at the group's scaling activities; another actor may be changing the group",
         [AfterRestore, AfterDeletion];
@@ -227,7 +231,7 @@ codes! {
         [AfterRestore, AfterDeletion, SpoilsBake];
     PatchUndelivered = "AP-0312", "a command did not reach the instance, or never answered",
         "check the SSM agent, and whether the guest survives a reboot",
-        [AfterRestore, AfterDeletion];
+        [AfterRestore, AfterDeletion, OnConsole];
     PatchTimeout = "AP-0313", "the patch command took too long",
         "read the command's output to see what it was waiting for",
         [SpoilsBake];
@@ -265,20 +269,20 @@ codes! {
         "raise the group's maximum by one, so that there is room for the borrowed instance, then run again",
         [];
     CanaryNotUp = "AP-0361", "no healthy instance came up from the new version",
-        "start an instance from the image by hand and look at its console output",
-        [AfterRestore, AfterDeletion];
+        "read the end of its console in the report; keep the next failed image with --keep-failed, and start an instance from it",
+        [AfterRestore, AfterDeletion, DoubtsImage, OnConsole];
     CanaryNotClean = "AP-0362", "the instance from the new image is not fully patched",
         "see which patches its scan found missing; look for user data that downgrades packages",
-        [];
+        [DoubtsImage];
     CanaryRefused = "AP-0363", "the group could not launch an instance from the new version",
         "see the launch error (KMS key, architecture, template)",
-        [AfterRestore];
+        [AfterRestore, DoubtsImage];
     ProofFailed = "AP-0364", "the owner's proof failed on the canary",
         "read the command's output in Run Command; the document is named in the group's prove-document tag",
-        [AfterRestore, AfterDeletion];
+        [AfterRestore, AfterDeletion, DoubtsImage];
     TargetUnhealthy = "AP-0365", "no load balancer called the canary healthy in time",
         "see the load balancer's reason; look at its health check, the security groups and the application's log",
-        [AfterRestore, AfterDeletion];
+        [AfterRestore, AfterDeletion, DoubtsImage];
     SiblingFailed = "AP-0371", "a group that follows the same template by $Latest or $Default failed",
         "see that group in the same report: either all of them take the version or none does",
         [];

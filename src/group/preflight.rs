@@ -141,7 +141,10 @@ fn ready(
     unsuitable::by_image(facts, options, request)?;
     let forward = Forward {
         operation: request.operation,
-        options: options.clone(),
+        options: Options {
+            keep_failed: options.keep_failed.or(request.keep_failed),
+            ..options.clone()
+        },
         windows: facts.windows,
         devices: devices(group, account, &templates, facts)?,
         lineage: facts.lineage.clone(),

@@ -75,6 +75,8 @@ reads! {
     /// The patches of the build instance by name: those that are missing; all of them where the owner names
     /// what is to be installed.
     Packages => packages: Vec<PackageSeen>;
+    /// The end of what an instance of ours has written to its console.
+    Console => console: String;
     /// The run's image.
     Image => image: ImageSeen;
     /// Default and latest numbers of the group's templates, by id; one that does not exist is left out.
@@ -106,6 +108,7 @@ impl Need {
             Self::Users => usize::MAX,
             Self::Targets
             | Self::Packages
+            | Self::Console
             | Self::Versions
             | Self::Activities
             | Self::Hooks
@@ -383,6 +386,10 @@ pub struct ImageSeen {
     pub gib: Option<u32>,
     /// When it was created.
     pub created_at: Option<DateTime<Utc>>,
+    /// Its snapshots.
+    pub snapshots: BTreeSet<String>,
+    /// Whether it carries the tag by which it is kept although its run failed.
+    pub kept: bool,
 }
 
 /// Image states, as far as they matter.

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 
 use crate::aws::ApiShare;
 use crate::group::allowed::{Allowed, AllowedDocuments};
-use crate::request::{OptInTag, RequestError};
+use crate::request::{KeepDays, OptInTag, RequestError};
 use crate::schedule::{AwsSchedule, Dialect};
 use crate::trigger::{Defaults, TriggerError};
 
@@ -135,9 +135,20 @@ fn defaults(text: &impl Fn(&str) -> Option<String>) -> Result<Defaults, TriggerE
         },
         max_failures: parsed("ASG_PATCH_MAX_FAILURES", text, standard.max_failures)?,
         at_deadline: parsed("ASG_PATCH_AT_DEADLINE", text, standard.at_deadline)?,
+        keep_failed: keep_failed(text)?,
         topic_arn: None,
         pages_url: None,
     })
+}
+
+fn keep_failed(text: &impl Fn(&str) -> Option<String>) -> Result<Option<KeepDays>, TriggerError> {
+    const NAME: &str = "ASG_PATCH_KEEP_FAILED_DAYS";
+    let Some(found) = text(NAME).filter(|days| days != "0") else {
+        return Ok(None);
+    };
+    let days = found.parse::<KeepDays>();
+    days.map(Some)
+        .map_err(|_| wrong(NAME, "a number of days, 0 to 90", &found))
 }
 
 fn api_share(text: &impl Fn(&str) -> Option<String>) -> Result<ApiShare, TriggerError> {
@@ -221,6 +232,12 @@ mod tests {
         assert_eq!(settings.problem, None);
         assert_eq!(settings.defaults.max_failures, FailureLimit::Percent(10));
         assert_eq!(settings.defaults.max_in_flight, None);
+        let kept = |days| {
+            read(&[("ASG_PATCH_KEEP_FAILED_DAYS", days)])
+                .defaults
+                .keep_failed
+        };
+        assert_eq!((kept("0"), kept("7").map(u16::from)), (None, Some(7)));
         assert!(matches!(settings.schedule, Ok(Some(_))));
     }
 
@@ -231,6 +248,11 @@ mod tests {
                 "ASG_PATCH_MAX_FAILURES",
                 "many",
                 "ASG_PATCH_MAX_FAILURES: expected a number of groups",
+            ),
+            (
+                "ASG_PATCH_KEEP_FAILED_DAYS",
+                "91",
+                "ASG_PATCH_KEEP_FAILED_DAYS: expected a number of days",
             ),
             (
                 "ASG_PATCH_WINDOW_HOURS",

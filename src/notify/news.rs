@@ -221,6 +221,7 @@ mod tests {
             max_failures: FailureLimit::Percent(100),
             topic_arn: None,
             at_deadline: AtDeadline::default(),
+            keep_failed: None,
             about: Box::default(),
         }
     }

@@ -111,6 +111,9 @@ pub struct GroupReport {
     /// Names of the patches that the last scan of its build instance found missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
+    /// The last lines of the console of the instance that failed, as far as EC2 had them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<String>,
     /// The phases it went through.
     pub phases: Vec<PhaseReport>,
     /// For how long the group differed from what its owner set, seconds.

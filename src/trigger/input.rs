@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::cause::time;
 use super::{Asked, Cause, RunInput, TriggerError, shown};
 use crate::ids::{GroupName, names};
-use crate::request::{AtDeadline, FailureLimit, Operation, RequestError};
+use crate::request::{AtDeadline, FailureLimit, KeepDays, Operation, RequestError};
 use crate::text::shortened;
 
 /// Hours that a window lasts at most (SSM: CreateMaintenanceWindow, Duration).
@@ -38,6 +38,8 @@ struct Input {
     max_failures: Option<FailureLimit>,
     #[serde(deserialize_with = "parsed")]
     at_deadline: Option<AtDeadline>,
+    #[serde(deserialize_with = "parsed")]
+    keep_failed_days: Option<KeepDays>,
     reason: Option<String>,
     force: bool,
 }
@@ -145,6 +147,7 @@ impl Input {
             max_in_flight: self.max_in_flight,
             max_failures: self.max_failures,
             at_deadline: self.at_deadline,
+            keep_failed: self.keep_failed_days,
             reason: self.reason,
         })
     }

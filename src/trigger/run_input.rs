@@ -5,7 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Cause, TriggerError};
 use crate::ids::{GroupName, RunId};
 use crate::request::{
-    About, AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, Operation, OptInTag, RunRequest, Selection,
+    About, AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, KeepDays, Operation, OptInTag, RunRequest,
+    Selection,
 };
 use crate::schedule::Window;
 use crate::text::{moment, short_hash};
@@ -39,6 +40,8 @@ pub struct RunInput {
     pub max_failures: Option<FailureLimit>,
     /// How groups end that are not done in time.
     pub at_deadline: Option<AtDeadline>,
+    /// For how long an image is kept that was not proved.
+    pub keep_failed: Option<KeepDays>,
     /// Why, in the words of the person who started it.
     pub reason: Option<String>,
 }
@@ -60,6 +63,8 @@ pub struct Defaults {
     pub max_failures: FailureLimit,
     /// How groups end that are not done in time.
     pub at_deadline: AtDeadline,
+    /// For how long an image is kept that was not proved.
+    pub keep_failed: Option<KeepDays>,
     /// Where the report goes.
     pub topic_arn: Option<String>,
     /// Where the pages about the codes are published.
@@ -76,6 +81,7 @@ impl Default for Defaults {
             max_in_flight: Some(DEFAULT_IN_FLIGHT),
             max_failures: FailureLimit::default(),
             at_deadline: AtDeadline::default(),
+            keep_failed: None,
             topic_arn: None,
             pages_url: None,
         }
@@ -154,6 +160,7 @@ impl RunInput {
             max_failures: self.max_failures.unwrap_or(defaults.max_failures),
             topic_arn: defaults.topic_arn.clone(),
             at_deadline: self.at_deadline.unwrap_or(defaults.at_deadline),
+            keep_failed: self.keep_failed.or(defaults.keep_failed),
             about: Box::new(About {
                 why: self.reason.clone(),
                 pages_url: defaults.pages_url.clone(),

@@ -94,7 +94,7 @@ fn settings_that_are_left_out_are_the_defaults() {
     );
     let full = request(
         json!({"operation": "scan", "duration_hours": 1, "max_failures": 2,
-        "at_deadline": "finish", "max_in_flight": 3, "reason": "CVE-2026-1"}),
+        "at_deadline": "finish", "keep_failed_days": 7, "max_in_flight": 3, "reason": "CVE-2026-1"}),
     );
     assert_eq!(full.operation, Operation::Scan);
     assert_eq!(full.about.why.as_deref(), Some("CVE-2026-1"));
@@ -159,6 +159,7 @@ fn nonsense_is_refused_with_expected_and_found() {
             json!({"duration_hours": 0}),
             "duration_hours: expected 1 to 24, found 0",
         ),
+        (json!({"keep_failed_days": 0}), "a number of days, 1 to 90"),
         (
             json!({"max_failures": "200%"}),
             "expected a number of groups or a percentage",

@@ -28,6 +28,7 @@ async fn run(account: &Account) -> RunReport {
         max_failures: FailureLimit::Percent(100),
         topic_arn: Some(TOPIC.into()),
         at_deadline: Default::default(),
+        keep_failed: None,
         about: Default::default(),
     };
     let aws = Aws::new(account.clock().clone(), sdk::sdk_config(account, "topic"));

@@ -42,6 +42,7 @@ DEFAULTS = {
     "MaxInFlight": 25,
     "MaxFailures": "20%",
     "AtDeadline": "roll-back",
+    "KeepFailedDays": 0,
     "Architecture": "arm64",
     "ReservedConcurrency": 0,
 }

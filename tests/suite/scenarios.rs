@@ -47,6 +47,7 @@ scenarios! {
     default_pin
     deployed_during_run
     does_not_fit
+    keep_failed
     measured_invalid
     measured_long
     measured_short

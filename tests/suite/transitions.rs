@@ -312,6 +312,7 @@ fn as_wished(job: &Job) -> Seen {
         ])),
         clock_offset: None,
         packages: Read::Present(Vec::new()),
+        console: Read::Present("login:".into()),
         image: Read::Present(ImageSeen {
             id: "ami-new".into(),
             state: ImageState::Available,
@@ -320,6 +321,8 @@ fn as_wished(job: &Job) -> Seen {
             source_instance: Some("i-build".into()),
             gib: Some(8),
             created_at: Some(now()),
+            snapshots: BTreeSet::from(["snap-new".to_owned()]),
+            kept: false,
         }),
         templates: Read::Present(BTreeMap::from([(
             "lt-1".into(),
@@ -415,6 +418,7 @@ fn fail_all(seen: &mut Seen, class: FaultClass) {
         instances: fault(class),
         agents: fault(class),
         checks: fault(class),
+        console: fault(class),
         targets: fault(class),
         commands: fault(class),
         patches: fault(class),

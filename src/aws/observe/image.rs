@@ -10,7 +10,7 @@ use crate::aws::faults::{required, text};
 use crate::aws::paging::{IDS_PER_CALL, chunks, every};
 use crate::aws::{Clients, Listed};
 use crate::group::fault::Fault;
-use crate::group::names::RUN_TAG;
+use crate::group::names::{KEEP_TAG, RUN_TAG};
 use crate::group::seen::{ImageSeen, ImageState, Need};
 use crate::ids::RunId;
 
@@ -69,5 +69,11 @@ fn image_seen(image: &Image) -> Result<ImageSeen, Fault> {
         source_instance: image.source_instance_id().map(Into::into),
         gib: image_gib(image),
         created_at: image.creation_date().and_then(|at| at.parse().ok()),
+        snapshots: image
+            .block_device_mappings()
+            .iter()
+            .filter_map(|device| Some(device.ebs()?.snapshot_id()?.to_owned()))
+            .collect(),
+        kept: tag(image.tags(), KEEP_TAG, OPERATION)?.is_some(),
     })
 }

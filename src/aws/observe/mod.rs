@@ -8,6 +8,7 @@ mod activities;
 mod agents;
 mod checks;
 mod commands;
+mod console;
 mod group;
 mod hooks;
 mod image;
@@ -77,5 +78,5 @@ async fn read_all(
 ) -> Vec<Seen> {
     read_together!(clients, questions, groups:
         instances agents checks targets commands patches image templates record actions users packages
-        activities versions hooks refresh)
+        console activities versions hooks refresh)
 }

@@ -1,19 +1,26 @@
 //! Changing calls of EC2: tags, images, launch template versions.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, DeleteSnapshotReturnCode, RequestLaunchTemplateData, ResourceType,
     SnapshotReturnCodes, Tag, TagSpecification, ValidationError, ValidationWarning,
 };
 
+use chrono::SecondsFormat;
+
 use super::done;
 use crate::aws::clients::no_retry;
 use crate::aws::devices::device_request;
 use crate::aws::{Clients, fault, missing};
+use crate::group::bake::Doubt;
 use crate::group::devices::DeviceMapping;
 use crate::group::effect::{Done, Performed};
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::lineage::Lineage;
-use crate::group::names::{ANCESTOR_TAG, BAKE_TAG, GENERATION_TAG, RUN_TAG, SOURCE_TAG};
+use crate::group::names::{
+    ANCESTOR_TAG, BAKE_TAG, FAILED_TAG, GENERATION_TAG, KEEP_TAG, RUN_TAG, SOURCE_TAG,
+};
 use crate::group::record::Record;
 use crate::ids::{ImageId, InstanceId, TemplateId};
 
@@ -63,6 +70,24 @@ pub(super) async fn tag_image(
     tags: [(&str, &str); 1],
 ) -> Performed {
     create_tags(clients, vec![image.into()], &tags).await
+}
+
+/// Marks an image and its snapshots so that nobody takes them for good ones, and so that they go in time.
+pub(super) async fn keep_image(
+    clients: &Clients,
+    image: &ImageId,
+    snapshots: &BTreeSet<String>,
+    doubt: &Doubt,
+) -> Performed {
+    let until = doubt.until.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let resources = std::iter::once(image.into()).chain(snapshots.iter().cloned());
+    let tags = [
+        ("Name", doubt.name()),
+        (FAILED_TAG, doubt.code.to_string()),
+        (KEEP_TAG, until),
+    ];
+    let tags = tags.each_ref().map(|(key, value)| (*key, value.as_str()));
+    create_tags(clients, resources.collect(), &tags).await
 }
 
 async fn create_tags(

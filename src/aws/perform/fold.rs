@@ -71,6 +71,7 @@ fn kind<'a>(place: usize, job: &'a Job, effect: &'a Effect) -> Kind<'a> {
         | Effect::RegisterTarget { .. }
         | Effect::DeregisterTarget { .. }
         | Effect::TagImage { .. }
+        | Effect::KeepImage { .. }
         | Effect::CreateImage { .. }
         | Effect::CreateVersion { .. }
         | Effect::SetDefault { .. }

@@ -91,7 +91,9 @@ fn operation(effect: &Effect) -> &'static str {
         Effect::DeregisterTarget { balancer, .. } => {
             load_balancing::deregistration(balancer.kind())
         }
-        Effect::TagInstance { .. } | Effect::TagImage { .. } => "ec2:CreateTags",
+        Effect::TagInstance { .. } | Effect::TagImage { .. } | Effect::KeepImage { .. } => {
+            "ec2:CreateTags"
+        }
         Effect::CreateImage { .. } => "ec2:CreateImage",
         Effect::CreateVersion { .. } => "ec2:CreateLaunchTemplateVersion",
         Effect::SetDefault { .. } => "ec2:ModifyLaunchTemplate",
@@ -189,6 +191,11 @@ fn call<'a>(clients: &'a Clients, job: &'a Job, effect: &'a Effect) -> BoxFuture
             let tags = [(SECONDS_TAG, seconds.as_str())];
             ec2::tag_image(clients, image, tags).boxed()
         }
+        Effect::KeepImage {
+            image,
+            snapshots,
+            doubt,
+        } => ec2::keep_image(clients, image, snapshots, doubt).boxed(),
         Effect::CreateImage {
             instance,
             name,

@@ -12,9 +12,9 @@ use super::super::launch::LaunchState;
 use super::super::ledger::Key;
 use super::super::pin::{Pin, Style, Templates, resolve};
 use super::super::seen::{GroupSeen, Need, UserSeen};
-use super::super::{Phase, limits};
+use super::super::{Phase, console, limits};
 use super::{baking, restoring, targets, versioning};
-use crate::ids::TemplateId;
+use crate::ids::{ImageId, TemplateId};
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
@@ -29,7 +29,17 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     if job.resumed_at.is_some() || has_versions {
         needs.extend([Need::Templates, Need::Versions]);
     }
+    if console::troubled(job).is_some() {
+        needs.insert(Need::Console);
+    }
     let images = |k: &Key| matches!(k, Key::CreateImage(_));
+    let keeps = job
+        .forward
+        .as_ref()
+        .is_some_and(|f| f.options.keep_failed.is_some());
+    if keeps && job.made.image.is_some() {
+        needs.insert(Need::Image);
+    }
     if job.resumed_at.is_some() || job.ledger.has_tried(images) {
         needs.insert(Need::Image);
     }
@@ -313,6 +323,27 @@ fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<TemplateId, u64>) -> Re
     Ok(())
 }
 
+/// An image that was not proved is kept where that was asked for, under a name that says so. One that cannot be marked
+/// is not: nobody may take it for a good one.
+fn is_kept(cx: &Context<'_>, id: &ImageId) -> Result<bool, Decision> {
+    let (Some(doubt), Some(image)) = (&cx.bake.doubt, cx.seen.image.present()) else {
+        return Ok(false);
+    };
+    let effect = Effect::KeepImage {
+        image: id.clone(),
+        snapshots: image.snapshots.clone(),
+        doubt: doubt.clone(),
+    };
+    if cx.job.done_at(&effect).is_some() {
+        return Ok(true);
+    }
+    if cx.job.is_stuck(&effect) {
+        return Ok(false);
+    }
+    let reason = format!("marking {id} as failed, to be kept");
+    Err(cx.act(effect, limits::NO_PAUSE, reason))
+}
+
 /// Whether our image may be there without being shown yet.
 fn is_unseen(cx: &Context<'_>) -> bool {
     let removed = cx
@@ -325,6 +356,7 @@ fn is_unseen(cx: &Context<'_>) -> bool {
 fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
     let ours = &cx.record().run_id;
     let listed = match &cx.seen.image {
+        Read::Present(image) if image.kept => return Ok(()),
         // Without memory, name and tag must do.
         Read::Present(image)
             if image.run.as_ref() == Some(ours)
@@ -349,7 +381,7 @@ fn delete_image(cx: &Context<'_>) -> Result<(), Decision> {
         return Ok(());
     };
     let effect = Effect::DeregisterImage(id.clone());
-    if cx.job.done_at(&effect).is_some() {
+    if cx.job.done_at(&effect).is_some() || is_kept(cx, &id)? {
         return Ok(());
     }
     let reason = format!("removing our image {id}");

@@ -132,8 +132,24 @@ fn run_row(group: &GroupReport, style: Style) -> Row {
         };
         below.push(format!("missing: {}{more}", plain_text(&shown.join(", "))));
     }
+    below.extend(console(group));
     below.extend(notes(&group.notes));
     Row { cells, below }
+}
+
+/// Lines of a console in a table; the JSON has more.
+const CONSOLE_SHOWN: usize = 5;
+
+/// The end of the console of the instance that failed.
+fn console(group: &GroupReport) -> Vec<String> {
+    let lines: Vec<String> = group
+        .console
+        .iter()
+        .flat_map(|c| c.lines())
+        .map(plain_text)
+        .collect();
+    let last = lines.iter().skip(lines.len().saturating_sub(CONSOLE_SHOWN));
+    last.map(|line| format!("console: {line}")).collect()
 }
 
 /// The number of patches installed; `shared` for a group that took another group's image.

@@ -267,7 +267,8 @@ fn shorten(reports: &mut Vec<GroupReport>, most_bytes: usize) {
     for report in reports.iter() {
         tracing::info!(report = serde_json::to_string(report).ok(), "whole report");
     }
-    let steps: [fn(&mut Vec<GroupReport>); 3] = [
+    let steps: [fn(&mut Vec<GroupReport>); 4] = [
+        |all| all.iter_mut().for_each(|r| r.console = None),
         |all| {
             all.iter_mut().for_each(|r| {
                 r.installed.clear();

@@ -159,6 +159,7 @@ mod tests {
             max_failures,
             topic_arn: None,
             at_deadline: AtDeadline::default(),
+            keep_failed: None,
             about: Box::default(),
         })
     }

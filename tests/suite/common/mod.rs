@@ -113,6 +113,9 @@ impl Scenario {
                 }
                 "--max-failures" => request.max_failures = value.parse().map_err(|e| wrong(&e))?,
                 "--at-deadline" => request.at_deadline = value.parse().map_err(|e| wrong(&e))?,
+                "--keep-failed" => {
+                    request.keep_failed = Some(value.parse().map_err(|e| wrong(&e))?);
+                }
                 "--operation" => request.operation = value.parse().map_err(|e| wrong(&e))?,
                 "--group" => request.selection.groups.push((*value).into()),
                 "--topic-arn" => request.topic_arn = Some((*value).to_owned()),
@@ -144,6 +147,7 @@ impl Scenario {
             max_failures: FailureLimit::Percent(100),
             topic_arn: None,
             at_deadline: AtDeadline::default(),
+            keep_failed: None,
             about: Default::default(),
         };
         Self {

@@ -44,6 +44,7 @@ fn measuring(
             max_in_flight: request.max_in_flight,
             max_failures: request.max_failures,
             at_deadline: request.at_deadline,
+            keep_failed: request.keep_failed,
             topic_arn: request.topic_arn.clone(),
             pages_url: None,
         },

@@ -110,7 +110,7 @@ fn reads(seen: &Seen) -> Vec<(&'static str, Option<String>)> {
             })),*]
         }};
     }
-    reads!(group record instances agents checks targets commands patches packages image templates versions
+    reads!(group record instances agents checks targets commands patches packages console image templates versions
         activities hooks refresh actions users)
 }
 

@@ -1,5 +1,6 @@
 //! EC2: instances, images, snapshots, launch templates, tags.
 
+mod console;
 mod data;
 mod filters;
 mod images;
@@ -40,6 +41,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         "RunInstances" => serve(world, call, dry, |w, r| {
             run::run(w, r, call.params.to_json())
         }),
+        "GetConsoleOutput" => serve(world, call, dry, console::output),
         "CreateTags" => serve(world, call, dry, tags::create),
         "DeleteTags" => serve(world, call, dry, tags::delete),
         "DescribeTags" => serve(world, call, dry, tags::describe),

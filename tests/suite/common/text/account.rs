@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use asg_patch::group::names::{RECORD_PREFIX, RUN_TAG};
+use asg_patch::group::names::{FAILED_TAG, KEEP_TAG, RECORD_PREFIX, RUN_TAG};
 use asg_patch::sim::world::World;
 use asg_patch::sim::world::groups::{Group, LaunchSource, TemplateSpec};
 use asg_patch::sim::world::images::Image;
@@ -133,7 +133,9 @@ pub(crate) fn leftovers(world: &World, run: &str) -> Vec<String> {
         versions.into_iter().any(|v| v.data.image() == Some(image))
     };
     for image in world.images.values() {
-        if ours(&image.tags) && !named(&image.id) {
+        // Kept because it was asked for, and marked as what it is.
+        let is_kept = image.tags.contains_key(KEEP_TAG) && image.tags.contains_key(FAILED_TAG);
+        if ours(&image.tags) && !named(&image.id) && !is_kept {
             left.push(format!("image {}", image.id));
         }
     }

@@ -93,6 +93,10 @@ fn group_entry(group: &GroupReport) -> String {
         "  patches: {} installed, {} missing, {} failed, {} pending a reboot",
         p.installed, p.missing, p.failed, p.pending_reboot
     );
+    let console = group.console.iter().flat_map(|c| c.lines());
+    if let Some(last) = console.last() {
+        let _ = writeln!(text, "  console ends: {last}");
+    }
     for note in &group.notes {
         let _ = writeln!(text, "  note: {note}");
     }
