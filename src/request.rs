@@ -121,7 +121,7 @@ impl FromStr for AtDeadline {
 pub struct KeepDays(u16);
 
 impl KeepDays {
-    /// Who has not looked after three months will not look.
+    /// The most. An image that nobody has looked at for three months will not be looked at.
     pub const MOST: u16 = 90;
     /// The values that it can have, for people.
     pub const EXPECTED: &str = "a number of days, 1 to 90";

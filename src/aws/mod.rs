@@ -32,7 +32,7 @@ mod signing;
 
 pub use claims::{Claim, Claims, Held, KEPT_CLAIM, claim_run, forget_claims, list_claims};
 pub use clients::{CallCount, Clients};
-pub use discover::{describe_account, find_groups, template_facts};
+pub use discover::{Instances, describe_account, find_groups, template_facts};
 pub use documents::{DocumentState, create_document, own_documents};
 pub use executions::{Execution, find_execution, is_execution};
 pub use faults::with_causes;

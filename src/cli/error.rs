@@ -273,6 +273,8 @@ mod tests {
             image_after: None,
             version_before: None,
             version_after: None,
+            image_age_days: None,
+            reverted_from: None,
             generation: None,
             capacity_before: None,
             capacity_after: None,

@@ -264,6 +264,8 @@ mod tests {
             measured: Measured::default(),
             devices: Devices::default(),
             lineage: Lineage::default(),
+            image_created_at: None,
+            reverted_from: None,
         };
         let (measured, note) = read_tag(&forward, tag);
         forward.measured = measured;

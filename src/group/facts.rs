@@ -52,6 +52,8 @@ pub struct GroupFacts {
     pub odd: Option<String>,
     /// Names of launch templates that it names without their ids: its `pins` lack them.
     pub named_only: BTreeSet<String>,
+    /// The version that each of its instances was launched from, where that was asked for; `None` for another origin.
+    pub instances: Vec<Option<(TemplateId, u64)>>,
 }
 
 /// Facts that are read group by group, because AWS has no bulk call for them.
@@ -135,4 +137,6 @@ pub struct AccountFacts {
     pub templates: BTreeMap<TemplateId, TemplateFacts>,
     /// Their images, by id.
     pub images: BTreeMap<ImageId, ImageFacts>,
+    /// Images of runs that were proved and descend from the same images of owners, by id.
+    pub proved: BTreeMap<ImageId, ImageFacts>,
 }

@@ -44,6 +44,12 @@ pub struct Forward {
     /// The descent of the image it launches from.
     #[serde(default)]
     pub lineage: Lineage,
+    /// When that image was made.
+    #[serde(default)]
+    pub image_created_at: Option<DateTime<Utc>>,
+    /// The proved image that it launched from until something set an older one.
+    #[serde(default)]
+    pub reverted_from: Option<ImageId>,
 }
 
 /// Block devices, as the plan found them.

@@ -38,6 +38,7 @@ pub mod processes;
 pub mod proof;
 pub mod record;
 mod recover;
+mod reverted;
 pub mod seen;
 pub mod sharing;
 pub mod targets;

@@ -81,15 +81,20 @@ pub fn bake_key(specs: &[(TemplateId, u64)], options: &str) -> BakeKey {
     hash_hex(&parts, 6).into()
 }
 
+/// The beginning that all names of images made with this label share.
+pub fn image_name_start(label: &str) -> String {
+    format!("asg-patch/{}/", clean(label))
+}
+
+/// A part of an image's name.
+fn clean(text: &str) -> String {
+    legal_name(&text.chars().take(48).collect::<String>())
+}
+
 /// The image's name: legal characters only, at most 128 (EC2 CreateImage).
 pub fn image_name(label: &str, run_id: &RunId, bake_key: &BakeKey) -> String {
-    let clean =
-        |text: &str, limit: usize| legal_name(&text.chars().take(limit).collect::<String>());
-    format!(
-        "asg-patch/{}/{}-{bake_key}",
-        clean(label, 48),
-        clean(run_id.as_str(), 48)
-    )
+    let start = image_name_start(label);
+    format!("{start}{}-{bake_key}", clean(run_id.as_str()))
 }
 
 /// A launch template version's description (at most 255 characters): how our versions are found.

@@ -37,7 +37,7 @@ pub struct Options {
     /// `max-generation`: an image descends from at most this number of runs, itself included.
     #[serde(default)]
     pub max_generation: Option<u32>,
-    /// `keep-failed`: an image that its canary did not prove is kept for so many days.
+    /// `keep-failed`: an image that its canary did not prove is kept for this number of days.
     #[serde(default)]
     pub keep_failed: Option<KeepDays>,
 }

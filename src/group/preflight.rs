@@ -11,7 +11,7 @@ use super::measured::Measured;
 use super::options::{self, Options};
 use super::pin::{Pin, Templates, resolve};
 use super::record::{RECORD_LIMIT_BYTES, Record, SCHEMA};
-use super::{Code, Failure, limits, names, unsuitable};
+use super::{Code, Failure, limits, names, reverted, unsuitable};
 use crate::ids::{GroupName, ImageId, TemplateId};
 use crate::request::{Operation, OptInTag, RunRequest};
 use crate::schedule::ScheduledAction;
@@ -26,6 +26,8 @@ pub struct Checked {
     pub options: Options,
     /// Notes for its owner.
     pub notes: Vec<String>,
+    /// The proved image that it launched from until something set an older one.
+    pub reverted_from: Option<ImageId>,
     /// Its record and the way forward, or why it is refused.
     pub plan: Result<(Record, Forward), Failure>,
 }
@@ -72,7 +74,25 @@ pub fn check(
     });
     notes.extend(actions_not_understood(account.actions.get(&group.name)));
     notes.extend(managed(group, account));
+    let image = named_image(group, account);
+    let label = image_label(group, account);
+    let newest = image
+        .as_ref()
+        .and_then(|image| Some((image, reverted::reverted_from(label, image, account)?)));
+    notes.extend(newest.map(|(image, newest)| reverted::note(image, newest)));
+    let reverted_from = newest.map(|(_, newest)| newest.clone());
+    let plan = plan.map(|(record, forward)| {
+        let reverted_from = reverted_from.clone();
+        (
+            record,
+            Forward {
+                reverted_from,
+                ..forward
+            },
+        )
+    });
     Checked {
+        reverted_from,
         group: group.name.clone(),
         options: reading.options,
         notes,
@@ -151,6 +171,8 @@ fn ready(
         image,
         bakes: true,
         measured: Measured::default(),
+        image_created_at: facts.created_at,
+        reverted_from: None,
     };
     Ok((
         record(group, account, request, options, templates)?,
@@ -192,10 +214,7 @@ fn record(
         readers(group, options, &request.selection.tag.key)
     );
     let bake_key = names::bake_key(&specs, &shapes);
-    // From the parts of the bake key, so that all groups of the bake name one image.
-    let label = specs
-        .first()
-        .map_or(group.name.as_str(), |(template, _)| name(template, account));
+    let label = image_label(group, account);
     let record = Record {
         schema: SCHEMA,
         group: group.name.clone(),
@@ -223,6 +242,12 @@ fn record(
         return Err(Failure::new(Code::RecordTooLarge, reason));
     }
     Ok(record)
+}
+
+/// The group's part of an image's name: from the parts of the bake key, so that all groups of the bake name one image.
+pub fn image_label<'a>(group: &'a GroupFacts, account: &'a AccountFacts) -> &'a str {
+    let template = group.pins.iter().map(|pin| &pin.template).min();
+    template.map_or(group.name.as_str(), |template| name(template, account))
 }
 
 /// The tags and the patch group of the group's instances, by which they fetch their configuration and secrets, and are

@@ -14,6 +14,12 @@ use crate::run;
 /// Groups that a run could not restore. Zero once there are no records.
 const GROUPS_LEFT_OPEN: &str = "GroupsLeftOpen";
 
+/// The age of the oldest image that a group of the run launches from.
+const OLDEST_IMAGE_DAYS: &str = "OldestImageDays";
+
+/// Groups whose patched image something had replaced by an older one.
+const GROUPS_REVERTED: &str = "GroupsReverted";
+
 /// Records, claims and tasks that do not come from this program.
 pub(super) const NOT_OURS: &str = "NotOurs";
 
@@ -117,9 +123,16 @@ impl Notifier {
         if report.kind == RunKind::Restore {
             return;
         }
+        // Without a known age there is none to alarm about.
+        let ages = report.groups.iter().filter_map(|g| g.image_age_days);
+        if let Some(oldest) = ages.max() {
+            self.measure(&[(OLDEST_IMAGE_DAYS, Unit::Count, oldest.into())]);
+        }
+        let reverted = report.groups.iter().filter(|g| g.reverted_from.is_some());
         let instance_seconds = report.groups.iter().map(|g| g.instance_seconds).sum();
         self.measure(&[
             ("RunsEnded", Unit::Count, 1),
+            (GROUPS_REVERTED, Unit::Count, reverted.count() as u64),
             ("GroupsPatched", Unit::Count, count(Outcome::Patched)),
             (
                 "GroupsAlreadyCurrent",

@@ -52,6 +52,12 @@ pub struct PlannedGroup {
     pub version: Option<String>,
     /// The image it launches from, as far as that is known.
     pub image: Option<ImageId>,
+    /// The age of the image that it launches from now, days, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_age_days: Option<u32>,
+    /// The patched image that something had replaced by an older one since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverted_from: Option<ImageId>,
     /// The type of the instances that it would borrow, if it has only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,

@@ -93,6 +93,12 @@ pub struct GroupReport {
     pub version_before: Option<String>,
     /// The version it launches from after the run.
     pub version_after: Option<String>,
+    /// The age of the image that it launches from after the run, days, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_age_days: Option<u32>,
+    /// The patched image that something had replaced by an older one before the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverted_from: Option<ImageId>,
     /// How many runs the image descends from that it launches from after the run: 0 for the owner's own image. None if
     /// that is not known.
     #[serde(default)]

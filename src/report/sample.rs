@@ -34,6 +34,8 @@ pub(crate) fn group(name: &str, outcome: Outcome, failure: Option<(Code, &str)>)
         image_after: Some("ami-0a1b2c3d4e5f60718".into()),
         version_before: Some("$Latest (3)".into()),
         version_after: Some("$Latest (3)".into()),
+        image_age_days: None,
+        reverted_from: None,
         generation: Some(1),
         capacity_before: Some(capacity(0, 4, 0)),
         capacity_after: Some(capacity(0, 4, 0)),

@@ -156,15 +156,17 @@ pub fn status_sheet(status: &StatusReport) -> Sheet {
             some(g.image_age_days),
             some(g.patched_by_run.as_deref()),
             some(g.patched_at.map(|at| at.to_rfc3339())),
+            g.instances.to_string(),
+            g.old_instances.to_string(),
             some(record.map(|r| r.parameter.as_str())),
             some(record.and_then(|r| r.run_id.as_deref())),
         ]
     });
     let strays = status.stray_records.iter().map(|r| {
-        let mut row = vec![String::new(); 9];
+        let mut row = vec![String::new(); 11];
         row[0] = some(r.group.as_deref());
-        row[7].clone_from(&r.parameter);
-        row[8] = some(r.run_id.as_deref());
+        row[9].clone_from(&r.parameter);
+        row[10] = some(r.run_id.as_deref());
         row
     });
     Sheet {
@@ -176,6 +178,8 @@ pub fn status_sheet(status: &StatusReport) -> Sheet {
             "image_age_days",
             "patched_by_run",
             "patched_at",
+            "instances",
+            "old_instances",
             "open_record",
             "open_record_run",
         ],

@@ -40,6 +40,12 @@ pub struct GroupStatus {
     pub patched_by_run: Option<RunId>,
     /// When that run made the image.
     pub patched_at: Option<DateTime<Utc>>,
+    /// The number of its instances.
+    #[serde(default)]
+    pub instances: usize,
+    /// How many of them were launched from something else than what the group names now.
+    #[serde(default)]
+    pub old_instances: usize,
     /// Its open record, if a run has touched it and not restored it yet.
     pub record: Option<OpenRecord>,
 }

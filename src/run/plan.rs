@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::documents::check_documents;
-use super::{RunError, SelectionError};
-use crate::aws::{Aws, check_permissions, describe_account, list_records};
+use super::{RunError, SelectionError, summary};
+use crate::aws::{Aws, Instances, check_permissions, describe_account, list_records};
 use crate::group::admit::Bounds;
 use crate::group::budget::Budget;
 use crate::group::facts::{AccountFacts, GroupFacts};
@@ -50,7 +50,10 @@ pub async fn plan(aws: &Aws, request: &RunRequest) -> Result<PlanReport, RunErro
 /// AWS could not be read, or a group that was named does not exist or did not opt in.
 pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunError> {
     let selection = &request.selection;
-    let account = describe_account(&aws.clients, |g| selection.wants(&g.name, &g.tags)).await?;
+    let account = describe_account(&aws.clients, Instances::Without, |g| {
+        selection.wants(&g.name, &g.tags)
+    })
+    .await?;
     let mut planned = plan_of(&account, aws, request)?;
     match list_records(&aws.clients).await {
         Ok(records) => hold(&mut planned.report, &records),
@@ -102,7 +105,7 @@ pub(super) fn plan_of(
     warnings.extend(aws.clients.clock_offset().and_then(skew));
     let described = checked
         .iter()
-        .filter_map(|c| Some(describe(c, account.groups.get(&c.group)?, account)));
+        .filter_map(|c| Some(describe(c, account.groups.get(&c.group)?, account, now)));
     let mut groups: Vec<PlannedGroup> = described.collect();
     let jobs: Vec<Job> = checked
         .into_iter()
@@ -300,7 +303,12 @@ pub(super) fn pin_texts(group: &GroupFacts, account: &AccountFacts) -> Vec<Strin
     texts
 }
 
-fn describe(checked: &Checked, facts: &GroupFacts, account: &AccountFacts) -> PlannedGroup {
+fn describe(
+    checked: &Checked,
+    facts: &GroupFacts,
+    account: &AccountFacts,
+    now: DateTime<Utc>,
+) -> PlannedGroup {
     let ready = checked.plan.as_ref().ok();
     let budget = ready.map_or_else(Budget::default, |(_, f)| Budget::of(f, f.bakes));
     let image = ready
@@ -311,6 +319,10 @@ fn describe(checked: &Checked, facts: &GroupFacts, account: &AccountFacts) -> Pl
         capacity: facts.capacity,
         pins: pin_texts(facts, account),
         version: version_text(&facts.pins, &preflight::marks(facts, account), |_| None),
+        image_age_days: image
+            .as_ref()
+            .and_then(|id| summary::age_days(account.images.get(id)?.created_at?, now)),
+        reverted_from: checked.reverted_from.clone(),
         image_gib: image.as_ref().and_then(|id| account.images.get(id)?.gib),
         image,
         instance_type: preflight::named_type(facts, account),

@@ -10,7 +10,7 @@ use super::patience::patiently;
 use super::plan::plan_of;
 use super::restore::restore_records;
 use super::{RecordFilter, RestoreRequest, RunError, Stop, summary};
-use crate::aws::{Aws, check_permissions, describe_account};
+use crate::aws::{Aws, Instances, check_permissions, describe_account};
 use crate::group::facts::AccountFacts;
 use crate::group::job::Job;
 use crate::group::{Code, Failure};
@@ -138,7 +138,10 @@ async fn read_account(
     stop: &Receiver<Stop>,
 ) -> Result<AccountFacts, RunError> {
     let account = patiently(&aws.clock, stop, async || {
-        describe_account(&aws.clients, |g| selection.wants(&g.name, &g.tags)).await
+        describe_account(&aws.clients, Instances::Without, |g| {
+            selection.wants(&g.name, &g.tags)
+        })
+        .await
     });
     Ok(account.await?)
 }

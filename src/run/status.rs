@@ -1,16 +1,17 @@
 //! Status: the opted-in groups now, and every open record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::RunError;
 use super::owner::{Life, life};
 use super::plan::{check_named, pin_texts};
-use crate::aws::{Aws, describe_account, list_records};
+use crate::aws::{Aws, Instances, describe_account, list_records};
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::names::{group_of_parameter, record_parameter};
 use crate::group::pin::{Templates, resolve};
+use crate::group::preflight;
 use crate::group::seen::RecordSeen;
-use crate::ids::{GroupName, ImageId};
+use crate::ids::{GroupName, ImageId, TemplateId};
 use crate::report::{GroupStatus, OpenRecord, StatusReport};
 use crate::request::Selection;
 
@@ -20,7 +21,7 @@ use crate::request::Selection;
 /// AWS could not be read, or a group that was named has no record and does not exist or did not opt in.
 pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, RunError> {
     let wanted = |g: &GroupFacts| selection.wants(&g.name, &g.tags);
-    let account = describe_account(&aws.clients, wanted).await?;
+    let account = describe_account(&aws.clients, Instances::With, wanted).await?;
     let mut records: BTreeMap<String, OpenRecord> = list_records(&aws.clients)
         .await?
         .into_iter()
@@ -51,6 +52,8 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
                 image_age_days: created_at.map(|at| (now - at).num_days()),
                 patched_at: run.as_ref().and(created_at),
                 patched_by_run: run,
+                instances: group.instances.len(),
+                old_instances: old_instances(group, &account),
                 record: records.remove(&record_parameter(&group.name)),
                 image,
             }
@@ -66,6 +69,23 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
             .filter(|r| names.is_empty() || r.group.as_ref().is_some_and(|g| names.contains(g)))
             .collect(),
     })
+}
+
+/// How many instances were launched from something else than what the group names now.
+fn old_instances(group: &GroupFacts, account: &AccountFacts) -> usize {
+    let marks = preflight::marks(group, account);
+    let named: BTreeSet<(&TemplateId, u64)> = group
+        .pins
+        .iter()
+        .filter_map(|pin| Some((&pin.template, resolve(pin, &marks)?)))
+        .collect();
+    let is_old = |origin: &&Option<(TemplateId, u64)>| {
+        let origin = origin
+            .as_ref()
+            .map(|(template, number)| (template, *number));
+        origin.is_none_or(|origin| !named.contains(&origin))
+    };
+    group.instances.iter().filter(is_old).count()
 }
 
 /// Finds out which drivers are alive, each asked about once.

@@ -67,6 +67,8 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
         image_after,
         version_before,
         version_after,
+        image_age_days: image_age_days(job),
+        reverted_from: job.forward.as_ref().and_then(|f| f.reverted_from.clone()),
         generation: generation(job),
         capacity_before: Some(record.capacity),
         capacity_after: job.capacity_after.or(untouched.then_some(record.capacity)),
@@ -95,6 +97,19 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
             .chain(origin_note(job))
             .collect(),
     }
+}
+
+/// The age of the image that the group launches from when the job ends.
+fn image_age_days(job: &Job) -> Option<u32> {
+    if job.deployment == Deployment::Promoted {
+        return Some(0);
+    }
+    age_days(job.forward.as_ref()?.image_created_at?, job.entered_at())
+}
+
+/// Whole days from one time to a later one.
+pub(super) fn age_days(from: DateTime<Utc>, to: DateTime<Utc>) -> Option<u32> {
+    u32::try_from((to - from).num_days().max(0)).ok()
 }
 
 /// Names of the patches that the last scan found missing, as far as AWS named them.
@@ -266,6 +281,8 @@ pub(super) fn of_refusal(planned: &PlannedGroup) -> Option<GroupReport> {
     report.version_after.clone_from(&planned.version);
     report.capacity_before = Some(planned.capacity);
     report.capacity_after = Some(planned.capacity);
+    report.image_age_days = planned.image_age_days;
+    report.reverted_from.clone_from(&planned.reverted_from);
     report.notes.clone_from(&planned.notes);
     Some(report)
 }
@@ -282,6 +299,8 @@ pub(super) fn of_skipped(group: &GroupName, failure: &Failure) -> GroupReport {
         image_after: None,
         version_before: None,
         version_after: None,
+        image_age_days: None,
+        reverted_from: None,
         generation: None,
         capacity_before: None,
         capacity_after: None,

@@ -43,6 +43,7 @@ DEFAULTS = {
     "MaxFailures": "20%",
     "AtDeadline": "roll-back",
     "KeepFailedDays": 0,
+    "MaxImageAgeDays": 0,
     "Architecture": "arm64",
     "ReservedConcurrency": 0,
 }

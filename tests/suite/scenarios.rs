@@ -82,6 +82,7 @@ scenarios! {
     refresh_during_run
     refusal_shared_template
     refusals
+    reverted
     running_behind_load_balancer
     scan_only
     schedule_during_restore

@@ -156,6 +156,8 @@ fn job(phase: Phase) -> Job {
         measured: Measured::default(),
         devices: Devices::default(),
         lineage: Lineage::default(),
+        image_created_at: None,
+        reverted_from: None,
     };
     let mut job = Job::planned(record(), forward, start());
     if !matches!(phase, Phase::Queued | Phase::Recording) {

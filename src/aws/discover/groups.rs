@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_autoscaling::types::AutoScalingGroup;
+use aws_sdk_autoscaling::types::{AutoScalingGroup, Instance};
 
 use super::GROUPS_PER_PAGE;
 use crate::aws::Clients;
@@ -13,7 +13,7 @@ use crate::aws::faults::text;
 use crate::aws::paging::every;
 use crate::group::facts::GroupFacts;
 use crate::group::fault::Fault;
-use crate::ids::GroupName;
+use crate::ids::{GroupName, TemplateId};
 use crate::schedule::Capacity;
 
 const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
@@ -30,10 +30,26 @@ const NOTHING: Capacity = Capacity {
 /// # Errors
 /// A call that failed.
 pub async fn find_groups(clients: &Clients) -> Result<BTreeMap<GroupName, GroupFacts>, Fault> {
+    groups(clients, Instances::Without).await
+}
+
+/// Whether groups are read with their instances: an answer about large groups is long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instances {
+    /// With them.
+    With,
+    /// Without.
+    Without,
+}
+
+pub(super) async fn groups(
+    clients: &Clients,
+    instances: Instances,
+) -> Result<BTreeMap<GroupName, GroupFacts>, Fault> {
     let pages = clients
         .autoscaling
         .describe_auto_scaling_groups()
-        .include_instances(false)
+        .include_instances(instances == Instances::With)
         .max_records(GROUPS_PER_PAGE)
         .into_paginator()
         .send();
@@ -79,6 +95,7 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
         tags: tags.unwrap_or_else(|_| readable_tags(group)),
         propagated: propagated(group),
         named_only: named_only(group),
+        instances: group.instances().iter().map(launched_from).collect(),
         pins: pins.unwrap_or_else(|_| readable_pins(group)),
         launch_configuration: group.launch_configuration_name().map(str::to_owned),
         image_override: overrides.iter().any(|o| o.image_id().is_some()),
@@ -101,6 +118,13 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
         balancers: balancers(group),
         other_load_balancer: other_load_balancer(group),
     }
+}
+
+/// The version that an instance was launched from, as far as AWS says it by number.
+fn launched_from(instance: &Instance) -> Option<(TemplateId, u64)> {
+    let template = instance.launch_template()?;
+    let number = template.version()?.parse().ok()?;
+    Some((template.launch_template_id()?.into(), number))
 }
 
 /// The tags that are whole: they say whether the group opted in.

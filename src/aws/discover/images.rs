@@ -1,6 +1,6 @@
 //! Images that launch templates name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, Image};
 use chrono::DateTime;
@@ -42,6 +42,40 @@ pub(super) async fn images(
         (id.map(ImageId::from), image_facts(image))
     });
     Ok(listed.collect())
+}
+
+/// The images that runs made and proved from these images of owners.
+pub(super) async fn proved(
+    clients: &Clients,
+    ancestors: BTreeSet<ImageId>,
+) -> Result<BTreeMap<ImageId, ImageFacts>, Fault> {
+    let mut images = Vec::new();
+    for chunk in chunks(ancestors, IDS_PER_CALL) {
+        let by_ancestor = Filter::builder()
+            .name(format!("tag:{ANCESTOR_TAG}"))
+            .set_values(Some(chunk))
+            .build();
+        // Written when an image was proved and deployed.
+        let by_proof = Filter::builder()
+            .name("tag-key")
+            .values(SECONDS_TAG)
+            .build();
+        let pages = clients
+            .ec2
+            .describe_images()
+            .owners("self")
+            .filters(by_ancestor)
+            .filters(by_proof)
+            .into_paginator()
+            .send();
+        images.extend(every(clients, OPERATION, pages, |p| (p.images, p.next_token)).await?);
+    }
+    // What makes no sense here is nobody's image: nothing depends on it.
+    let read = images.iter().filter_map(|image| {
+        let facts = image_facts(image).ok()?;
+        Some((image.image_id()?.into(), facts))
+    });
+    Ok(read.collect())
 }
 
 fn image_facts(image: &Image) -> Result<ImageFacts, Fault> {

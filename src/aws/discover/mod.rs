@@ -11,12 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join3;
 
 pub(super) use self::actions::scheduled_actions;
-pub use self::groups::find_groups;
+pub use self::groups::{Instances, find_groups};
 use self::templates::TemplatesRead;
 pub use self::templates::template_facts;
 
 use super::Clients;
-use crate::group::facts::{AccountFacts, GroupFacts, TemplateFacts};
+use crate::group::facts::{AccountFacts, GroupFacts, ImageFacts, TemplateFacts};
 use crate::group::fault::Fault;
 use crate::group::pin::{Pin, resolve};
 use crate::ids::{GroupName, ImageId};
@@ -26,16 +26,17 @@ const GROUPS_PER_PAGE: i32 = 100;
 /// Reads of single groups or templates under way at once: EC2 and Auto Scaling refill 10 to 20 a second.
 const SINGLE_READS_AT_ONCE: usize = 8;
 
-/// Reads what planning needs: all groups, and more of those that `wanted` picks. An answer that makes no sense makes
+/// Reads what planning needs: all groups, with or without their instances, and more of those that `wanted` picks. An answer that makes no sense makes
 /// only those groups [odd](GroupDetails::odd) that it concerns.
 ///
 /// # Errors
 /// The first call that failed.
 pub async fn describe_account(
     clients: &Clients,
+    instances: Instances,
     wanted: impl Fn(&GroupFacts) -> bool,
 ) -> Result<AccountFacts, Fault> {
-    let groups = find_groups(clients).await?;
+    let groups = groups::groups(clients, instances).await?;
     let chosen: Vec<&GroupFacts> = groups.values().filter(|g| wanted(g)).collect();
     let names: Vec<GroupName> = chosen.iter().map(|g| g.name.clone()).collect();
     let (mut details, actions, templates) = try_join3(
@@ -62,6 +63,11 @@ pub async fn describe_account(
         .collect();
     let listed = images::images(clients, ids.clone()).await?;
     let (images, odd_images) = listed.sorted(ids);
+    let ancestor = |(id, facts): (&ImageId, &ImageFacts)| {
+        let first = facts.lineage.first_ancestor.as_ref();
+        first.unwrap_or(id).clone()
+    };
+    let proved = images::proved(clients, images.iter().map(ancestor).collect()).await?;
     for group in &chosen {
         let problem = group
             .pins
@@ -81,6 +87,7 @@ pub async fn describe_account(
         actions: read,
         templates: templates.facts,
         images,
+        proved,
     })
 }
 
@@ -191,7 +198,9 @@ mod tests {
     #[tokio::test]
     async fn what_makes_no_sense_concerns_the_groups_that_name_it() {
         let clients = canned::clients(&Canned::new(answer), Clock::system());
-        let account = describe_account(&clients, |_| true).await.unwrap();
+        let account = describe_account(&clients, Instances::Without, |_| true)
+            .await
+            .unwrap();
         let odd = account.details.iter();
         let odd: Vec<(&str, Option<&str>)> = odd
             .map(|(name, details)| (name.as_str(), details.odd.as_deref()))

@@ -32,7 +32,7 @@ pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<St
     .await
 }
 
-/// What the console shows now. Instances that are not of the Nitro kind have only what EC2 took down some minutes ago.
+/// The present console. Of instances that are not of the Nitro kind there is only what EC2 took down some minutes ago.
 async fn latest(clients: &Clients, instance: &InstanceId) -> Result<Option<String>, Fault> {
     let present = output(clients, instance, true).await;
     match present {

@@ -104,9 +104,10 @@ fn shares(group: &GroupFacts, account: &AccountFacts) -> bool {
 }
 
 fn images(account: &AccountFacts, heading: &Heading) -> Vec<Image> {
-    let mut images: Vec<Image> = account
-        .images
-        .iter()
+    let all: BTreeMap<&ImageId, &ImageFacts> =
+        account.proved.iter().chain(&account.images).collect();
+    let mut images: Vec<Image> = all
+        .into_iter()
         .map(|(id, facts)| image(id, facts, account, heading))
         .collect();
     images.push(Image {

@@ -221,6 +221,8 @@ mod tests {
             pins: vec!["web:$Latest (3)".into()],
             image: Some("ami-0a1b2c3d4e5f60718".into()),
             instance_type: Some("t3.large".into()),
+            image_age_days: None,
+            reverted_from: None,
             image_gib: Some(8),
             bake_key: Some("lt-0abc:3".into()),
             version: Some("3".into()),

@@ -91,13 +91,18 @@ fn status_row(group: &GroupStatus, style: Style) -> Row {
     if style != Style::Narrow {
         cells.push(group.patched_by_run.as_deref().unwrap_or("-").to_owned());
     }
+    let old = (group.old_instances > 0).then(|| {
+        format!(
+            "{} of {} were launched from something else than what the group names now",
+            group.old_instances,
+            counted(group.instances, "instance")
+        )
+    });
     let record = group.record.as_ref();
+    let record = record.map(|r| format!("open record: {}", record_words(r)));
     Row {
         cells,
-        below: record
-            .map(|r| format!("open record: {}", record_words(r)))
-            .into_iter()
-            .collect(),
+        below: old.into_iter().chain(record).collect(),
     }
 }
 
@@ -199,6 +204,8 @@ mod tests {
             image_age_days: Some(12),
             patched_by_run: Some("cli-20261002T040000Z-77aa".into()),
             patched_at: Some(sample::at(-1_000_000)),
+            instances: 4,
+            old_instances: if name == "web" { 3 } else { 0 },
             record,
         };
         let status = StatusReport {

@@ -141,6 +141,8 @@ proptest! {
             measured: Measured::default(),
             devices: Devices::default(),
             lineage: Lineage::default(),
+            image_created_at: None,
+            reverted_from: None,
         };
         let (measured, note) = in_time("measured times", || budget::read_tag(&forward, &value));
         prop_assert!(measured != Measured::default() || note.is_some());
