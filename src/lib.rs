@@ -19,5 +19,7 @@ pub mod run;
 pub mod schedule;
 pub mod signature;
 pub mod sim;
+pub mod tag_filter;
 pub mod text;
 pub mod trigger;
+pub mod windows;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{GroupName, RunId};
 use crate::schedule::Window;
+use crate::tag_filter::TagFilters;
 
 /// With `--at-deadline finish`, a group that was started may go on this long past the deadline, the reserve
 /// included: one phase that takes as long as its own limit lets it (the longest is an install, 2 h and
@@ -59,6 +60,9 @@ pub struct About {
     /// Where the pages about the codes are published, without a slash at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages_url: Option<String>,
+    /// The name of the patch window that it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
 }
 
 impl About {
@@ -232,12 +236,17 @@ pub struct Selection {
     pub tag: OptInTag,
     /// Only these of the opted-in groups; empty for all.
     pub groups: Vec<GroupName>,
+    /// Only opted-in groups whose tags match, besides.
+    #[serde(default, skip_serializing_if = "TagFilters::is_empty")]
+    pub filters: TagFilters,
 }
 
 impl Selection {
     /// Whether a run with this selection works on the group of this name and with these tags.
     pub fn wants(&self, name: &GroupName, tags: &BTreeMap<String, String>) -> bool {
-        self.tag.is_on(tags) && (self.groups.is_empty() || self.groups.contains(name))
+        self.tag.is_on(tags)
+            && (self.groups.is_empty() || self.groups.contains(name))
+            && self.filters.match_tags(tags)
     }
 }
 

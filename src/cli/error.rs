@@ -297,6 +297,7 @@ mod tests {
             region: "eu-west-1".into(),
             asked_by: None,
             why: None,
+            window: None,
             pages_url: None,
             cost: None,
             account: None,

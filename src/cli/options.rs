@@ -11,6 +11,7 @@ use asg_patch::request::{
     Selection,
 };
 use asg_patch::schedule::Window;
+use asg_patch::tag_filter::TagFilter;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use clap::Args;
 
@@ -53,6 +54,9 @@ pub(crate) struct SelectionOptions {
     /// Only this opted-in group (repeatable)
     #[arg(long = "group", value_name = "NAME", value_parser = group_name, add = complete::groups())]
     groups: Vec<GroupName>,
+    /// Only opted-in groups with this tag; * and ? are wildcards (repeatable: every key must match)
+    #[arg(long = "where", value_name = "KEY=VALUE[,VALUE]")]
+    filters: Vec<TagFilter>,
 }
 
 impl SelectionOptions {
@@ -60,6 +64,7 @@ impl SelectionOptions {
         Selection {
             tag: self.tag.clone(),
             groups: self.groups.clone(),
+            filters: self.filters.iter().cloned().collect(),
         }
     }
 }
@@ -213,6 +218,7 @@ impl RunOptions {
             about: Box::new(About {
                 asked_by: None,
                 why: self.why.clone(),
+                window: None,
                 pages_url: pages_url.map(str::to_owned),
             }),
         })

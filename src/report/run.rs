@@ -30,6 +30,9 @@ pub struct RunReport {
     /// The reason that was given for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The name of the patch window that it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
     /// Where the pages about the codes are published, if they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages_url: Option<String>,
@@ -186,6 +189,7 @@ impl RunReport {
         Self {
             asked_by: Some(about.asked_by.clone().unwrap_or(by)),
             why: about.why.clone(),
+            window: about.window.clone(),
             pages_url: about.pages_url.clone(),
             ..self
         }

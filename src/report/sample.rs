@@ -103,6 +103,7 @@ pub(crate) fn run() -> RunReport {
         account: None,
         asked_by: Some("ada".into()),
         why: None,
+        window: None,
         pages_url: None,
         cost: None,
         started_at: at(0),

@@ -118,6 +118,9 @@ fn heading(report: &RunReport) -> Vec<String> {
         report.finished_at.format("%d %B %Y %H:%M UTC"),
         duration(seconds.unsigned_abs())
     ));
+    if let Some(window) = &report.window {
+        lines.push(format!("Window: {}", plain_text(window)));
+    }
     if let Some(why) = &report.why {
         lines.push(format!(
             "Reason: {}",

@@ -44,6 +44,7 @@ pub(super) fn report(aws: &Aws, heading: Heading, results: Results) -> RunReport
         account: aws.account.clone(),
         asked_by: None,
         why: None,
+        window: None,
         pages_url: None,
         cost: None,
         started_at,

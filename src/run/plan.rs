@@ -100,7 +100,13 @@ pub(super) fn plan_of(
     arrange(&mut checked);
     let mut warnings = Vec::new();
     if checked.is_empty() {
-        warnings.push(format!("no group carries the tag {}", selection.tag));
+        warnings.push(match selection.filters.is_empty() {
+            true => format!("no group carries the tag {}", selection.tag),
+            false => format!(
+                "no group that carries the tag {} matches {}",
+                selection.tag, selection.filters
+            ),
+        });
     }
     warnings.extend(aws.clients.clock_offset().and_then(skew));
     let described = checked

@@ -75,7 +75,7 @@ pub(super) async fn prepare_again(
             let group = account.groups.get(name);
             group.is_some_and(|g| selection.wants(&g.name, &g.tags))
         });
-    let reason = "it was deleted, or does not opt in any more, since the run was planned";
+    let reason = "it was deleted, or the run does not select it any more by its tags, since the run was planned";
     let failure = Failure::new(Code::ChangedSincePlan, reason);
     let mut refused: Vec<GroupReport> = gone
         .iter()

@@ -1,5 +1,7 @@
 //! The input that people, schedules and maintenance windows' tasks start an execution with.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -8,10 +10,13 @@ use super::cause::time;
 use super::{Asked, Cause, RunInput, TriggerError, shown};
 use crate::ids::{GroupName, names};
 use crate::request::{AtDeadline, FailureLimit, KeepDays, Operation, RequestError};
+use crate::tag_filter::TagFilters;
 use crate::text::shortened;
 
 /// Hours that a window lasts at most (SSM: CreateMaintenanceWindow, Duration).
 const WINDOW_LIMIT_HOURS: u32 = 24;
+/// Characters of a window's name: infra/window.yaml allows 48.
+const WINDOW_NAME_LIMIT: usize = 64;
 /// Characters of a group's name (Auto Scaling: CreateAutoScalingGroup, AutoScalingGroupName).
 const NAME_LIMIT: usize = 255;
 /// Characters of a group's name that an error shows.
@@ -29,6 +34,8 @@ struct Input {
     _window_id: Option<String>,
     window_execution_id: Option<String>,
     groups: Vec<GroupName>,
+    filters: BTreeMap<String, Values>,
+    window: Option<String>,
     #[serde(deserialize_with = "parsed")]
     operation: Option<Operation>,
     duration_hours: Option<u32>,
@@ -42,6 +49,23 @@ struct Input {
     keep_failed_days: Option<KeepDays>,
     reason: Option<String>,
     force: bool,
+}
+
+/// A value, or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a text or a list of texts")]
+enum Values {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl From<Values> for Vec<String> {
+    fn from(values: Values) -> Self {
+        match values {
+            Values::One(value) => vec![value],
+            Values::Many(values) => values,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default, Deserialize, PartialEq)]
@@ -138,11 +162,19 @@ impl Input {
     fn run(self) -> Result<RunInput, TriggerError> {
         let cause = self.cause()?;
         self.check_limits()?;
+        let filters = self
+            .filters
+            .into_iter()
+            .map(|(key, values)| (key, values.into()));
+        let filters = TagFilters::of(filters)
+            .map_err(|wrong| TriggerError::field("filters", "keys with values", wrong.found))?;
         Ok(RunInput {
             cause,
             duration: hours("duration_hours", self.duration_hours, 1)?,
             cutoff: hours("cutoff_hours", self.cutoff_hours, 0)?,
             groups: self.groups,
+            filters,
+            window: self.window,
             operation: self.operation,
             max_in_flight: self.max_in_flight,
             max_failures: self.max_failures,
@@ -159,6 +191,15 @@ impl Input {
                 "groups",
                 format!("names of 1 to {NAME_LIMIT} characters"),
                 format!("'{}'", shortened(name.as_str(), NAME_SHOWN)),
+            ));
+        }
+        if let Some(name) = &self.window
+            && !(1..=WINDOW_NAME_LIMIT).contains(&name.chars().count())
+        {
+            return Err(TriggerError::field(
+                "window",
+                format!("a name of 1 to {WINDOW_NAME_LIMIT} characters"),
+                format!("'{}'", shortened(name, NAME_SHOWN)),
             ));
         }
         if self.max_in_flight == Some(0) {

@@ -9,6 +9,7 @@ use crate::request::{
     Selection,
 };
 use crate::schedule::Window;
+use crate::tag_filter::TagFilters;
 use crate::text::{moment, short_hash};
 
 /// A window lasts a night's quiet hours.
@@ -28,6 +29,10 @@ pub struct RunInput {
     pub cause: Cause,
     /// Only these of the opted-in groups; empty for all.
     pub groups: Vec<GroupName>,
+    /// Only opted-in groups whose tags match, besides.
+    pub filters: TagFilters,
+    /// The name of the patch window that it is of.
+    pub window: Option<String>,
     /// Install or Scan.
     pub operation: Option<Operation>,
     /// The window's length.
@@ -154,6 +159,7 @@ impl RunInput {
             selection: Selection {
                 tag: defaults.tag.clone(),
                 groups: self.groups.clone(),
+                filters: self.filters.clone(),
             },
             operation: self.operation.unwrap_or(defaults.operation),
             max_in_flight: self.max_in_flight.or(defaults.max_in_flight),
@@ -163,6 +169,7 @@ impl RunInput {
             keep_failed: self.keep_failed.or(defaults.keep_failed),
             about: Box::new(About {
                 why: self.reason.clone(),
+                window: self.window.clone(),
                 pages_url: defaults.pages_url.clone(),
                 ..About::default()
             }),

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::ids::RunId;
-use crate::request::{FailureLimit, Operation};
+use crate::request::{FailureLimit, Operation, RunRequest};
 
 const EXECUTION: &str = "arn:aws:states:eu-west-1:123456789012:execution:AsgPatch:by-hand";
 
@@ -76,28 +76,39 @@ fn another_input_with_the_same_time_is_another_run() {
     );
 }
 
-#[test]
-fn settings_that_are_left_out_are_the_defaults() {
+/// The request that an input makes at four o'clock.
+fn requested(event: Value) -> RunRequest {
     let now = "2026-10-14T04:00:00Z".parse().expect("a time");
-    let request = |event: Value| match read(&event) {
+    match read(&event) {
         Ok(Asked::Run(input)) => input
             .request(&Defaults::default(), EXECUTION, now)
             .expect("valid"),
         other => panic!("{other:?}"),
-    };
-    let bare = request(json!({"groups": ["web-nightly"]}));
+    }
+}
+
+#[test]
+fn settings_that_are_left_out_are_the_defaults() {
+    let now = "2026-10-14T04:00:00Z".parse().expect("a time");
+    let bare = requested(json!({"groups": ["web-nightly"]}));
     assert_eq!(bare.selection.groups, ["web-nightly"]);
     assert_eq!(bare.selection.tag.key, "ep:asg:patch");
     assert_eq!(
         bare.window.deadline.to_rfc3339(),
         "2026-10-14T07:00:00+00:00"
     );
-    let full = request(
-        json!({"operation": "scan", "duration_hours": 1, "max_failures": 2,
+    let full = requested(
+        json!({"operation": "scan", "duration_hours": 1, "window": "acceptance",
+        "filters": {"Environment": "Acc*", "Patch Group": ["Web", "App"]}, "max_failures": 2,
         "at_deadline": "finish", "keep_failed_days": 7, "max_in_flight": 3, "reason": "CVE-2026-1"}),
     );
     assert_eq!(full.operation, Operation::Scan);
     assert_eq!(full.about.why.as_deref(), Some("CVE-2026-1"));
+    assert_eq!(
+        full.selection.filters.to_string(),
+        "Environment=Acc* Patch Group=App,Web"
+    );
+    assert_eq!(full.about.window.as_deref(), Some("acceptance"));
     assert_eq!(full.max_failures, FailureLimit::Count(2));
     assert_eq!(
         (full.window.deadline - full.window.cutoff).num_minutes(),
@@ -105,7 +116,58 @@ fn settings_that_are_left_out_are_the_defaults() {
     );
     let late =
         json!({"trigger": "schedule", "schedule": "s", "scheduled_time": "2026-10-14T01:00:00Z"});
-    assert!(request(late).window.is_over(now));
+    assert!(requested(late).window.is_over(now));
+}
+
+/// The inputs of `infra/window.yaml`, with values in the place of its parameters.
+#[test]
+fn a_windows_stack_gives_an_input_that_is_read() {
+    let template = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/infra/window.yaml"));
+    let inputs = template.lines().filter_map(|line| {
+        let input = line.trim().strip_prefix("Input: !Sub '")?;
+        input.strip_suffix('\'')
+    });
+    let values = [
+        ("WindowName", "acceptance"),
+        (
+            "Filters",
+            r#"{"Environment":"Acc*","Patch Group":["Web Server"]}"#,
+        ),
+        ("Operation", "Install"),
+        ("DurationHours", "6"),
+        ("CutoffHours", "2"),
+        ("MaxInFlight", "20"),
+        ("MaxFailures", "10%"),
+        ("AtDeadline", "finish"),
+    ];
+    let mut seen = 0;
+    for input in inputs {
+        let mut input = input
+            .replace(
+                "<aws.scheduler.schedule-arn>",
+                "arn:aws:scheduler:eu-west-1:1:schedule/default/w",
+            )
+            .replace("<aws.scheduler.scheduled-time>", "2026-10-14T04:00:00Z")
+            .replace("{{WINDOW_ID}}", "mw-0c50858d01EXAMPLE")
+            .replace(
+                "{{WINDOW_EXECUTION_ID}}",
+                "14bea65d-5ccc-462d-a2f3-e99c8EXAMPLE",
+            );
+        for (name, value) in values {
+            input = input.replace(&format!("${{{name}}}"), value);
+        }
+        let request = requested(serde_json::from_str(&input).expect(&input));
+        assert_eq!(request.about.window.as_deref(), Some("acceptance"));
+        let filters = request.selection.filters.to_string();
+        assert_eq!(filters, "Environment=Acc* Patch Group=Web Server");
+        assert_eq!(
+            (request.window.deadline - request.window.start).num_hours(),
+            6
+        );
+        assert_eq!(request.max_in_flight, Some(20));
+        seen += 1;
+    }
+    assert_eq!(seen, 2);
 }
 
 #[test]
@@ -159,6 +221,15 @@ fn nonsense_is_refused_with_expected_and_found() {
             json!({"duration_hours": 0}),
             "duration_hours: expected 1 to 24, found 0",
         ),
+        (
+            json!({"filters": {"Environment": []}}),
+            "filters: expected keys with values",
+        ),
+        (
+            json!({"filters": {"Environment": 3}}),
+            "a text or a list of texts",
+        ),
+        (json!({"window": ""}), "window: expected a name"),
         (json!({"keep_failed_days": 0}), "a number of days, 1 to 90"),
         (
             json!({"max_failures": "200%"}),

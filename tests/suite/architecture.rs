@@ -7,20 +7,25 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, from the ground floor up, each with the rooms that it may know. An arrow that is not here is
 /// not allowed, nor is a room.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("ids", &[]),
     ("text", &[]),
     ("clock", &[]),
     ("signature", &[]),
     ("schedule", &[]),
-    ("request", &["ids", "schedule"]),
+    ("tag_filter", &[]),
+    ("request", &["ids", "schedule", "tag_filter"]),
+    ("windows", &["ids", "schedule", "tag_filter", "text"]),
     (
         "group",
         &["ids", "request", "schedule", "signature", "text"],
     ),
     ("report", &["group", "ids", "request", "schedule", "text"]),
     ("notify", &["group", "ids", "report", "request", "text"]),
-    ("trigger", &["ids", "request", "schedule", "text"]),
+    (
+        "trigger",
+        &["ids", "request", "schedule", "tag_filter", "text"],
+    ),
     (
         "aws",
         &[
@@ -70,8 +75,19 @@ const ROOMS: [(&str, &[&str]); 16] = [
     (
         "cli",
         &[
-            "aws", "clock", "group", "ids", "probe", "report", "request", "run", "schedule", "sim",
+            "aws",
+            "clock",
+            "group",
+            "ids",
+            "probe",
+            "report",
+            "request",
+            "run",
+            "schedule",
+            "sim",
+            "tag_filter",
             "text",
+            "windows",
         ],
     ),
 ];
@@ -80,12 +96,14 @@ const ROOMS: [(&str, &[&str]); 16] = [
 const ENTRIES: [(&str, &[&str]); 2] = [("main", &["cli"]), ("bin", &["aws", "clock", "lambda"])];
 
 /// Rooms and single files that know no SDK, clock, async, log or environment.
-const PURE: [&str; 12] = [
+const PURE: [&str; 14] = [
     "ids",
     "text",
     "signature",
     "schedule",
+    "tag_filter",
     "request",
+    "windows",
     "group",
     "report",
     "notify",

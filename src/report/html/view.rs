@@ -167,7 +167,11 @@ fn facts(report: &RunReport) -> Vec<(&'static str, String)> {
         .as_deref()
         .map(|by| ("Asked for by", plain_text(by)));
     let why = report.why.as_deref().map(|why| ("Reason", plain_text(why)));
-    facts.extend(asked_by.into_iter().chain(why));
+    let window = report
+        .window
+        .as_deref()
+        .map(|name| ("Window", plain_text(name)));
+    facts.extend(window.into_iter().chain(asked_by).chain(why));
     facts
 }
 

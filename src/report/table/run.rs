@@ -49,10 +49,17 @@ fn run_summary(report: &RunReport) -> String {
     let instances: u64 = report.groups.iter().map(|g| g.instance_seconds).sum();
     let altered = report.groups.iter().map(|g| g.altered_seconds).max();
     format!(
-        "{}. {} in {}, {} from {} to {} UTC. No group was altered for longer than {}; instances were borrowed for {} in \
+        "{}. {}{} in {}, {} from {} to {} UTC. No group was altered for longer than {}; instances were borrowed for {} in \
          all.",
         tally(report),
         report.run_id,
+        report
+            .window
+            .as_deref()
+            .map_or(String::new(), |name| format!(
+                " (window {})",
+                plain_text(name)
+            )),
         place(&report.region, report.account.as_deref()),
         duration(seconds.unsigned_abs()),
         report.started_at.format("%Y-%m-%d %H:%M"),

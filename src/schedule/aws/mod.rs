@@ -99,6 +99,27 @@ impl AwsSchedule {
         Ok(self)
     }
 
+    /// The first time that it fires after `after`; `None` if it never does again, and for `rate(...)`, whose beginning
+    /// AWS does not report.
+    pub fn next_after(&self, zone: Tz, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let span = Span::after(after);
+        match &self.form {
+            Form::Cron(calendar) => calendar.fires(span, zone).next(),
+            Form::At(at) => span.instants(zone, iter::once(*at)).next(),
+            Form::Rate => None,
+        }
+    }
+
+    /// Whether it is `rate(...)`.
+    pub fn is_rate(&self) -> bool {
+        self.form == Form::Rate
+    }
+
+    /// Whether Systems Manager reads it.
+    pub fn is_maintenance_window(&self) -> bool {
+        self.dialect == Dialect::MaintenanceWindow
+    }
+
     /// The last time that it fired, at `now` or before; `None` if it did not within the last 40
     /// years, and for `rate(...)`, whose beginning AWS does not report.
     pub fn last_before(&self, zone: Tz, now: DateTime<Utc>) -> Option<DateTime<Utc>> {

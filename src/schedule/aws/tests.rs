@@ -7,22 +7,6 @@ use Dialect::{MaintenanceWindow, Scheduler};
 /// A Monday.
 const NOON: &str = "2026-10-05T12:00:00Z";
 
-impl AwsSchedule {
-    /// The first time that it fires after `after`. Only tests look ahead.
-    pub(in crate::schedule) fn next_after(
-        &self,
-        zone: Tz,
-        after: DateTime<Utc>,
-    ) -> Option<DateTime<Utc>> {
-        let span = Span::after(after);
-        match &self.form {
-            Form::Cron(calendar) => calendar.fires(span, zone).next(),
-            Form::At(at) => span.instants(zone, iter::once(*at)).next(),
-            Form::Rate => None,
-        }
-    }
-}
-
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().expect("a test's time")
 }

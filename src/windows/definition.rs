@@ -1,0 +1,122 @@
+//! The definition of a patch window.
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+
+use crate::schedule::{AwsSchedule, Dialect, ScheduleError, Window};
+use crate::tag_filter::TagFilters;
+
+/// A patch window: when it opens, for how long, and which of the opted-in groups it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatchWindow {
+    /// Its name.
+    pub name: String,
+    /// When it opens.
+    pub schedule: AwsSchedule,
+    /// The expression, as it was written.
+    pub expression: String,
+    /// The schedule's time zone.
+    pub zone: Tz,
+    /// It may open this much later than the schedule says.
+    pub flexible: TimeDelta,
+    /// Its length.
+    pub duration: TimeDelta,
+    /// Nothing new is started this long before its end.
+    pub cutoff: TimeDelta,
+    /// The groups that it takes of those that opted in.
+    pub filters: TagFilters,
+    /// The people who answer for it.
+    pub owner: Option<String>,
+}
+
+/// A window as it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WindowText {
+    /// Its name.
+    pub name: String,
+    /// `cron(...)`, `rate(...)` or `at(...)`.
+    pub schedule: String,
+    /// An IANA time zone; UTC if none is named.
+    pub time_zone: Option<String>,
+    /// Whether Systems Manager reads the schedule, as a maintenance window; else EventBridge Scheduler does.
+    pub is_maintenance_window: bool,
+    /// Minutes by which Scheduler may be late.
+    pub flexible_minutes: i64,
+    /// Its length, and how long before its end nothing new is started.
+    pub lengths: Option<(TimeDelta, TimeDelta)>,
+    /// The groups that it takes.
+    pub filters: TagFilters,
+    /// The people who answer for it.
+    pub owner: Option<String>,
+}
+
+/// A window that cannot be one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WindowError {
+    /// Its schedule, zone or lengths.
+    #[error("{0}")]
+    Schedule(#[from] ScheduleError),
+    /// Its name.
+    #[error(
+        "expected a name of 1 to {MOST_NAME} letters, digits, '-', '_' and '.', found '{found}'"
+    )]
+    Name {
+        /// As given.
+        found: String,
+    },
+    /// The minutes by which it may be late.
+    #[error(
+        "expected flexible minutes from 0 to {MOST_FLEXIBLE}, and 0 for a maintenance window, found {found}"
+    )]
+    Flexible {
+        /// As given.
+        found: i64,
+    },
+}
+
+/// Names of EventBridge schedules have at most 64 characters; a run's id has a time beside it.
+const MOST_NAME: usize = 48;
+/// Source: EventBridge Scheduler, FlexibleTimeWindow.
+const MOST_FLEXIBLE: i64 = 1440;
+/// As a run without a window: three hours, of which the last starts nothing.
+const USUAL: (TimeDelta, TimeDelta) = (TimeDelta::hours(3), TimeDelta::hours(1));
+
+impl PatchWindow {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with what was expected and found.
+    pub fn read(text: WindowText) -> Result<Self, WindowError> {
+        let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if !(1..=MOST_NAME).contains(&text.name.len()) || !text.name.chars().all(legal) {
+            return Err(WindowError::Name { found: text.name });
+        }
+        let (dialect, latest) = match text.is_maintenance_window {
+            true => (Dialect::MaintenanceWindow, 0),
+            false => (Dialect::Scheduler, MOST_FLEXIBLE),
+        };
+        if !(0..=latest).contains(&text.flexible_minutes) {
+            return Err(WindowError::Flexible {
+                found: text.flexible_minutes,
+            });
+        }
+        let zone = text.time_zone.as_deref().unwrap_or("UTC");
+        let zone = zone.parse::<Tz>().map_err(|_| ScheduleError::TimeZone {
+            found: zone.to_owned(),
+        })?;
+        let (duration, cutoff) = text.lengths.unwrap_or(USUAL);
+        // Whether they can be a window's at all.
+        Window::lasting(chrono::DateTime::UNIX_EPOCH, duration, cutoff)?;
+        Ok(Self {
+            schedule: AwsSchedule::parse(dialect, &text.schedule)?,
+            name: text.name,
+            expression: text.schedule,
+            zone,
+            flexible: TimeDelta::minutes(text.flexible_minutes),
+            duration,
+            cutoff,
+            filters: text.filters,
+            owner: text.owner,
+        })
+    }
+}
