@@ -78,7 +78,10 @@ pub(super) fn ended(report: &RunReport, summary: &str, is_sweep: bool) -> Value 
         "Done"
     };
     let mut document = json!(report);
-    shorten(&mut document, &["installed", "missing", "phases", "notes"]);
+    shorten(
+        &mut document,
+        &["console", "installed", "missing", "phases", "notes"],
+    );
     let output = json!({
         "status": status,
         "run_id": report.run_id,

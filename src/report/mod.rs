@@ -14,6 +14,7 @@ mod sheet;
 mod status;
 mod table;
 mod text;
+mod windows;
 
 #[cfg(test)]
 pub(crate) mod sample;
@@ -28,7 +29,10 @@ pub use prices::Prices;
 pub use run::{
     DueAction, GroupReport, PatchCounts, PhaseReport, RunKind, RunReport, SCHEDULED_LIMIT,
 };
-pub use sheet::{Sheet, codes_sheet, history_sheet, plan_sheet, run_sheet, status_sheet};
+pub use sheet::{
+    Sheet, codes_sheet, history_sheet, plan_sheet, run_sheet, status_sheet, windows_sheet,
+};
 pub use status::{GroupStatus, OpenRecord, StatusReport};
-pub use table::{codes_table, history_table, plan_table, run_table, status_table};
+pub use table::{codes_table, history_table, plan_table, run_table, status_table, windows_table};
 pub use text::{by_urgency, email_text, short_text, tally};
+pub use windows::{OpeningReport, WindowReport, WindowsReport};

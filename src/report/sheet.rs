@@ -1,6 +1,6 @@
 //! Flat tables for spreadsheets and documents: every value whole, one row per thing.
 
-use super::{History, PlanReport, RunReport, StatusReport};
+use super::{History, PlanReport, RunReport, StatusReport, WindowsReport};
 use crate::group::{Code, Failure};
 use crate::report::format::worked_seconds;
 use crate::text::plain_text;
@@ -223,6 +223,47 @@ pub fn history_sheet(history: &History) -> Sheet {
             "installed",
             "asked_by",
             "why",
+        ],
+        rows: rows.collect(),
+    }
+}
+
+/// The openings of patch windows; a window that never opens is a row without a time.
+pub fn windows_sheet(report: &WindowsReport) -> Sheet {
+    let rows = report.windows.iter().flat_map(|w| {
+        let opens = w.openings.iter().map(Some);
+        let never = w.openings.is_empty().then_some(None);
+        opens.chain(never).map(|opening| {
+            vec![
+                plain_text(&w.window),
+                some(opening.map(|o| o.start.to_rfc3339())),
+                some(opening.map(|o| o.deadline.to_rfc3339())),
+                some(opening.map(|o| o.local.as_str())),
+                w.schedule.clone(),
+                w.time_zone.clone(),
+                plain_text(&w.filters),
+                w.groups.len().to_string(),
+                some(w.takes_seconds),
+                w.without_time.len().to_string(),
+                w.refused.len().to_string(),
+                some(w.owner.as_deref()),
+            ]
+        })
+    });
+    Sheet {
+        columns: &[
+            "window",
+            "start",
+            "deadline",
+            "local",
+            "schedule",
+            "time_zone",
+            "filters",
+            "groups",
+            "takes_seconds",
+            "without_time",
+            "refused",
+            "owner",
         ],
         rows: rows.collect(),
     }

@@ -18,6 +18,7 @@ mod send;
 mod status;
 mod summary;
 mod whole;
+mod windows;
 
 use chrono::{DateTime, Utc};
 
@@ -32,6 +33,7 @@ pub use restore::restore;
 pub use send::{send, send_to_chat};
 pub use status::status;
 pub use whole::run;
+pub use windows::{WindowRequest, windows};
 
 /// The operator's wish for a run under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -52,6 +52,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
             "schedule",
             "signature",
             "text",
+            "windows",
         ],
     ),
     (

@@ -6,6 +6,7 @@ mod history;
 mod plan;
 mod run;
 mod status;
+mod windows;
 
 use std::collections::BTreeSet;
 
@@ -20,6 +21,7 @@ pub use history::history_table;
 pub use plan::plan_table;
 pub use run::run_table;
 pub use status::status_table;
+pub use windows::windows_table;
 
 /// How much a table shows of each value, so that a row takes one line if it can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

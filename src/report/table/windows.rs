@@ -1,0 +1,128 @@
+//! The table of patch windows.
+
+use super::grid::{Grid, Row, wrapped};
+use super::{Style, best, fixed, flexible, joined, or_dash};
+use crate::report::format::place;
+use crate::report::windows::{WindowReport, WindowsReport};
+use crate::text::{counted, duration, plain_text};
+
+/// The table of patch windows: what each takes and when it opens, then what is wrong. `width` is in columns.
+pub fn windows_table(report: &WindowsReport, width: u16) -> String {
+    let mut lines = Vec::new();
+    if !report.windows.is_empty() {
+        lines = best(width, |style| grid(report, style));
+        lines.push(String::new());
+    }
+    let sentence = format!(
+        "{} in {} at {}, {}.",
+        counted(report.windows.len(), "window"),
+        place(&report.region, report.account.as_deref()),
+        report.read_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        match report.troubles.len() {
+            0 => "nothing is wrong".to_owned(),
+            n => format!("{} to look at", counted(n, "problem")),
+        },
+    );
+    lines.extend(wrapped("", &sentence, width));
+    let troubles = report.troubles.iter();
+    lines.extend(troubles.flat_map(|t| wrapped("problem: ", &plain_text(t), width)));
+    joined(lines)
+}
+
+fn grid(report: &WindowsReport, style: Style) -> Grid {
+    let mut columns = vec![
+        flexible("window", style.least(12)),
+        fixed("opens (UTC)"),
+        fixed("length"),
+        fixed("groups"),
+        fixed("takes"),
+    ];
+    let is_whole = style != Style::Narrow;
+    if is_whole {
+        columns.insert(2, fixed("local time"));
+    }
+    let rows = report.windows.iter().map(|w| row(w, is_whole));
+    Grid::new(&columns, rows.collect())
+}
+
+fn row(window: &WindowReport, with_local: bool) -> Row {
+    let of_openings = |text: &dyn Fn(&crate::report::OpeningReport) -> String| {
+        let texts: Vec<String> = window.openings.iter().map(text).collect();
+        or_dash(&texts.join("\n")).to_owned()
+    };
+    let mut cells = vec![
+        plain_text(&window.window),
+        of_openings(&|o| o.start.format("%Y-%m-%d %H:%M").to_string()),
+        duration(window.seconds),
+        window.groups.len().to_string(),
+        window.takes_seconds.map_or("-".to_owned(), duration),
+    ];
+    if with_local {
+        cells.insert(2, of_openings(&|o| o.local.clone()));
+    }
+    let mut below = vec![format!(
+        "{} {}",
+        plain_text(&window.schedule),
+        plain_text(&window.time_zone)
+    )];
+    if !window.filters.is_empty() {
+        below.push(format!("takes {}", plain_text(&window.filters)));
+    }
+    if let Some(owner) = &window.owner {
+        below.push(format!("owner: {}", plain_text(owner)));
+    }
+    for (names, what) in [
+        (&window.without_time, "no time for"),
+        (&window.refused, "refused:"),
+    ] {
+        if !names.is_empty() {
+            let names: Vec<String> = names.iter().map(|n| plain_text(n)).collect();
+            below.push(format!("{what} {}", names.join(", ")));
+        }
+    }
+    Row { cells, below }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::tests::at_widths;
+    use super::windows_table;
+    use crate::report::sample;
+    use crate::report::windows::{OpeningReport, WindowReport, WindowsReport};
+
+    #[test]
+    fn windows_as_a_table() {
+        let opening = |days: i64, local: &str| OpeningReport {
+            start: sample::at(days * 86_400),
+            deadline: sample::at(days * 86_400 + 21_600),
+            local: local.into(),
+        };
+        let report = WindowsReport {
+            region: "eu-west-1".into(),
+            account: Some("123456789012".into()),
+            read_at: sample::at(0),
+            windows: vec![WindowReport {
+                window: "database-server".into(),
+                schedule: "cron(0 6 ? * THU#3 *)".into(),
+                time_zone: "Europe/Berlin".into(),
+                owner: Some("data platform".into()),
+                filters: "Patch Group=Database Server".into(),
+                seconds: 21_600,
+                openings: vec![
+                    opening(1, "Thu 2026-10-15 06:00 CEST"),
+                    opening(36, "Thu 2026-11-19 05:00 CET"),
+                ],
+                groups: vec!["orders-db".into(), "legacy-db".into()],
+                takes_seconds: Some(1_500),
+                without_time: Vec::new(),
+                refused: vec!["legacy-db".into()],
+            }],
+            troubles: vec!["forgotten opted in, and no window takes it".into()],
+        };
+        let [text, narrow] = at_widths(|width| windows_table(&report, width));
+        expect![[r#""#]].assert_eq(&text);
+        expect![[r#""#]].assert_eq(&narrow);
+    }
+}

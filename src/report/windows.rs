@@ -1,0 +1,62 @@
+//! The report of patch windows: when they open, what they take, and what is wrong.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::GroupName;
+
+/// The patch windows, as they are set up, over the groups that opted in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WindowsReport {
+    /// The region.
+    pub region: String,
+    /// The account, as far as the driver has asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// When it was read.
+    pub read_at: DateTime<Utc>,
+    /// One entry per window, the one that opens next first.
+    pub windows: Vec<WindowReport>,
+    /// What is wrong, a sentence each.
+    pub troubles: Vec<String>,
+}
+
+/// One window.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WindowReport {
+    /// Its name.
+    pub window: String,
+    /// `cron(...)`, `rate(...)` or `at(...)`.
+    pub schedule: String,
+    /// The schedule's IANA time zone.
+    pub time_zone: String,
+    /// The people who answer for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The tags by which it takes groups that opted in; empty for all.
+    pub filters: String,
+    /// Its length, seconds.
+    pub seconds: u64,
+    /// Its next openings.
+    pub openings: Vec<OpeningReport>,
+    /// The groups that it takes.
+    pub groups: Vec<GroupName>,
+    /// The time that its run is expected to take, from its opening to the end of its last group, seconds; none if
+    /// nothing would be worked on.
+    pub takes_seconds: Option<u64>,
+    /// Groups for which its next opening has no time.
+    pub without_time: Vec<GroupName>,
+    /// Groups that a run would refuse.
+    pub refused: Vec<GroupName>,
+}
+
+/// One opening.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpeningReport {
+    /// When it begins.
+    pub start: DateTime<Utc>,
+    /// The end, by which every group is restored.
+    pub deadline: DateTime<Utc>,
+    /// When it begins by the schedule's own clock, e.g. `Thu 2026-10-15 23:00 CEST`.
+    pub local: String,
+}
