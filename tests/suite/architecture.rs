@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, from the ground floor up, each with the rooms that it may know. An arrow that is not here is
 /// not allowed, nor is a room.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("ids", &[]),
     ("text", &[]),
     ("clock", &[]),
@@ -18,7 +18,11 @@ const ROOMS: [(&str, &[&str]); 16] = [
         "group",
         &["ids", "request", "schedule", "signature", "text"],
     ),
-    ("report", &["group", "ids", "request", "schedule", "text"]),
+    ("retention", &["group", "ids", "request", "text"]),
+    (
+        "report",
+        &["group", "ids", "request", "retention", "schedule", "text"],
+    ),
     ("notify", &["group", "ids", "report", "request", "text"]),
     ("trigger", &["ids", "request", "schedule", "text"]),
     (
@@ -28,6 +32,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
             "group",
             "ids",
             "request",
+            "retention",
             "schedule",
             "signature",
             "text",
@@ -44,6 +49,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
             "notify",
             "report",
             "request",
+            "retention",
             "schedule",
             "signature",
             "text",
@@ -70,7 +76,17 @@ const ROOMS: [(&str, &[&str]); 16] = [
     (
         "cli",
         &[
-            "aws", "clock", "group", "ids", "probe", "report", "request", "run", "schedule", "sim",
+            "aws",
+            "clock",
+            "group",
+            "ids",
+            "probe",
+            "report",
+            "request",
+            "retention",
+            "run",
+            "schedule",
+            "sim",
             "text",
         ],
     ),
@@ -80,13 +96,14 @@ const ROOMS: [(&str, &[&str]); 16] = [
 const ENTRIES: [(&str, &[&str]); 2] = [("main", &["cli"]), ("bin", &["aws", "clock", "lambda"])];
 
 /// Rooms and single files that know no SDK, clock, async, log or environment.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "ids",
     "text",
     "signature",
     "schedule",
     "request",
     "group",
+    "retention",
     "report",
     "notify",
     "trigger",

@@ -4,6 +4,7 @@ mod codes;
 mod grid;
 mod history;
 mod plan;
+mod prune;
 mod run;
 mod status;
 
@@ -18,6 +19,7 @@ use crate::text::{plain_text, shell_word};
 pub use codes::codes_table;
 pub use history::history_table;
 pub use plan::plan_table;
+pub use prune::prune_table;
 pub use run::run_table;
 pub use status::status_table;
 
