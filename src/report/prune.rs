@@ -101,20 +101,28 @@ impl From<&Reason> for KeptReason {
 }
 
 impl PruneReport {
-    /// The volumes of what is to be or was removed, GiB.
-    pub fn removed_gib(&self) -> u32 {
-        self.gib(PruneAction::Remove)
-    }
-
-    /// The volumes of everything with this action that did not fail, GiB.
+    /// The volumes of [everything with this action](Self::of), GiB.
     pub fn gib(&self, action: PruneAction) -> u32 {
         self.of(action).map(|e| e.gib).sum()
     }
 
-    /// Everything with this action that did not fail.
+    /// Everything with this action: of a plan all of it, else all that was done.
     pub fn of(&self, action: PruneAction) -> impl Iterator<Item = &PruneEntry> {
-        let of = move |e: &&PruneEntry| e.action == action && e.done != Some(false);
+        let is_done = |e: &PruneEntry| match e.action {
+            PruneAction::Keep | PruneAction::Wait => true,
+            PruneAction::Deprecate | PruneAction::Remove => !self.applied || e.done == Some(true),
+        };
+        let of = move |e: &&PruneEntry| e.action == action && is_done(e);
         self.entries.iter().filter(of)
+    }
+
+    /// Everything that was to be done and was not tried, because a failure ended the prune before.
+    pub fn untried(&self) -> impl Iterator<Item = &PruneEntry> {
+        let untried = |e: &&PruneEntry| match e.action {
+            PruneAction::Keep | PruneAction::Wait => false,
+            PruneAction::Deprecate | PruneAction::Remove => self.applied && e.done.is_none(),
+        };
+        self.entries.iter().filter(untried)
     }
 
     /// Whether something stays only because what may use it could not be read.
@@ -187,6 +195,12 @@ impl PruneEntry {
             done: None,
             problem: None,
         }
+    }
+
+    /// It could not be done, for this reason.
+    pub fn fail(&mut self, problem: String) {
+        self.done = Some(false);
+        self.problem = Some(problem);
     }
 
     /// The image, or the snapshot.

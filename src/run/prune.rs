@@ -54,7 +54,7 @@ pub async fn prune(
         entries: look.entries().into_values().collect(),
     };
     if request.apply {
-        apply(aws, request, look, &mut report.entries, progress).await?;
+        apply(aws, request, look, &mut report.entries, progress).await;
     }
     Ok(report)
 }
@@ -138,7 +138,7 @@ async fn apply(
     mut last: Look,
     entries: &mut [PruneEntry],
     progress: &mut dyn FnMut(&Step),
-) -> Result<(), RunError> {
+) {
     let first = last.steps();
     let mut now = first.clone();
     for (entry, (key, (meant, _))) in entries.iter_mut().zip(&first) {
@@ -146,7 +146,13 @@ async fn apply(
             continue;
         }
         if aws.clock.now() - last.ended_at > LOOK_COUNTS_FOR {
-            last = look(aws, request).await?;
+            match look(aws, request).await {
+                Ok(look) => last = look,
+                Err(problem) => {
+                    entry.fail(problem.to_string());
+                    return;
+                }
+            }
             now = last.steps();
         }
         // What is gone by now was removed by another.
@@ -159,17 +165,17 @@ async fn apply(
             }
             continue;
         }
-        let ended = take(aws, steps, progress).await;
-        entry.done = Some(ended.is_ok());
-        if let Err(fault) = ended {
-            entry.problem = Some(fault.to_failure().reason);
-            // What one call lacks, all lack.
-            if matches!(fault.class, FaultClass::Denied | FaultClass::Expired) {
-                break;
+        match take(aws, steps, progress).await {
+            Ok(()) => entry.done = Some(true),
+            Err(fault) => {
+                entry.fail(fault.to_failure().reason);
+                // What one call lacks, all lack.
+                if matches!(fault.class, FaultClass::Denied | FaultClass::Expired) {
+                    return;
+                }
             }
         }
     }
-    Ok(())
 }
 
 /// Takes steps one after the other, up to the first that fails.

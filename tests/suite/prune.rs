@@ -201,7 +201,7 @@ fn what_nobody_uses_is_deprecated_and_later_removed() {
         account.clock().wait(8 * DAY).await;
         let second = pruned(&account, true).await;
         assert_eq!(second.of(PruneAction::Remove).count(), GONE.len());
-        assert_eq!(second.removed_gib(), 8 * GONE.len() as u32);
+        assert_eq!(second.gib(PruneAction::Remove), 8 * GONE.len() as u32);
         assert_eq!(images(&account), all_but(&GONE));
         assert_whole(&account);
         let kept: BTreeSet<String> = second
@@ -244,21 +244,9 @@ fn what_is_used_again_is_kept() {
         stop.send().await.expect("it stops");
         account.clock().wait(Duration::from_secs(120)).await;
         // A group that was put back to an old version.
-        let version = account.with_world(|w| {
-            let template = w.templates.values().find(|t| t.name == "web");
-            let template = template.expect("it is there");
-            let wanted = image_of(w, "web 2");
-            let mut versions = template.versions.iter();
-            let version = versions.find(|(_, v)| v.data.image() == Some(wanted.as_str()));
-            let number = *version.expect("it names it").0;
-            LaunchSource::Template(TemplateSpec {
-                id: template.id.clone(),
-                name: template.name.clone(),
-                version: Some(number.to_string()),
-            })
-        });
         account.with_world(|w| {
-            w.groups.get_mut("forgotten").expect("a group").launch = version;
+            let launch = LaunchSource::Template(version_of(w, "web 2"));
+            w.groups.get_mut("forgotten").expect("a group").launch = launch;
             // A parameter of an owner's template.
             let shared = image_of(w, "batch 3");
             let image = w.images.get_mut(&shared).expect("an image");
@@ -288,6 +276,20 @@ fn what_is_used_again_is_kept() {
         assert_eq!(report.of(PruneAction::Deprecate).count(), 1);
         assert_whole(&account);
     });
+}
+
+/// The version of `web` that names the image of this template and month.
+fn version_of(world: &World, label_of: &str) -> TemplateSpec {
+    let template = world.templates.values().find(|t| t.name == "web");
+    let template = template.expect("it is there");
+    let wanted = image_of(world, label_of);
+    let mut versions = template.versions.iter();
+    let version = versions.find(|(_, v)| v.data.image() == Some(wanted.as_str()));
+    TemplateSpec {
+        id: template.id.clone(),
+        name: template.name.clone(),
+        version: Some(version.expect("it names it").0.to_string()),
+    }
 }
 
 /// The id of the image of this template and month.
@@ -385,5 +387,61 @@ fn an_image_stays_if_its_version_cannot_be_deleted() {
         assert_eq!(images(&account), all_but(&[]));
         let mut problems = report.entries.iter().filter_map(|e| e.problem.as_deref());
         assert!(problems.all(|p| p.contains("OperationNotPermitted")));
+    });
+}
+
+/// Every call takes long, so that the prune outlasts its look: an owner goes back to an old version meanwhile.
+#[test]
+fn what_is_used_meanwhile_is_kept() {
+    on_account(true, async |account| {
+        for operation in [
+            "ec2:DeleteLaunchTemplateVersions",
+            "ec2:DeregisterImage",
+            "ec2:DeleteSnapshot",
+        ] {
+            let slow = InjectedFault::Slow(Duration::from_secs(25));
+            let rule = FaultRule::at(operation, 0, u64::MAX, slow);
+            account.with_faults(|faults| faults.add(rule));
+        }
+        let back = async {
+            account.clock().wait(Duration::from_secs(60)).await;
+            account.with_world(|w| {
+                let launch = LaunchSource::Template(version_of(w, "web 3"));
+                w.groups.get_mut("forgotten").expect("a group").launch = launch;
+            });
+        };
+        let (report, ()) = tokio::join!(pruned(&account, true), back);
+        let entry = report.entries.iter().find(|e| label(&e.name) == "web 3");
+        let entry = entry.expect("an entry");
+        assert_eq!(entry.action, PruneAction::Keep, "{entry:?}");
+        assert_eq!(entry.reasons[0].code, "group");
+        let others: Vec<&str> = GONE.into_iter().filter(|i| *i != "web 3").collect();
+        assert_eq!(images(&account), all_but(&others));
+        assert_whole(&account);
+    });
+}
+
+/// EC2 learns with a delay that an image is gone, and a permission may be missing.
+#[test]
+fn a_snapshot_in_use_is_asked_for_again_and_a_missing_permission_ends_it() {
+    on_account(true, async |account| {
+        let frozen = account.freeze();
+        let in_use = ApiError::with_status(400, "InvalidSnapshot.InUse", "not yet");
+        let rule = FaultRule::at("ec2:DeleteSnapshot", 0, 3, InjectedFault::Error(in_use));
+        account.with_faults(|faults| faults.add(rule));
+        assert!(!pruned(&account, true).await.has_failed());
+        assert_whole(&account);
+
+        let account = frozen.thaw();
+        let denied = ApiError::with_status(403, "UnauthorizedOperation", "no");
+        refuse(&account, "ec2:DeregisterImage", &denied);
+        let report = pruned(&account, true).await;
+        let failed = report.entries.iter().filter(|e| e.done == Some(false));
+        assert_eq!(
+            (failed.count(), report.untried().count()),
+            (1, GONE.len() - 1)
+        );
+        assert_eq!(report.of(PruneAction::Remove).count(), 0);
+        assert_eq!(images(&account), all_but(&[]));
     });
 }

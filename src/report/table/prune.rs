@@ -49,6 +49,9 @@ fn tally(report: &PruneReport) -> String {
         word(PruneAction::Deprecate),
         sized(PruneAction::Wait, "deprecated before and waiting"),
         failed.map(|n| format!("{n} failed")),
+        Some(report.untried().count())
+            .filter(|n| *n > 0)
+            .map(|n| format!("{n} not tried")),
         Some(format!("{} kept", report.of(PruneAction::Keep).count())),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
