@@ -79,13 +79,21 @@ pub fn bake_key(specs: &[(TemplateId, u64)], options: &str) -> BakeKey {
 
 /// The image's name: legal characters only, at most 128 (EC2 CreateImage).
 pub fn image_name(label: &str, run_id: &RunId, bake_key: &BakeKey) -> String {
-    let clean =
-        |text: &str, limit: usize| legal_name(&text.chars().take(limit).collect::<String>());
     format!(
         "asg-patch/{}/{}-{bake_key}",
-        clean(label, 48),
-        clean(run_id.as_str(), 48)
+        image_label(label),
+        name_part(run_id.as_str())
     )
+}
+
+/// The name of a template or group as it stands in the name of an image.
+pub fn image_label(label: &str) -> String {
+    name_part(label)
+}
+
+/// At most 48 legal characters of a text.
+fn name_part(text: &str) -> String {
+    legal_name(&text.chars().take(48).collect::<String>())
 }
 
 /// A launch template version's description (at most 255 characters): how our versions are found.

@@ -14,9 +14,8 @@ use super::found::{Found, ImageFound, ImageState, SnapshotFound};
 use super::policy::{KEEP_UNTIL_TAG, Policy};
 use super::reason::Reason;
 use super::uses::Uses;
-use crate::group::names::RUN_TAG;
+use crate::group::names::{RUN_TAG, image_label};
 use crate::ids::{GroupName, ImageId, SnapshotId, TemplateId};
-use crate::text::legal_name;
 
 /// The decision on an image or a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,16 +177,12 @@ impl Scope {
         let names = templates
             .iter()
             .filter_map(|id| Some(&known?.get(id)?.name));
-        let label = |name: &String| legal_name(&name.chars().take(LABEL_LIMIT).collect::<String>());
         Self {
-            labels: names.map(label).collect(),
+            labels: names.map(|name| image_label(name)).collect(),
             templates,
         }
     }
 }
-
-/// Characters of a template's name that stand in the name of an image.
-const LABEL_LIMIT: usize = 48;
 
 fn of_image(
     found: &Found,

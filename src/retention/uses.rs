@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::form::{check_image, is_version_of};
-use super::found::{Found, ImageFound, TemplateFound, UsesFound, VersionFound};
+use super::found::{ConfigurationFound, Found, ImageFound, TemplateFound, UsesFound, VersionFound};
 use super::policy::{KEEP_UNTIL_TAG, Policy};
 use super::reason::Reason;
+use crate::group::facts::GroupFacts;
 use crate::group::fault::Fault;
 use crate::group::names::RUN_TAG;
 use crate::group::pin::{Pin, Templates, resolve};
@@ -70,43 +71,21 @@ impl<'a> Uses<'a> {
             let marks = templates.into_iter().flatten();
             let marks: Templates = marks.map(|(id, t)| (id.clone(), t.mark)).collect();
             for group in groups.values() {
-                for image in &group.image_overrides {
-                    let how = "an override".to_owned();
-                    let reason = Reason::Group(group.name.clone(), how);
-                    uses.images.entry(image).or_default().push(reason);
-                }
-                if let Some(problem) = &group.odd {
-                    let why = format!("{}: {problem}", group.name);
-                    uses.unread.push(Reason::Unread("a group", why));
-                }
-                if let Some(name) = group.named_only.first() {
-                    let why = format!("{} names {name} without its id", group.name);
-                    uses.unread.push(Reason::Unread("a group", why));
-                }
-                uses.add_pins(&group.name, &group.pins, &marks);
+                uses.add_group(group, &marks);
             }
         }
         let configurations = uses.read("launch configurations", configurations);
         for (name, configuration) in configurations.into_iter().flatten() {
-            if let Some(image) = &configuration.image {
-                let reason = Reason::Configuration(name.clone());
-                uses.images.entry(image).or_default().push(reason);
-            }
-            let by = format!("launch configuration {name}");
-            for snapshot in &configuration.snapshots {
-                uses.snapshots.entry(snapshot).or_insert_with(|| by.clone());
-            }
+            uses.add_configuration(name, configuration);
         }
         for (image, of_it) in uses.read("instances", instances).into_iter().flatten() {
             if let Some(one) = of_it.first() {
-                let reason = Reason::Instances(of_it.len(), one.clone());
-                uses.images.entry(image).or_default().push(reason);
+                uses.add_use(image, Reason::Instances(of_it.len(), one.clone()));
             }
         }
         let aliases = uses.read("SSM parameters of launch templates", aliases);
         for (name, image) in aliases.into_iter().flatten() {
-            let reason = Reason::Parameter(name.clone());
-            uses.images.entry(image).or_default().push(reason);
+            uses.add_use(image, Reason::Parameter(name.clone()));
         }
         if let Some(records) = uses.read("open records", records) {
             for (parameter, record) in records {
@@ -115,6 +94,36 @@ impl<'a> Uses<'a> {
         }
         uses.add_newest();
         uses
+    }
+
+    fn add_use(&mut self, image: &'a str, reason: Reason) {
+        self.images.entry(image).or_default().push(reason);
+    }
+
+    fn add_group(&mut self, group: &'a GroupFacts, marks: &Templates) {
+        for image in &group.image_overrides {
+            let how = "an override".to_owned();
+            self.add_use(image, Reason::Group(group.name.clone(), how));
+        }
+        if let Some(problem) = &group.odd {
+            let why = format!("{}: {problem}", group.name);
+            self.unread.push(Reason::Unread("a group", why));
+        }
+        if let Some(name) = group.named_only.first() {
+            let why = format!("{} names {name} without its id", group.name);
+            self.unread.push(Reason::Unread("a group", why));
+        }
+        self.add_pins(&group.name, &group.pins, marks);
+    }
+
+    fn add_configuration(&mut self, name: &str, configuration: &'a ConfigurationFound) {
+        if let Some(image) = &configuration.image {
+            self.add_use(image, Reason::Configuration(name.to_owned()));
+        }
+        let by = || format!("launch configuration {name}");
+        for snapshot in &configuration.snapshots {
+            self.snapshots.entry(snapshot).or_insert_with(by);
+        }
     }
 
     fn read<T>(&mut self, what: &'static str, read: &'a Result<T, Fault>) -> Option<&'a T> {
