@@ -111,6 +111,8 @@ ids! {
     InstanceId;
     /// An AMI, `ami-...`.
     ImageId;
+    /// An EBS snapshot, `snap-...`.
+    SnapshotId;
     /// A launch template, `lt-...`.
     TemplateId;
     /// A judge of the instances that are registered with it: a target group of Elastic Load Balancing v2, by its ARN, or

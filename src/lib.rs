@@ -15,6 +15,7 @@ pub mod notify;
 pub mod probe;
 pub mod report;
 pub mod request;
+pub mod retention;
 pub mod run;
 pub mod schedule;
 pub mod signature;

@@ -35,9 +35,13 @@ pub(super) fn bucket_of(operation: &str) -> (&str, Limits) {
         ("autoscaling", _) => ("autoscaling changes", Limits::new(100.0, 10.0)),
         ("ec2", _) if reads => (operation, Limits::new(100.0, 20.0)),
         ("ec2", "CreateTags" | "DeleteTags") => (operation, Limits::new(100.0, 10.0)),
-        ("ec2", "CreateLaunchTemplateVersion" | "ModifyLaunchTemplate" | "DeregisterImage") => {
-            (operation, Limits::new(100.0, 5.0))
-        }
+        (
+            "ec2",
+            "CreateLaunchTemplateVersion"
+            | "ModifyLaunchTemplate"
+            | "DeregisterImage"
+            | "DeleteSnapshot",
+        ) => (operation, Limits::new(100.0, 5.0)),
         ("ec2", _) => (operation, Limits::new(50.0, 5.0)),
         ("ssm", "PutParameter" | "DeleteParameter" | "DeleteParameters") => {
             ("ssm parameter changes", Limits::new(10.0, 3.0))

@@ -142,6 +142,16 @@ pub(super) fn other_load_balancer(group: &AutoScalingGroup) -> Option<String> {
     sources.find(|id| !known.contains(*id)).map(str::to_owned)
 }
 
+/// The tags of an EC2 resource. A tag without key or value is a fault.
+pub(super) fn ec2_tags(tags: &[Tag], operation: &str) -> Result<BTreeMap<String, String>, Fault> {
+    let pair = |tag: &Tag| {
+        let key = required(tag.key(), operation, "Key of a tag")?;
+        let value = required(tag.value(), operation, "Value of a tag")?;
+        Ok((key.to_owned(), value.to_owned()))
+    };
+    tags.iter().map(pair).collect()
+}
+
 /// The value of an EC2 resource's tag, if it has the tag. A tag without key or value is a fault.
 pub(super) fn tag(tags: &[Tag], key: &str, operation: &str) -> Result<Option<String>, Fault> {
     for tag in tags {

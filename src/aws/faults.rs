@@ -169,7 +169,8 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "ConcurrentTagAccess"
         | "IncorrectState"
         | "IncorrectInstanceState"
-        | "InvalidAMIID.Unavailable" => FaultClass::Contention,
+        | "InvalidAMIID.Unavailable"
+        | "InvalidSnapshot.InUse" => FaultClass::Contention,
         // EC2 Developer Guide, "Error codes": what is under way, or counts against a quota, is others' too.
         "ConcurrentSnapshotLimitExceeded"
         | "ConcurrentCreateImageNoRebootLimitExceeded"
@@ -184,6 +185,7 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         // What cannot be the id of a template is the id of none.
         "ParameterNotFound"
         | "ExecutionDoesNotExist"
+        | "InvalidSnapshot.NotFound"
         | "InvalidLaunchTemplateId.NotFound"
         | "InvalidLaunchTemplateId.Malformed"
         | "TargetGroupNotFound"

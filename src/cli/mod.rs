@@ -18,6 +18,7 @@ mod plan;
 mod probe;
 mod profiles;
 mod progress;
+mod prune;
 mod rehearse;
 mod report;
 mod restore;
@@ -57,6 +58,7 @@ Examples, from harmless to everything:
   asg-patch run                                               patches every group that opted in
   asg-patch status                                            the groups now, and open records
   asg-patch restore                                           restores what a dead run has left
+  asg-patch prune                                             what past runs made that nobody uses any more
 
 Exit codes: 0 all well, 1 a group failed, was rolled back or found no time, 2 wrong usage or configuration, 3 AWS could \
 not be reached or refused, 4 a group is not restored yet, 5 a Scan found patches missing.";
@@ -107,6 +109,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Restore groups whose run died, from their records
     Restore(restore::RestoreArgs),
+    /// Show which images, snapshots and template versions of past runs nobody uses; remove them with --apply
+    Prune(prune::PruneArgs),
     /// Rehearse a run on the simulated account, in virtual time
     Rehearse(rehearse::RehearseArgs),
     /// Serve the simulated account on a loopback address for the AWS CLI, SDKs and `asg-patch run`
@@ -131,7 +135,8 @@ impl Command {
     /// Whether its result is a table, which other programs can read as CSV.
     fn is_tabular(&self) -> bool {
         match self {
-            Self::Plan(_) | Self::Run(_) | Self::Status(_) | Self::Restore(_) => true,
+            Self::Plan(_) | Self::Run(_) | Self::Status(_) => true,
+            Self::Restore(_) | Self::Prune(_) => true,
             Self::Rehearse(_) | Self::History(_) | Self::Report(_) => true,
             Self::Explain(args) => args.lists(),
             Self::Simulate(_) | Self::Snapshot(_) | Self::Probe(_) => false,
@@ -161,6 +166,7 @@ pub(crate) fn main() -> Exit {
         Command::Run(args) => block_on(run::execute(&args, &output)),
         Command::Status(args) => block_on(status::execute(&args, &output)),
         Command::Restore(args) => block_on(restore::execute(&args, &output)),
+        Command::Prune(args) => block_on(prune::execute(&args, &output)),
         Command::Rehearse(args) => rehearse::execute(&args, &output),
         Command::Simulate(args) => block_on(simulate::execute(&args, &output)),
         Command::Snapshot(args) => block_on(snapshot::execute(&args, &output)),

@@ -25,8 +25,8 @@ pub struct GroupFacts {
     pub pins: Vec<Pin>,
     /// Its launch configuration, if it has one.
     pub launch_configuration: Option<String>,
-    /// Whether an override names an image of its own.
-    pub image_override: bool,
+    /// Images that overrides name of their own.
+    pub image_overrides: BTreeSet<String>,
     /// Whether its mixed instances policy has overrides: it launches instances of several types then.
     pub overrides: bool,
     /// Whether overrides carry weights.

@@ -83,18 +83,23 @@ pub fn bake_key(specs: &[(TemplateId, u64)], options: &str) -> BakeKey {
 
 /// The beginning that all names of images made with this label share.
 pub fn image_name_start(label: &str) -> String {
-    format!("asg-patch/{}/", clean(label))
-}
-
-/// A part of an image's name.
-fn clean(text: &str) -> String {
-    legal_name(&text.chars().take(48).collect::<String>())
+    format!("asg-patch/{}/", image_label(label))
 }
 
 /// The image's name: legal characters only, at most 128 (EC2 CreateImage).
 pub fn image_name(label: &str, run_id: &RunId, bake_key: &BakeKey) -> String {
     let start = image_name_start(label);
-    format!("{start}{}-{bake_key}", clean(run_id.as_str()))
+    format!("{start}{}-{bake_key}", name_part(run_id.as_str()))
+}
+
+/// The name of a template or group as it stands in the name of an image.
+pub fn image_label(label: &str) -> String {
+    name_part(label)
+}
+
+/// At most 48 legal characters of a text.
+fn name_part(text: &str) -> String {
+    legal_name(&text.chars().take(48).collect::<String>())
 }
 
 /// A launch template version's description (at most 255 characters): how our versions are found.

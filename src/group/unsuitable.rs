@@ -28,7 +28,7 @@ pub(super) fn by_group(group: &GroupFacts, details: &GroupDetails) -> Result<(),
         Failure::plain(Code::WarmPool)
     } else if let Some(id) = &details.refresh {
         refresh_under_way(id)
-    } else if group.image_override {
+    } else if !group.image_overrides.is_empty() {
         Failure::plain(Code::ImageOverride)
     } else if group.weighted {
         Failure::plain(Code::WeightedCapacity)
@@ -186,7 +186,7 @@ mod tests {
                 version: "1".into(),
             }],
             launch_configuration: None,
-            image_override: false,
+            image_overrides: BTreeSet::new(),
             overrides: false,
             weighted: false,
             capacity_unit: None,

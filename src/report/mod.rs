@@ -9,6 +9,7 @@ mod html;
 mod pages;
 mod plan;
 mod prices;
+mod prune;
 mod run;
 mod sheet;
 mod status;
@@ -26,13 +27,17 @@ pub use html::html;
 pub use pages::{more_about, page};
 pub use plan::{PlanReport, PlannedGroup};
 pub use prices::Prices;
+pub use prune::{KeptReason, PruneAction, PruneEntry, PruneReport};
 pub use run::{
     DueAction, GroupReport, PatchCounts, PhaseReport, RunKind, RunReport, SCHEDULED_LIMIT,
 };
 pub use sheet::{
-    Sheet, codes_sheet, history_sheet, plan_sheet, run_sheet, status_sheet, windows_sheet,
+    Sheet, codes_sheet, history_sheet, plan_sheet, prune_sheet, run_sheet, status_sheet,
+    windows_sheet,
 };
 pub use status::{GroupStatus, OpenRecord, StatusReport};
-pub use table::{codes_table, history_table, plan_table, run_table, status_table, windows_table};
+pub use table::{
+    codes_table, history_table, plan_table, prune_table, run_table, status_table, windows_table,
+};
 pub use text::{by_urgency, email_text, short_text, tally};
 pub use windows::{OpeningReport, WindowReport, WindowsReport};

@@ -1,6 +1,6 @@
 //! Flat tables for spreadsheets and documents: every value whole, one row per thing.
 
-use super::{History, PlanReport, RunReport, StatusReport, WindowsReport};
+use super::{History, PlanReport, PruneReport, RunReport, StatusReport, WindowsReport};
 use crate::group::{Code, Failure};
 use crate::report::format::worked_seconds;
 use crate::text::plain_text;
@@ -184,6 +184,45 @@ pub fn status_sheet(status: &StatusReport) -> Sheet {
             "open_record_run",
         ],
         rows: groups.chain(strays).collect(),
+    }
+}
+
+/// The decisions on the images of runs, one row per image or snapshot without one.
+pub fn prune_sheet(report: &PruneReport) -> Sheet {
+    let row = |e: &super::PruneEntry| {
+        let reasons: Vec<String> = e.reasons.iter().map(|r| r.text.clone()).collect();
+        let snapshots: Vec<String> = e.snapshots.iter().map(ToString::to_string).collect();
+        vec![
+            some(e.image.as_deref()),
+            listed(&snapshots),
+            plain_text(&e.name),
+            some(e.run_id.as_deref()),
+            some(e.made_at.map(|at| at.to_rfc3339())),
+            e.gib.to_string(),
+            listed(&e.versions),
+            e.action.to_string(),
+            some(e.deprecated_from.map(|at| at.to_rfc3339())),
+            some(e.done),
+            listed(&reasons),
+            some(e.problem.as_deref()),
+        ]
+    };
+    Sheet {
+        columns: &[
+            "image",
+            "snapshots",
+            "name",
+            "run",
+            "made_at",
+            "gib",
+            "versions",
+            "action",
+            "deprecated_from",
+            "done",
+            "reasons",
+            "problem",
+        ],
+        rows: report.entries.iter().map(row).collect(),
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) fn plan_of(
     request: &RunRequest,
 ) -> Result<Planned, RunError> {
     let selection = &request.selection;
-    check_named(account, &selection.tag, &selection.groups)?;
+    check_named(&account.groups, &selection.tag, &selection.groups)?;
     let now = aws.clock.now();
     let mut checked: Vec<Checked> = account
         .groups
@@ -235,12 +235,12 @@ fn skew(offset: TimeDelta) -> Option<String> {
 /// # Errors
 /// The first that does not, or has not.
 pub(super) fn check_named<'a>(
-    account: &AccountFacts,
+    groups: &BTreeMap<GroupName, GroupFacts>,
     tag: &OptInTag,
     names: impl IntoIterator<Item = &'a GroupName>,
 ) -> Result<(), SelectionError> {
     for name in names {
-        match account.groups.get(name) {
+        match groups.get(name) {
             None => {
                 return Err(SelectionError::NoSuchGroup {
                     group: name.clone(),

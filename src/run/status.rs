@@ -31,7 +31,7 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
     let names = &selection.groups;
     let is_recorded = |n: &&GroupName| records.values().any(|r| r.group.as_ref() == Some(*n));
     check_named(
-        &account,
+        &account.groups,
         &selection.tag,
         names.iter().filter(|n| !is_recorded(n)),
     )?;

@@ -55,7 +55,7 @@ fn an_endpoint_that_is_not_there_is_exit_code_3() {
         }
     };
     std::thread::scope(|scope| {
-        for command in ["plan", "run", "status", "restore"] {
+        for command in ["plan", "run", "status", "restore", "prune"] {
             scope.spawn(move || refused(command));
         }
     });
@@ -69,7 +69,7 @@ fn an_account_whose_id_is_not_to_be_had_is_worked_on() {
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-identity.toml");
     std::fs::write(&file, format!("{fleet}\n{fault}")).expect("a file");
     let simulation = Simulation::start(&["--fleet", file.to_str().expect("text")]);
-    for command in ["status", "plan", "restore"] {
+    for command in ["status", "plan", "restore", "prune"] {
         let ended = simulation.json(&[command]);
         assert_eq!(ended.code, Some(0), "{command}: {}", ended.stderr);
         assert!(ended.json["account"].is_null(), "{}", ended.json);
@@ -403,4 +403,16 @@ fn the_documents_that_runs_send_are_created_by_one_command() {
     assert_eq!(created.code, Some(0), "{}", created.stderr);
     assert_eq!(simulation.json(&["documents"]).code, Some(0));
     assert_eq!(simulation.json(&["plan"]).json["warnings"], json!([]));
+}
+
+/// The plan of a prune, a group that is no group, and a read that is refused, by their exit codes.
+#[test]
+fn a_prune_without_anything_to_do_says_so() {
+    let simulation = Simulation::of_small_fleet("1");
+    let plan = simulation.json(&["prune"]);
+    assert_eq!(plan.code, Some(0), "{}", plan.stderr);
+    assert_eq!(plan.json["applied"], json!(false), "{}", plan.json);
+    assert_eq!(plan.json["entries"], json!([]), "{}", plan.json);
+    let named = simulation.json(&["prune", "--group", "nobody"]);
+    assert_eq!(named.code, Some(2), "{}", named.json);
 }

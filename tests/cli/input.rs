@@ -38,6 +38,14 @@ fn wrong_usage_names_place_expected_and_found() {
         (&["run", "--bogus"], &["'--bogus'"]),
         (&["frobnicate"], &["frobnicate"]),
         (
+            &["prune", "--older-than", "soon"],
+            &["--older-than", "expected a time", "'soon'"],
+        ),
+        (
+            &["prune", "--grace", "20years"],
+            &["--grace", "at most ten years", "20years"],
+        ),
+        (
             &["run", "--tag", "patch"],
             &["--tag", "expected KEY=VALUE", "'patch'"],
         ),

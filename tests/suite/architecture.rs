@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, from the ground floor up, each with the rooms that it may know. An arrow that is not here is
 /// not allowed, nor is a room.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("ids", &[]),
     ("text", &[]),
     ("clock", &[]),
@@ -20,7 +20,11 @@ const ROOMS: [(&str, &[&str]); 18] = [
         "group",
         &["ids", "request", "schedule", "signature", "text"],
     ),
-    ("report", &["group", "ids", "request", "schedule", "text"]),
+    ("retention", &["group", "ids", "request", "text"]),
+    (
+        "report",
+        &["group", "ids", "request", "retention", "schedule", "text"],
+    ),
     ("notify", &["group", "ids", "report", "request", "text"]),
     (
         "trigger",
@@ -33,6 +37,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
             "group",
             "ids",
             "request",
+            "retention",
             "schedule",
             "signature",
             "text",
@@ -49,6 +54,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
             "notify",
             "report",
             "request",
+            "retention",
             "schedule",
             "signature",
             "text",
@@ -83,6 +89,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
             "probe",
             "report",
             "request",
+            "retention",
             "run",
             "schedule",
             "sim",
@@ -97,7 +104,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
 const ENTRIES: [(&str, &[&str]); 2] = [("main", &["cli"]), ("bin", &["aws", "clock", "lambda"])];
 
 /// Rooms and single files that know no SDK, clock, async, log or environment.
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "ids",
     "text",
     "signature",
@@ -106,6 +113,7 @@ const PURE: [&str; 14] = [
     "request",
     "windows",
     "group",
+    "retention",
     "report",
     "notify",
     "trigger",

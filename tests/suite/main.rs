@@ -18,6 +18,7 @@ mod invariants;
 mod links;
 mod planted;
 mod probe;
+mod prune;
 mod random;
 mod rates;
 mod rivals;

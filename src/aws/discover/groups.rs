@@ -98,7 +98,10 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
         instances: group.instances().iter().map(launched_from).collect(),
         pins: pins.unwrap_or_else(|_| readable_pins(group)),
         launch_configuration: group.launch_configuration_name().map(str::to_owned),
-        image_override: overrides.iter().any(|o| o.image_id().is_some()),
+        image_overrides: overrides
+            .iter()
+            .filter_map(|o| o.image_id().map(str::to_owned))
+            .collect(),
         overrides: !overrides.is_empty(),
         weighted: overrides.iter().any(|o| o.weighted_capacity().is_some()),
         capacity_unit: group

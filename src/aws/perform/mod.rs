@@ -4,6 +4,7 @@ mod autoscaling;
 mod ec2;
 mod fold;
 mod load_balancing;
+mod retire;
 mod ssm;
 
 use std::error::Error;
@@ -17,6 +18,7 @@ use futures_util::future::{BoxFuture, join_all};
 pub(super) use self::ec2::image_tags;
 use self::ec2::{NewImage, NewVersion};
 pub use self::fold::fold;
+pub use self::retire::retire;
 use super::pace::{Turn, Urgency};
 use super::{Clients, fault};
 use crate::group::Job;

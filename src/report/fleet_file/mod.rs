@@ -298,7 +298,7 @@ fn mixed(facts: &GroupFacts, account: &AccountFacts) -> Option<Mixed> {
     let plain = || Override {
         instance_type: Some(INSTANCE_TYPE),
         weight: facts.weighted.then_some(2),
-        image: facts.image_override.then_some(UNKNOWN_IMAGE),
+        image: (!facts.image_overrides.is_empty()).then_some(UNKNOWN_IMAGE),
         ..Override::default()
     };
     let mut overrides = Vec::new();

@@ -105,6 +105,14 @@ sourced! {
         "StateReason, Client.InstanceTerminated";
     "root-snapshot-is-the-images": "A launch that names another snapshot for the root device is refused.",
         "RunInstances, InvalidBlockDeviceMapping";
+    "image-keeps-its-name": "The name of an image cannot be changed, nor the description of a snapshot.",
+        "ModifyImageAttribute and ModifySnapshotAttribute, Attribute";
+    "image-shows-its-source": "An image of CreateImage shows its SourceInstanceId; its snapshots are described as Created by CreateImage(INSTANCE) for IMAGE.",
+        "DescribeImages, SourceInstanceId; EC2 User Guide, deregister an AMI";
+    "image-deprecated-works": "A deprecated image can be launched from as before, and its owner sees it without asking for deprecated ones.",
+        "EC2 User Guide, deprecate an AMI; DescribeImages, IncludeDeprecated";
+    "snapshot-in-use-stays": "A snapshot of an image that is registered is not deleted.",
+        "DeleteSnapshot, InvalidSnapshot.InUse";
     "parameter-made-once" as ParameterMadeOnce: "PutParameter with Overwrite=false makes a parameter or answers ParameterAlreadyExists: one of two callers wins.",
         "PutParameter, Overwrite", "The second value replaces the first.";
     "command-without-token": "SendCommand has no client token: sent twice, it runs twice.",

@@ -1,6 +1,6 @@
 //! Images and snapshots.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -49,6 +49,12 @@ pub struct Image {
     pub guest: Guest,
     /// `Linux` or `Windows`.
     pub platform: String,
+    /// From when on it is deprecated.
+    pub deprecated_from: Option<DateTime<Utc>>,
+    /// Accounts that may launch from it.
+    pub shared_with: BTreeSet<String>,
+    /// Whether all may, although this account owns it.
+    pub public: bool,
 }
 
 impl Image {
@@ -80,6 +86,9 @@ impl Image {
             tags: BTreeMap::new(),
             guest,
             platform: "Linux".into(),
+            deprecated_from: None,
+            shared_with: BTreeSet::new(),
+            public: false,
         }
     }
 
@@ -374,6 +383,9 @@ pub fn share_snapshots(world: &mut World, id: &str) -> Result<String, ApiError> 
         source_instance: None,
         source_image: None,
         tags: BTreeMap::new(),
+        deprecated_from: None,
+        shared_with: BTreeSet::new(),
+        public: false,
         ..image
     });
     Ok(id)

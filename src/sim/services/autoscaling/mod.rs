@@ -1,6 +1,7 @@
 //! EC2 Auto Scaling.
 
 mod activities;
+mod configurations;
 mod groups;
 mod hooks;
 mod request;
@@ -35,6 +36,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     match call.operation.as_str() {
         "DescribeAutoScalingGroups" => groups::describe(world, read(call)?),
         "DescribeAutoScalingInstances" => groups::describe_instances(world, read(call)?),
+        "DescribeLaunchConfigurations" => configurations::describe(world, read(call)?),
         "DescribeWarmPool" => groups::describe_warm_pool(world, read(call)?),
         "DescribeLoadBalancerTargetGroups" => groups::describe_target_groups(world, read(call)?),
         "DescribeAccountLimits" => {

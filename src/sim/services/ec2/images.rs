@@ -86,8 +86,7 @@ pub(super) struct Describe {
     image_id: Vec<String>,
     #[serde(default)]
     owner: Vec<String>,
-    #[serde(rename = "IncludeDeprecated")]
-    _include_deprecated: Option<bool>,
+    include_deprecated: Option<bool>,
     #[serde(rename = "IncludeDisabled")]
     _include_disabled: Option<bool>,
     #[serde(default)]
@@ -108,8 +107,12 @@ pub(super) fn describe(world: &mut World, request: Describe) -> Result<Value, Ap
                 .iter()
                 .any(|o| o == by || (o == "self") == i.own && (o == "self" || o == "amazon"))
     };
+    // "If you are the AMI owner, all deprecated AMIs appear in the response regardless of what you specify" (DescribeImages).
+    let deprecated = request.include_deprecated.unwrap_or(false);
+    let is_current =
+        |i: &Image| i.own || deprecated || i.deprecated_from.is_none_or(|at| at > world.now);
     let items = candidates(world, &request.image_id, &filters, token)?
-        .filter(|i| i.visible_at <= world.now && owned(i))
+        .filter(|i| i.visible_at <= world.now && owned(i) && is_current(i))
         .filter(|i| filters.pass(&i.tags, |name| values(world, i, name)))
         .map(|i| (i.id.clone(), i));
     let (page, next) = page_of(items, token, limit)?;
@@ -154,6 +157,11 @@ fn owner<'w>(world: &'w World, image: &Image) -> &'w str {
     }
 }
 
+/// All images of others that an account sees here are public.
+fn is_public(image: &Image) -> bool {
+    !image.own || image.public
+}
+
 fn values(world: &World, i: &Image, name: &str) -> Vec<String> {
     let some = |text: &Option<String>| text.clone().into_iter().collect();
     match name {
@@ -164,7 +172,7 @@ fn values(world: &World, i: &Image, name: &str) -> Vec<String> {
         "image-allowed" => vec!["true".into()],
         "image-id" => vec![i.id.clone()],
         "image-type" => vec!["machine".into()],
-        "is-public" => vec![(!i.own).to_string()],
+        "is-public" => vec![is_public(i).to_string()],
         "name" => vec![i.name.clone()],
         "owner-id" => vec![owner(world, i).to_owned()],
         "platform" if i.platform == "Windows" => vec!["windows".into()],
@@ -209,7 +217,7 @@ fn shape(world: &World, i: &Image) -> Value {
         "imageOwnerId": owner,
         "imageOwnerAlias": (!i.own).then_some("amazon"),
         "creationDate": iso(i.created_at),
-        "isPublic": !i.own,
+        "isPublic": is_public(i),
         "architecture": "x86_64",
         "imageType": "machine",
         "platform": windows.then_some("windows"),
@@ -223,6 +231,7 @@ fn shape(world: &World, i: &Image) -> Value {
         "virtualizationType": "hvm",
         "hypervisor": "xen",
         "enaSupport": true,
+        "deprecationTime": i.deprecated_from.map(iso),
         "stateReason": reason,
         "sourceInstanceId": i.source_instance,
         "sourceImageId": i.source_image,

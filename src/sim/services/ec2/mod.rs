@@ -3,6 +3,7 @@
 mod console;
 mod data;
 mod filters;
+mod image_attributes;
 mod images;
 mod instances;
 mod run;
@@ -48,6 +49,10 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         "CreateImage" => serve(world, call, dry, images::create),
         "DescribeImages" => serve(world, call, dry, images::describe),
         "DeregisterImage" => serve(world, call, dry, images::deregister),
+        "EnableImageDeprecation" => serve(world, call, dry, image_attributes::deprecate),
+        "DisableImageDeprecation" => serve(world, call, dry, image_attributes::undeprecate),
+        "DescribeImageAttribute" => serve(world, call, dry, image_attributes::describe),
+        "ModifyImageAttribute" => serve(world, call, dry, image_attributes::modify),
         "DescribeSubnets" => serve(world, call, dry, subnets::describe),
         "DescribeSnapshots" => serve(world, call, dry, snapshots::describe),
         "DeleteSnapshot" => serve(world, call, dry, snapshots::delete),

@@ -342,3 +342,60 @@ async fn failing_launches_say_why_and_images_carry_the_guest_over() {
             .is_empty()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deprecated_image_is_shown_to_its_owner_and_works() {
+    let sim = Sim::new(vec![sleeper("web", "1")]);
+    let instance = sim.wake("web").await;
+    let id = sim.create_image(&instance, "mine").await;
+    let at = sim.account.clock().now() + chrono::TimeDelta::seconds(3_600);
+    let deprecate = |seconds: i64| {
+        let at = aws_smithy_types::DateTime::from_secs(at.timestamp() + seconds);
+        let call = sim.ec2.enable_image_deprecation().image_id(&id);
+        call.deprecate_at(at).send()
+    };
+    assert!(deprecate(-2 * 3_600).await.is_err(), "in the past");
+    assert!(deprecate(4_000 * 86_400).await.is_err(), "beyond ten years");
+    deprecate(0).await.unwrap();
+    sim.wait(7_200).await;
+    // Rounded to the minute; the owner sees it without asking for deprecated ones.
+    let shown = sim.image(&id).await.deprecation_time().unwrap().to_owned();
+    assert!(shown.ends_with(":00.000Z"), "{shown}");
+    let disable = sim.ec2.disable_image_deprecation().image_id(&id);
+    disable.send().await.unwrap();
+    assert_eq!(sim.image(&id).await.deprecation_time(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn launch_permissions_are_given_and_taken() {
+    let sim = Sim::new(vec![sleeper("web", "1")]);
+    let instance = sim.wake("web").await;
+    let id = sim.create_image(&instance, "mine").await;
+    let permission = || {
+        let account = ec2::LaunchPermission::builder().user_id("111122223333");
+        let all = ec2::LaunchPermission::builder().group(ec2::PermissionGroup::All);
+        [account.build(), all.build()]
+    };
+    let modify = |changes: ec2::LaunchPermissionModifications| {
+        let call = sim.ec2.modify_image_attribute().image_id(&id);
+        call.launch_permission(changes).send()
+    };
+    let shared_with = || async {
+        let attribute = ec2::ImageAttributeName::LaunchPermission;
+        let call = sim.ec2.describe_image_attribute().image_id(&id);
+        let answer = call.attribute(attribute).send().await.unwrap();
+        answer.launch_permissions().len()
+    };
+    let add = ec2::LaunchPermissionModifications::builder();
+    let add = add.set_add(Some(permission().into()));
+    modify(add.build()).await.unwrap();
+    assert_eq!(shared_with().await, 2);
+    assert_eq!(sim.image(&id).await.public(), Some(true));
+    let remove = ec2::LaunchPermissionModifications::builder();
+    let remove = remove.set_remove(Some(permission().into()));
+    modify(remove.build()).await.unwrap();
+    assert_eq!(shared_with().await, 0);
+    let others = sim.ec2.describe_image_attribute().image_id("ami-00000000");
+    let attribute = ec2::ImageAttributeName::LaunchPermission;
+    assert!(others.attribute(attribute).send().await.is_err());
+}
