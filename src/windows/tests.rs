@@ -67,7 +67,8 @@ fn by_calendar(zone: Tz, hour: u32, is_day: impl Fn(NaiveDate) -> bool) -> Vec<D
 fn the_next_ten_openings_are_those_of_a_calendar() {
     let working_night: Days = |d| d.weekday().num_days_from_monday() < 5;
     let weekend: Days = |d| d.weekday().num_days_from_monday() >= 5;
-    let rows: [(&str, u32, Box<dyn Fn(NaiveDate) -> bool>); 10] = [
+    type Row = (&'static str, u32, Box<dyn Fn(NaiveDate) -> bool>);
+    let rows: [Row; 10] = [
         // By environment: sandbox and test on the nights of the week, acceptance and production at weekends.
         ("cron(0 20 ? * MON-FRI *)", 20, Box::new(working_night)),
         ("cron(0 2 ? * SAT,SUN *)", 2, Box::new(weekend)),
@@ -223,7 +224,8 @@ fn what_is_no_window_is_refused() {
         PatchWindow::read(text).map(drop).map_err(|e| e.to_string())
     };
     assert_eq!(read(|_| ()), Ok(()));
-    let rows: [(fn(&mut WindowText), &str); 6] = [
+    type Row = (fn(&mut WindowText), &'static str);
+    let rows: [Row; 6] = [
         (|t| t.name = "a b".into(), "expected a name"),
         (
             |t| t.schedule = "0 4 * * *".into(),

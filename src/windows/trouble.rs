@@ -211,7 +211,7 @@ fn of_schedule(window: &PatchWindow, now: DateTime<Utc>) -> Option<Trouble> {
     };
     let day: Vec<&DateTime<Utc>> = starts.iter().take_while(|at| **at - *first < DAY).collect();
     let last = *day.last()?;
-    (day.len() > 1).then(|| Trouble::OpensOften {
+    (day.len() > 1).then_some(Trouble::OpensOften {
         window: name,
         expression,
         times: day.len(),
