@@ -122,7 +122,32 @@ mod tests {
             troubles: vec!["forgotten opted in, and no window takes it".into()],
         };
         let [text, narrow] = at_widths(|width| windows_table(&report, width));
-        expect![[r#""#]].assert_eq(&text);
-        expect![[r#""#]].assert_eq(&narrow);
+        expect![[r#"
+            window           opens (UTC)       local time                 length  groups  takes
+            ─────────────────────────────────────────────────────────────────────────────────────
+            database-server  2026-10-15 04:00  Thu 2026-10-15 06:00 CEST  6h 00m  2       25m 00s
+                             2026-11-19 04:00  Thu 2026-11-19 05:00 CET
+              cron(0 6 ? * THU#3 *) Europe/Berlin
+              takes Patch Group=Database Server
+              owner: data platform
+              refused: legacy-db
+
+            1 window in eu-west-1 of account 123456789012 at 2026-10-14 04:00:00 UTC, 1 problem to look at.
+            problem: forgotten opted in, and no window takes it
+        "#]].assert_eq(&text);
+        expect![[r#"
+            window           opens (UTC)       length  groups  takes
+            ──────────────────────────────────────────────────────────
+            database-server  2026-10-15 04:00  6h 00m  2       25m 00s
+                             2026-11-19 04:00
+              cron(0 6 ? * THU#3 *) Europe/Berlin
+              takes Patch Group=Database Server
+              owner: data platform
+              refused: legacy-db
+
+            1 window in eu-west-1 of account 123456789012 at 2026-10-14 04:00:00 UTC, 1
+            problem to look at.
+            problem: forgotten opted in, and no window takes it
+        "#]].assert_eq(&narrow);
     }
 }
