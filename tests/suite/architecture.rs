@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, from the ground floor up, each with the rooms that it may know. An arrow that is not here is
 /// not allowed, nor is a room.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("ids", &[]),
     ("text", &[]),
+    ("toml_file", &[]),
     ("clock", &[]),
     ("signature", &[]),
     ("schedule", &[]),
+    ("config", &["text", "toml_file"]),
     ("request", &["ids", "schedule"]),
     (
         "group",
@@ -66,12 +68,23 @@ const ROOMS: [(&str, &[&str]); 16] = [
             "trigger",
         ],
     ),
-    ("sim", &["clock"]),
+    ("sim", &["clock", "toml_file"]),
     (
         "cli",
         &[
-            "aws", "clock", "group", "ids", "probe", "report", "request", "run", "schedule", "sim",
+            "aws",
+            "clock",
+            "config",
+            "group",
+            "ids",
+            "probe",
+            "report",
+            "request",
+            "run",
+            "schedule",
+            "sim",
             "text",
+            "toml_file",
         ],
     ),
 ];
@@ -80,9 +93,11 @@ const ROOMS: [(&str, &[&str]); 16] = [
 const ENTRIES: [(&str, &[&str]); 2] = [("main", &["cli"]), ("bin", &["aws", "clock", "lambda"])];
 
 /// Rooms and single files that know no SDK, clock, async, log or environment.
-const PURE: [&str; 12] = [
+const PURE: [&str; 14] = [
     "ids",
     "text",
+    "toml_file",
+    "config",
     "signature",
     "schedule",
     "request",
