@@ -4,10 +4,12 @@
 //! [`schedule`] (decisions, pure), [`aws`] (reads and effects), [`run`] (from the request to the report),
 //! [`lambda`] (the same, driven by Step Functions), [`report`] and [`notify`], [`sim`] (the simulated account),
 //! [`probe`] (does AWS behave like it?).
-//! On the ground floor: [`ids`], [`text`], [`clock`], [`signature`].
+//! On the ground floor: [`ids`], [`text`], [`toml_file`], [`clock`], [`signature`]; [`config`] (the
+//! settings of the command line, and their file) is known by the command line alone.
 
 pub mod aws;
 pub mod clock;
+pub mod config;
 pub mod group;
 pub mod ids;
 pub mod lambda;
@@ -22,5 +24,6 @@ pub mod signature;
 pub mod sim;
 pub mod tag_filter;
 pub mod text;
+pub mod toml_file;
 pub mod trigger;
 pub mod windows;

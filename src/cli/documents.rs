@@ -21,6 +21,13 @@ pub(crate) struct DocumentsArgs {
     aws: AwsOptions,
 }
 
+impl DocumentsArgs {
+    /// Whether it creates documents.
+    pub(super) fn creates(&self) -> bool {
+        self.create
+    }
+}
+
 /// Shows the command documents that runs send, or creates them.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use asg_patch::config::Fault;
 use asg_patch::group::{Code, Outcome};
 use asg_patch::probe::Trouble;
 use asg_patch::report::{GroupReport, RunKind, RunReport};
@@ -9,6 +10,7 @@ use asg_patch::run::RunError;
 use serde_json::{Value, json};
 
 use super::endpoint::endpoint;
+use super::sources;
 
 /// The process's exit codes; the numbers are promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +86,14 @@ pub(crate) enum CliError {
         /// Its value.
         found: String,
     },
+    /// The file of settings is wrong.
+    #[error("{}", settings_text(.file, .faults))]
+    Settings {
+        /// Its path.
+        file: String,
+        /// All that is wrong with it.
+        faults: Vec<Fault>,
+    },
     /// A fleet file cannot be used; the message names the place in it.
     #[error("{0}")]
     Fleet(String),
@@ -147,7 +157,7 @@ impl CliError {
         found: impl Into<String>,
     ) -> Self {
         Self::Input {
-            place: place.into(),
+            place: sources::told(place.into()),
             expected: expected.into(),
             found: found.into(),
         }
@@ -157,6 +167,7 @@ impl CliError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Input { .. }
+            | Self::Settings { .. }
             | Self::Fleet(_)
             | Self::Listen { .. }
             | Self::Csv(_)
@@ -187,6 +198,7 @@ impl CliError {
             }
             Self::Run(RunError::Stopped { records }) => error["records"] = json!(records),
             Self::Input { .. }
+            | Self::Settings { .. }
             | Self::Fleet(_)
             | Self::Credentials { .. }
             | Self::NoProfile { .. }
@@ -204,6 +216,7 @@ impl CliError {
         match self {
             Self::Input { .. } | Self::Run(RunError::Request(_)) => "input",
             Self::Run(RunError::Refused(_)) => "documents",
+            Self::Settings { .. } => "config",
             Self::Fleet(_) => "fleet",
             Self::Credentials { .. } | Self::NoProfile { .. } | Self::LoggedOut { .. } => {
                 "credentials"
@@ -214,6 +227,17 @@ impl CliError {
             Self::Probe(_) | Self::Run(RunError::Aws { .. }) => "aws",
             Self::Run(RunError::Stopped { .. }) => "stopped",
         }
+    }
+}
+
+fn settings_text(file: &str, faults: &[Fault]) -> String {
+    let (first, others) = match faults {
+        [] => return file.to_owned(),
+        [first, others @ ..] => (first, others.len()),
+    };
+    match others {
+        0 => format!("{file}:{first}"),
+        n => format!("{file}:{first} ({n} more: asg-patch config check)"),
     }
 }
 

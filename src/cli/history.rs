@@ -21,7 +21,7 @@ pub(crate) struct HistoryArgs {
     #[arg(long, value_name = "NAME", value_parser = options::group_name)]
     group: Option<GroupName>,
     /// Directory in which runs kept their reports
-    #[arg(long, value_name = "DIR", env = "ASG_PATCH_REPORTS")]
+    #[arg(long, value_name = "DIR")]
     reports: PathBuf,
 }
 

@@ -14,7 +14,7 @@ use super::output::Output;
 #[command(next_help_heading = "The report")]
 pub(crate) struct PriceOptions {
     /// List prices for the cost: TOML [default: quantities only]
-    #[arg(long, value_name = "FILE", env = "ASG_PATCH_PRICES")]
+    #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct PriceOptions {
 #[command(next_help_heading = "The report")]
 pub(crate) struct ReportsOptions {
     /// Keep the report as JSON in this directory, for `asg-patch history`
-    #[arg(long, value_name = "DIR", env = "ASG_PATCH_REPORTS")]
+    #[arg(long, value_name = "DIR")]
     reports: Option<PathBuf>,
 }
 

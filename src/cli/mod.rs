@@ -2,6 +2,7 @@
 
 mod complete;
 mod completions;
+mod config;
 mod connect;
 mod documents;
 mod endpoint;
@@ -23,15 +24,23 @@ mod rehearse;
 mod report;
 mod restore;
 mod run;
+mod settings;
 mod simulate;
 mod snapshot;
+mod sources;
 mod status;
 mod stop;
+mod windows;
 
-use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::error::{CliError, Exit};
 use self::output::{Format, Output};
+use self::settings::{Settings, Wanted};
 
 /// Patches EC2 Auto Scaling groups that sleep through their own maintenance window.
 ///
@@ -79,7 +88,7 @@ pub(crate) struct GlobalOptions {
     output: Format,
     /// Where the pages about the codes are published, for links in texts and messages [default: texts name `asg-patch
     /// explain`]
-    #[arg(long, global = true, value_name = "URL", env = "ASG_PATCH_PAGES_URL", value_parser = options::pages_url)]
+    #[arg(long, global = true, value_name = "URL", value_parser = options::pages_url)]
     pages_url: Option<String>,
     /// Log more to stderr; repeat it for even more (RUST_LOG overrides it)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -87,6 +96,18 @@ pub(crate) struct GlobalOptions {
     /// Show no progress on stderr
     #[arg(short, long, global = true)]
     quiet: bool,
+    /// Take settings from this file [default: the nearest asg-patch.toml, in this directory or above]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        conflicts_with = "no_config",
+        hide_short_help = true
+    )]
+    config: Option<PathBuf>,
+    /// Take settings from no file
+    #[arg(long, global = true, hide_short_help = true)]
+    no_config: bool,
 }
 
 impl GlobalOptions {
@@ -107,6 +128,8 @@ enum Command {
     Run(run::RunArgs),
     /// Show the opted-in groups: capacity, version, image and its age, last run, open record
     Status(status::StatusArgs),
+    /// Show the patch windows of the settings: when each opens, what it takes, and what is wrong
+    Windows(windows::WindowsArgs),
     /// Restore groups whose run died, from their records
     Restore(restore::RestoreArgs),
     /// Show which images, snapshots and template versions of past runs nobody uses; remove them with --apply
@@ -127,6 +150,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show the command documents that runs send to instances, or create them
     Documents(documents::DocumentsArgs),
+    /// Show each setting and where it comes from; print the file's schema; check a file
+    Config(config::ConfigArgs),
     /// Print what makes a shell complete commands, options, group names and files
     Completions(completions::CompletionsArgs),
 }
@@ -136,13 +161,92 @@ impl Command {
     fn is_tabular(&self) -> bool {
         match self {
             Self::Plan(_) | Self::Run(_) | Self::Status(_) => true,
-            Self::Restore(_) | Self::Prune(_) => true,
+            Self::Restore(_) | Self::Prune(_) | Self::Windows(_) => true,
             Self::Rehearse(_) | Self::History(_) | Self::Report(_) => true,
             Self::Explain(args) => args.lists(),
+            Self::Config(args) => args.shows(),
             Self::Simulate(_) | Self::Snapshot(_) | Self::Probe(_) => false,
             Self::Documents(_) | Self::Completions(_) => false,
         }
     }
+
+    /// Whether it changes something in the account: then it says which file it found its settings in.
+    fn is_changing(&self) -> bool {
+        match self {
+            Self::Run(_) | Self::Restore(_) | Self::Prune(_) | Self::Probe(_) => true,
+            Self::Documents(args) => args.creates(),
+            Self::Plan(_) | Self::Status(_) | Self::Windows(_) | Self::Snapshot(_) => false,
+            Self::Rehearse(_) | Self::Simulate(_) => false,
+            Self::Report(_) | Self::History(_) | Self::Explain(_) => false,
+            Self::Config(_) | Self::Completions(_) => false,
+        }
+    }
+
+    /// Whether it does its work even if the settings are wrong.
+    fn goes_without_settings(&self) -> bool {
+        match self {
+            Self::Explain(_) | Self::Completions(_) => true,
+            Self::Config(args) => !args.shows(),
+            Self::Plan(_) | Self::Run(_) | Self::Status(_) | Self::Restore(_) => false,
+            Self::Prune(_) | Self::Windows(_) => false,
+            Self::Rehearse(_) | Self::Simulate(_) | Self::Snapshot(_) | Self::Probe(_) => false,
+            Self::Report(_) | Self::History(_) | Self::Documents(_) => false,
+        }
+    }
+}
+
+/// A command line that was understood.
+struct Understood {
+    cli: Cli,
+    wanted: Wanted,
+    settings: Settings,
+}
+
+/// Reads the command line, with the settings in the place of its defaults.
+///
+/// # Errors
+/// The exit code, after the error was reported.
+fn understand(words: &[OsString]) -> Result<Understood, Exit> {
+    let wanted = Wanted::of(Cli::command(), words);
+    let read =
+        Settings::read(&Cli::command(), &wanted).and_then(|settings| match settings::window_named(
+            Cli::command(),
+            words,
+        ) {
+            Some(window) => settings.within(&window),
+            None => Ok(settings),
+        });
+    let (settings, wrong) = match read {
+        Ok(settings) => (settings, None),
+        Err(error) => (Settings::default(), Some(error)),
+    };
+    let command = settings.apply(Cli::command());
+    let parsed = command.clone().try_get_matches_from(words).and_then(|m| {
+        let cli = Cli::from_arg_matches(&m)?;
+        Ok((m, cli))
+    });
+    let asks_json = output::asked_for_json().unwrap_or_else(|| settings.ask_for_json());
+    let (matches, mut cli) = match (parsed, wrong) {
+        // What is missing may be in the file that is wrong.
+        (Err(error), Some(wrong)) if error.kind() == ErrorKind::MissingRequiredArgument => {
+            return Err(output::error(&wrong, asks_json));
+        }
+        (Err(error), _) => return Err(output::parse_error(&error, asks_json)),
+        (Ok((_, cli)), Some(wrong)) if !cli.command.goes_without_settings() => {
+            return Err(output::error(&wrong, cli.global.is_json()));
+        }
+        (Ok(parsed), _) => parsed,
+    };
+    settings.remember(&command, &matches);
+    let is_sheet = matches!(cli.global.output, Format::Csv | Format::Md);
+    if is_sheet && !cli.command.is_tabular() && !settings::was_typed(&matches, "output") {
+        cli.global.output = Format::Table;
+    }
+    Ok(Understood {
+        cli,
+        wanted,
+        settings,
+    })
 }
 
 /// Runs the program and returns its exit code.
@@ -150,9 +254,14 @@ pub(crate) fn main() -> Exit {
     if let Some(exit) = completions::answered() {
         return exit;
     }
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return output::parse_error(&error),
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let Understood {
+        cli,
+        wanted,
+        settings,
+    } = match understand(&words) {
+        Ok(understood) => understood,
+        Err(exit) => return exit,
     };
     let output = match Output::new(&cli.global) {
         Ok(output) => output,
@@ -161,10 +270,14 @@ pub(crate) fn main() -> Exit {
     if let Err(error) = output.check(cli.command.is_tabular()) {
         return output::error(&error, cli.global.is_json());
     }
+    if cli.command.is_changing() {
+        settings.say(&output);
+    }
     let result = match cli.command {
         Command::Plan(args) => block_on(plan::execute(&args, &output)),
         Command::Run(args) => block_on(run::execute(&args, &output)),
         Command::Status(args) => block_on(status::execute(&args, &output)),
+        Command::Windows(args) => block_on(windows::execute(&args, &settings, &output)),
         Command::Restore(args) => block_on(restore::execute(&args, &output)),
         Command::Prune(args) => block_on(prune::execute(&args, &output)),
         Command::Rehearse(args) => rehearse::execute(&args, &output),
@@ -175,6 +288,7 @@ pub(crate) fn main() -> Exit {
         Command::History(args) => history::execute(&args, &output),
         Command::Explain(args) => explain::execute(&args, &output),
         Command::Documents(args) => block_on(documents::execute(&args, &output)),
+        Command::Config(args) => config::execute(&args, &settings, &wanted, &output),
         Command::Completions(args) => completions::execute(&args, &output),
     };
     output.ended(result.unwrap_or_else(|error| output::error(&error, cli.global.is_json())))
@@ -191,9 +305,7 @@ fn block_on(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exi
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
-    use super::Cli;
+    use super::*;
 
     #[test]
     fn the_definition_is_consistent() {

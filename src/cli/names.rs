@@ -15,6 +15,7 @@ use super::Cli;
 use super::complete::Groups;
 use super::connect::connect;
 use super::options::AwsOptions;
+use super::settings::{Settings, Wanted};
 
 /// The longest that a person waits at a prompt; credentials and one page of groups take less than a second.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -63,9 +64,12 @@ async fn recorded(aws: &Aws) -> Option<Vec<GroupName>> {
     Some(records.filter_map(name).collect())
 }
 
-/// The account and the opt-in tag that the words name, as far as they have been typed.
+/// The account and the opt-in tag that the words and the settings name, as far as they have been typed. Settings that
+/// are wrong count for nothing.
 fn account(words: &[String]) -> Option<(AwsOptions, OptInTag)> {
-    let typed = Cli::command().ignore_errors(true);
+    let wanted = Wanted::of(Cli::command(), words);
+    let settings = Settings::read(&Cli::command(), &wanted).unwrap_or_default();
+    let typed = settings.apply(Cli::command()).ignore_errors(true);
     let matches = typed.try_get_matches_from(words).ok()?;
     let (_, subcommand): (&str, &ArgMatches) = matches.subcommand()?;
     let options = AwsOptions::from_arg_matches(subcommand).ok()?;

@@ -35,12 +35,7 @@ pub(crate) struct AwsOptions {
     #[arg(long, value_name = "SPEED@REAL@SIMULATED", env = asg_patch::clock::CLOCK_VARIABLE, hide_env_values = true, hide_short_help = true)]
     pub(crate) simulated_clock: Option<asg_patch::clock::SimulatedClock>,
     /// HMAC key of KMS (id, ARN or alias) that signs records; others are not believed [default: no signatures]
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "ASG_PATCH_MAC_KEY",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "KEY")]
     pub(crate) mac_key: Option<String>,
 }
 
@@ -142,6 +137,9 @@ pub(crate) struct RunOptions {
         help_heading = "The run"
     )]
     operation: Operation,
+    /// Take the groups and the settings of this patch window of asg-patch.toml; flags count for more
+    #[arg(long, value_name = "NAME", help_heading = "The run")]
+    window: Option<String>,
     /// Keep an image that its canary did not prove for this many days, to be looked at [default: it is removed; without
     /// a number: 7]
     #[arg(
@@ -185,10 +183,9 @@ impl RunOptions {
         let parameters = self.parameters.iter().map(String::as_str);
         let documents = AllowedDocuments::with(documents, parameters);
         Ok(Allowed {
-            documents: documents.map_err(|wrong| CliError::Input {
-                place: "--allow-document, --allow-parameter".into(),
-                expected: wrong.expected,
-                found: wrong.found,
+            documents: documents.map_err(|wrong| {
+                let place = "--allow-document, --allow-parameter";
+                CliError::input(place, wrong.expected, wrong.found)
             })?,
             untagged_templates: !self.only_tagged_templates,
         })
@@ -218,7 +215,7 @@ impl RunOptions {
             about: Box::new(About {
                 asked_by: None,
                 why: self.why.clone(),
-                window: None,
+                window: self.window.clone(),
                 pages_url: pages_url.map(str::to_owned),
             }),
         })

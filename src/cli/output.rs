@@ -232,7 +232,7 @@ fn unwritten(error: &std::io::Error) -> Exit {
 }
 
 /// Reports an answer of clap: help and version are results, anything else is wrong usage.
-pub(super) fn parse_error(error: &clap::Error) -> Exit {
+pub(super) fn parse_error(error: &clap::Error, json: bool) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let written = to_stdout(&error.render().to_string());
@@ -240,17 +240,7 @@ pub(super) fn parse_error(error: &clap::Error) -> Exit {
         }
         _ => {}
     }
-    // The arguments could not be parsed, so `--json` is looked for among them directly.
-    let mut words = std::env::args_os().skip(1).take_while(|a| a != "--");
-    let json = ["--json", "-ojson", "--output=json"];
-    let mut before = Default::default();
-    let asks = words.any(|word: OsString| {
-        let follows = before == "-o" || before == "--output";
-        let asks = json.iter().any(|j| word == *j) || (follows && word == "json");
-        before = word;
-        asks
-    });
-    if asks {
+    if json {
         let message = error.render().to_string();
         let document = json!({ "error": { "code": "usage", "message": message.trim_end() } });
         if print_json(&document).is_err() {
@@ -260,6 +250,26 @@ pub(super) fn parse_error(error: &clap::Error) -> Exit {
         to_stderr(error.render().to_string().trim_end());
     }
     Exit::Usage
+}
+
+/// Whether the words of a command line that could not be understood ask for JSON; none if they name no form.
+pub(super) fn asked_for_json() -> Option<bool> {
+    let mut before = OsString::new();
+    let mut asked = None;
+    for word in std::env::args_os().skip(1).take_while(|a| a != "--") {
+        let text = word.to_string_lossy();
+        let form = match &*text {
+            "--json" => Some("json"),
+            text if before == "-o" || before == "--output" => Some(text),
+            text => text.strip_prefix("--output=").or(text.strip_prefix("-o")),
+        };
+        asked = form
+            .filter(|f| !f.is_empty())
+            .map(|f| f == "json")
+            .or(asked);
+        before.clone_from(&word);
+    }
+    asked
 }
 
 /// The width for tables on stdout, columns: `COLUMNS` where it is set, else the terminal's.

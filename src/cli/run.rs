@@ -26,6 +26,13 @@ pub(crate) struct RunArgs {
     aws: AwsOptions,
 }
 
+impl RunArgs {
+    /// The options of the run alone.
+    pub(super) fn into_options(self) -> RunOptions {
+        self.run
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   asg-patch run                                         every group that opted in, in a window of three hours

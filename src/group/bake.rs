@@ -3,15 +3,13 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
-
+use super::doubt::Doubt;
 use super::job::Job;
 use super::ledger::Key;
 use super::outcome::Implication;
 use super::pin::Style;
 use super::{Code, Failure, Phase};
 use crate::ids::{BakeKey, GroupName, ImageId, RunId, TemplateId};
-use crate::text::shortened;
 
 /// The bake's image, as far as its jobs have brought it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,44 +21,18 @@ pub enum SharedImage {
     Ready(ImageId),
 }
 
-/// A failure for which the new image may be the cause, and which is to be looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Doubt {
-    /// The group whose canary did not prove the image.
-    pub group: GroupName,
-    /// How it failed.
-    pub code: Code,
-    /// Until when the image is kept.
-    pub until: DateTime<Utc>,
+/// A job's doubt about the image, if its failure may be the image's and the owner wants to look at it.
+fn doubt_of(job: &Job) -> Option<Doubt> {
+    let failure = job.failure.as_ref()?;
+    let days = job.forward.as_ref()?.options.keep_failed?;
+    let until = job.record.deadline.checked_add_signed(days.span())?;
+    let doubts = failure.code.has(Implication::DoubtsImage);
+    doubts.then(|| Doubt {
+        group: job.group().clone(),
+        code: failure.code,
+        until,
+    })
 }
-
-impl Doubt {
-    fn of(job: &Job) -> Option<Self> {
-        let failure = job.failure.as_ref()?;
-        let days = job.forward.as_ref()?.options.keep_failed?;
-        let until = job.record.deadline.checked_add_signed(days.span())?;
-        let doubts = failure.code.has(Implication::DoubtsImage);
-        doubts.then(|| Self {
-            group: job.group().clone(),
-            code: failure.code,
-            until,
-        })
-    }
-
-    /// The name under which the image is shown.
-    pub fn name(&self) -> String {
-        let text = format!(
-            "asg-patch FAILED {} in {}, kept until {}",
-            self.code,
-            self.group,
-            self.until.format("%F")
-        );
-        shortened(&text, TAG_LIMIT)
-    }
-}
-
-/// A tag's value has at most this many characters.
-const TAG_LIMIT: usize = 256;
 
 /// One job's view of its bake.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -137,7 +109,7 @@ impl Bakes {
             failed: others()
                 .find_map(|j| Some((name(j), j.failure.clone()?)))
                 .filter(|(_, f)| f.code != Code::SiblingFailed),
-            doubt: all().find_map(Doubt::of),
+            doubt: all().find_map(doubt_of),
             makes_versions: all()
                 .find(|j| j.phase == Phase::Versioning && j.failure.is_none())
                 .is_none_or(|first| first.group() == own.group()),

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::bake::Doubt;
 use super::devices::DeviceMapping;
+use super::doubt::Doubt;
 use super::fault::Fault;
 use super::lineage::Lineage;
 use super::pin::Pin;

@@ -13,6 +13,7 @@ pub mod console;
 pub mod decide;
 pub mod decision;
 pub mod devices;
+pub mod doubt;
 pub mod effect;
 pub mod facts;
 pub mod fault;

@@ -5,6 +5,7 @@
 
 mod account;
 mod completions;
+mod config;
 mod html;
 mod input;
 mod kept;

@@ -1,6 +1,7 @@
 //! Running the program, and the simulated account for it to run on.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use serde_json::{Deserializer, Value};
@@ -31,6 +32,15 @@ fn command(args: &[&str], vars: Vars) -> Command {
 /// Runs the program to its end.
 pub(crate) fn asg_patch(args: &[&str], vars: Vars) -> Output {
     command(args, vars).output().expect("the program starts")
+}
+
+/// Runs the program to its end in a directory.
+pub(crate) fn asg_patch_in(directory: &Path, args: &[&str], vars: Vars) -> Output {
+    let mut command = command(args, vars);
+    command
+        .current_dir(directory)
+        .output()
+        .expect("the program starts")
 }
 
 /// Runs the program to its end, with its output to somewhere else.

@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, from the ground floor up, each with the rooms that it may know. An arrow that is not here is
 /// not allowed, nor is a room.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 21] = [
     ("ids", &[]),
     ("text", &[]),
+    ("toml_file", &[]),
     ("clock", &[]),
     ("signature", &[]),
     ("schedule", &[]),
     ("tag_filter", &[]),
     ("request", &["ids", "schedule", "tag_filter"]),
     ("windows", &["ids", "schedule", "tag_filter", "text"]),
+    ("config", &["tag_filter", "text", "toml_file", "windows"]),
     (
         "group",
         &["ids", "request", "schedule", "signature", "text"],
@@ -78,12 +80,13 @@ const ROOMS: [(&str, &[&str]); 19] = [
             "trigger",
         ],
     ),
-    ("sim", &["clock"]),
+    ("sim", &["clock", "toml_file"]),
     (
         "cli",
         &[
             "aws",
             "clock",
+            "config",
             "group",
             "ids",
             "probe",
@@ -95,6 +98,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
             "sim",
             "tag_filter",
             "text",
+            "toml_file",
             "windows",
         ],
     ),
@@ -104,9 +108,11 @@ const ROOMS: [(&str, &[&str]); 19] = [
 const ENTRIES: [(&str, &[&str]); 2] = [("main", &["cli"]), ("bin", &["aws", "clock", "lambda"])];
 
 /// Rooms and single files that know no SDK, clock, async, log or environment.
-const PURE: [&str; 15] = [
+const PURE: [&str; 17] = [
     "ids",
     "text",
+    "toml_file",
+    "config",
     "signature",
     "schedule",
     "tag_filter",

@@ -148,6 +148,7 @@ mod tests {
             1 window in eu-west-1 of account 123456789012 at 2026-10-14 04:00:00 UTC, 1
             problem to look at.
             problem: forgotten opted in, and no window takes it
-        "#]].assert_eq(&narrow);
+        "#]]
+        .assert_eq(&narrow);
     }
 }

@@ -22,6 +22,7 @@ use super::beliefs::Beliefs;
 use super::faults::{FaultRule, InjectedFault};
 use super::wire::ApiError;
 use crate::clock::Clock;
+use crate::toml_file::{self, Place};
 use file::{DocumentFile, FleetFile, ImageFile, ParameterFile, TemplateFile, TopicFile};
 use file_event::{EventFile, FaultFile, FaultName};
 use file_group::GroupFile;
@@ -93,20 +94,10 @@ pub struct Fleet {
 /// # Errors
 /// The first thing that is wrong, with its place, what was expected and what was found.
 pub fn parse(text: &str) -> Result<Fleet, FleetError> {
-    let file: FleetFile = toml::from_str(text).map_err(|e| {
-        let at = e.span().map_or(0, |s| s.start);
-        let before = text.get(..at).unwrap_or(text);
-        FleetError::Syntax {
-            line: line_of(text, at),
-            column: before
-                .rsplit('\n')
-                .next()
-                .unwrap_or_default()
-                .chars()
-                .count()
-                + 1,
-            message: plain(&e.message().trim().replace('\n', ", ")),
-        }
+    let file: FleetFile = toml_file::read(text).map_err(|wrong| FleetError::Syntax {
+        line: wrong.place.line,
+        column: wrong.place.column,
+        message: wrong.message,
     })?;
     let beliefs = beliefs(&file.beliefs)?;
     let mut fleet = Fleet {
@@ -133,36 +124,6 @@ pub fn parse(text: &str) -> Result<Fleet, FleetError> {
     Ok(fleet)
 }
 
-/// The reader's message in words that say what to write.
-fn plain(message: &str) -> String {
-    const WORDS: [(&str, &str); 9] = [
-        (
-            "struct Spread",
-            "a table such as { seconds = 30 } or { seconds = 30, spread = 0.2 }",
-        ),
-        ("usize", "a whole number, 0 or more"),
-        ("u64", "a whole number, 0 or more"),
-        ("u32", "a whole number, 0 or more"),
-        ("u8", "a whole number from 0 to 255"),
-        ("i64", "a whole number"),
-        ("i32", "a whole number"),
-        ("f64", "a number"),
-        ("a boolean", "true or false"),
-    ];
-    let Some((found, expected)) = message.split_once(", expected ") else {
-        return message.to_owned();
-    };
-    let words = WORDS.iter().find(|(inner, _)| *inner == expected);
-    let expected = words.map_or(expected, |(_, plain)| plain);
-    let found = found
-        .strip_prefix("invalid type: ")
-        .or(found.strip_prefix("invalid value: "));
-    match found {
-        Some(found) => format!("expected {expected}, found {}", found.replace('`', "")),
-        None => message.to_owned(),
-    }
-}
-
 fn beliefs(named: &BTreeMap<String, String>) -> Result<Beliefs, FleetError> {
     let mut beliefs = Beliefs::default();
     for (id, variant) in named {
@@ -177,13 +138,9 @@ fn beliefs(named: &BTreeMap<String, String>) -> Result<Beliefs, FleetError> {
     Ok(beliefs)
 }
 
-fn line_of(text: &str, at: usize) -> usize {
-    text.get(..at).unwrap_or(text).matches('\n').count() + 1
-}
-
 fn placed<T>(text: &str, tables: Vec<Spanned<T>>) -> Vec<Placed<T>> {
     let place = |table: Spanned<T>| Placed {
-        line: line_of(text, table.span().start),
+        line: Place::of(text, table.span().start).line,
         value: table.into_inner(),
     };
     tables.into_iter().map(place).collect()

@@ -1,0 +1,257 @@
+//! `asg-patch config`
+
+use std::path::PathBuf;
+
+use asg_patch::config::{Fault, Kind, Origin, SETTINGS, Setting, schema};
+use asg_patch::report::Sheet;
+use asg_patch::text::counted;
+use clap::{Args, Command, CommandFactory, Subcommand};
+use serde_json::{Value, json};
+
+use super::Cli;
+use super::error::{CliError, Exit};
+use super::output::Output;
+use super::settings::{self, ConfigFile, Settings, Source, Wanted};
+
+/// Options of `config`.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Print the file's JSON schema, for editors
+    Schema,
+    /// Say everything that is wrong with a file
+    Check {
+        /// The file [default: the one whose settings would be taken]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+}
+
+/// Variables of AWS that take a profile's place.
+const SECRET: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+
+const EXAMPLES: &str = "\
+Examples:
+  asg-patch config                                      each setting, and where it comes from
+  asg-patch config check                                what is wrong with the file
+  asg-patch config schema > asg-patch.schema.json       for an editor: `#:schema asg-patch.schema.json` in the file";
+
+impl ConfigArgs {
+    /// Whether it shows the settings.
+    pub(super) fn shows(&self) -> bool {
+        self.action.is_none()
+    }
+
+    /// The file that it is to check, if it names one.
+    fn named(&self) -> Option<&PathBuf> {
+        match &self.action {
+            Some(Action::Check { file }) => file.as_ref(),
+            Some(Action::Schema) | None => None,
+        }
+    }
+}
+
+/// Shows the settings, prints the schema, or checks a file.
+///
+/// # Errors
+/// There is no file to check, or the flat table cannot be written.
+pub(crate) fn execute(
+    args: &ConfigArgs,
+    settings: &Settings,
+    wanted: &Wanted,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    match &args.action {
+        None => show(settings, output),
+        Some(Action::Schema) => {
+            let schema = schema();
+            let text = format!("{schema:#}");
+            output.result(&schema, |_width| text);
+            Ok(Exit::Well)
+        }
+        Some(Action::Check { .. }) => {
+            let file = match args.named() {
+                Some(path) => Some(ConfigFile::named("FILE", path)?),
+                None => ConfigFile::locate(wanted)?,
+            };
+            check(file, output)
+        }
+    }
+}
+
+/// A setting with its value, as text and as JSON, and where it comes from.
+struct Shown {
+    setting: &'static Setting,
+    words: Vec<String>,
+    source: Option<Source>,
+}
+
+impl Shown {
+    fn of(setting: &'static Setting, settings: &Settings, command: &Command) -> Self {
+        let given = settings.find(setting);
+        let words = match given {
+            Some(given) => given.words.clone().unwrap_or_else(|| by_aws(&given.source)),
+            None => settings::defaults(command, setting),
+        };
+        Self {
+            setting,
+            words,
+            source: given.map(|g| g.source.clone()),
+        }
+    }
+
+    fn source(&self) -> String {
+        let source = self.source.as_ref();
+        source.map_or_else(|| "default".into(), ToString::to_string)
+    }
+
+    fn text(&self) -> String {
+        match self.words.as_slice() {
+            [] => "-".into(),
+            words => words.join(", "),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let first = self.words.first();
+        let value = match self.setting.kind {
+            Kind::List => json!(self.words),
+            Kind::Number => json!(first.and_then(|w| w.parse::<u64>().ok())),
+            Kind::Switch => json!(first.map(|w| w == "true")),
+            Kind::Text
+            | Kind::Path
+            | Kind::Time
+            | Kind::NumberOrPercent
+            | Kind::Percent
+            | Kind::Choice(_) => json!(first),
+        };
+        let source = match &self.source {
+            None => json!({ "kind": "default" }),
+            Some(Source::Variable(name)) => json!({ "kind": "variable", "variable": name }),
+            Some(Source::File { file, line }) => {
+                json!({ "kind": "file", "file": file, "line": line })
+            }
+        };
+        json!({
+            "key": self.setting.path(),
+            "value": value,
+            "source": source,
+            "flag": format!("--{}", self.setting.flag),
+            "variable": self.setting.variable(),
+        })
+    }
+}
+
+/// The value of a variable of AWS that names the same thing. One that holds or leads to credentials is not shown.
+fn by_aws(source: &Source) -> Vec<String> {
+    match source {
+        Source::Variable(name) if !SECRET.contains(&name.as_str()) => {
+            settings::variable(name).into_iter().collect()
+        }
+        Source::Variable(_) | Source::File { .. } => Vec::new(),
+    }
+}
+
+fn show(settings: &Settings, output: &Output) -> Result<Exit, CliError> {
+    warn(output);
+    let command = Cli::command();
+    let shown = SETTINGS.iter().map(|s| Shown::of(s, settings, &command));
+    let shown: Vec<Shown> = shown.collect();
+    let file = settings.file.as_ref();
+    let document = json!({
+        "file": file.map(|f| &f.shown),
+        "settings": shown.iter().map(Shown::json).collect::<Vec<_>>(),
+    });
+    output.tabular(
+        &document,
+        |_width| table(&shown, file),
+        || Sheet {
+            columns: &["setting", "value", "source"],
+            rows: shown
+                .iter()
+                .map(|s| vec![s.setting.path(), s.text(), s.source()])
+                .collect(),
+        },
+    )?;
+    Ok(Exit::Well)
+}
+
+fn table(shown: &[Shown], file: Option<&ConfigFile>) -> String {
+    let head = ["setting".to_owned(), "value".into(), "source".into()];
+    let cells = shown
+        .iter()
+        .map(|s| [s.setting.path(), s.text(), s.source()]);
+    let cells: Vec<[String; 3]> = std::iter::once(head).chain(cells).collect();
+    let widest = |column: usize| {
+        let widths = cells.iter().map(|c| c[column].chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let (first, second, third) = (widest(0), widest(1), widest(2));
+    let lines = cells
+        .iter()
+        .map(|[key, value, source]| format!("{key:first$}  {value:second$}  {source}"));
+    let mut lines: Vec<String> = lines.collect();
+    lines.insert(1, "─".repeat(first + second + third + 4));
+    lines.push(String::new());
+    lines.push(match file {
+        None => "No file: there is no asg-patch.toml here or above, and none is named.".into(),
+        Some(file) => match file.origin {
+            Origin::Named => format!("File: {}, which was named.", file.shown),
+            Origin::Found => format!(
+                "File: {}, which was found, not named: it may not set everything.",
+                file.shown
+            ),
+        },
+    });
+    lines.join("\n")
+}
+
+/// Says which variables look like settings and are none.
+fn warn(output: &Output) {
+    for (name, meant) in settings::unknown_variables() {
+        let hint = meant.map(|m| format!(". Did you mean {m}?"));
+        output.notice(&format!("{name} is no setting{}", hint.unwrap_or_default()));
+    }
+}
+
+fn check(file: Option<ConfigFile>, output: &Output) -> Result<Exit, CliError> {
+    let Some(file) = file else {
+        let expected = "FILE, --config, ASG_PATCH_CONFIG, or asg-patch.toml here or above";
+        return Err(CliError::input(
+            "the file to check",
+            expected,
+            "none of them",
+        ));
+    };
+    let command = Cli::command();
+    let (entries, windows, faults) = settings::checked(&command, &file);
+    let of = |f: &Fault| json!({"line": f.place.line, "column": f.place.column, "key": f.key, "message": f.message});
+    let document = json!({
+        "file": file.shown,
+        "settings": entries.len(),
+        "windows": windows.len(),
+        "faults": faults.iter().map(of).collect::<Vec<_>>(),
+    });
+    output.result(&document, |_width| match faults.as_slice() {
+        [] => format!(
+            "{}: {} and {}, nothing is wrong",
+            file.shown,
+            counted(entries.len(), "setting"),
+            counted(windows.len(), "window")
+        ),
+        faults => faults
+            .iter()
+            .map(|f| format!("{}:{f}\n", file.shown))
+            .collect(),
+    });
+    Ok(match faults.as_slice() {
+        [] => Exit::Well,
+        _ => Exit::Usage,
+    })
+}

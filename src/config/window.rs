@@ -1,0 +1,66 @@
+//! The patch windows of a file: `[[window]]`, each with a name, a schedule, and settings of a run that count in it.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::kind::{Kind, Unfit};
+use super::read::Entry;
+use crate::toml_file::Place;
+use crate::windows::WindowText;
+
+/// A patch window as the file has it. Its selection and its lengths are among its settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WindowEntry {
+    /// Its name and schedule.
+    pub text: WindowText,
+    /// The settings of a run that it sets: these count for more than those in `[run]`.
+    pub entries: Vec<Entry>,
+    /// The place of its first line.
+    pub place: Place,
+}
+
+/// The keys that only a window has.
+#[rustfmt::skip]
+pub(super) const OWN_KEYS: [(&str, Kind, &str); 6] = [
+    ("name", Kind::Text, "Its name: letters, digits, -, _ and ."),
+    ("schedule", Kind::Text, "When it opens: cron(...) with six fields, rate(...) or at(...), as AWS reads them."),
+    ("time-zone", Kind::Text, "IANA name of the zone in which the schedule is read; UTC if none is named."),
+    ("maintenance-window", Kind::Switch, "Whether Systems Manager reads the schedule, as a maintenance window, and not EventBridge Scheduler."),
+    ("flexible-minutes", Kind::Number, "EventBridge Scheduler may open it this much later."),
+    ("owner", Kind::Text, "The people who answer for it."),
+];
+
+/// Takes one of a window's own keys into its text; false if it is none.
+pub(super) fn own(
+    text: &mut WindowText,
+    key: &str,
+    value: &Spanned<DeValue<'_>>,
+) -> Result<bool, Unfit> {
+    let Some((_, kind, _)) = OWN_KEYS.iter().find(|(name, _, _)| *name == key) else {
+        return Ok(false);
+    };
+    let word = kind.words(value)?.into_iter().next().unwrap_or_default();
+    match key {
+        "name" => text.name = word,
+        "schedule" => text.schedule = word,
+        "time-zone" => text.time_zone = Some(word),
+        "maintenance-window" => text.is_maintenance_window = word == "true",
+        "flexible-minutes" => text.flexible_minutes = word.parse().unwrap_or(i64::MAX),
+        _ => text.owner = Some(word),
+    }
+    Ok(true)
+}
+
+/// The tables of `[[window]]`, if the value is a list of tables.
+pub(super) fn tables<'t, 'i>(
+    value: &'t Spanned<DeValue<'i>>,
+) -> Option<Vec<(usize, &'t DeTable<'i>)>> {
+    let DeValue::Array(items) = value.get_ref() else {
+        return None;
+    };
+    let table = |item: &'t Spanned<DeValue<'i>>| match item.get_ref() {
+        DeValue::Table(table) => Some((item.span().start, table)),
+        _ => None,
+    };
+    items.iter().map(table).collect()
+}
