@@ -27,10 +27,10 @@ pub struct Entry {
     pub place: Place,
 }
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
-    /// What it sets.
+    /// The settings that it sets.
     pub entries: Vec<Entry>,
     /// Everything that is wrong with it, in its order.
     pub faults: Vec<Fault>,

@@ -10,6 +10,7 @@ use asg_patch::config::{
     Entry, FILE_VARIABLE, Fault, Kind, Origin, PREFIX, SETTINGS, Setting, Table,
 };
 use asg_patch::toml_file::meant;
+use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -39,6 +40,15 @@ impl std::fmt::Display for Source {
         match self {
             Self::Variable(name) => f.write_str(name),
             Self::File { file, line } => write!(f, "{file}:{line}"),
+        }
+    }
+}
+
+impl ConfigFile {
+    fn source(&self, entry: &Entry) -> Source {
+        Source::File {
+            file: self.shown.clone(),
+            line: entry.place.line,
         }
     }
 }
@@ -85,6 +95,19 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Those of a file alone, whatever the environment says.
+    pub(super) fn of_file(file: &ConfigFile, entries: &[Entry]) -> Self {
+        let given = |entry: &Entry| Given {
+            setting: entry.setting,
+            words: Some(entry.words.clone()),
+            source: file.source(entry),
+        };
+        Self {
+            file: None,
+            given: entries.iter().map(given).collect(),
+        }
+    }
+
     fn given(
         &self,
         command: &Command,
@@ -115,11 +138,7 @@ impl Settings {
         let (Some(entry), Some(file)) = (entry, &self.file) else {
             return Ok(None);
         };
-        let source = Source::File {
-            file: file.shown.clone(),
-            line: entry.place.line,
-        };
-        Ok(given(Some(entry.words.clone()), source))
+        Ok(given(Some(entry.words.clone()), file.source(entry)))
     }
 
     /// The command with what is set in the place of its defaults, and with the variables in its long help.
@@ -149,7 +168,7 @@ impl Settings {
                         Some(words) => arg
                             .default_values(words)
                             .required(false)
-                            .required_unless_present_any(Vec::<&str>::new()),
+                            .required_unless_present(Resettable::Reset),
                     }
                 })
             })
@@ -187,7 +206,7 @@ impl Settings {
         words.is_some_and(|words| words.iter().any(|w| w == "json"))
     }
 
-    /// What is set for a setting.
+    /// The value of a setting that is set.
     pub(super) fn find(&self, setting: &Setting) -> Option<&Given> {
         self.given.iter().find(|g| g.setting == setting)
     }
@@ -240,7 +259,7 @@ pub(super) fn flag_of<'a>(command: &'a Command, setting: &Setting) -> Option<&'a
         .find(|arg| arg.get_long() == Some(setting.flag))
 }
 
-/// What the flag's own parser says against a value.
+/// The words of the flag's own parser against a value.
 pub(super) fn refusal(command: &Command, setting: &Setting, word: &str) -> Option<String> {
     let parser = flag_of(command, setting)?.get_value_parser().clone();
     let alone = Arg::new("value")
@@ -268,7 +287,7 @@ fn refused_variable(name: String, word: &str, refusal: &str) -> CliError {
     }
 }
 
-/// What a file sets, and all that is wrong with it: also what the flags' own parsers refuse.
+/// The entries of a file, and all that is wrong with it: also what the flags' own parsers refuse.
 pub(super) fn checked(command: &Command, file: &ConfigFile) -> (Vec<Entry>, Vec<Fault>) {
     let (entries, mut faults) = file.parsed();
     for entry in &entries {
@@ -280,7 +299,10 @@ pub(super) fn checked(command: &Command, file: &ConfigFile) -> (Vec<Entry>, Vec<
     (entries, faults)
 }
 
-/// What a file sets.
+/// The entries of a file.
+///
+/// # Errors
+/// Something is wrong with it.
 fn entries(command: &Command, file: &ConfigFile) -> Result<Vec<Entry>, CliError> {
     match checked(command, file) {
         (entries, faults) if faults.is_empty() => Ok(entries),
