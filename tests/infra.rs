@@ -71,6 +71,23 @@ fn the_state_machine_is_valid() {
     }
 }
 
+/// An editor takes the example of the file of settings, and marks in it what the program would refuse.
+#[test]
+fn the_schema_of_the_settings_takes_the_example() {
+    let directory = made("settings");
+    fs::create_dir_all(&directory).expect("a directory");
+    let example = include_str!("../docs/asg-patch.example.toml");
+    let example: serde_json::Value = toml::from_str(example).expect("the example is TOML");
+    let schema = asg_patch::config::schema();
+    let files = [("schema.json", schema), ("example.json", example)].map(|(name, document)| {
+        let path = directory.join(name);
+        fs::write(&path, document.to_string()).expect("a file");
+        path.display().to_string()
+    });
+    let arguments = files.each_ref().map(String::as_str);
+    passes(RUNBOOKS.0, RUNBOOKS.1, "settings_check.py", &arguments);
+}
+
 #[test]
 fn the_documents_are_what_aws_takes() {
     // It asks npm for AWS's schema.

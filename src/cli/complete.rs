@@ -60,10 +60,10 @@ pub(super) fn profile_names() -> ArgValueCandidates {
     ArgValueCandidates::new(|| shown(profiles().into_keys()))
 }
 
-/// Fleet files, and the directories on the way to them.
-pub(super) fn fleets() -> ArgValueCompleter {
-    let is_fleet = |path: &Path| path.extension().is_some_and(|e| e == "toml");
-    ArgValueCompleter::new(PathCompleter::any().filter(is_fleet))
+/// TOML files, and the directories on the way to them.
+pub(super) fn toml_files() -> ArgValueCompleter {
+    let is_toml = |path: &Path| path.extension().is_some_and(|e| e == "toml");
+    ArgValueCompleter::new(PathCompleter::any().filter(is_toml))
 }
 
 /// The groups that opted in.

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use asg_patch::config::{Fault, Kind, Origin, SETTINGS, Setting, schema};
+use asg_patch::config::{Entry, Fault, Kind, Origin, SETTINGS, Setting, Table, schema};
 use asg_patch::report::Sheet;
 use asg_patch::text::counted;
-use clap::{Args, Command, CommandFactory, Subcommand};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Subcommand};
 use serde_json::{Value, json};
 
 use super::Cli;
 use super::error::{CliError, Exit};
+use super::options::RunOptions;
 use super::output::Output;
 use super::settings::{self, ConfigFile, Settings, Source, Wanted};
 
@@ -220,6 +221,20 @@ fn warn(output: &Output) {
     }
 }
 
+/// Settings of a run that do not agree with each other, as a run would find them.
+fn disagreement(file: &ConfigFile, entries: &[Entry]) -> Option<Fault> {
+    let command = Settings::of_file(file, entries).apply(Cli::command());
+    let matches = command.try_get_matches_from(["asg-patch", "plan"]).ok()?;
+    let (_, plan) = matches.subcommand()?;
+    let options = RunOptions::from_arg_matches(plan).ok()?;
+    let said = options.check().err()?.to_string();
+    let tables = [Table::Run, Table::Documents];
+    let of_run = |e: &&Entry| tables.contains(&e.setting.table);
+    let named = |e: &&Entry| said.contains(&format!("--{}", e.setting.flag));
+    let entry = entries.iter().filter(of_run).find(named)?;
+    Some(Fault::new(entry.place, entry.setting.path(), &said))
+}
+
 fn check(file: Option<ConfigFile>, output: &Output) -> Result<Exit, CliError> {
     let Some(file) = file else {
         let expected = "FILE, --config, ASG_PATCH_CONFIG, or asg-patch.toml here or above";
@@ -230,7 +245,10 @@ fn check(file: Option<ConfigFile>, output: &Output) -> Result<Exit, CliError> {
         ));
     };
     let command = Cli::command();
-    let (entries, windows, faults) = settings::checked(&command, &file);
+    let (entries, windows, mut faults) = settings::checked(&command, &file);
+    if faults.is_empty() {
+        faults.extend(disagreement(&file, &entries));
+    }
     let of = |f: &Fault| json!({"line": f.place.line, "column": f.place.column, "key": f.key, "message": f.message});
     let document = json!({
         "file": file.shown,

@@ -7,26 +7,18 @@ use clap::Args;
 
 use super::complete;
 use super::error::CliError;
+use super::options::whole_number;
 
 /// The simulated account.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "The simulated account")]
 pub(crate) struct FleetOptions {
     /// File with its groups and how they behave [default: the built-in sample fleet]
-    #[arg(long, value_name = "FILE.toml", add = complete::fleets())]
+    #[arg(long, value_name = "FILE.toml", add = complete::toml_files())]
     fleet: Option<PathBuf>,
     /// Seed of all random values [default: the one in the fleet file]
-    #[arg(long, value_name = "N", value_parser = seed)]
+    #[arg(long, value_name = "N", value_parser = whole_number::<u64>)]
     seed: Option<u64>,
-}
-
-/// Reads a seed.
-///
-/// # Errors
-/// It is no number.
-fn seed(text: &str) -> Result<u64, String> {
-    let wrong = |_| format!("expected a whole number, 0 or more, found '{text}'");
-    text.parse().map_err(wrong)
 }
 
 impl FleetOptions {

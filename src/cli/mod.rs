@@ -102,7 +102,8 @@ pub(crate) struct GlobalOptions {
         global = true,
         value_name = "FILE",
         conflicts_with = "no_config",
-        hide_short_help = true
+        hide_short_help = true,
+        add = complete::toml_files()
     )]
     config: Option<PathBuf>,
     /// Take settings from no file

@@ -304,6 +304,15 @@ fn number_of_groups(text: &str) -> Result<usize, String> {
     text.parse().map_err(wrong)
 }
 
+/// Reads a whole number, 0 or more.
+///
+/// # Errors
+/// It is none, or too large.
+pub(crate) fn whole_number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
+    let wrong = |_| format!("expected a whole number, 0 or more, found '{text}'");
+    text.parse().map_err(wrong)
+}
+
 /// Reads a length of time such as `3h` or `1h 30m`.
 ///
 /// # Errors

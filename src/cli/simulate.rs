@@ -13,15 +13,18 @@ use super::fleet::FleetOptions;
 use super::output::Output;
 use super::stop::interrupted;
 
+/// The highest speed, at which a day passes in nine seconds: clients' own waits take longer than that.
+const FASTEST: u32 = 10_000;
+
 /// Options of `simulate`.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct SimulateArgs {
     /// Loopback address to listen on; port 0 chooses a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0", value_parser = address)]
     listen: SocketAddr,
     /// Simulated seconds per real second
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = speed)]
     speed: u32,
     #[command(flatten)]
     fleet: FleetOptions,
@@ -31,6 +34,24 @@ const EXAMPLES: &str = "\
 Examples:
   asg-patch simulate --speed 100                        prints a line to paste into another shell
   asg-patch simulate --listen 127.0.0.1:4566 --fleet fleets/example.toml";
+
+/// Reads an address with its port.
+///
+/// # Errors
+/// It is none.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let wrong = |_| format!("expected an address and a port such as 127.0.0.1:0, found '{text}'");
+    text.parse().map_err(wrong)
+}
+
+/// Reads a speed.
+///
+/// # Errors
+/// It is no number within the limits.
+fn speed(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|n| (1..=FASTEST).contains(n));
+    number.ok_or_else(|| format!("expected a whole number from 1 to {FASTEST}, found '{text}'"))
+}
 
 /// Serves the simulated account until Ctrl-C.
 ///

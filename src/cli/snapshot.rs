@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::connect::connect;
 use super::error::{CliError, Exit};
-use super::options::{AwsOptions, SelectionOptions};
+use super::options::{self, AwsOptions, SelectionOptions};
 use super::output::Output;
 
 /// Options of `snapshot`.
@@ -19,7 +19,7 @@ pub(crate) struct SnapshotArgs {
     #[arg(long, value_name = "TIME")]
     start: Option<DateTime<Utc>>,
     /// Patches that a Scan is to find missing in each image
-    #[arg(long, value_name = "N", default_value_t = 12)]
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = options::whole_number::<usize>)]
     missing: usize,
     #[command(flatten)]
     selection: SelectionOptions,

@@ -42,7 +42,7 @@ pub(super) struct Unfit {
 }
 
 impl Kind {
-    /// What is to be written, for an error.
+    /// The form of its values, for an error.
     fn expected(self) -> String {
         match self {
             Self::Text => "a text in quotes".into(),

@@ -29,10 +29,10 @@ pub struct Entry {
     pub place: Place,
 }
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
-    /// What it sets.
+    /// The settings that it sets.
     pub entries: Vec<Entry>,
     /// Its patch windows.
     pub windows: Vec<WindowEntry>,
@@ -228,5 +228,5 @@ impl Reader<'_> {
 
 /// Someone else may have left the file where it was found.
 const UNTRUSTED: &str = "expected in a file that --config or ASG_PATCH_CONFIG names, found in one that only lies in this \
-    directory or above: who puts a file there could choose the account, the groups or what runs on them. If the \
+    directory or above: one who puts a file there could choose the account, the groups or what runs on them. If the \
     file is yours, name it; --no-config leaves it out";

@@ -52,7 +52,7 @@ impl Table {
         }
     }
 
-    /// What its settings are about.
+    /// The subject of its settings.
     pub fn about(self) -> &'static str {
         match self {
             Self::Top => "Settings of asg-patch's command line.",
@@ -91,7 +91,7 @@ pub struct Setting {
     pub trust: Trust,
     /// Variables of AWS that count for more than the file, as any variable does.
     pub aws_variables: &'static [&'static str],
-    /// What it means, for editors and the page in the docs.
+    /// Its meaning, for editors and the page in the docs.
     pub about: &'static str,
 }
 

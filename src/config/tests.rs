@@ -116,7 +116,8 @@ fn a_text_that_is_no_toml_has_its_place_too() {
     );
 }
 
-/// Who can put a file into a directory on the way up must not choose the account, the groups, or what runs on them.
+/// A file that someone put into a directory on the way up must not choose the account, the groups, or what runs on
+/// them.
 #[test]
 fn a_file_that_was_only_found_may_not_set_everything() {
     for (text, key) in [

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Simulation, text};
+use crate::support::{KEYS, Simulation, text};
 
 /// Whether the shell is installed. Where it is not, its test says so and checks nothing: `.ci/run` installs all three.
 fn is_there(shell: &str) -> bool {
@@ -111,6 +111,17 @@ fn check(shell: &str) {
     ];
     let line = "asg-patch run --group we";
     assert_eq!(pressed(shell, &silent, &[line]), [line], "{shell}");
+
+    // The account may be named by a file of settings.
+    let endpoint = simulation.document["endpoint"].as_str().expect("a URL");
+    let file = directory(shell).join("account.toml");
+    let settings = format!("endpoint-url = \"{endpoint}\"\nregion = \"eu-west-1\"\n");
+    std::fs::write(&file, settings).expect("the target's tmp dir takes files");
+    let file = file.display().to_string();
+    let named = [KEYS, &[("ASG_PATCH_CONFIG", file.as_str())]].concat();
+    let completed = "asg-patch run --group web nightly";
+    assert_eq!(pressed(shell, &named, &[line]), [completed], "{shell}");
+    std::fs::remove_file(&file).expect("it is there");
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn each_layer_counts_for_more_than_the_next() {
     assert_eq!(setting(&number, "run.max-in-flight").0, 3);
 }
 
-/// What AWS's own tools take from the environment outranks a file here, too; keys are not shown.
+/// AWS's own tools take them before files, and so does this program; keys are not shown.
 #[test]
 fn the_variables_of_aws_count_for_more_than_the_file() {
     let directory = directory("aws", "region = \"eu-west-3\"\nprofile = \"patching\"\n");
@@ -144,10 +144,9 @@ fn the_variables_of_aws_count_for_more_than_the_file() {
 /// The same four layers where they count: in a run, by what it does.
 #[test]
 fn a_run_goes_by_flag_variable_file_and_default() {
-    let fleet = format!(
-        "[run]\nduration = \"30m\"\ncutoff = \"10m\"\noperation = \"Scan\"\n[simulate]\nfleet = \"{SMALL}\"\n"
-    );
-    let directory = directory("run", &fleet);
+    let file = "[run]\nduration = \"30m\"\ncutoff = \"10m\"\noperation = \"Scan\"\n[simulate]\nfleet = \"small.toml\"\n";
+    let directory = directory("run", file);
+    fs::copy(SMALL, directory.join("small.toml")).expect("the fleet is there");
     let below = directory.join("below");
     let rehearse = ["rehearse", "--quiet"];
     let minutes = |document: &Value| {
@@ -248,7 +247,7 @@ fn what_is_wrong_is_named_with_its_line() {
         ),
         (
             "[simulate]\nspeed = 0\n",
-            ":2:9: simulate.speed: 0 is not in 1..=10000",
+            ":2:9: simulate.speed: expected a whole number from 1 to 10000, found '0'",
         ),
         (
             "x = 1\ny = 2\n",
@@ -304,6 +303,17 @@ fn a_planted_file_is_refused_and_a_named_one_is_not() {
     assert_eq!(setting(&found, "endpoint-url").1, "../asg-patch.toml:1");
     let variable = [("ASG_PATCH_CONFIG", "../asg-patch.toml")];
     assert_eq!(json(&below, &["config"], &variable).json, found);
+    // It shows no file from elsewhere, neither by its path nor by a link.
+    let file = directory.join("asg-patch.toml");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(SMALL, directory.join("link.toml")).expect("a link");
+    for path in [SMALL, "../small.toml", "link.toml"] {
+        fs::write(&file, format!("prices = \"{path}\"\n")).expect("a file");
+        let error = refused(&below, &["plan"], &[]);
+        let message =
+            "asg-patch.toml:1:10: prices: expected a path below the directory of this file";
+        assert!(error.contains(message), "{error}");
+    }
     // Neither is anything else that may lie there.
     fs::remove_file(directory.join("asg-patch.toml")).expect("it is there");
     fs::create_dir(directory.join("asg-patch.toml")).expect("a directory");
@@ -368,6 +378,23 @@ fn a_run_says_which_file_it_found_and_keeps_its_reports_beside_it() {
         "{}",
         text(&table.stdout)
     );
+}
+
+/// A flag that a command needs may come from the file; one that another excludes does not count against it.
+#[test]
+fn what_a_command_needs_may_come_from_the_file() {
+    let file = "reports = \"kept\"\n[probe]\nimage = \"ami-0123456789abcdef0\"\n";
+    let directory = directory("needed", file);
+    fs::create_dir(directory.join("kept")).expect("a directory");
+    let named = ["--config", "../asg-patch.toml"];
+    let below = directory.join("below");
+    let history = json(&below, &[&["history"], &named[..]].concat(), &[]);
+    assert_eq!(history.code, Some(0), "{}", history.stderr);
+    // Both come as far as the region.
+    for command in [&["probe"][..], &["probe", "--clean"]] {
+        let error = refused(&below, &[command, &named].concat(), &[]);
+        assert!(error.contains("the region: expected --region"), "{error}");
+    }
 }
 
 /// A form that only tables have is no error where it was not typed.

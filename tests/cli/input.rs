@@ -91,7 +91,7 @@ fn wrong_usage_names_place_expected_and_found() {
         ),
         (
             &["simulate", "--speed", "0"],
-            &["--speed", "'0'", "1..=10000"],
+            &["--speed", "'0'", "from 1 to 10000"],
         ),
     ];
     for (args, words) in table {

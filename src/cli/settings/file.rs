@@ -1,12 +1,15 @@
 //! The file of settings: which one is taken, and what it says.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use asg_patch::config::{self, Entry, FILE_NAME, FILE_VARIABLE, Fault, Kind, Origin, WindowEntry};
 use clap::{ArgMatches, Command};
 
 use super::super::error::CliError;
 
+/// Errors about a file that it names may show some of its contents, for instance in the log of a build.
+const BELOW: &str = "expected a path below the directory of this file, which was only found and not named by --config \
+    or ASG_PATCH_CONFIG";
 /// A file of settings is never so large, bytes: what is found on the way up may be anything.
 const LARGEST: u64 = 1 << 20;
 
@@ -117,6 +120,19 @@ impl ConfigFile {
         Ok(None)
     }
 
+    /// Whether a path stays in the file's directory, also where links lead it.
+    fn is_below(&self, path: &Path) -> bool {
+        let ups = |part: Component<'_>| part == Component::ParentDir;
+        let written = path.starts_with(&self.folder) && !path.components().any(ups);
+        let (real, folder) = (path.canonicalize(), self.folder.canonicalize());
+        written
+            && match (real, folder) {
+                (Ok(real), Ok(folder)) => real.starts_with(folder),
+                // Nothing can be read that is not there.
+                (Err(_), _) | (_, Err(_)) => true,
+            }
+    }
+
     fn new(path: &Path, shown: String, origin: Origin, text: String) -> Self {
         Self {
             shown: asg_patch::text::plain_text(&shown),
@@ -126,14 +142,21 @@ impl ConfigFile {
         }
     }
 
-    /// What it sets, and all that is wrong with it; paths lead from the working directory.
+    /// Its entries, with paths that lead from the working directory, its windows, and all that is wrong with it.
     pub(in crate::cli) fn parsed(&self) -> (Vec<Entry>, Vec<WindowEntry>, Vec<Fault>) {
         let mut parsed = config::parse(&self.text, self.origin);
         for entry in &mut parsed.entries {
-            if entry.setting.kind == Kind::Path {
-                for word in &mut entry.words {
-                    *word = self.folder.join(&*word).display().to_string();
+            if entry.setting.kind != Kind::Path {
+                continue;
+            }
+            for word in &mut entry.words {
+                let path = self.folder.join(&*word);
+                if self.origin == Origin::Found && !self.is_below(&path) {
+                    let message = format!("{BELOW}, found '{word}'");
+                    let fault = Fault::new(entry.place, entry.setting.path(), &message);
+                    parsed.faults.push(fault);
                 }
+                *word = path.display().to_string();
             }
         }
         (parsed.entries, parsed.windows, parsed.faults)

@@ -11,6 +11,7 @@ use asg_patch::config::{
 };
 use asg_patch::toml_file::meant;
 use asg_patch::windows::{PatchWindow, WindowError};
+use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -40,6 +41,15 @@ impl std::fmt::Display for Source {
         match self {
             Self::Variable(name) => f.write_str(name),
             Self::File { file, line } => write!(f, "{file}:{line}"),
+        }
+    }
+}
+
+impl ConfigFile {
+    fn source(&self, entry: &Entry) -> Source {
+        Source::File {
+            file: self.shown.clone(),
+            line: entry.place.line,
         }
     }
 }
@@ -89,6 +99,19 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Those of a file alone, whatever the environment says.
+    pub(super) fn of_file(file: &ConfigFile, entries: &[Entry]) -> Self {
+        let given = |entry: &Entry| Given {
+            setting: entry.setting,
+            words: Some(entry.words.clone()),
+            source: file.source(entry),
+        };
+        Self {
+            file: None,
+            given: entries.iter().map(given).collect(),
+        }
+    }
+
     fn given(
         &self,
         command: &Command,
@@ -119,11 +142,7 @@ impl Settings {
         let (Some(entry), Some(file)) = (entry, &self.file) else {
             return Ok(None);
         };
-        let source = Source::File {
-            file: file.shown.clone(),
-            line: entry.place.line,
-        };
-        Ok(given(Some(entry.words.clone()), source))
+        Ok(given(Some(entry.words.clone()), file.source(entry)))
     }
 
     /// The settings within a patch window: its own count for more than those of `[run]`, and for less than variables.
@@ -144,18 +163,16 @@ impl Settings {
             CliError::input("--window", expected, format!("'{window}'"))
         })?;
         let mut within = self.clone();
-        for entry in &entry.entries {
+        let windows_own = self
+            .file
+            .iter()
+            .flat_map(|f| entry.entries.iter().map(move |e| (f, e)));
+        for (file, entry) in windows_own {
             let is_set = |g: &&mut Given| g.setting == entry.setting;
             let given = Given {
                 setting: entry.setting,
                 words: Some(entry.words.clone()),
-                source: Source::File {
-                    file: self
-                        .file
-                        .as_ref()
-                        .map_or_else(String::new, |f| f.shown.clone()),
-                    line: entry.place.line,
-                },
+                source: file.source(entry),
             };
             match within.given.iter_mut().find(is_set) {
                 Some(before) => match before.source {
@@ -206,7 +223,7 @@ impl Settings {
                         Some(words) => arg
                             .default_values(words)
                             .required(false)
-                            .required_unless_present_any(Vec::<&str>::new()),
+                            .required_unless_present(Resettable::Reset),
                     }
                 })
             })
@@ -244,7 +261,7 @@ impl Settings {
         words.is_some_and(|words| words.iter().any(|w| w == "json"))
     }
 
-    /// What is set for a setting.
+    /// The value of a setting that is set.
     pub(super) fn find(&self, setting: &Setting) -> Option<&Given> {
         self.given.iter().find(|g| g.setting == setting)
     }
@@ -300,7 +317,7 @@ pub(super) fn flag_of<'a>(command: &'a Command, setting: &Setting) -> Option<&'a
         .find(|arg| arg.get_long() == Some(setting.flag))
 }
 
-/// What the flag's own parser says against a value.
+/// The words of the flag's own parser against a value.
 pub(super) fn refusal(command: &Command, setting: &Setting, word: &str) -> Option<String> {
     let parser = flag_of(command, setting)?.get_value_parser().clone();
     let alone = Arg::new("value")
@@ -370,7 +387,10 @@ pub(super) fn checked(
     (entries, windows, faults)
 }
 
-/// What a file sets, and its windows.
+/// The entries of a file, and its windows.
+///
+/// # Errors
+/// Something is wrong with it.
 fn entries(
     command: &Command,
     file: &ConfigFile,
