@@ -2,21 +2,25 @@
 //!
 //! Reading order: [`request`] (a run as it is asked for) and [`trigger`] (everything that asks), [`group`] and
 //! [`schedule`] (decisions, pure), [`aws`] (reads and effects), [`run`] (from the request to the report),
-//! [`lambda`] (the same, driven by Step Functions), [`report`] and [`notify`], [`sim`] (the simulated account),
+//! [`lambda`] (the same, driven by Step Functions), [`report`] and [`notify`], [`notices`] and [`channels`] (windows are told
+//! to chat and status services), [`sim`] (the simulated account),
 //! [`probe`] (does AWS behave like it?).
-//! On the ground floor: [`ids`], [`text`], [`clock`], [`signature`].
+//! On the ground floor: [`ids`], [`text`], [`clock`], [`secret`], [`signature`].
 
 pub mod aws;
+pub mod channels;
 pub mod clock;
 pub mod group;
 pub mod ids;
 pub mod lambda;
+pub mod notices;
 pub mod notify;
 pub mod probe;
 pub mod report;
 pub mod request;
 pub mod run;
 pub mod schedule;
+pub mod secret;
 pub mod signature;
 pub mod sim;
 pub mod text;

@@ -11,6 +11,7 @@ mod fleet;
 mod history;
 mod keep;
 mod names;
+mod notify;
 mod options;
 mod output;
 mod paint;
@@ -123,6 +124,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show the command documents that runs send to instances, or create them
     Documents(documents::DocumentsArgs),
+    /// Try the channels of a configuration file with a test notice
+    Notify(notify::NotifyArgs),
     /// Print what makes a shell complete commands, options, group names and files
     Completions(completions::CompletionsArgs),
 }
@@ -135,7 +138,7 @@ impl Command {
             Self::Rehearse(_) | Self::History(_) | Self::Report(_) => true,
             Self::Explain(args) => args.lists(),
             Self::Simulate(_) | Self::Snapshot(_) | Self::Probe(_) => false,
-            Self::Documents(_) | Self::Completions(_) => false,
+            Self::Documents(_) | Self::Completions(_) | Self::Notify(_) => false,
         }
     }
 }
@@ -169,6 +172,7 @@ pub(crate) fn main() -> Exit {
         Command::History(args) => history::execute(&args, &output),
         Command::Explain(args) => explain::execute(&args, &output),
         Command::Documents(args) => block_on(documents::execute(&args, &output)),
+        Command::Notify(args) => block_on(notify::execute(&args, &output)),
         Command::Completions(args) => completions::execute(&args, &output),
     };
     output.ended(result.unwrap_or_else(|error| output::error(&error, cli.global.is_json())))

@@ -17,6 +17,7 @@ mod restore;
 mod send;
 mod status;
 mod summary;
+mod tell;
 mod whole;
 
 use chrono::{DateTime, Utc};
@@ -31,6 +32,7 @@ pub use plan::{Planned, plan, planned};
 pub use restore::restore;
 pub use send::{send, send_to_chat};
 pub use status::status;
+pub use tell::{TellError, tell};
 pub use whole::run;
 
 /// The operator's wish for a run under way.

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, from the ground floor up, each with the rooms that it may know. An arrow that is not here is
 /// not allowed, nor is a room.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("ids", &[]),
     ("text", &[]),
     ("clock", &[]),
     ("signature", &[]),
+    ("secret", &[]),
     ("schedule", &[]),
     ("request", &["ids", "schedule"]),
     (
@@ -20,6 +21,8 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ),
     ("report", &["group", "ids", "request", "schedule", "text"]),
     ("notify", &["group", "ids", "report", "request", "text"]),
+    ("notices", &["group", "ids", "report", "schedule", "text"]),
+    ("channels", &["clock", "notices", "secret", "text"]),
     ("trigger", &["ids", "request", "schedule", "text"]),
     (
         "aws",
@@ -29,6 +32,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
             "ids",
             "request",
             "schedule",
+            "secret",
             "signature",
             "text",
         ],
@@ -38,9 +42,11 @@ const ROOMS: [(&str, &[&str]); 16] = [
         "run",
         &[
             "aws",
+            "channels",
             "clock",
             "group",
             "ids",
+            "notices",
             "notify",
             "report",
             "request",
@@ -70,8 +76,8 @@ const ROOMS: [(&str, &[&str]); 16] = [
     (
         "cli",
         &[
-            "aws", "clock", "group", "ids", "probe", "report", "request", "run", "schedule", "sim",
-            "text",
+            "aws", "channels", "clock", "group", "ids", "notices", "probe", "report", "request",
+            "run", "schedule", "sim", "text",
         ],
     ),
 ];
@@ -80,15 +86,17 @@ const ROOMS: [(&str, &[&str]); 16] = [
 const ENTRIES: [(&str, &[&str]); 2] = [("main", &["cli"]), ("bin", &["aws", "clock", "lambda"])];
 
 /// Rooms and single files that know no SDK, clock, async, log or environment.
-const PURE: [&str; 12] = [
+const PURE: [&str; 14] = [
     "ids",
     "text",
     "signature",
+    "secret",
     "schedule",
     "request",
     "group",
     "report",
     "notify",
+    "notices",
     "trigger",
     "run/summary",
     "run/relay/batch",
