@@ -78,7 +78,7 @@ impl Outside {
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc));
         let names_proxy = |name: &&str| std::env::var(name).is_ok_and(|v| !v.is_empty());
         // A proxy is mostly inside, and resolves names itself.
-        let connector = match PROXY_VARIABLES.iter().any(|name| names_proxy(name)) {
+        let connector = match PROXY_VARIABLES.iter().any(names_proxy) {
             true => builder.proxy_config(ProxyConfig::from_env()).build(),
             false => builder.build_with_resolver(OutsideOnly),
         };
