@@ -24,7 +24,7 @@ impl Secret {
 
     /// `text` without the secret and its parts: a service may repeat in an error what it was sent.
     pub fn hidden_in(&self, text: &str) -> String {
-        let parts = self.0.split(['/', '?', '&', '=', ' ', '.']);
+        let parts = self.0.split(|c: char| !c.is_ascii_alphanumeric());
         let mut parts: Vec<&str> = parts.chain([self.0.as_str()]).collect();
         // A host alone gives no power; its words are needed in errors.
         parts.retain(|p| p.len() >= TELLING_CHARS && p.bytes().any(|b| b.is_ascii_digit()));

@@ -20,6 +20,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Characters of a service's answer that are shown.
 const SAID_CHARS: usize = 300;
 
+/// Characters around a word in an answer that has nothing else.
+const BESIDE_WORD: usize = 30;
+
 /// Whether a request may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeat {
@@ -113,7 +116,9 @@ impl Line<'_> {
 
     fn refused(&self, answer: &Answer, judged: Judged) -> ChannelFault {
         let said = self.said(answer);
-        let what = match said.is_empty() || said == judged.word {
+        // `{"ok":false,"error":"WORD"}` says no more than its word.
+        let is_word = said.contains(&judged.word) && said.len() < judged.word.len() + BESIDE_WORD;
+        let what = match said.is_empty() || is_word {
             true => "the service did not take it".to_owned(),
             false => format!("the service did not take it: {said}"),
         };

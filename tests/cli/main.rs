@@ -8,6 +8,7 @@ mod completions;
 mod html;
 mod input;
 mod kept;
+mod notify;
 mod probe;
 mod rehearse;
 mod support;

@@ -60,7 +60,11 @@ async fn a_window_is_one_message_that_is_edited_with_details_in_its_thread() {
         done,
         [Done::Posted, Done::Edited, Done::Edited, Done::Edited]
     );
-    expect![[r#""#]].assert_eq(&shown(&posts(&world)));
+    expect![[r#"
+        Patching has ended: shop (Production). Patching of shop (Production) has ended: 1 patched, 1 rolled back. (edited 3 times)
+          in its thread: Patching begins soon: shop (Production). Patching of shop (Production) begins at 06:00 CEST.
+          in its thread: Patching has begun: shop (Production). shop (Production) is being patched, until 09:00 CEST at the latest.
+          in its thread: Patching has ended: shop (Production). Patching of shop (Production) has ended: 1 patched, 1 rolled back."#]].assert_eq(&shown(&posts(&world)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +151,13 @@ async fn slacks_words_are_final_or_pass() {
             .all(|f| f.class == FaultKind::Final && f.is_refused())
     );
     let said: Vec<String> = said.iter().map(ToString::to_string).collect();
-    expect![[r#""#]].assert_eq(&said.join("\n"));
+    expect![[r#"
+        channel 'slack-bot' (slack-bot): the service did not take it (channel_not_found). Name the channel's id (C...) as its details in Slack show it, and invite the bot
+        channel 'slack-bot' (slack-bot): the service did not take it (not_in_channel). Invite the bot: /invite @BOT in the channel
+        channel 'slack-bot' (slack-bot): the service did not take it (is_archived). Unarchive the channel, or name another
+        channel 'slack-webhook' (slack-webhook): the service did not take it (channel_is_archived). Unarchive the channel, or name another
+        channel 'slack-webhook' (slack-webhook): the service did not take it (no_service). The webhook is gone: make a new one, and store its address in the channel's secret parameter
+        channel 'slack-bot' (slack-bot): the service did not take it (token_revoked). Install the app anew, and store its bot token in the channel's secret parameter"#]].assert_eq(&said.join("\n"));
     assert_eq!(
         world.asked("slack.com"),
         6,
