@@ -2,8 +2,8 @@
 //!
 //! Reading order: [`request`] (a run as it is asked for) and [`trigger`] (everything that asks), [`group`] and
 //! [`schedule`] (decisions, pure), [`aws`] (reads and effects), [`run`] (from the request to the report),
-//! [`lambda`] (the same, driven by Step Functions), [`report`] and [`notify`], [`notices`] and [`channels`] (windows are told
-//! to chat and status services), [`sim`] (the simulated account),
+//! [`lambda`] (the same, driven by Step Functions), [`report`] and [`notify`], [`notices`] and [`channels`] (news of
+//! windows for chat and status services), [`sim`] (the simulated account),
 //! [`probe`] (does AWS behave like it?).
 //! On the ground floor: [`ids`], [`text`], [`clock`], [`secret`], [`signature`].
 

@@ -1,4 +1,4 @@
-//! Tokens and addresses that give whoever has them power: never shown. Pure.
+//! Tokens and addresses with which anyone could post: never shown. Pure.
 
 use std::fmt;
 

@@ -32,9 +32,9 @@ pub struct ChannelFault {
     pub class: FaultKind,
     /// The service's own word, or ours where it said none.
     pub word: String,
-    /// What happened, in a sentence without its full stop.
+    /// The event, in a sentence without its full stop.
     pub what: String,
-    /// What to do, in a sentence.
+    /// The remedy, in a sentence.
     pub remedy: &'static str,
     /// How long the service wants to be left alone, if it said so.
     #[serde(skip)]

@@ -55,11 +55,11 @@ pub struct Receipt {
     pub channel: String,
     /// Its kind.
     pub kind: ChannelKind,
-    /// What became of it.
+    /// The effect.
     pub done: Done,
     /// The service's own answer, without secrets, shortened.
     pub said: String,
-    /// What else the operator must know.
+    /// Anything else that the operator must know.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

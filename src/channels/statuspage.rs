@@ -111,7 +111,7 @@ impl OnPage<'_> {
         }
     }
 
-    /// Makes one a week ahead that nobody is told of, and removes it.
+    /// Makes one a week ahead without notifications, and removes it.
     pub(super) async fn try_out(&self, notice: &Notice) -> Result<Receipt, ChannelFault> {
         let (made, id) = self.create(notice).await?;
         let removed = self.remove(&id).await?;

@@ -131,7 +131,7 @@ pub struct Notice {
     pub packages: Vec<String>,
     /// Why it is as it is, for occasions that have a reason; may be empty.
     pub reason: String,
-    /// What the readers must do, if anything.
+    /// Steps for the readers, if there are any.
     pub what_to_do: Vec<String>,
     /// The run.
     pub run_id: Option<RunId>,

@@ -21,7 +21,7 @@ pub struct Fact {
 pub struct Story {
     /// One line.
     pub title: String,
-    /// What happens, to what, and when.
+    /// The event, its place and its time.
     pub sentence: String,
     /// The particulars.
     pub facts: Vec<Fact>,

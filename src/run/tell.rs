@@ -1,4 +1,4 @@
-//! A notice to one channel, with its mark: in this order, a channel without a list is told once at most.
+//! A notice to one channel, with its mark: in this order, a channel without a list gets it once at most.
 
 use crate::aws::{Aws, Mark, claim_mark, forget_mark, read_mark};
 use crate::channels::{Channel, ChannelFault, Outside, Receipt, send};

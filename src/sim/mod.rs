@@ -1,4 +1,4 @@
-//! The simulated AWS account: a world, and AWS's wire protocols over it; beside it, third parties that are told of windows
+//! The simulated AWS account: a world, and AWS's wire protocols over it; beside it, third parties that get notices
 //! ([`parties`]).
 //!
 //! It sits under the real SDK clients ([`connector`]) or listens on loopback; either way time is the

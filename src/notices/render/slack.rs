@@ -52,8 +52,8 @@ pub fn head(notice: &Notice, words: &OwnWords) -> Value {
     message
 }
 
-/// What belongs into the message's thread; none if there is nothing to tell there. An edit reaches nobody's notifications, so a later
-/// notice says its sentence there, too.
+/// The message for the thread; none if there is nothing to say there. An edit reaches nobody's notifications, so a later notice says
+/// its sentence there, too.
 pub fn details(notice: &Notice, words: &OwnWords, is_later: bool) -> Option<Value> {
     let (story, own) = words.told(notice);
     let said = |budget: usize| {

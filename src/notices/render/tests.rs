@@ -36,7 +36,7 @@ fn longest(event: NoticeEvent) -> Notice {
     notice
 }
 
-/// What a reader sees of blocks, one line each.
+/// The texts of blocks, one line each.
 fn shown(message: &Value) -> String {
     let mut text = format!("text: {}\n", message["text"].as_str().unwrap());
     for block in message["blocks"].as_array().unwrap() {

@@ -24,7 +24,7 @@ pub struct Pingdom {
     pub checks: BTreeSet<u64>,
     /// Windows.
     pub windows: Vec<Maintenance>,
-    /// What ends a running one.
+    /// The call that ends a running one.
     pub ends_by: EndsBy,
     /// Whether it takes ids as text only.
     pub wants_text: bool,

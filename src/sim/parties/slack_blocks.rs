@@ -1,4 +1,4 @@
-//! What Slack refuses in blocks (slackapi/python-slack-sdk, slack_sdk/models/blocks; slackapi/bolt-js issue 2509).
+//! Blocks that Slack refuses (slackapi/python-slack-sdk, slack_sdk/models/blocks; slackapi/bolt-js issue 2509).
 
 use serde_json::Value;
 

@@ -162,7 +162,7 @@ async fn what_is_off_leaves_the_page() {
     }
 }
 
-/// Applications of one page are told apart.
+/// Applications of one page have a maintenance each.
 #[tokio::test(start_paused = true)]
 async fn another_application_has_another_maintenance() {
     let world = Outsiders::new();

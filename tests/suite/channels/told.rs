@@ -1,4 +1,4 @@
-//! Marks: a channel without a list is told once at most, whatever is lost.
+//! Marks: a channel without a list gets a notice once at most, whatever is lost.
 
 use asg_patch::aws::Aws;
 use asg_patch::channels::Done;
