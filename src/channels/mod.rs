@@ -14,7 +14,8 @@
 //!
 //! A service without a list (Slack, Teams) is asked once at most for a notice: its mark is made first, an answer that is lost
 //! is reported and not asked for again, and only a request that was surely refused is repeated. Services with a list
-//! (Statuspage, Pingdom, PagerDuty) are looked at before anything is made there. `run::tell` keeps this order.
+//! (Statuspage, Pingdom, PagerDuty) are looked at before anything is made there, and a receiver of webhooks knows a repetition
+//! by its id: their marks are made when a notice was taken. `run::tell` keeps these orders.
 //!
 //! Requests go through one connector, that of the AWS SDK ([`Outside`]): HTTPS to hosts that are allowed, no redirects, no
 //! addresses inside. No address and no token is in an error, a log or a receipt: what a service answers is shown without them.

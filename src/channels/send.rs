@@ -26,7 +26,7 @@ pub async fn send(
         outside,
         common: &channel.common,
     };
-    if told.is_marked && channel.kind().is_once() {
+    if told.is_marked {
         return Ok(line.receipt_saying(Done::ToldBefore, "its mark was there"));
     }
     match &channel.service {

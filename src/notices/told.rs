@@ -19,8 +19,9 @@ pub struct SlackMessage {
     pub ts: String,
 }
 
-/// The past of a notice on a channel. A mark is made **before** a notice is sent, and never made twice: where it was there
-/// already, the notice was sent, or its answer was lost, and a channel without a list cannot be asked which.
+/// The past of a notice on a channel. On one without a list its mark is made **before** it is sent, and never made twice: where
+/// the mark was there already, the notice was sent, or its answer was lost, and nobody can be asked which. On one with a list
+/// the mark is made when the notice was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     /// Whether the mark of this very notice was there before.

@@ -7,8 +7,6 @@ use super::request::{PartyRequest, PartyResponse};
 
 /// A message as Teams stores it, bytes; what it stores is a sixth larger than what was sent (MicrosoftDocs/msteams-docs issue 11274).
 const STORED_BYTES: usize = 28_672;
-/// A flow's run takes this long.
-const LATE: TimeDelta = TimeDelta::seconds(3);
 
 /// The workflows, and the channel that they post to.
 #[derive(Clone, Debug)]
@@ -17,6 +15,8 @@ pub struct Teams {
     pub target: String,
     /// Cards in the channel.
     pub shown: Vec<Value>,
+    /// How long a run takes after its request was accepted.
+    pub takes: TimeDelta,
     /// Runs that failed, as the flow's owner sees them in its history.
     pub failed_runs: Vec<String>,
     under_way: Vec<(DateTime<Utc>, Vec<u8>)>,
@@ -27,6 +27,7 @@ impl Default for Teams {
         Self {
             target: "/workflows/ab%2Fcd/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=simulated-_0".into(),
             shown: Vec::new(),
+            takes: TimeDelta::seconds(3),
             failed_runs: Vec::new(),
             under_way: Vec::new(),
         }
@@ -50,7 +51,8 @@ impl Teams {
                 &serde_json::json!({"error": {"code": "DirectApiAuthorizationRequired", "message": "The request must be authenticated."}}),
             );
         }
-        self.under_way.push((now + LATE, request.body.clone()));
+        self.under_way
+            .push((now + self.takes, request.body.clone()));
         PartyResponse::text(202, "")
     }
 

@@ -8,7 +8,7 @@ use asg_patch::sim::faults::{FaultRule, InjectedFault};
 use asg_patch::sim::parties::PartyFault;
 use asg_patch::sim::{Account, fleet, sdk};
 
-use super::{Outsiders, answer, bot, hook};
+use super::{Outsiders, answer, bot, channel, hook};
 
 fn accounts() -> (Account, Aws, Outsiders) {
     let account = fleet::parse(fleet::SAMPLE).unwrap().account(1);
@@ -138,4 +138,38 @@ async fn without_a_mark_nothing_is_sent() {
     .unwrap_err();
     assert!(matches!(error, TellError::Mark { .. }), "{error}");
     assert_eq!(world.asked(""), 0);
+}
+
+/// A change is mailed to all subscribers of a page: not with every look.
+#[tokio::test(start_paused = true)]
+async fn a_page_is_changed_once_and_again_only_if_nobody_knows() {
+    let (account, aws, world) = accounts();
+    let page = channel(
+        "statuspage",
+        "statuspage-key-0001",
+        "page = \"simulatedpage\"",
+    );
+    let ids = TargetIds::Components(vec!["simulated1".into()]);
+    let begun = bare(NoticeEvent::Begun);
+    let mails = || {
+        world
+            .parties
+            .with(|p| p.statuspage.pages["simulatedpage"].incidents[0].mails)
+    };
+    world.fault("PATCH ", 2, answer(500, "trouble"));
+    tell(&aws, &world.outside, &page, &ids, &begun)
+        .await
+        .unwrap_err();
+    assert_eq!((marks(&account), mails()), (Vec::new(), 1));
+    let done = async || {
+        tell(&aws, &world.outside, &page, &ids, &begun)
+            .await
+            .unwrap()
+            .done
+    };
+    assert_eq!(
+        (done().await, done().await),
+        (Done::Changed, Done::ToldBefore)
+    );
+    assert_eq!((marks(&account), mails()), (vec!["begun".to_owned()], 2));
 }
