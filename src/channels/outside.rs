@@ -170,11 +170,14 @@ impl Outside {
             Some(endpoint) => format!("{endpoint}{target}"),
             None => ask.url.clone(),
         };
-        let mut builder = http::Request::builder().method(ask.method).uri(url);
-        builder = builder.header("host", host).header(
+        let mut builder = http::Request::builder().method(ask.method).uri(url).header(
             "user-agent",
             concat!("asg-patch/", env!("CARGO_PKG_VERSION")),
         );
+        // Elsewhere the client names the host itself, as the protocol of the connection wants it.
+        if self.simulated.is_some() {
+            builder = builder.header("host", host);
+        }
         for (name, value) in &ask.headers {
             builder = builder.header(*name, value);
         }

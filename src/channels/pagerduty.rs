@@ -169,12 +169,14 @@ impl OnServices<'_> {
         body: Option<&Value>,
         repeat: Repeat,
     ) -> Result<Answer, ChannelFault> {
-        let host = self
+        // The service has one host for each part of the world.
+        let named = self
             .line
             .common
             .hosts
-            .first()
-            .map_or("api.pagerduty.com", String::as_str);
+            .iter()
+            .find(|host| !host.starts_with('*'));
+        let host = named.map_or("api.pagerduty.com", String::as_str);
         let ask = || Ask {
             method,
             url: format!("https://{host}/maintenance_windows{path}"),

@@ -113,7 +113,8 @@ pub struct Notice {
     pub event: NoticeEvent,
     /// Whether someone asked for it to see that it arrives.
     pub is_test: bool,
-    /// The window's id: the same for all notices about it, whatever its times.
+    /// The window's id: the same for all notices about it, whatever its times. One that was withdrawn does not come again
+    /// under it: its notices are marked as sent.
     pub window_id: String,
     /// The window's name, for people.
     pub window: String,

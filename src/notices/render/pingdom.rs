@@ -4,22 +4,27 @@ use serde_json::{Value, json};
 
 use super::escape;
 use crate::notices::Notice;
+use crate::text::hash_hex;
 
 /// Characters of a description: no limit is documented, and the list shows one line.
 const DESCRIPTION_CHARS: usize = 200;
 /// This time stands for now. Source: Pingdom's OpenAPI, `maintenance`, `from` and `to`.
 pub const NOW: i64 = 1;
 
-/// The mark at the start of a description, by which a window is found again.
+/// The mark at the start of a description, by which a window is found again: for people, and a hash that no other window, application
+/// or environment has.
 pub fn mark(notice: &Notice) -> String {
-    let room = DESCRIPTION_CHARS / 2;
-    escape::plain(
-        &format!(
-            "[asg-patch {} {}/{}]",
-            notice.window_id, notice.application, notice.environment
-        ),
-        room,
-    )
+    let parts = [
+        notice.window_id.as_str(),
+        &notice.application,
+        &notice.environment,
+    ];
+    let [window, application, environment] = parts;
+    let readable = escape::plain(
+        &format!("{window} {application}/{environment}"),
+        DESCRIPTION_CHARS / 2,
+    );
+    format!("[asg-patch {readable} {}]", hash_hex(&parts, 4))
 }
 
 /// The description: the mark, then words.

@@ -344,13 +344,22 @@ fn a_public_page_shows_neither_groups_nor_reasons() {
 #[test]
 fn windows_of_checks_and_services() {
     let notice = sample(NoticeEvent::Scheduled);
-    expect![[r#"{"description":"[asg-patch nightly-20261014T040000Z shop/Production] patching","from":1791950400,"to":1791961200,"recurrencetype":"none","repeatevery":0,"effectiveto":1791961200,"uptimeids":[7,8]}"#]]
+    expect![[r#"{"description":"[asg-patch nightly-20261014T040000Z shop/Production b5b3cb62] patching","from":1791950400,"to":1791961200,"recurrencetype":"none","repeatevery":0,"effectiveto":1791961200,"uptimeids":[7,8]}"#]]
         .assert_eq(&pingdom::create(&notice, 1_791_950_400, &[7, 8], false).to_string());
     assert_eq!(
         pingdom::create(&notice, 1, &[7, 8], true)["uptimeids"],
         "7,8"
     );
-    expect![[r#"{"maintenance_window":{"type":"maintenance_window","start_time":"2026-10-14T04:00:00Z","end_time":"2026-10-14T07:00:00Z","description":"[asg-patch nightly-20261014T040000Z shop/Production] patching","services":[{"id":"PIJ90N7","type":"service_reference"}]}}"#]].assert_eq(&pagerduty::create(&notice, &["PIJ90N7".to_owned()]).to_string());
+    expect![[r#"{"maintenance_window":{"type":"maintenance_window","start_time":"2026-10-14T04:00:00Z","end_time":"2026-10-14T07:00:00Z","description":"[asg-patch nightly-20261014T040000Z shop/Production b5b3cb62] patching","services":[{"id":"PIJ90N7","type":"service_reference"}]}}"#]].assert_eq(&pagerduty::create(&notice, &["PIJ90N7".to_owned()]).to_string());
+    // Names that run into each other, or are cut, are still others.
+    let of = |application: &str, environment: &str| {
+        let mut other = notice.clone();
+        other.application = application.into();
+        other.environment = environment.into();
+        pingdom::mark(&other)
+    };
+    assert_ne!(of("a/b", "c"), of("a", "b/c"));
+    assert_ne!(of(&"a".repeat(200), "c"), of(&"a".repeat(201), "c"));
     let long = longest(NoticeEvent::Scheduled);
     let description = pingdom::description(&long);
     assert!(description.chars().count() <= 200 && description.starts_with(&pingdom::mark(&long)));

@@ -245,7 +245,7 @@ impl Statuspage {
         PartyResponse::json(200, &json!(shown))
     }
 
-    /// What is wrong with a body.
+    /// The fault of a body, if it has one.
     fn wrong(&self, page: &str, incident: &Value, is_new: bool) -> Option<String> {
         let known = &self.pages[page].components;
         let named = incident["component_ids"]
