@@ -47,7 +47,7 @@ async fn what_a_service_repeats_of_a_secret_is_hidden() {
     }
 }
 
-/// What is no secret of its kind is refused in words that do not hold it.
+/// A secret of another kind is refused in words that do not hold it.
 #[test]
 fn secrets_of_another_kind_are_refused_without_showing_them() {
     let rows = [
