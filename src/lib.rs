@@ -2,17 +2,20 @@
 //!
 //! Reading order: [`request`] (a run as it is asked for) and [`trigger`] (everything that asks), [`group`] and
 //! [`schedule`] (decisions, pure), [`aws`] (reads and effects), [`run`] (from the request to the report),
-//! [`lambda`] (the same, driven by Step Functions), [`report`] and [`notify`], [`sim`] (the simulated account),
+//! [`lambda`] (the same, driven by Step Functions), [`report`] and [`notify`], [`notices`] and [`channels`] (news of
+//! windows for chat and status services), [`sim`] (the simulated account),
 //! [`probe`] (does AWS behave like it?).
-//! On the ground floor: [`ids`], [`text`], [`toml_file`], [`clock`], [`signature`]; [`config`] (the
+//! On the ground floor: [`ids`], [`text`], [`toml_file`], [`clock`], [`secret`], [`signature`]; [`config`] (the
 //! settings of the command line, and their file) is known by the command line alone.
 
 pub mod aws;
+pub mod channels;
 pub mod clock;
 pub mod config;
 pub mod group;
 pub mod ids;
 pub mod lambda;
+pub mod notices;
 pub mod notify;
 pub mod probe;
 pub mod report;
@@ -20,6 +23,7 @@ pub mod request;
 pub mod retention;
 pub mod run;
 pub mod schedule;
+pub mod secret;
 pub mod signature;
 pub mod sim;
 pub mod tag_filter;

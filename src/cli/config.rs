@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use asg_patch::config::{Entry, Fault, Kind, Origin, SETTINGS, Setting, Table, schema};
 use asg_patch::report::Sheet;
 use asg_patch::text::counted;
+use asg_patch::toml_file::Place;
 use clap::{Args, Command, CommandFactory, FromArgMatches, Subcommand};
 use serde_json::{Value, json};
 
 use super::Cli;
 use super::error::{CliError, Exit};
+use super::notify;
 use super::options::RunOptions;
 use super::output::Output;
 use super::settings::{self, ConfigFile, Settings, Source, Wanted};
@@ -248,6 +250,10 @@ fn check(file: Option<ConfigFile>, output: &Output) -> Result<Exit, CliError> {
     let (entries, windows, mut faults) = settings::checked(&command, &file);
     if faults.is_empty() {
         faults.extend(disagreement(&file, &entries));
+    }
+    if let (true, Err(wrong)) = (faults.is_empty(), notify::read(&file)) {
+        let start = Place { line: 1, column: 1 };
+        faults.push(Fault::new(start, "channel", &wrong.to_string()));
     }
     let of = |f: &Fault| json!({"line": f.place.line, "column": f.place.column, "key": f.key, "message": f.message});
     let document = json!({

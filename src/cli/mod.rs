@@ -12,6 +12,7 @@ mod fleet;
 mod history;
 mod keep;
 mod names;
+mod notify;
 mod options;
 mod output;
 mod paint;
@@ -153,6 +154,8 @@ enum Command {
     Documents(documents::DocumentsArgs),
     /// Show each setting and where it comes from; print the file's schema; check a file
     Config(config::ConfigArgs),
+    /// Try the channels of a configuration file with a test notice
+    Notify(notify::NotifyArgs),
     /// Print what makes a shell complete commands, options, group names and files
     Completions(completions::CompletionsArgs),
 }
@@ -167,7 +170,7 @@ impl Command {
             Self::Explain(args) => args.lists(),
             Self::Config(args) => args.shows(),
             Self::Simulate(_) | Self::Snapshot(_) | Self::Probe(_) => false,
-            Self::Documents(_) | Self::Completions(_) => false,
+            Self::Documents(_) | Self::Completions(_) | Self::Notify(_) => false,
         }
     }
 
@@ -180,6 +183,8 @@ impl Command {
             Self::Rehearse(_) | Self::Simulate(_) => false,
             Self::Report(_) | Self::History(_) | Self::Explain(_) => false,
             Self::Config(_) | Self::Completions(_) => false,
+            // It posts, but into channels that the file names.
+            Self::Notify(_) => true,
         }
     }
 
@@ -192,6 +197,7 @@ impl Command {
             Self::Prune(_) | Self::Windows(_) => false,
             Self::Rehearse(_) | Self::Simulate(_) | Self::Snapshot(_) | Self::Probe(_) => false,
             Self::Report(_) | Self::History(_) | Self::Documents(_) => false,
+            Self::Notify(_) => false,
         }
     }
 }
@@ -290,6 +296,7 @@ pub(crate) fn main() -> Exit {
         Command::Explain(args) => explain::execute(&args, &output),
         Command::Documents(args) => block_on(documents::execute(&args, &output)),
         Command::Config(args) => config::execute(&args, &settings, &wanted, &output),
+        Command::Notify(args) => block_on(notify::execute(&args, &settings, &output)),
         Command::Completions(args) => completions::execute(&args, &output),
     };
     output.ended(result.unwrap_or_else(|error| output::error(&error, cli.global.is_json())))

@@ -74,6 +74,12 @@ impl Reader<'_> {
                 self.entry(setting, key.span().start, value);
                 continue;
             }
+            if table == Table::Top && super::NOTICES.contains(&name) {
+                if self.origin == Origin::Found {
+                    self.fault(key.span().start, name, UNTRUSTED);
+                }
+                continue;
+            }
             if table == Table::Top && name == WINDOW {
                 self.windows(value);
                 continue;

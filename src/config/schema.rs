@@ -12,6 +12,13 @@ pub fn schema() -> Value {
         let inner = object(table, properties(table));
         top.insert(table.name().into(), inner);
     }
+    for name in super::NOTICES {
+        let about = "Where notices go: see docs/notices.md.";
+        top.insert(
+            name.into(),
+            json!({"type": "array", "items": {"type": "object"}, "description": about}),
+        );
+    }
     top.insert("window".into(), json!({"type": "array", "items": window()}));
     let mut schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",

@@ -27,6 +27,10 @@ pub const FAILED_TAG: &str = "asg-patch:failed";
 pub const RECORD_PREFIX: &str = "/asg-patch/records/";
 /// Where runs are claimed in Parameter Store.
 pub const CLAIM_PREFIX: &str = "/asg-patch/runs/";
+/// Where tokens and addresses of channels live in Parameter Store, as SecureString. Nothing else is ever decrypted.
+pub const SECRET_PREFIX: &str = "/asg-patch/secrets/";
+/// Where notices that were sent are marked in Parameter Store.
+pub const MARK_PREFIX: &str = "/asg-patch/notices/";
 
 /// A parameter name may have 1,011 characters (SSM: 2,048 less 1,037 for the ARN).
 const ENCODED_NAME_LIMIT: usize = 900;

@@ -18,6 +18,7 @@ mod restore;
 mod send;
 mod status;
 mod summary;
+mod tell;
 mod whole;
 mod windows;
 
@@ -34,6 +35,7 @@ pub use prune::{PruneRequest, prune};
 pub use restore::restore;
 pub use send::{send, send_to_chat};
 pub use status::status;
+pub use tell::{TellError, tell};
 pub use whole::run;
 pub use windows::{WindowRequest, windows};
 

@@ -1,4 +1,5 @@
-//! The simulated AWS account: a world, and AWS's wire protocols over it.
+//! The simulated AWS account: a world, and AWS's wire protocols over it; beside it, third parties that get notices
+//! ([`parties`]).
 //!
 //! It sits under the real SDK clients ([`connector`]) or listens on loopback; either way time is the
 //! [`crate::clock::Clock`]'s. It knows nothing of the patch pipeline.
@@ -9,6 +10,7 @@ pub mod calls;
 pub mod connector;
 pub mod faults;
 pub mod fleet;
+pub mod parties;
 pub mod sdk;
 pub mod server;
 mod services;

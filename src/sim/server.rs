@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::account::{Account, Reply};
+use super::parties::{Parties, PartyReply, PartyRequest};
 
 /// Why a connection ended without an answer. The caller sees no more than that it broke.
 #[derive(Debug, thiserror::Error)]
@@ -26,31 +27,99 @@ enum Dropped {
     Answer(#[from] http::Error),
 }
 
-/// Serves the account on a listener until the future is dropped. Path and host are not
-/// looked at, and of the signature only the region: the service follows from `X-Amz-Target` or from the form's `Version`. Runs in real
+/// Serves the account, and third parties as they are at first, on a listener until the future is dropped. A host that is none of
+/// these parties is the account; its path is not looked at, and of the signature only the region: the service follows from `X-Amz-Target` or from the form's `Version`. Runs in real
 /// time: with a paused clock, timeouts would fire while a socket answers.
 ///
 /// # Errors
 /// Those of accepting connections.
 pub async fn serve(account: Account, listener: TcpListener) -> std::io::Result<Infallible> {
+    let parties = Parties::new(account.clock().clone());
+    serve_with(account, parties, listener).await
+}
+
+/// Serves the account and these third parties, which are asked by the header Host.
+///
+/// # Errors
+/// Those of accepting connections.
+pub async fn serve_with(
+    account: Account,
+    parties: Parties,
+    listener: TcpListener,
+) -> std::io::Result<Infallible> {
     loop {
         let (stream, peer) = listener.accept().await?;
-        let account = account.clone();
+        let (account, parties) = (account.clone(), parties.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection(account, stream).await {
+            if let Err(error) = connection(account, parties, stream).await {
                 tracing::debug!(%peer, %error, "a connection to the simulated account ended early");
             }
         });
     }
 }
 
-async fn connection(account: Account, stream: TcpStream) -> Result<(), hyper::Error> {
-    let service = service_fn(move |request| answer(account.clone(), request));
+async fn connection(
+    account: Account,
+    parties: Parties,
+    stream: TcpStream,
+) -> Result<(), hyper::Error> {
+    let service = service_fn(move |request| dispatch(account.clone(), parties.clone(), request));
     // The account dates its answers itself, by its own clock.
     http1::Builder::new()
         .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service)
         .await
+}
+
+async fn dispatch(
+    account: Account,
+    parties: Parties,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Dropped> {
+    let host = request
+        .headers()
+        .get("host")
+        .and_then(|h| h.to_str().ok())
+        .unwrap_or_default();
+    if Parties::know(host) {
+        let host = host.to_owned();
+        return ask_party(parties, host, request).await;
+    }
+    answer(account, request).await
+}
+
+async fn ask_party(
+    parties: Parties,
+    host: String,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Dropped> {
+    let headers = request.headers().iter().filter_map(|(name, value)| {
+        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+    });
+    let asked = PartyRequest {
+        host,
+        method: request.method().to_string(),
+        target: request
+            .uri()
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        headers: headers.collect(),
+        body: Vec::new(),
+    };
+    let body = request.into_body().collect().await?.to_bytes().to_vec();
+    match parties.serve(&PartyRequest { body, ..asked }).await {
+        PartyReply::Response(response) => {
+            let builder = Response::builder().status(response.status);
+            let builder = response
+                .headers
+                .iter()
+                .fold(builder, |b, (name, value)| b.header(name, value));
+            Ok(builder.body(Full::new(Bytes::from(response.body)))?)
+        }
+        PartyReply::Broken | PartyReply::NeverConnected => Err(Dropped::Fault),
+        PartyReply::Silence => std::future::pending().await,
+    }
 }
 
 async fn answer(

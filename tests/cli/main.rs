@@ -9,6 +9,7 @@ mod config;
 mod html;
 mod input;
 mod kept;
+mod notify;
 mod probe;
 mod rehearse;
 mod support;

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, from the ground floor up, each with the rooms that it may know. An arrow that is not here is
 /// not allowed, nor is a room.
-const ROOMS: [(&str, &[&str]); 21] = [
+const ROOMS: [(&str, &[&str]); 24] = [
     ("ids", &[]),
     ("text", &[]),
     ("toml_file", &[]),
     ("clock", &[]),
     ("signature", &[]),
+    ("secret", &[]),
     ("schedule", &[]),
     ("tag_filter", &[]),
     ("request", &["ids", "schedule", "tag_filter"]),
@@ -28,6 +29,8 @@ const ROOMS: [(&str, &[&str]); 21] = [
         &["group", "ids", "request", "retention", "schedule", "text"],
     ),
     ("notify", &["group", "ids", "report", "request", "text"]),
+    ("notices", &["group", "ids", "report", "schedule", "text"]),
+    ("channels", &["clock", "notices", "secret", "text"]),
     (
         "trigger",
         &["ids", "request", "schedule", "tag_filter", "text"],
@@ -41,6 +44,7 @@ const ROOMS: [(&str, &[&str]); 21] = [
             "request",
             "retention",
             "schedule",
+            "secret",
             "signature",
             "text",
         ],
@@ -50,9 +54,11 @@ const ROOMS: [(&str, &[&str]); 21] = [
         "run",
         &[
             "aws",
+            "channels",
             "clock",
             "group",
             "ids",
+            "notices",
             "notify",
             "report",
             "request",
@@ -85,10 +91,12 @@ const ROOMS: [(&str, &[&str]); 21] = [
         "cli",
         &[
             "aws",
+            "channels",
             "clock",
             "config",
             "group",
             "ids",
+            "notices",
             "probe",
             "report",
             "request",
@@ -108,12 +116,13 @@ const ROOMS: [(&str, &[&str]); 21] = [
 const ENTRIES: [(&str, &[&str]); 2] = [("main", &["cli"]), ("bin", &["aws", "clock", "lambda"])];
 
 /// Rooms and single files that know no SDK, clock, async, log or environment.
-const PURE: [&str; 17] = [
+const PURE: [&str; 19] = [
     "ids",
     "text",
     "toml_file",
     "config",
     "signature",
+    "secret",
     "schedule",
     "tag_filter",
     "request",
@@ -122,6 +131,7 @@ const PURE: [&str; 17] = [
     "retention",
     "report",
     "notify",
+    "notices",
     "trigger",
     "run/summary",
     "run/relay/batch",

@@ -9,6 +9,7 @@
 )] // tests and their helpers
 
 mod architecture;
+mod channels;
 mod common;
 mod crash;
 mod deployed;

@@ -142,6 +142,11 @@ impl ConfigFile {
         }
     }
 
+    /// Its text.
+    pub(in crate::cli) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Its entries, with paths that lead from the working directory, its windows, and all that is wrong with it.
     pub(in crate::cli) fn parsed(&self) -> (Vec<Entry>, Vec<WindowEntry>, Vec<Fault>) {
         let mut parsed = config::parse(&self.text, self.origin);

@@ -109,6 +109,7 @@ impl Settings {
         Self {
             file: None,
             given: entries.iter().map(given).collect(),
+            windows: Vec::new(),
         }
     }
 

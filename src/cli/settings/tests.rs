@@ -8,7 +8,7 @@ use super::*;
 use crate::cli::Cli;
 
 /// Flags that are of one command line, and no settings.
-const NO_SETTINGS: [&str; 17] = [
+const NO_SETTINGS: [&str; 19] = [
     "json",
     "verbose",
     "config",
@@ -23,6 +23,8 @@ const NO_SETTINGS: [&str; 17] = [
     "record",
     "clean",
     "apply",
+    "test",
+    "channel",
     "next",
     "window",
     // Of a moment, by a variable: `asg-patch simulate` prints it.

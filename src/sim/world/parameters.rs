@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
 
 use crate::sim::wire::ApiError;
 
@@ -41,6 +44,8 @@ pub struct Parameter {
     pub tier: String,
     /// Its description.
     pub description: Option<String>,
+    /// Of a SecureString the key that encrypts it.
+    pub key_id: Option<String>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -62,8 +67,34 @@ pub struct Put {
     pub data_type: Option<String>,
     /// Its description.
     pub description: Option<String>,
+    /// The key that is to encrypt it, if given.
+    pub key_id: Option<String>,
     /// Tags for a new parameter.
     pub tags: BTreeMap<String, String>,
+}
+
+/// The key that encrypts SecureStrings unless another is named.
+const DEFAULT_KEY: &str = "alias/aws/ssm";
+/// All that KMS encrypts begins so.
+const CIPHERTEXT: &[u8] = &[1, 2, 2, 0, 0x78];
+
+impl Parameter {
+    /// The value as a reader gets it: a SecureString that was not to be decrypted as its ciphertext, in Base64.
+    pub fn shown(&self, is_decrypted: bool) -> String {
+        if self.kind != "SecureString" || is_decrypted {
+            return self.value.clone();
+        }
+        let version = self.version.to_string();
+        let digest = Sha256::digest(
+            [
+                self.name.as_bytes(),
+                version.as_bytes(),
+                self.value.as_bytes(),
+            ]
+            .concat(),
+        );
+        STANDARD.encode([CIPHERTEXT, digest.as_slice(), digest.as_slice()].concat())
+    }
 }
 
 /// The answer to a parameter that is not there: a code without any text (recorded).
@@ -115,6 +146,11 @@ impl Parameters {
                 format!("expected String, StringList or SecureString, found '{kind}'"),
             ));
         }
+        let key_id = key_of(
+            &kind,
+            put.key_id
+                .or_else(|| existing.and_then(|p| p.key_id.clone())),
+        )?;
         let version = existing.map_or(1, |p| p.version + 1);
         let tags = existing.map_or(put.tags, |p| p.tags.clone());
         self.by_name.insert(
@@ -128,6 +164,7 @@ impl Parameters {
                 data_type: put.data_type.unwrap_or_else(|| "text".into()),
                 tier: tier.clone(),
                 description: put.description,
+                key_id,
                 tags,
             },
         );
@@ -137,6 +174,16 @@ impl Parameters {
 
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationException", message)
+}
+
+fn key_of(kind: &str, named: Option<String>) -> Result<Option<String>, ApiError> {
+    match (kind, named) {
+        ("SecureString", named) => Ok(Some(named.unwrap_or_else(|| DEFAULT_KEY.into()))),
+        (_, Some(_)) => Err(invalid(
+            "KeyId is required for SecureString type parameter only.",
+        )),
+        (_, None) => Ok(None),
+    }
 }
 
 fn tier_of(put: &Put, existing: Option<&Parameter>) -> Result<String, ApiError> {

@@ -31,6 +31,7 @@ pub(super) struct PutRequest {
     tier: Option<String>,
     data_type: Option<String>,
     description: Option<String>,
+    key_id: Option<String>,
     #[serde(default)]
     tags: Vec<Tag>,
 }
@@ -39,16 +40,16 @@ pub(super) struct PutRequest {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Get {
     name: String,
-    #[serde(default, rename = "WithDecryption")]
-    _with_decryption: bool,
+    #[serde(default)]
+    with_decryption: bool,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Names {
     names: Vec<String>,
-    #[serde(default, rename = "WithDecryption")]
-    _with_decryption: bool,
+    #[serde(default)]
+    with_decryption: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,8 +60,8 @@ pub(super) struct ByPath {
     recursive: bool,
     #[serde(default)]
     parameter_filters: Vec<ParameterFilter>,
-    #[serde(default, rename = "WithDecryption")]
-    _with_decryption: bool,
+    #[serde(default)]
+    with_decryption: bool,
     max_results: Option<i64>,
     next_token: Option<String>,
 }
@@ -107,6 +108,7 @@ pub(super) fn put(world: &mut World, request: PutRequest) -> Result<Value, ApiEr
         tier: request.tier,
         data_type: request.data_type,
         description: request.description,
+        key_id: request.key_id,
         tags: request.tags.into_iter().map(|t| (t.key, t.value)).collect(),
     };
     let (version, tier) = world.ssm.parameters.put(put, world.now)?;
@@ -115,7 +117,7 @@ pub(super) fn put(world: &mut World, request: PutRequest) -> Result<Value, ApiEr
 
 pub(super) fn get(world: &World, request: Get) -> Result<Value, ApiError> {
     let found = world.ssm.parameters.find(&request.name)?;
-    Ok(json!({"Parameter": value_row(world, found)}))
+    Ok(json!({"Parameter": value_row(world, found, request.with_decryption)}))
 }
 
 pub(super) fn get_many(world: &World, request: Names) -> Result<Value, ApiError> {
@@ -123,7 +125,7 @@ pub(super) fn get_many(world: &World, request: Names) -> Result<Value, ApiError>
     let (mut rows, mut unknown) = (Vec::new(), Vec::new());
     for name in request.names {
         match world.ssm.parameters.find(&name) {
-            Ok(found) => rows.push(value_row(world, found)),
+            Ok(found) => rows.push(value_row(world, found, request.with_decryption)),
             Err(_) => unknown.push(name),
         }
     }
@@ -157,7 +159,10 @@ pub(super) fn by_path(world: &World, request: ByPath) -> Result<Value, ApiError>
         .filter(|p| filters.iter().all(|f| f.matches(p)));
     let keyed = found.map(|p| (p.name.clone(), p));
     let (page, token) = query::page_of(keyed, token, limit)?;
-    let rows: Vec<Value> = page.into_iter().map(|p| value_row(world, p)).collect();
+    let rows: Vec<Value> = page
+        .into_iter()
+        .map(|p| value_row(world, p, request.with_decryption))
+        .collect();
     Ok(json!({"Parameters": rows, "NextToken": token}))
 }
 
@@ -351,11 +356,11 @@ fn arn(world: &World, name: &str) -> String {
     )
 }
 
-fn value_row(world: &World, parameter: &Parameter) -> Value {
+fn value_row(world: &World, parameter: &Parameter, is_decrypted: bool) -> Value {
     json!({
         "Name": parameter.name,
         "Type": parameter.kind,
-        "Value": parameter.value,
+        "Value": parameter.shown(is_decrypted),
         "Version": parameter.version,
         "LastModifiedDate": epoch(parameter.modified_at),
         "ARN": arn(world, &parameter.name),
@@ -375,5 +380,6 @@ fn describe_row(world: &World, parameter: &Parameter) -> Value {
         "Tier": parameter.tier,
         "Policies": [],
         "DataType": parameter.data_type,
+        "KeyId": parameter.key_id,
     })
 }

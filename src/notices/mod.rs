@@ -1,0 +1,27 @@
+//! Notices about patch windows: the story that is to be told, and how each kind of channel shows it. Pure.
+//!
+//! A [`Notice`] is about one window of one application and environment, whatever its number of groups and instances. A
+//! [`config::Route`] says which channels it goes to, and with which ids of theirs. [`render`] makes of it what a channel's
+//! service takes, within that service's limits and with all foreign text escaped. Sending is the room `channels`.
+
+mod address;
+pub mod config;
+mod event;
+mod kind;
+mod notice;
+pub mod render;
+mod route;
+mod sample;
+mod story;
+mod told;
+mod words;
+
+pub use address::{AddressError, check_address, default_hosts, is_inside};
+pub use event::NoticeEvent;
+pub use kind::ChannelKind;
+pub use notice::{GroupNote, Notice, Planned, Windows};
+pub use route::{Target, TargetIds, targets};
+pub use sample::{bare, sample, test_notice};
+pub use story::{Fact, Story, story};
+pub use told::{SlackMessage, Told, mark_name};
+pub use words::{OwnWords, WordsError};
