@@ -3,6 +3,7 @@
 //! [`SETTINGS`] is the one list of settings: the reader of files, the names of the variables, the schema for editors and
 //! the page in the docs are all made from it. The command line puts what is set in the place of its flags' defaults.
 
+mod entry;
 mod fault;
 mod kind;
 mod read;
@@ -10,9 +11,10 @@ mod schema;
 mod settings;
 mod window;
 
+pub use entry::Entry;
 pub use fault::Fault;
 pub use kind::Kind;
-pub use read::{Entry, Origin, Parsed, parse};
+pub use read::{Origin, Parsed, parse};
 pub use schema::schema;
 pub use settings::{SETTINGS, Setting, Table, Trust};
 pub use window::WindowEntry;

@@ -3,6 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::entry::Entry;
 use super::fault::Fault;
 use super::settings::{SETTINGS, Setting, Table, Trust};
 use super::window::{self, OWN_KEYS, WindowEntry};
@@ -16,17 +17,6 @@ pub enum Origin {
     Found,
     /// It was named.
     Named,
-}
-
-/// A setting that a file sets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The setting.
-    pub setting: &'static Setting,
-    /// Its value as words of a command line: one, or for a list any number.
-    pub words: Vec<String>,
-    /// The place of its value.
-    pub place: Place,
 }
 
 /// The contents of a file.

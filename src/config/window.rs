@@ -3,8 +3,8 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::entry::Entry;
 use super::kind::{Kind, Unfit};
-use super::read::Entry;
 use crate::toml_file::Place;
 use crate::windows::WindowText;
 

@@ -52,7 +52,8 @@ pub struct GroupFacts {
     pub odd: Option<String>,
     /// Names of launch templates that it names without their ids: its `pins` lack them.
     pub named_only: BTreeSet<String>,
-    /// The version that each of its instances was launched from, where that was asked for; `None` for another origin.
+    /// The version that each instance was launched from that its capacity counts, where that was asked for; `None` for
+    /// another origin.
     pub instances: Vec<Option<(TemplateId, u64)>>,
 }
 

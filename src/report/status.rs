@@ -40,7 +40,7 @@ pub struct GroupStatus {
     pub patched_by_run: Option<RunId>,
     /// When that run made the image.
     pub patched_at: Option<DateTime<Utc>>,
-    /// The number of its instances.
+    /// The number of its instances that its capacity counts.
     #[serde(default)]
     pub instances: usize,
     /// How many of them were launched from something else than what the group names now.

@@ -17,7 +17,7 @@ pub struct WindowsReport {
     pub read_at: DateTime<Utc>,
     /// One entry per window, the one that opens next first.
     pub windows: Vec<WindowReport>,
-    /// What is wrong, a sentence each.
+    /// Problems, a sentence each.
     pub troubles: Vec<String>,
 }
 

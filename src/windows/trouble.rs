@@ -1,4 +1,4 @@
-//! What is wrong with windows, and with the groups that they take or do not take.
+//! Problems of windows, and of the groups that they take or do not take.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

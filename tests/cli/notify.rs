@@ -11,7 +11,8 @@ use serde_json::Value;
 use crate::support::{Simulation, text};
 
 const CHANNELS: &str = r#"
-title = "other tables belong to others"
+[run]
+duration = "2h"
 
 [[channel]]
 name = "ops"

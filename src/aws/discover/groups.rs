@@ -95,7 +95,12 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
         tags: tags.unwrap_or_else(|_| readable_tags(group)),
         propagated: propagated(group),
         named_only: named_only(group),
-        instances: group.instances().iter().map(launched_from).collect(),
+        instances: group
+            .instances()
+            .iter()
+            .filter(serves)
+            .map(launched_from)
+            .collect(),
         pins: pins.unwrap_or_else(|_| readable_pins(group)),
         launch_configuration: group.launch_configuration_name().map(str::to_owned),
         image_overrides: overrides
@@ -121,6 +126,12 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
         balancers: balancers(group),
         other_load_balancer: other_load_balancer(group),
     }
+}
+
+/// Whether the group's capacity counts an instance: it is in service, or on its way there.
+fn serves(instance: &&Instance) -> bool {
+    let lifecycle = instance.lifecycle_state().map_or("", |s| s.as_str());
+    lifecycle == "InService" || lifecycle.starts_with("Pending")
 }
 
 /// The version that an instance was launched from, as far as AWS says it by number.

@@ -365,7 +365,7 @@ pub(super) fn window_named<I: IntoIterator<Item: Into<std::ffi::OsString> + Clon
     name.cloned()
 }
 
-/// What a file sets, its windows, and all that is wrong with it: also what the flags' own parsers refuse.
+/// The entries of a file, its windows, and all that is wrong with it: also what the flags' own parsers refuse.
 pub(super) fn checked(
     command: &Command,
     file: &ConfigFile,
