@@ -6,7 +6,7 @@
 # DIRECTORY is target/package/asg-patch-VERSION by default; it is made anew, and its name is printed at the end. Without
 # --architecture, the function is built for both. --no-build takes target/lambda/ARCHITECTURE/bootstrap/bootstrap.zip as
 # it is. In the directory: template.yaml with documents and state machine in it, function-ARCHITECTURE.zip, deploy.sh,
-# delete.sh, VERSION, sbom.cdx.json (with a build, if cargo-cyclonedx is installed), LICENSE and SHA256SUMS.
+# delete.sh, window.yaml, VERSION, sbom.cdx.json (with a build, if cargo-cyclonedx is installed), LICENSE and SHA256SUMS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -72,7 +72,7 @@ for architecture in "${architectures[@]}"; do
     cp "$built/bootstrap/bootstrap.zip" "$directory/function-$architecture.zip"
 done
 fill >"$directory/template.yaml"
-cp infra/deploy.sh infra/delete.sh LICENSE "$directory/"
+cp infra/deploy.sh infra/delete.sh infra/window.yaml LICENSE "$directory/"
 printf '%s\n' "$version" >"$directory/VERSION"
 if [[ "$build" == yes ]] && cargo cyclonedx --version >/dev/null 2>&1; then
     cargo cyclonedx --format json --spec-version 1.5 --target all --no-build-deps --override-filename sbom.cdx >&2

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::channel::Common;
 use super::fault::{ChannelFault, FaultKind, Judged, by_status};
 use super::outside::{Answer, Ask, Outside, Unanswered};
@@ -155,6 +157,19 @@ impl Line<'_> {
                 "Look at the service whether the notice arrived; it is not sent again by itself",
             ),
         }
+    }
+
+    /// The id of something in an answer, `what` for people: letters and digits, as it becomes part of an address.
+    pub(super) fn id(
+        &self,
+        answer: &Answer,
+        thing: &Value,
+        what: &str,
+    ) -> Result<String, ChannelFault> {
+        let id = thing["id"].as_str();
+        let id = id.filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()));
+        id.map(ToOwned::to_owned)
+            .ok_or_else(|| self.odd(answer, what))
     }
 
     /// An answer that makes no sense although the service took the request.

@@ -30,21 +30,9 @@ struct Found {
 
 impl OnServices<'_> {
     pub(super) async fn tell(&self, notice: &Notice) -> Result<Receipt, ChannelFault> {
-        match notice.event {
-            NoticeEvent::BeginsSoon | NoticeEvent::GroupFailed => {
-                return Ok(self.line.receipt_saying(
-                    Done::NotNeeded,
-                    "the services are silent for the whole window",
-                ));
-            }
-            NoticeEvent::Scheduled
-            | NoticeEvent::Begun
-            | NoticeEvent::Ended
-            | NoticeEvent::Moved => {}
-            NoticeEvent::Withdrawn
-            | NoticeEvent::Frozen
-            | NoticeEvent::NotApproved
-            | NoticeEvent::Missed => {}
+        if !notice.event.concerns_the_window() {
+            let why = "the services are silent for the whole window";
+            return Ok(self.line.receipt_saying(Done::NotNeeded, why));
         }
         let planned = notice.times.planned;
         let found = self.find(notice).await?;
@@ -113,7 +101,7 @@ impl OnServices<'_> {
             });
             if let Some(window) = ours {
                 let time = |field: &str| window[field].as_str().and_then(|t| t.parse().ok());
-                let id = self.id(&answer, window)?;
+                let id = self.line.id(&answer, window, "the id of a window")?;
                 return Ok(Some(Found {
                     id,
                     start: time("start_time"),
@@ -136,7 +124,9 @@ impl OnServices<'_> {
         }
         let answer = made?;
         let said: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        let id = self.id(&answer, &said["maintenance_window"])?;
+        let id = self
+            .line
+            .id(&answer, &said["maintenance_window"], "the id of a window")?;
         Ok((self.receipt(Done::Made, &answer, &id), id))
     }
 
@@ -152,14 +142,6 @@ impl OnServices<'_> {
             }
             Err(fault) => Err(fault),
         }
-    }
-
-    fn id(&self, answer: &Answer, window: &Value) -> Result<String, ChannelFault> {
-        let id = window["id"]
-            .as_str()
-            .filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()));
-        id.map(ToOwned::to_owned)
-            .ok_or_else(|| self.line.odd(answer, "the id of a window"))
     }
 
     async fn ask(

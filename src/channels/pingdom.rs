@@ -34,21 +34,9 @@ impl OnChecks<'_> {
     pub(super) async fn tell(&self, notice: &Notice) -> Result<Receipt, ChannelFault> {
         let planned = notice.times.planned;
         let (from, to) = (planned.start.timestamp(), planned.end.timestamp());
-        match notice.event {
-            NoticeEvent::BeginsSoon | NoticeEvent::GroupFailed => {
-                return Ok(self.line.receipt_saying(
-                    Done::NotNeeded,
-                    "the checks are silent for the whole window",
-                ));
-            }
-            NoticeEvent::Scheduled
-            | NoticeEvent::Begun
-            | NoticeEvent::Ended
-            | NoticeEvent::Moved => {}
-            NoticeEvent::Withdrawn
-            | NoticeEvent::Frozen
-            | NoticeEvent::NotApproved
-            | NoticeEvent::Missed => {}
+        if !notice.event.concerns_the_window() {
+            let why = "the checks are silent for the whole window";
+            return Ok(self.line.receipt_saying(Done::NotNeeded, why));
         }
         let found = self.find(notice).await?;
         match (notice.event, found) {

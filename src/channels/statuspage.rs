@@ -36,22 +36,10 @@ impl OnPage<'_> {
     pub(super) async fn tell(&self, notice: &Notice) -> Result<Receipt, ChannelFault> {
         let words = &self.line.common.words;
         let components = self.components;
-        match notice.event {
-            // The page reminds its subscribers itself; a group's failure is no business of the public.
-            NoticeEvent::BeginsSoon | NoticeEvent::GroupFailed => {
-                return Ok(self.line.receipt_saying(
-                    Done::NotNeeded,
-                    "the page shows such a notice by itself, or not at all",
-                ));
-            }
-            NoticeEvent::Scheduled
-            | NoticeEvent::Begun
-            | NoticeEvent::Ended
-            | NoticeEvent::Moved => {}
-            NoticeEvent::Withdrawn
-            | NoticeEvent::Frozen
-            | NoticeEvent::NotApproved
-            | NoticeEvent::Missed => {}
+        // The page reminds its subscribers itself; a group's failure is no business of the public.
+        if !notice.event.concerns_the_window() {
+            let why = "the page shows such a notice by itself, or not at all";
+            return Ok(self.line.receipt_saying(Done::NotNeeded, why));
         }
         let found = self.find(notice).await?;
         match (notice.event, found) {
@@ -137,7 +125,7 @@ impl OnPage<'_> {
                     let same_time =
                         |field: &str| same_time(&incident[field], &created["incident"][field]);
                     return Ok(Some(Found {
-                        id: self.id(&answer, incident)?,
+                        id: self.line.id(&answer, incident, "the id of a maintenance")?,
                         is_scheduled: incident["status"] == "scheduled",
                         has_times: same_time("scheduled_for") && same_time("scheduled_until"),
                     }));
@@ -167,7 +155,9 @@ impl OnPage<'_> {
         }
         let answer = made?;
         let incident: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        let id = self.id(&answer, &incident)?;
+        let id = self
+            .line
+            .id(&answer, &incident, "the id of a maintenance")?;
         let receipt = self.line.receipt_saying(
             Done::Made,
             format!("HTTP {}, maintenance {id}", answer.status),
@@ -223,14 +213,6 @@ impl OnPage<'_> {
             }
             Err(fault) => Err(fault),
         }
-    }
-
-    fn id(&self, answer: &Answer, incident: &Value) -> Result<String, ChannelFault> {
-        let id = incident["id"]
-            .as_str()
-            .filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()));
-        id.map(ToOwned::to_owned)
-            .ok_or_else(|| self.line.odd(answer, "the id of a maintenance"))
     }
 
     async fn ask(

@@ -44,6 +44,15 @@ events! {
 }
 
 impl NoticeEvent {
+    /// Whether a service that shows windows as such, or keeps silent for them, has something to do.
+    pub fn concerns_the_window(self) -> bool {
+        match self {
+            Self::BeginsSoon | Self::GroupFailed => false,
+            Self::Scheduled | Self::Begun | Self::Ended | Self::Moved => true,
+            Self::Withdrawn | Self::Frozen | Self::NotApproved | Self::Missed => true,
+        }
+    }
+
     /// Whether a window that was announced will not come.
     pub fn is_off(self) -> bool {
         match self {

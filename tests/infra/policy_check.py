@@ -252,7 +252,7 @@ def allowed_cases(looks):
     yield "image of the build instance", create_image(INSTANCE, BUILD, {"Name": "x", "asg-patch:run": "r"})
     yield "measure on our image", create_tags(IMAGE, OUR_IMAGE, ["asg-patch:seconds"])
     yield "keep our failed image", create_tags(IMAGE, OUR_IMAGE, ["Name", "asg-patch:failed", "asg-patch:keep-until"])
-    yield "read the console of our instance", [ask("ec2:GetConsoleOutput", INSTANCE, OURS)]
+    yield "read the console of our instance", [ask("ec2:GetConsoleOutput", INSTANCE, BUILD)]
     yield "remove our image", [ask("ec2:DeregisterImage", IMAGE, OUR_IMAGE)]
     yield "remove our snapshot", [ask("ec2:DeleteSnapshot", SNAPSHOT, OUR_IMAGE)]
     yield "dry run: tags", create_tags(NO_INSTANCE, {}, ["asg-patch:run"])
@@ -298,12 +298,14 @@ def denied_cases():
     yield "another tag on a group's instance", create_tags(INSTANCE, OF_A_GROUP, ["asg-patch:run", "Name"])
     yield "the opt-in tag on an instance", create_tags(INSTANCE, OF_A_GROUP, ["ep:asg:patch"])
     yield "no tag on a group's instance", create_tags(INSTANCE, OF_A_GROUP, [])
+    yield "read a channel's secret", [ask("ssm:GetParameters", parameter("/asg-patch/secrets/slack"))]
+    yield "delete a channel's secret", [ask("ssm:DeleteParameters", parameter("/asg-patch/secrets/slack"))]
     yield "keep a foreign image", create_tags(IMAGE, {}, ["asg-patch:keep-until"])
     yield "pass a foreign image off as ours", create_tags(IMAGE, {}, ["asg-patch:run"])
     yield "read the console of a foreign instance", [ask("ec2:GetConsoleOutput", INSTANCE, {})]
     yield "mark a foreign image", create_tags(IMAGE, {}, ["asg-patch:seconds"])
     yield "mark a foreign image as ours", create_tags(IMAGE, {}, ["asg-patch:run"])
-    yield "another tag on our image", create_tags(IMAGE, OUR_IMAGE, ["Name"])
+    yield "another tag on our image", create_tags(IMAGE, OUR_IMAGE, ["Owner"])
     yield "no tag on our image", create_tags(IMAGE, OUR_IMAGE, [])
     yield "tags as if another call made the image", [
         ask("ec2:CreateTags", IMAGE, None, {"asg-patch:run": "r"}, ec2_CreateAction="CopyImage")

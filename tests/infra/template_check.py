@@ -43,7 +43,7 @@ DEFAULTS = {
     "MaxFailures": "20%",
     "AtDeadline": "roll-back",
     "KeepFailedDays": 0,
-    "MaxImageAgeDays": 0,
+    "MaxImageAgeDays": 90,
     "Architecture": "arm64",
     "ReservedConcurrency": 0,
 }
@@ -63,6 +63,15 @@ def lint(path):
     found = tool("cfn-lint", "--format", "parseable", "--ignore-checks", *LINT_IGNORES, "--", str(path))
     if found.returncode != 0:
         yield f"cfn-lint: {found.stdout}{found.stderr}"
+
+
+def window_imports(template):
+    """A window's stack imports only what the stack exports."""
+    exports = {str(o["Export"]["Name"]) for o in template["Outputs"].values() if "Export" in o}
+    text = (INFRA / "window.yaml").read_text(encoding="utf-8")
+    for name in re.findall(r"'Fn::ImportValue': !Sub '\$\{StackName\}(-[A-Za-z]+)'", text):
+        if not any(name in export for export in exports):
+            yield f"window.yaml imports {name}, and the stack exports {sorted(exports)}"
 
 
 def scan(path, template):
@@ -277,7 +286,7 @@ def package_is_complete(source, directory):
         again = package(tree, Path(place) / "again")
         names = {p.name for p in made.iterdir()} - {"sbom.cdx.json"}
         zips = {f"function-{name}.zip" for name in ARCHITECTURES}
-        if names != {"LICENSE", "SHA256SUMS", "VERSION", "delete.sh", "deploy.sh", "template.yaml"} | zips:
+        if names != {"LICENSE", "SHA256SUMS", "VERSION", "delete.sh", "deploy.sh", "template.yaml", "window.yaml"} | zips:
             yield f"the package has {sorted(names)}"
         sums = (made / "SHA256SUMS").read_text(encoding="utf-8")
         if {line.split("/", 1)[1] for line in sums.splitlines()} != {p.name for p in made.iterdir()} - {"SHA256SUMS"}:
@@ -335,6 +344,8 @@ def main():
         template = load(path)
         checks = (
             lint(path),
+            lint(INFRA / "window.yaml"),
+            window_imports(template),
             scan(path, template),
             defaults(template),
             sizes(template),
