@@ -23,7 +23,6 @@ NOT_SIMULATED = {
     "cloudtrail",
     "ec2 describe-instance-type-offerings",
     "ec2 describe-vpc-endpoints",
-    "ec2 get-console-output",
     "ec2 get-ebs-default-kms-key-id",
     "eks",
     "elb describe-load-balancers",
@@ -83,14 +82,17 @@ from awscli.clidriver import main
 arguments, said = sys.argv[1:], io.StringIO()
 # Also those services that go their own way to an endpoint must not leave this machine.
 sys.argv += ["--endpoint-url", os.environ["AWS_ENDPOINT_URL"]]
-with contextlib.redirect_stderr(said):
-    code = main()
 words = [w for w in arguments if not w.startswith("-")][:2]
+# Of these the account does not have what the page is about.
+is_answered = " ".join(words) in {answers!r}
+with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO() if is_answered else sys.stdout):
+    code = main()
 known = {not_simulated!r}
 text = "--output text" in " ".join(arguments)
 is_simulated = words[0] not in known and " ".join(words) not in known
 # The words reached the account: all of them have the form that the AWS CLI knows.
-is_form_only = not is_simulated and any(w in said.getvalue() for w in ("when calling the", "SimulatorUnsupported"))
+refused = any(w in said.getvalue() for w in ("when calling the", "SimulatorUnsupported"))
+is_form_only = not is_simulated and (is_answered and code == 0 or refused)
 if is_form_only:
     asked = " ".join(arguments)
     other = os.environ["AWS_ENDPOINT_URL"] + {queue!r} if "QueueUrl" in asked else {text!r} if text else "{{}}"

@@ -180,7 +180,9 @@ def main():
     for worker in workers:
         worker.join()
     for command in ran:
-        if not command["simulated"] and command["code"] == 0:
+        # What is answered in its place needs something that this account does not have.
+        is_answered = command["command"] in pages.ANSWERS
+        if not command["simulated"] and command["code"] == 0 and not is_answered:
             problems.append(f"{command['command']}: the account knows it: take it off the list")
     simulated = sum(command["simulated"] for command in ran)
     print(f"{len(every)} pages, {len(ran)} AWS commands, {simulated} of them simulated", *problems, sep="\n")
