@@ -4,20 +4,45 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_autoscaling::types::{
-    AutoScalingGroup, LaunchTemplateSpecification, SuspendedProcess, TagDescription,
+    AutoScalingGroup, Instance, LaunchTemplateSpecification, SuspendedProcess, TagDescription,
 };
 use aws_sdk_ec2::types::{Image, Tag};
 use chrono::{DateTime, Utc};
 
-use super::faults::{invalid, required, text};
+use super::faults::{invalid, reported, required, text};
 use crate::group::fault::Fault;
 use crate::group::pin::{Pin, Slot};
-use crate::ids::Balancer;
+use crate::group::seen::MemberSeen;
+use crate::ids::{Balancer, InstanceId, TemplateId};
 use crate::schedule::Capacity;
 
 /// The types of traffic sources that are target groups of Elastic Load Balancing v2 or Classic Load Balancers.
 const BALANCERS: [&str; 2] = ["elbv2", "elb"];
 const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
+
+/// An instance as its group shows it.
+pub(super) fn member(instance: &Instance) -> Result<(InstanceId, MemberSeen), Fault> {
+    let id = text(instance.instance_id(), DESCRIBE_GROUPS, "InstanceId")?;
+    let lifecycle = instance.lifecycle_state().map(|s| s.as_str());
+    let lifecycle = reported(lifecycle, DESCRIBE_GROUPS, "LifecycleState")?;
+    let version = instance.launch_template().map(launched_from).transpose()?;
+    let member = MemberSeen {
+        lifecycle: lifecycle.to_owned(),
+        version,
+    };
+    Ok((id.into(), member))
+}
+
+/// The template that an instance was launched from, and the version's number.
+fn launched_from(spec: &LaunchTemplateSpecification) -> Result<(TemplateId, u64), Fault> {
+    let template = spec.launch_template_id();
+    let template = text(template, DESCRIBE_GROUPS, "LaunchTemplateId of an instance")?;
+    let version = text(spec.version(), DESCRIBE_GROUPS, "Version of an instance")?;
+    let number = version
+        .parse()
+        .map_err(|_| invalid(DESCRIBE_GROUPS, "Version of an instance", version))?;
+    Ok((template.into(), number))
+}
 
 /// The SDK's time as chrono's; none outside chrono's range.
 pub(super) fn time(at: &aws_smithy_types::DateTime) -> Option<DateTime<Utc>> {

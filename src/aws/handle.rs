@@ -1,7 +1,7 @@
 //! The one way to an account.
 
 use aws_types::SdkConfig;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::buckets::calls_take;
 use super::identity::caller_account;
@@ -39,6 +39,13 @@ impl Aws {
             account: None,
             clock,
         }
+    }
+
+    /// The time by AWS's clock, as far as answers have shown it: what is compared with times that AWS wrote is compared by it.
+    pub fn account_now(&self) -> DateTime<Utc> {
+        let (now, offset) = (self.clock.now(), self.clients.clock_offset());
+        let by_aws = now.checked_add_signed(offset.unwrap_or_default());
+        by_aws.unwrap_or(now)
     }
 
     /// The same, with the account's id. Where it is not to be had, it is left out: an endpoint may know no accounts, and a

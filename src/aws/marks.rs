@@ -3,7 +3,7 @@
 use aws_sdk_ssm::types::ParameterType;
 
 use super::Clients;
-use super::faults::fault;
+use super::faults::{fault, missing};
 use crate::group::fault::{Fault, FaultClass};
 
 /// A mark, as it was found.
@@ -54,11 +54,13 @@ pub async fn read_mark(clients: &Clients, name: &str) -> Result<Option<String>, 
         .send()
         .await
         .map_err(|e| fault(OPERATION, &e))?;
-    Ok(answer
-        .parameters()
-        .first()
-        .and_then(|p| p.value())
-        .map(ToOwned::to_owned))
+    if answer.invalid_parameters().iter().any(|n| n == name) {
+        return Ok(None);
+    }
+    // Silence about it is no absence.
+    let value = answer.parameters().first().and_then(|p| p.value());
+    let value = value.ok_or_else(|| missing(OPERATION, name))?;
+    Ok(Some(value.to_owned()))
 }
 
 /// Takes a mark away whose notice was surely not taken.

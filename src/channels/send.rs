@@ -35,32 +35,9 @@ pub async fn send(
         }
         Service::SlackWebhook => slack::by_webhook(line, notice).await,
         Service::Teams { is_bare } => teams::by_workflow(line, *is_bare, notice).await,
-        Service::Statuspage { page } => {
-            OnPage {
-                line,
-                page,
-                components: components(ids),
-            }
-            .tell(notice)
-            .await
-        }
-        Service::Pingdom => {
-            OnChecks {
-                line,
-                checks: checks(ids),
-            }
-            .tell(notice)
-            .await
-        }
-        Service::Pagerduty { from } => {
-            OnServices {
-                line,
-                from,
-                services: services(ids),
-            }
-            .tell(notice)
-            .await
-        }
+        Service::Statuspage { page } => on_page(line, page, ids).tell(notice).await,
+        Service::Pingdom => on_checks(line, ids).tell(notice).await,
+        Service::Pagerduty { from } => on_services(line, from, ids).tell(notice).await,
         Service::Webhook { url, keys } => webhook::signed(line, url, keys, notice).await,
     }
 }
@@ -80,32 +57,9 @@ pub async fn try_out(
         common: &channel.common,
     };
     match &channel.service {
-        Service::Statuspage { page } => {
-            OnPage {
-                line,
-                page,
-                components: components(ids),
-            }
-            .try_out(notice)
-            .await
-        }
-        Service::Pingdom => {
-            OnChecks {
-                line,
-                checks: checks(ids),
-            }
-            .try_out(notice)
-            .await
-        }
-        Service::Pagerduty { from } => {
-            OnServices {
-                line,
-                from,
-                services: services(ids),
-            }
-            .try_out(notice)
-            .await
-        }
+        Service::Statuspage { page } => on_page(line, page, ids).try_out(notice).await,
+        Service::Pingdom => on_checks(line, ids).try_out(notice).await,
+        Service::Pagerduty { from } => on_services(line, from, ids).try_out(notice).await,
         Service::SlackBot { .. }
         | Service::SlackWebhook
         | Service::Teams { .. }
@@ -115,23 +69,34 @@ pub async fn try_out(
     }
 }
 
-fn components(ids: &TargetIds) -> &[String] {
-    match ids {
+fn on_page<'a>(line: Line<'a>, page: &'a str, ids: &'a TargetIds) -> OnPage<'a> {
+    let components: &[String] = match ids {
         TargetIds::Components(ids) => ids,
         TargetIds::Plain | TargetIds::Checks(_) | TargetIds::Services(_) => &[],
+    };
+    OnPage {
+        line,
+        page,
+        components,
     }
 }
 
-fn checks(ids: &TargetIds) -> &[u64] {
-    match ids {
+fn on_checks<'a>(line: Line<'a>, ids: &'a TargetIds) -> OnChecks<'a> {
+    let checks: &[u64] = match ids {
         TargetIds::Checks(ids) => ids,
         TargetIds::Plain | TargetIds::Components(_) | TargetIds::Services(_) => &[],
-    }
+    };
+    OnChecks { line, checks }
 }
 
-fn services(ids: &TargetIds) -> &[String] {
-    match ids {
+fn on_services<'a>(line: Line<'a>, from: &'a str, ids: &'a TargetIds) -> OnServices<'a> {
+    let services: &[String] = match ids {
         TargetIds::Services(ids) => ids,
         TargetIds::Plain | TargetIds::Components(_) | TargetIds::Checks(_) => &[],
+    };
+    OnServices {
+        line,
+        from,
+        services,
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
+use asg_patch::group::Code;
 use asg_patch::probe::beliefs;
 use asg_patch::request::{AtDeadline, Operation};
 use clap_complete::engine::{
@@ -53,6 +54,11 @@ pub(super) fn policies() -> ArgValueCandidates {
 /// The beliefs that a probe checks.
 pub(super) fn belief_ids() -> ArgValueCandidates {
     ArgValueCandidates::new(|| shown(beliefs().map(|belief| belief.id)))
+}
+
+/// The codes of reports.
+pub(super) fn codes() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| shown(Code::ALL))
 }
 
 /// The profiles of the AWS configuration.

@@ -5,6 +5,7 @@ use asg_patch::report;
 use clap::Args;
 use serde_json::json;
 
+use super::complete;
 use super::error::{CliError, Exit};
 use super::output::Output;
 
@@ -15,7 +16,7 @@ const NEAR: usize = 5;
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArgs {
     /// A code such as AP-0311 [default: list all codes]
-    #[arg(value_name = "CODE")]
+    #[arg(value_name = "CODE", add = complete::codes())]
     code: Option<String>,
 }
 

@@ -121,6 +121,8 @@ pub struct ImageFacts {
     pub gib: Option<u32>,
     /// The run that created it.
     pub run: Option<RunId>,
+    /// The group on whose instance that run made it.
+    pub made_for: Option<GroupName>,
     /// Durations of the phases that made it, as written in its tag.
     pub seconds: Option<String>,
 }
@@ -138,6 +140,6 @@ pub struct AccountFacts {
     pub templates: BTreeMap<TemplateId, TemplateFacts>,
     /// Their images, by id.
     pub images: BTreeMap<ImageId, ImageFacts>,
-    /// Images of runs that were proved and descend from the same images of owners, by id.
+    /// Images that runs made for the opted-in groups, and proved, by id.
     pub proved: BTreeMap<ImageId, ImageFacts>,
 }

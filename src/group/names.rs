@@ -19,6 +19,8 @@ pub const SOURCE_TAG: &str = "asg-patch:source-image";
 pub const GENERATION_TAG: &str = "asg-patch:generation";
 /// Tag on images and snapshots: the image that the owner's template named before the first run.
 pub const ANCESTOR_TAG: &str = "asg-patch:first-ancestor";
+/// Tag on images and snapshots: the group on whose instance they were made.
+pub const GROUP_TAG: &str = "asg-patch:group";
 /// Tag on images and snapshots of a run that failed: until when they are kept to be looked at, by RFC 3339.
 pub const KEEP_TAG: &str = "asg-patch:keep-until";
 /// Tag on the same: the code of the failure.
@@ -85,15 +87,13 @@ pub fn bake_key(specs: &[(TemplateId, u64)], options: &str) -> BakeKey {
     hash_hex(&parts, 6).into()
 }
 
-/// The beginning that all names of images made with this label share.
-pub fn image_name_start(label: &str) -> String {
-    format!("asg-patch/{}/", image_label(label))
-}
-
 /// The image's name: legal characters only, at most 128 (EC2 CreateImage).
 pub fn image_name(label: &str, run_id: &RunId, bake_key: &BakeKey) -> String {
-    let start = image_name_start(label);
-    format!("{start}{}-{bake_key}", name_part(run_id.as_str()))
+    format!(
+        "asg-patch/{}/{}-{bake_key}",
+        image_label(label),
+        name_part(run_id.as_str())
+    )
 }
 
 /// The name of a template or group as it stands in the name of an image.

@@ -75,10 +75,10 @@ pub fn check(
     notes.extend(actions_not_understood(account.actions.get(&group.name)));
     notes.extend(managed(group, account));
     let image = named_image(group, account);
-    let label = image_label(group, account);
-    let newest = image
-        .as_ref()
-        .and_then(|image| Some((image, reverted::reverted_from(label, image, account)?)));
+    let newest = image.as_ref().and_then(|image| {
+        let newest = reverted::reverted_from(&group.name, image, account)?;
+        Some((image, newest))
+    });
     notes.extend(newest.map(|(image, newest)| reverted::note(image, newest)));
     let reverted_from = newest.map(|(_, newest)| newest.clone());
     let plan = plan.map(|(record, forward)| {
@@ -214,7 +214,10 @@ fn record(
         readers(group, options, &request.selection.tag.key)
     );
     let bake_key = names::bake_key(&specs, &shapes);
-    let label = image_label(group, account);
+    // From the parts of the bake key, so that all groups of the bake name one image.
+    let label = specs
+        .first()
+        .map_or(group.name.as_str(), |(template, _)| name(template, account));
     let record = Record {
         schema: SCHEMA,
         group: group.name.clone(),
@@ -242,12 +245,6 @@ fn record(
         return Err(Failure::new(Code::RecordTooLarge, reason));
     }
     Ok(record)
-}
-
-/// The group's part of an image's name: from the parts of the bake key, so that all groups of the bake name one image.
-pub fn image_label<'a>(group: &'a GroupFacts, account: &'a AccountFacts) -> &'a str {
-    let template = group.pins.iter().map(|pin| &pin.template).min();
-    template.map_or(group.name.as_str(), |template| name(template, account))
 }
 
 /// The tags and the patch group of the group's instances, by which they fetch their configuration and secrets, and are

@@ -2,22 +2,21 @@
 //! know of the run. Pure.
 
 use super::facts::{AccountFacts, ImageFacts};
-use super::names;
-use crate::ids::ImageId;
+use crate::ids::{GroupName, ImageId};
 
-/// The newest image that a run made and proved under this label, from the same image of its owner's, if the group launches
-/// from an older one.
+/// The newest image that a run made for a group and proved, if the group launches from an older one of the same descent. An
+/// owner's new image is a new descent. Of groups that share an image only the one is known on whose
+/// instance it was made.
 pub(super) fn reverted_from<'a>(
-    label: &str,
+    group: &GroupName,
     image: &ImageId,
     account: &'a AccountFacts,
 ) -> Option<&'a ImageId> {
     let present = account.images.get(image)?;
-    let made_for = names::image_name_start(label);
+    let ancestor = present.lineage.first_ancestor.as_ref().unwrap_or(image);
     let is_its = |facts: &ImageFacts| {
-        let ancestor = present.lineage.first_ancestor.as_ref().unwrap_or(image);
-        facts.lineage.first_ancestor.as_ref() == Some(ancestor)
-            && facts.name.starts_with(&made_for)
+        facts.made_for.as_ref() == Some(group)
+            && facts.lineage.first_ancestor.as_ref() == Some(ancestor)
             && facts.available
             && facts.created_at > present.created_at
     };

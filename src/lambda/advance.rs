@@ -105,10 +105,11 @@ impl Function {
     async fn send_report(&self, run_state: RunState, by: DateTime<Utc>) -> Value {
         let link = answer::link(run_state.work.owner());
         let (passes, quiet) = (run_state.passes, run_state.work.is_quiet());
+        let is_whole = !run_state.work.names_groups();
         let mut report = relay::report(&self.aws, run_state);
         // A restore has no request to bring it.
         report.pages_url = self.pages_url().map(str::to_owned);
-        self.notifier.measure_report(&report);
+        self.notifier.measure_report(&report, is_whole);
         let is_news = |g: &GroupReport| g.code == Some(Code::RestoredFromRecord);
         if !quiet || report.groups.iter().any(is_news) {
             let message = notify::message(&report, link.as_deref());

@@ -108,7 +108,8 @@ impl Notifier {
         (self.measured)(&line(&self.stack, now, metrics));
     }
 
-    pub(super) fn measure_report(&self, report: &RunReport) {
+    /// `is_whole`: it was no run of groups that were named.
+    pub(super) fn measure_report(&self, report: &RunReport, is_whole: bool) {
         let count = |outcome| report.count(outcome) as u64;
         let seconds = (report.finished_at - report.started_at).num_seconds();
         self.measure(&[
@@ -123,9 +124,9 @@ impl Notifier {
         if report.kind == RunKind::Restore {
             return;
         }
-        // Without a known age there is none to alarm about.
+        // Without a known age there is none to alarm about; and one group that is patched by hand says nothing of the rest.
         let ages = report.groups.iter().filter_map(|g| g.image_age_days);
-        if let Some(oldest) = ages.max() {
+        if let (true, Some(oldest)) = (is_whole, ages.max()) {
             self.measure(&[(OLDEST_IMAGE_DAYS, Unit::Count, oldest.into())]);
         }
         let reverted = report.groups.iter().filter(|g| g.reverted_from.is_some());

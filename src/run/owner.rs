@@ -46,9 +46,7 @@ pub(super) async fn life(aws: &Aws, owner: &str) -> Life {
         return life_of_process(owner);
     }
     // By AWS's clock, as the end of an execution is.
-    let offset = aws.clients.clock_offset().unwrap_or_default();
-    let now = aws.clock.now();
-    let now = now.checked_add_signed(offset).unwrap_or(now);
+    let now = aws.account_now();
     match find_execution(&aws.clients, owner).await {
         Ok(Some(found)) if found.is_running => Life::Alive,
         Ok(Some(found)) => match found.stopped_at {

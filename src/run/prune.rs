@@ -116,7 +116,7 @@ impl Look {
 
 async fn look(aws: &Aws, request: &PruneRequest) -> Result<Look, RunError> {
     let (policy, groups) = (&request.policy, &request.groups);
-    let mut found = find_past(&aws.clients, aws.clock.now()).await?;
+    let mut found = find_past(&aws.clients, aws.account_now()).await?;
     if !groups.is_empty() {
         let known = found.uses.groups.as_ref().map_err(Clone::clone)?;
         check_named(known, &policy.tag, groups.iter())?;

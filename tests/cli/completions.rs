@@ -59,13 +59,14 @@ fn pressed(shell: &str, variables: &[(&str, &str)], lines: &[&str]) -> Vec<Strin
 }
 
 /// Typed, and what becomes of it: each beginning has one end.
-const LINES: [(&str, &str); 9] = [
+const LINES: [(&str, &str); 10] = [
     ("asg-patch reh", "asg-patch rehearse"),
     ("asg-patch run --at-d", "asg-patch run --at-deadline"),
     (
         "asg-patch run --operation S",
         "asg-patch run --operation Scan",
     ),
+    ("asg-patch explain AP-07", "asg-patch explain AP-0701"),
     (
         "asg-patch plan --at-deadline f",
         "asg-patch plan --at-deadline finish",

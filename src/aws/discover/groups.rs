@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_autoscaling::types::{AutoScalingGroup, Instance};
+use aws_sdk_autoscaling::types::AutoScalingGroup;
 
 use super::GROUPS_PER_PAGE;
 use crate::aws::Clients;
 use crate::aws::convert::{
-    balancers, capacity, other_load_balancer, pins, readable_pins, specifications, suspended, tags,
+    balancers, capacity, member, other_load_balancer, pins, readable_pins, specifications,
+    suspended, tags,
 };
 use crate::aws::faults::text;
 use crate::aws::paging::every;
 use crate::group::facts::GroupFacts;
 use crate::group::fault::Fault;
-use crate::ids::{GroupName, TemplateId};
+use crate::ids::GroupName;
 use crate::schedule::Capacity;
 
 const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
@@ -95,11 +96,13 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
         tags: tags.unwrap_or_else(|_| readable_tags(group)),
         propagated: propagated(group),
         named_only: named_only(group),
+        // One that makes no sense is none that the capacity is known to count.
         instances: group
             .instances()
             .iter()
-            .filter(serves)
-            .map(launched_from)
+            .filter_map(|instance| member(instance).ok())
+            .filter(|(_, member)| member.counted())
+            .map(|(_, member)| member.version)
             .collect(),
         pins: pins.unwrap_or_else(|_| readable_pins(group)),
         launch_configuration: group.launch_configuration_name().map(str::to_owned),
@@ -126,19 +129,6 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
         balancers: balancers(group),
         other_load_balancer: other_load_balancer(group),
     }
-}
-
-/// Whether the group's capacity counts an instance: it is in service, or on its way there.
-fn serves(instance: &&Instance) -> bool {
-    let lifecycle = instance.lifecycle_state().map_or("", |s| s.as_str());
-    lifecycle == "InService" || lifecycle.starts_with("Pending")
-}
-
-/// The version that an instance was launched from, as far as AWS says it by number.
-fn launched_from(instance: &Instance) -> Option<(TemplateId, u64)> {
-    let template = instance.launch_template()?;
-    let number = template.version()?.parse().ok()?;
-    Some((template.launch_template_id()?.into(), number))
 }
 
 /// The tags that are whole: they say whether the group opted in.

@@ -12,8 +12,10 @@ use crate::aws::{Clients, Listed};
 use crate::group::facts::ImageFacts;
 use crate::group::fault::Fault;
 use crate::group::lineage::{Lineage, LineageTags};
-use crate::group::names::{ANCESTOR_TAG, GENERATION_TAG, RUN_TAG, SECONDS_TAG, SOURCE_TAG};
-use crate::ids::{ImageId, RunId};
+use crate::group::names::{
+    ANCESTOR_TAG, GENERATION_TAG, GROUP_TAG, RUN_TAG, SECONDS_TAG, SOURCE_TAG,
+};
+use crate::ids::{GroupName, ImageId, RunId};
 
 const OPERATION: &str = "ec2:DescribeImages";
 
@@ -44,15 +46,15 @@ pub(super) async fn images(
     Ok(listed.collect())
 }
 
-/// The images that runs made and proved from these images of owners.
+/// The images that runs made for these groups, and proved. Names with wildcards may bring others, too.
 pub(super) async fn proved(
     clients: &Clients,
-    ancestors: BTreeSet<ImageId>,
+    groups: BTreeSet<GroupName>,
 ) -> Result<BTreeMap<ImageId, ImageFacts>, Fault> {
     let mut images = Vec::new();
-    for chunk in chunks(ancestors, IDS_PER_CALL) {
-        let by_ancestor = Filter::builder()
-            .name(format!("tag:{ANCESTOR_TAG}"))
+    for chunk in chunks(groups, IDS_PER_CALL) {
+        let by_group = Filter::builder()
+            .name(format!("tag:{GROUP_TAG}"))
             .set_values(Some(chunk))
             .build();
         // Written when an image was proved and deployed.
@@ -64,7 +66,7 @@ pub(super) async fn proved(
             .ec2
             .describe_images()
             .owners("self")
-            .filters(by_ancestor)
+            .filters(by_group)
             .filters(by_proof)
             .into_paginator()
             .send();
@@ -108,6 +110,7 @@ fn image_facts(image: &Image) -> Result<ImageFacts, Fault> {
         available: state.as_str() == "available",
         gib: image_gib(image),
         run: run.map(RunId::from),
+        made_for: tagged(GROUP_TAG)?.map(GroupName::from),
         seconds: tagged(SECONDS_TAG)?,
     })
 }

@@ -8,7 +8,7 @@ mod templates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join3;
+use futures_util::future::try_join4;
 
 pub(super) use self::actions::scheduled_actions;
 pub use self::groups::{Instances, find_groups};
@@ -16,7 +16,7 @@ use self::templates::TemplatesRead;
 pub use self::templates::template_facts;
 
 use super::Clients;
-use crate::group::facts::{AccountFacts, GroupFacts, ImageFacts, TemplateFacts};
+use crate::group::facts::{AccountFacts, GroupFacts, TemplateFacts};
 use crate::group::fault::Fault;
 use crate::group::pin::{Pin, resolve};
 use crate::ids::{GroupName, ImageId};
@@ -26,8 +26,8 @@ const GROUPS_PER_PAGE: i32 = 100;
 /// Reads of single groups or templates under way at once: EC2 and Auto Scaling refill 10 to 20 a second.
 const SINGLE_READS_AT_ONCE: usize = 8;
 
-/// Reads what planning needs: all groups, with or without their instances, and more of those that `wanted` picks. An answer that makes no sense makes
-/// only those groups [odd](GroupDetails::odd) that it concerns.
+/// Reads what planning needs: all groups, with or without their instances, and more of those that `wanted` picks. An
+/// answer that makes no sense makes only those groups [odd](GroupDetails::odd) that it concerns.
 ///
 /// # Errors
 /// The first call that failed.
@@ -39,10 +39,11 @@ pub async fn describe_account(
     let groups = groups::groups(clients, instances).await?;
     let chosen: Vec<&GroupFacts> = groups.values().filter(|g| wanted(g)).collect();
     let names: Vec<GroupName> = chosen.iter().map(|g| g.name.clone()).collect();
-    let (mut details, actions, templates) = try_join3(
+    let (mut details, actions, templates, proved) = try_join4(
         details::details(clients, &chosen),
         scheduled_actions(clients, &names),
         templates::templates(clients, &chosen),
+        images::proved(clients, names.iter().cloned().collect()),
     )
     .await?;
     let mut read = BTreeMap::new();
@@ -63,11 +64,6 @@ pub async fn describe_account(
         .collect();
     let listed = images::images(clients, ids.clone()).await?;
     let (images, odd_images) = listed.sorted(ids);
-    let ancestor = |(id, facts): (&ImageId, &ImageFacts)| {
-        let first = facts.lineage.first_ancestor.as_ref();
-        first.unwrap_or(id).clone()
-    };
-    let proved = images::proved(clients, images.iter().map(ancestor).collect()).await?;
     for group in &chosen {
         let problem = group
             .pins

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification};
+use aws_sdk_autoscaling::types::AutoScalingGroup;
 
 use super::Question;
 use super::query::{Answers, if_listed};
-use crate::aws::convert::{balancers, capacity, pins, suspended, tags};
-use crate::aws::faults::{invalid, reported, text};
+use crate::aws::convert::{balancers, capacity, member, pins, suspended, tags};
+use crate::aws::faults::text;
 use crate::aws::paging::every;
 use crate::aws::{Clients, Listed};
 use crate::group::fault::{Fault, Read};
 use crate::group::seen::{GroupSeen, MemberSeen, Need};
-use crate::ids::{GroupName, InstanceId, TemplateId};
+use crate::ids::{GroupName, InstanceId};
 use crate::request::OptInTag;
 
 const OPERATION: &str = "autoscaling:DescribeAutoScalingGroups";
@@ -64,37 +64,14 @@ async fn describe(clients: &Clients, tag: &OptInTag, names: &[String]) -> Result
     Ok(by_name.collect())
 }
 
-/// The template that an instance was launched from, and the version's number.
-fn launched_from(spec: &LaunchTemplateSpecification) -> Result<(TemplateId, u64), Fault> {
-    let template = spec.launch_template_id();
-    let template = text(template, OPERATION, "LaunchTemplateId of an instance")?;
-    let version = text(spec.version(), OPERATION, "Version of an instance")?;
-    let number = version
-        .parse()
-        .map_err(|_| invalid(OPERATION, "Version of an instance", version))?;
-    Ok((template.into(), number))
-}
-
 fn group_seen(group: &AutoScalingGroup, tag: &OptInTag) -> Result<GroupSeen, Fault> {
-    let mut members = BTreeMap::new();
-    for instance in group.instances() {
-        let id = text(instance.instance_id(), OPERATION, "InstanceId")?;
-        let lifecycle = instance.lifecycle_state().map(|s| s.as_str());
-        let lifecycle = reported(lifecycle, OPERATION, "LifecycleState")?;
-        let version = instance.launch_template().map(launched_from).transpose()?;
-        members.insert(
-            InstanceId::from(id),
-            MemberSeen {
-                lifecycle: lifecycle.to_owned(),
-                version,
-            },
-        );
-    }
+    let members: Result<BTreeMap<InstanceId, MemberSeen>, Fault> =
+        group.instances().iter().map(member).collect();
     Ok(GroupSeen {
         capacity: capacity(group)?,
         pins: pins(group)?,
         suspended: suspended(group)?,
-        members,
+        members: members?,
         balancers: balancers(group),
         deleting: group.status().is_some(),
         opted_in: tag.is_on(&tags(group)?),

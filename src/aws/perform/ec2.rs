@@ -19,7 +19,7 @@ use crate::group::effect::{Done, Performed};
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::lineage::Lineage;
 use crate::group::names::{
-    ANCESTOR_TAG, BAKE_TAG, FAILED_TAG, GENERATION_TAG, KEEP_TAG, RUN_TAG, SOURCE_TAG,
+    ANCESTOR_TAG, BAKE_TAG, FAILED_TAG, GENERATION_TAG, GROUP_TAG, KEEP_TAG, RUN_TAG, SOURCE_TAG,
 };
 use crate::group::record::Record;
 use crate::ids::{ImageId, InstanceId, TemplateId};
@@ -156,6 +156,7 @@ pub(in crate::aws) fn image_tags(
             .tags(tag("Name", name))
             .tags(tag(RUN_TAG, &record.run_id))
             .tags(tag(BAKE_TAG, &record.bake_key))
+            .tags(tag(GROUP_TAG, &record.group))
             .tags(tag(SOURCE_TAG, source_image))
             .tags(tag(GENERATION_TAG, &lineage.generation.to_string()))
             .tags(tag(ANCESTOR_TAG, ancestor))

@@ -11,7 +11,7 @@ use self::model::{
     Parameter, Refresh, Template, Version, VersionName, WarmPool,
 };
 use crate::group::facts::{AccountFacts, GroupFacts, ImageFacts, TemplateFacts, VersionFacts};
-use crate::group::names::{ANCESTOR_TAG, GENERATION_TAG, RUN_TAG, SECONDS_TAG};
+use crate::group::names::{ANCESTOR_TAG, GENERATION_TAG, GROUP_TAG, RUN_TAG, SECONDS_TAG};
 use crate::group::pin::{Pin, Slot, Templates, resolve};
 use crate::ids::{BalancerKind, ImageId, TemplateId};
 use crate::schedule::ScheduledAction;
@@ -129,6 +129,12 @@ fn image(id: &ImageId, facts: &ImageFacts, account: &AccountFacts, heading: &Hea
     if let Some(run) = &facts.run {
         tags.insert(RUN_TAG, run.to_string());
         tags.insert(GENERATION_TAG, facts.lineage.generation.to_string());
+        tags.extend(
+            facts
+                .made_for
+                .as_ref()
+                .map(|group| (GROUP_TAG, group.to_string())),
+        );
     }
     if let Some(ancestor) = &facts.lineage.first_ancestor {
         tags.insert(ANCESTOR_TAG, ancestor.to_string());

@@ -91,6 +91,14 @@ impl Work {
         matches!(self, Self::Restore { quiet: true, .. })
     }
 
+    /// Whether it is about groups that were named.
+    pub fn names_groups(&self) -> bool {
+        match self {
+            Self::Run(request) => !request.selection.groups.is_empty(),
+            Self::Restore { .. } => false,
+        }
+    }
+
     /// When it leaves open what is not restored by then.
     pub fn give_up_at(&self) -> DateTime<Utc> {
         match self {
