@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::aws::Claim;
 use crate::clock::Clock;
 use crate::group::Failure;
+use crate::ids::RunId;
 use crate::report::{PlanReport, RunReport, fit};
 use crate::text::{counted, moment, shortened};
 
@@ -51,6 +52,21 @@ pub(super) fn duplicate(claim: &Claim) -> Value {
 
 pub(super) fn nothing_to_do(summary: &str) -> Value {
     json!({"next": "Ended", "output": {"status": "NothingToDo", "summary": summary}})
+}
+
+/// A freeze is no failure: nobody is alarmed.
+pub(super) fn frozen(run_id: &RunId, failure: &Failure) -> Value {
+    let summary = format!(
+        "{}: {}",
+        failure.code,
+        shortened(&failure.reason, REASON_LIMIT)
+    );
+    json!({"next": "Ended", "output": {
+        "status": "Frozen",
+        "run_id": run_id,
+        "code": failure.code,
+        "summary": summary,
+    }})
 }
 
 pub(super) fn planned(plan: &PlanReport) -> Value {
