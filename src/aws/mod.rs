@@ -32,6 +32,7 @@ mod retention;
 mod secrets;
 mod share;
 mod signing;
+mod windows;
 
 pub use claims::{Claim, Claims, Held, KEPT_CLAIM, claim_run, forget_claims, list_claims};
 pub use clients::{CallCount, Clients};
@@ -53,3 +54,4 @@ pub use records::list_records;
 pub use retention::{find_past, find_sharing};
 pub use secrets::read_secret;
 pub use share::{ApiShare, ApiShareError};
+pub use windows::{AwsWindows, read_windows};

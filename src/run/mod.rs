@@ -37,7 +37,7 @@ pub use send::{send, send_to_chat};
 pub use status::status;
 pub use tell::{TellError, tell};
 pub use whole::run;
-pub use windows::{WindowRequest, windows};
+pub use windows::{WindowRequest, account_windows, windows};
 
 /// The operator's wish for a run under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

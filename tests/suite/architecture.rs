@@ -17,7 +17,21 @@ const ROOMS: [(&str, &[&str]); 24] = [
     ("schedule", &[]),
     ("tag_filter", &[]),
     ("request", &["ids", "schedule", "tag_filter"]),
-    ("windows", &["ids", "schedule", "tag_filter", "text"]),
+    (
+        "trigger",
+        &["ids", "request", "schedule", "tag_filter", "text"],
+    ),
+    (
+        "windows",
+        &[
+            "ids",
+            "request",
+            "schedule",
+            "tag_filter",
+            "text",
+            "trigger",
+        ],
+    ),
     ("config", &["tag_filter", "text", "toml_file", "windows"]),
     (
         "group",
@@ -26,15 +40,19 @@ const ROOMS: [(&str, &[&str]); 24] = [
     ("retention", &["group", "ids", "request", "text"]),
     (
         "report",
-        &["group", "ids", "request", "retention", "schedule", "text"],
+        &[
+            "group",
+            "ids",
+            "request",
+            "retention",
+            "schedule",
+            "text",
+            "windows",
+        ],
     ),
     ("notify", &["group", "ids", "report", "request", "text"]),
     ("notices", &["group", "ids", "report", "schedule", "text"]),
     ("channels", &["clock", "notices", "secret", "text"]),
-    (
-        "trigger",
-        &["ids", "request", "schedule", "tag_filter", "text"],
-    ),
     (
         "aws",
         &[
@@ -47,6 +65,7 @@ const ROOMS: [(&str, &[&str]); 24] = [
             "secret",
             "signature",
             "text",
+            "windows",
         ],
     ),
     ("probe", &["aws", "clock", "ids", "text"]),
@@ -66,6 +85,7 @@ const ROOMS: [(&str, &[&str]); 24] = [
             "schedule",
             "signature",
             "text",
+            "trigger",
             "windows",
         ],
     ),
