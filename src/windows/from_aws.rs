@@ -173,3 +173,145 @@ fn is_same(state_machine: &str, arn: &str) -> bool {
     let rest = arn.strip_prefix(state_machine);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::windows::WindowState;
+
+    const OURS: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:AsgPatch";
+    const OTHER: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:Nightly";
+
+    fn now() -> DateTime<Utc> {
+        "2026-10-14T04:00:00Z".parse().unwrap()
+    }
+
+    fn found(target: &str, input: Option<&str>) -> Found {
+        Found {
+            text: WindowText {
+                schedule: "cron(0 23 ? * THU#3 *)".into(),
+                source: WindowSource::Schedule {
+                    name: "default/s".into(),
+                    arn: "arn:s".into(),
+                },
+                ..WindowText::default()
+            },
+            target: target.into(),
+            input: input.map(str::to_owned),
+        }
+    }
+
+    /// What a reader says of it: the window's name, `not ours`, or the reason why it is not understood.
+    fn said(state_machine: Option<&str>, found: Found) -> String {
+        let defaults = Defaults::default();
+        let reader = Reader {
+            state_machine,
+            defaults: &defaults,
+            owner: "test",
+            now: now(),
+        };
+        match reader.read(found) {
+            None => "not ours".into(),
+            Some(Ok(found)) => found.window.name,
+            Some(Err(unreadable)) => unreadable.reason,
+        }
+    }
+
+    #[test]
+    fn a_window_is_known_by_its_target_and_its_input() {
+        let named = r#"{"trigger":"schedule","schedule":"<aws.scheduler.schedule-arn>","scheduled_time":"<aws.scheduler.scheduled-time>","window":"w"}"#;
+        let version = format!("{OURS}:7");
+        let longer = format!("{OURS}2");
+        let function = "arn:aws:lambda:eu-west-1:123456789012:function:AsgPatch";
+        let rows = [
+            (None, OURS, Some(named), "w"),
+            (None, OURS, Some("{}"), "default"),
+            // AWS gives an event of its own, which starts a run.
+            (None, OURS, None, "default"),
+            (None, OURS, Some(r#"{"mode":"sweep"}"#), "not ours"),
+            (None, OURS, Some(r#"{"mode":"plan"}"#), "not ours"),
+            (None, OURS, Some(r#"{"mode":"restore"}"#), "not ours"),
+            (None, OURS, Some("nightly"), "expected an input in JSON"),
+            (
+                None,
+                OURS,
+                Some(r#"{"windw":"w"}"#),
+                "unknown field `windw`",
+            ),
+            // Another name: its input tells.
+            (None, OTHER, Some(named), "w"),
+            (None, OTHER, Some("{}"), "not ours"),
+            (None, OTHER, Some(r#"{"trigger":"hourly"}"#), "not ours"),
+            (None, function, Some(named), "not ours"),
+            // The stack's own is known: no other counts, whatever its input.
+            (Some(OURS), &version, Some(named), "w"),
+            (Some(OURS), &longer, Some(named), "not ours"),
+            (Some(OURS), OTHER, Some(named), "not ours"),
+            (Some(OTHER), OTHER, Some("{}"), "default"),
+        ];
+        for (state_machine, target, input, expected) in rows {
+            let said = said(state_machine, found(target, input));
+            assert!(said.contains(expected), "{target} {input:?}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_aws_does_not_fill_in_or_would_refuse_is_said() {
+        let rows = [
+            (
+                r#"{"trigger":"schedule","schedule":"s","scheduled_time":"2026-10-14T04:00:00Z"}"#,
+                "placeholder for scheduled_time",
+            ),
+            (
+                r#"{"trigger":"maintenance-window","window_execution_id":"14bea65d"}"#,
+                "placeholder for window_execution_id",
+            ),
+            (
+                r#"{"duration_hours":2,"cutoff_hours":2}"#,
+                "a cutoff of at least",
+            ),
+        ];
+        for (input, expected) in rows {
+            let said = said(None, found(OURS, Some(input)));
+            assert!(said.contains(expected), "{input}: {said}");
+        }
+        let mut once_a_minute = found(OURS, Some("{}"));
+        once_a_minute.text.schedule = "cron(* * * * *)".into();
+        let said = said(None, once_a_minute);
+        assert!(said.contains("expected 6 fields, found 5"), "{said}");
+    }
+
+    #[test]
+    fn lengths_are_the_inputs_then_the_windows_own_then_the_defaults() {
+        let defaults = Defaults::default();
+        let reader = Reader {
+            state_machine: None,
+            defaults: &defaults,
+            owner: "test",
+            now: now(),
+        };
+        let of = |lengths: Option<(i64, i64)>, input: &str| {
+            let mut found = found(OURS, Some(input));
+            let hours = |(a, b)| (TimeDelta::hours(a), TimeDelta::hours(b));
+            found.text.lengths = lengths.map(hours);
+            found.text.is_maintenance_window = lengths.is_some();
+            found.text.state = WindowState {
+                is_disabled: true,
+                ..WindowState::default()
+            };
+            let read = reader.read(found).unwrap().unwrap();
+            assert!(read.window.state.is_disabled);
+            assert_eq!(read.request.window.deadline - now(), read.window.duration);
+            let hours = (
+                read.window.duration.num_hours(),
+                read.window.cutoff.num_hours(),
+            );
+            (hours, read.is_length_known)
+        };
+        let named = r#"{"duration_hours":5,"cutoff_hours":2,"groups":["web"]}"#;
+        assert_eq!(of(None, named), ((5, 2), true));
+        assert_eq!(of(Some((8, 3)), named), ((5, 2), true));
+        assert_eq!(of(Some((8, 3)), "{}"), ((8, 3), true));
+        assert_eq!(of(None, "{}"), ((3, 1), false));
+    }
+}

@@ -92,6 +92,8 @@ GROUP = arn("autoscaling", "autoScalingGroup:7f1c:autoScalingGroupName/web-night
 INSTANCE = arn("ec2", "instance/i-0123456789abcdef0")
 TEMPLATE_ARN = arn("ec2", "launch-template/lt-0123456789abcdef0")
 IMAGE = arn("ec2", "image/ami-0123456789abcdef0", account="")
+A_SCHEDULE = arn("scheduler", "schedule/default/asg-patch-acceptance")
+A_WINDOW = arn("ssm", "maintenancewindow/mw-0123456789abcdef0")
 # As the template's resources are named.
 OUR_DOCUMENTS = [
     arn("ssm", f"document/{name}Document")
@@ -267,6 +269,9 @@ def allowed_cases(looks):
         for action in ("GetParameters", "DeleteParameter", "DeleteParameters"):
             yield f"{action} {name}", [ask(f"ssm:{action}", parameter(name))]
     yield "look at an execution", [ask("states:DescribeExecution", arn("states", "execution:AsgPatch:e"))]
+    yield "look at a schedule", [ask("scheduler:GetSchedule", A_SCHEDULE)]
+    for action in ("DescribeMaintenanceWindowTasks", "GetMaintenanceWindowTask"):
+        yield f"{action} of a window", [ask(f"ssm:{action}", A_WINDOW)]
     yield "list records", [ask("ssm:GetParametersByPath", parameter("/asg-patch/records"), ssm_Recursive="true")]
     yield "publish", [ask("sns:Publish", arn("sns", "ReportTopic"))]
     yield "encrypt", [ask(f"kms:{a}", arn("kms", "key/TopicKey")) for a in ("Decrypt", "GenerateDataKey")]
@@ -298,6 +303,11 @@ def denied_cases():
     yield "another tag on a group's instance", create_tags(INSTANCE, OF_A_GROUP, ["asg-patch:run", "Name"])
     yield "the opt-in tag on an instance", create_tags(INSTANCE, OF_A_GROUP, ["ep:asg:patch"])
     yield "no tag on a group's instance", create_tags(INSTANCE, OF_A_GROUP, [])
+    for action in ("CreateSchedule", "UpdateSchedule", "DeleteSchedule"):
+        yield f"{action}", [ask(f"scheduler:{action}", A_SCHEDULE)]
+    for action in ("UpdateMaintenanceWindow", "DeleteMaintenanceWindow", "RegisterTaskWithMaintenanceWindow"):
+        yield f"{action}", [ask(f"ssm:{action}", A_WINDOW)]
+    yield "look at a schedule of another region", [ask("scheduler:GetSchedule", A_SCHEDULE.replace(REGION, "us-east-1"))]
     yield "read a channel's secret", [ask("ssm:GetParameters", parameter("/asg-patch/secrets/slack"))]
     yield "delete a channel's secret", [ask("ssm:DeleteParameters", parameter("/asg-patch/secrets/slack"))]
     yield "keep a foreign image", create_tags(IMAGE, {}, ["asg-patch:keep-until"])

@@ -153,11 +153,13 @@ mod tests {
             database-server  2026-10-15 04:00  Thu 2026-10-15 06:00 CEST  6h 00m  2       25m 00s
                              2026-11-19 04:00  Thu 2026-11-19 05:00 CET
               cron(0 6 ? * THU#3 *) Europe/Berlin
+              source: the file
               takes Patch Group=Database Server
               owner: data platform
               refused: legacy-db
 
             1 window in eu-west-1 of account 123456789012 at 2026-10-14 04:00:00 UTC, 1 problem to look at.
+            warning: schedules of EventBridge Scheduler may not be read: AccessDeniedException
             problem: forgotten opted in, and no window takes it
         "#]].assert_eq(&text);
         expect![[r#"
@@ -166,12 +168,15 @@ mod tests {
             database-server  2026-10-15 04:00  6h 00m  2       25m 00s
                              2026-11-19 04:00
               cron(0 6 ? * THU#3 *) Europe/Berlin
+              source: the file
               takes Patch Group=Database Server
               owner: data platform
               refused: legacy-db
 
             1 window in eu-west-1 of account 123456789012 at 2026-10-14 04:00:00 UTC, 1
             problem to look at.
+            warning: schedules of EventBridge Scheduler may not be read:
+                     AccessDeniedException
             problem: forgotten opted in, and no window takes it
         "#]]
         .assert_eq(&narrow);

@@ -8,12 +8,8 @@ use super::{ApiError, Asked, Call, Service, without_nulls};
 
 /// Whether a request's target has a path, which those of the other protocols do not.
 pub(super) fn has_path(target: &str) -> bool {
-    target
-        .split('?')
-        .next()
-        .unwrap_or_default()
-        .trim_matches('/')
-        != ""
+    let path = target.split('?').next().unwrap_or_default();
+    !path.trim_matches('/').is_empty()
 }
 
 /// Decodes a request of EventBridge Scheduler.
