@@ -21,7 +21,7 @@ pub struct WindowsReport {
     /// Windows that AWS has and that are not understood; among the problems, too.
     #[serde(default)]
     pub unreadable: Vec<UnreadableWindow>,
-    /// What may not be read in AWS, a sentence each: there may be windows that are not here.
+    /// A sentence for each service of AWS that may not be read: there may be windows that are not here.
     #[serde(default)]
     pub unread: Vec<String>,
     /// Problems, a sentence each.

@@ -67,7 +67,7 @@ impl HttpConnector for SimConnector {
     }
 }
 
-/// What comes after the host.
+/// The part after the host.
 fn path_and_query(uri: &str) -> &str {
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     rest.find('/').map_or("/", |at| &rest[at..])

@@ -39,7 +39,7 @@ pub struct PatchWindow {
     pub state: WindowState,
 }
 
-/// What AWS says of a window beside its schedule.
+/// The state of a window in AWS, beside its schedule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WindowState {
     /// It is disabled: it never opens.
@@ -77,7 +77,7 @@ pub struct WindowText {
     pub owner: Option<String>,
     /// Where it is set up.
     pub source: WindowSource,
-    /// What AWS says of it.
+    /// Its state in AWS.
     pub state: WindowState,
 }
 

@@ -54,12 +54,12 @@ impl fmt::Display for Unreadable {
     }
 }
 
-/// What is known of the stack whose windows they are.
+/// The stack whose windows they are, as far as it is known.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     /// The ARN of its state machine; if it is not known, one of the stack's name counts, and any that is given an input of ours.
     pub state_machine: Option<&'a str>,
-    /// What an input leaves out.
+    /// The settings that an input leaves out.
     pub defaults: &'a Defaults,
     /// The owner of the requests that are made.
     pub owner: &'a str,
@@ -201,7 +201,7 @@ mod tests {
         }
     }
 
-    /// What a reader says of it: the window's name, `not ours`, or the reason why it is not understood.
+    /// A reader's answer: the window's name, `not ours`, or the reason why it is not understood.
     fn said(state_machine: Option<&str>, found: Found) -> String {
         let defaults = Defaults::default();
         let reader = Reader {

@@ -281,9 +281,9 @@ fn both_kinds_stand_beside_the_files() {
                      `duration_hours`, `cutoff_hours`, `max_in_flight`, `max_failures`, `at_deadline`, `keep_failed_days`, `reason`, `force`
             problem: schedule default/fixed is not understood: expected a placeholder for scheduled_time, which AWS fills in, found a value: each run after the first is a
                      duplicate
-            problem: acceptance: the file says 2026-10-17 02:00 UTC, AWS opens it at 03:00 UTC (schedule patching/acceptance); AWS opens it
-            problem: acceptance: the file says a length of 3h 00m, AWS 4h 00m (schedule patching/acceptance); AWS opens it
-            problem: acceptance: the file says that it takes Environment=Acceptance, AWS Environment=Acc* (schedule patching/acceptance); AWS opens it
+            problem: acceptance: the file says 2026-10-17 02:00 UTC, AWS opens it at 03:00 UTC (schedule patching/acceptance)
+            problem: acceptance: duration 3h 00m in the file, 4h 00m in AWS (schedule patching/acceptance)
+            problem: acceptance: groups Environment=Acceptance in the file, Environment=Acc* in AWS (schedule patching/acceptance)
             problem: production opens next at 2026-11-12 22:30 UTC, as AWS says, which is what counts; by its schedule it would open 2026-10-15 21:30 UTC
         "#]].assert_eq(&windows_table(&report, 160));
         let json = serde_json::to_value(&report).expect("JSON");

@@ -15,7 +15,7 @@ pub struct AwsWindows {
     pub windows: Vec<AwsWindow>,
     /// Those that are not.
     pub unreadable: Vec<Unreadable>,
-    /// What may not be listed, or not to its end, a sentence each: there may be windows that are not here.
+    /// A sentence for each service that may not be listed, or not to its end: there may be windows that are not here.
     pub unread: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ pub async fn read_windows(clients: &Clients, reader: &Reader<'_>) -> Result<AwsW
     Ok(all)
 }
 
-/// What a service lists.
+/// The entries that a service lists.
 struct FoundWindows {
     found: Vec<Result<Found, Unreadable>>,
     /// The number of entries after which the listing was left.
@@ -76,7 +76,7 @@ fn said(fault: &Fault) -> String {
     format!("{}: {}: {}", fault.operation, fault.code, fault.message)
 }
 
-/// What a look at one entry found: none if it is gone by now. One that makes no sense or may not be looked at is unreadable.
+/// The result of a look at one entry: none if it is gone by now. One that makes no sense or may not be looked at is unreadable.
 fn of_one<T>(
     looked: Result<T, Fault>,
     source: &WindowSource,

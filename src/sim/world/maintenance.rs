@@ -62,7 +62,7 @@ pub struct Task {
     pub name: Option<String>,
     /// `STEP_FUNCTIONS`, `LAMBDA`, `AUTOMATION` or `RUN_COMMAND`.
     pub kind: String,
-    /// What it starts.
+    /// The ARN of the thing that it starts.
     pub arn: String,
     /// Lower ones go first.
     pub priority: i64,

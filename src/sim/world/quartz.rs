@@ -9,7 +9,7 @@ use chrono::{
 };
 use chrono_tz::Tz;
 
-/// A schedule that does not fire within so many days never does.
+/// A schedule that does not fire within this number of days never does.
 const DAYS_AHEAD: usize = 12 * 366;
 const MONTHS: [&str; 12] = [
     "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",

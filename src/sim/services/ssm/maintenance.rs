@@ -30,7 +30,7 @@ pub(super) struct Create {
     _client_token: Option<String>,
 }
 
-/// What is left out stays as it is.
+/// A field that is left out stays as it is.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Update {
