@@ -5,6 +5,7 @@ mod advance;
 mod answer;
 mod begin;
 mod metrics;
+mod notices;
 mod notifier;
 mod settings;
 mod sweep;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use self::notifier::{NOT_OURS, Notifier};
 use self::task::Task;
 use crate::aws::Aws;
+use crate::channels::Outside;
 use crate::clock::Clock;
 use crate::group::{Code, Failure};
 use crate::ids::RunId;
@@ -40,12 +42,15 @@ pub struct Function {
     aws: Aws,
     settings: Settings,
     notifier: Notifier,
+    /// The way to channels.
+    outside: Outside,
 }
 
 impl Function {
-    /// A function that works on this account, and passes each line of embedded metrics to `measured`.
+    /// A function that works on this account, reaches channels by this way, and passes each line of embedded metrics to `measured`.
     pub fn new(
         aws: Aws,
+        outside: Outside,
         settings: Settings,
         measured: impl Fn(&str) + Send + Sync + 'static,
     ) -> Self {
@@ -55,6 +60,7 @@ impl Function {
         Self {
             notifier: Notifier::new(aws.clone(), &settings, measured),
             aws,
+            outside,
             settings,
         }
     }

@@ -103,7 +103,7 @@ pub async fn windows(
 }
 
 /// AWS's windows, then those of the file that AWS does not have, and what differs between two of one name. Who answers for a
-/// window only the file says.
+/// window, and when it is announced, only the file says.
 fn joined(
     file: &[WindowRequest],
     found: AwsWindows,
@@ -118,6 +118,7 @@ fn joined(
             differences.extend(twin(in_file, &window, now));
             sources.push(in_file.source.clone());
             window.owner = in_file.owner.clone();
+            window.notices = in_file.notices.clone();
         }
         entries.push(Entry {
             window,

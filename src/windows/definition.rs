@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::WindowSource;
+use super::ahead::{AheadError, ahead};
 use crate::ids::GroupName;
 use crate::schedule::{AwsSchedule, Dialect, ScheduleError, Window};
 use crate::tag_filter::TagFilters;
@@ -37,6 +38,8 @@ pub struct PatchWindow {
     pub source: WindowSource,
     /// Whether it opens at all.
     pub state: WindowState,
+    /// Its notices.
+    pub notices: WindowNotices,
 }
 
 /// The state of a window in AWS, beside its schedule.
@@ -50,6 +53,15 @@ pub struct WindowState {
     pub until: Option<DateTime<Utc>>,
     /// When it opens next, by AWS's own reckoning, as far as AWS shows it: to the minute at least.
     pub next: Option<DateTime<Utc>>,
+}
+
+/// The notices of a window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WindowNotices {
+    /// How long before its begin it is announced and reminded of, the longest first; none: as usual.
+    pub ahead: Option<Vec<TimeDelta>>,
+    /// Whether no run begins in it that was not announced.
+    pub is_required: bool,
 }
 
 /// A window as it is written.
@@ -79,6 +91,10 @@ pub struct WindowText {
     pub source: WindowSource,
     /// Its state in AWS.
     pub state: WindowState,
+    /// Times before its begin, such as 24h, at which notices are sent.
+    pub ahead: Option<Vec<String>>,
+    /// Whether no run begins in it that was not announced.
+    pub is_notice_required: bool,
 }
 
 /// A window that cannot be one.
@@ -103,6 +119,9 @@ pub enum WindowError {
         /// As given.
         found: i64,
     },
+    /// The times at which notices are sent.
+    #[error("{0}")]
+    Ahead(#[from] AheadError),
 }
 
 /// Names of EventBridge schedules have at most 64 characters; a run's id has a time beside it.
@@ -157,6 +176,10 @@ impl PatchWindow {
             owner: text.owner,
             source: text.source,
             state: text.state,
+            notices: WindowNotices {
+                ahead: text.ahead.map(|times| ahead(&times)).transpose()?,
+                is_required: text.is_notice_required,
+            },
         })
     }
 

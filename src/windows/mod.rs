@@ -5,6 +5,7 @@
 //! several times a night. [`Reader`] makes windows of what AWS has, and [`twin`] compares one of the file with AWS's of the same name.
 
 mod advice;
+mod ahead;
 mod definition;
 mod from_aws;
 mod opening;
@@ -15,7 +16,8 @@ mod trouble;
 mod twin;
 
 pub use advice::meant;
-pub use definition::{PatchWindow, WindowError, WindowState, WindowText};
+pub use ahead::{AheadError, ahead};
+pub use definition::{PatchWindow, WindowError, WindowNotices, WindowState, WindowText};
 pub use from_aws::{AwsWindow, DEFAULT_WINDOW, Found, Reader, Unreadable, may_start};
 pub use opening::{Opening, upcoming};
 pub use source::WindowSource;

@@ -8,7 +8,7 @@ use crate::text::duration;
 /// So far ahead openings are compared.
 const AHEAD: TimeDelta = TimeDelta::days(70);
 
-/// What differs between a window of the file and AWS's of the same name, a sentence each. When a window opens is AWS's
+/// A sentence for each difference between a window of the file and AWS's of the same name. When a window opens is AWS's
 /// business: the file's is corrected, or the stack is deployed with the file's.
 pub fn twin(file: &PatchWindow, aws: &PatchWindow, now: DateTime<Utc>) -> Vec<String> {
     let mut found = Vec::new();

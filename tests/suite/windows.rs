@@ -65,7 +65,7 @@ fn in_window(more: &str) -> String {
     )
 }
 
-/// Who sets windows up.
+/// Someone who sets windows up.
 struct Owner(Aws);
 
 impl Owner {
