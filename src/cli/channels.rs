@@ -41,11 +41,20 @@ pub(super) fn rehearsed(
         return None;
     }
     let lines = script.iter().map(lines);
-    Some(format!("Notices of this window:\n{}", lines.collect::<Vec<String>>().join("\n")))
+    Some(format!(
+        "Notices of this window:\n{}",
+        lines.collect::<Vec<String>>().join("\n")
+    ))
 }
 
 fn lines(notice: &Scripted) -> String {
-    let Scripted { at, channel, story, own_text, .. } = notice;
+    let Scripted {
+        at,
+        channel,
+        story,
+        own_text,
+        ..
+    } = notice;
     let text = match own_text {
         Some(own) => own.lines().map(str::to_owned).collect(),
         None => [vec![story.sentence.clone()], story.groups.clone()].concat(),

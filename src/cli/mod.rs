@@ -1,8 +1,8 @@
 //! The command line: one file per subcommand. Only this room writes to stdout.
 
+mod channels;
 mod complete;
 mod completions;
-mod channels;
 mod config;
 mod connect;
 mod documents;

@@ -14,12 +14,10 @@ use crate::ids::{GroupName, RunId};
 use crate::notices::NoticeEvent;
 use crate::notify;
 use crate::report::{GroupReport, RunReport};
-use crate::request::RunRequest;
-use crate::run::{
-    self, BY_HAND, BegunAt, DEFAULT_WINDOW, Places, Said, Teller, Watched, WindowSetup,
-};
+use crate::request::{Ring, RunRequest};
+use crate::run::{self, BY_HAND, BegunAt, Places, Said, Teller, Watched, WindowSetup};
 use crate::trigger::{Cause, RunInput};
-use crate::windows::{PatchWindow, WindowNotices};
+use crate::windows::{DEFAULT_WINDOW, PatchWindow, WindowNotices};
 
 /// Notices that channels did not take, and files of settings that cannot be used.
 const NOTICES_UNSENT: &str = "NoticesUnsent";
@@ -117,7 +115,7 @@ impl Function {
         places: &Places,
         by: DateTime<Utc>,
     ) -> Result<Vec<String>, String> {
-        if file.setup.is_silent() {
+        if !file.setup.remembers() {
             return Ok(Vec::new());
         }
         let run = window(request, input);
@@ -128,6 +126,24 @@ impl Function {
             Err(fault) if file.setup.is_required_for(run.window) => Err(fault.to_failure().reason),
             Err(fault) => Ok(self.counted(Err(fault))),
         }
+    }
+
+    /// The window that goes before a run's, if the run is an opening of its window.
+    pub(super) async fn ring(
+        &self,
+        file: &StackFile,
+        request: &RunRequest,
+        input: &RunInput,
+    ) -> Result<Option<Ring>, FunctionError> {
+        let run = window(request, input);
+        if run.is_by_hand {
+            return Ok(None);
+        }
+        let ring = self
+            .teller(&file.setup, self.aws.clock.now())
+            .ring(run.window)
+            .await;
+        ring.map_err(|fault| FunctionError::Run(fault.into()))
     }
 
     /// Why a freeze keeps a run from beginning.
@@ -175,7 +191,7 @@ impl Function {
         (event, reason): (NoticeEvent, &str),
         by: DateTime<Utc>,
     ) {
-        if file.setup.is_silent() {
+        if !file.setup.remembers() {
             return;
         }
         let teller = self.teller(&file.setup, by);
@@ -191,7 +207,7 @@ impl Function {
         by: DateTime<Utc>,
     ) {
         let file = self.stack_file().await;
-        if file.setup.is_silent() {
+        if !file.setup.remembers() {
             return;
         }
         let teller = self.teller(&file.setup, by);
@@ -206,7 +222,7 @@ impl Function {
         by: DateTime<Utc>,
     ) -> Vec<String> {
         let file = self.stack_file().await;
-        if file.setup.is_silent() {
+        if !file.setup.remembers() {
             let untold =
                 |p| format!("nobody was told: the stack's file of settings cannot be used: {p}");
             return file.problem.into_iter().map(untold).collect();
@@ -219,14 +235,15 @@ impl Function {
     /// A sweep's part: tells what is due.
     pub(super) async fn tell_due(&self, by: DateTime<Utc>) {
         let file = self.stack_file().await;
-        if file.setup.is_silent() {
+        if !file.setup.remembers() {
             return;
         }
         let said = async {
             let groups = self.opted_in().await?;
-            let windows = self.own_windows();
+            let (windows, are_all) = self.windows().await?;
             let watched = Watched {
                 windows: &windows,
+                are_all,
                 groups: &groups,
             };
             self.teller(&file.setup, by).keep_up(watched).await
@@ -242,13 +259,34 @@ impl Function {
         Ok(groups.map(|(name, g)| (name, g.tags)).collect())
     }
 
+    /// The windows that AWS opens, and the stack's own where AWS shows it not as such; and whether these are all.
+    async fn windows(&self) -> Result<(Vec<PatchWindow>, bool), Fault> {
+        let (machine, defaults) = (
+            self.settings.state_machine.as_deref(),
+            &self.settings.defaults,
+        );
+        let found = run::account_windows(&self.aws, machine, defaults).await?;
+        for unreadable in &found.unreadable {
+            tracing::error!("a window is not understood: {unreadable}");
+        }
+        for unread in &found.unread {
+            tracing::error!("windows are not known: {unread}");
+        }
+        let are_all = found.unreadable.is_empty() && found.unread.is_empty();
+        let mut windows: Vec<PatchWindow> = found.windows.into_iter().map(|w| w.window).collect();
+        if windows.iter().all(|w| w.name != DEFAULT_WINDOW) {
+            windows.extend(self.own_window());
+        }
+        Ok((windows, are_all))
+    }
+
     /// The stack's own window, if it has one.
-    fn own_windows(&self) -> Vec<PatchWindow> {
+    fn own_window(&self) -> Option<PatchWindow> {
         let Ok(Some((schedule, zone))) = &self.settings.schedule else {
-            return Vec::new();
+            return None;
         };
         let defaults = &self.settings.defaults;
-        vec![PatchWindow {
+        Some(PatchWindow {
             name: DEFAULT_WINDOW.into(),
             schedule: schedule.clone(),
             expression: String::new(),
@@ -262,6 +300,6 @@ impl Function {
             source: Default::default(),
             state: Default::default(),
             notices: WindowNotices::default(),
-        }]
+        })
     }
 }

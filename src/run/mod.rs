@@ -32,7 +32,7 @@ use crate::request::OptInTag;
 pub use error::{RunError, SelectionError};
 pub use freeze::frozen;
 pub use notices::{
-    BY_HAND, BegunAt, DEFAULT_WINDOW, Places, Said, Scripted, SetupError, Taken, TellError, Teller, Unsent,
+    BY_HAND, BegunAt, Places, Said, Scripted, SetupError, Taken, TellError, Teller, Unsent,
     Watched, WindowSetup, ready, script, tell,
 };
 pub use owner::{this_host, this_process};

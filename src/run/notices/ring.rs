@@ -18,7 +18,11 @@ impl Teller<'_> {
     /// Marks could not be read.
     pub async fn ring(&self, window: &str) -> Result<Option<Ring>, Fault> {
         match self.setup.after(window) {
-            Some(after) => Ok(Some(ring(after, &self.known().await?, self.aws.clock.now()))),
+            Some(after) => Ok(Some(ring(
+                after,
+                &self.known().await?,
+                self.aws.clock.now(),
+            ))),
             None => Ok(None),
         }
     }

@@ -127,7 +127,7 @@ impl<'a> Teller<'a> {
         for stage in [silencing, speaking] {
             let channels = stage
                 .into_iter()
-                .map(|(_, notices)| self.to_channel(notices));
+                .map(|(_, notices)| self.tell_channel(notices));
             for of_channel in join_all(channels).await {
                 said = said.and(of_channel);
             }
@@ -135,7 +135,7 @@ impl<'a> Teller<'a> {
         said
     }
 
-    async fn to_channel(&self, notices: Vec<(Notice, Target<'a>)>) -> Said {
+    async fn tell_channel(&self, notices: Vec<(Notice, Target<'a>)>) -> Said {
         let mut said = Said::default();
         let mut ready = None;
         for (notice, Target { channel, ids }) in notices {
