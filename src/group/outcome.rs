@@ -202,7 +202,7 @@ codes! {
         "see the group that was making it in the same report",
         [];
     RingNotDone = "AP-0207", "the window that goes before has not brought this application through",
-        "mend what failed in that window and run it again",
+        "fix what failed in that window and run it again",
         [];
     // Failed while at work: rolled back.
     LaunchFailed = "AP-0301", "the group could not launch an instance",

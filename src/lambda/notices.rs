@@ -15,7 +15,7 @@ use crate::notices::NoticeEvent;
 use crate::notify;
 use crate::report::{GroupReport, RunReport};
 use crate::request::{Ring, RunRequest};
-use crate::run::{self, BY_HAND, BegunAt, Places, Said, Teller, Watched, WindowSetup};
+use crate::run::{self, Announcer, BY_HAND, BegunAt, Places, Said, Watched, WindowSetup};
 use crate::trigger::{Cause, RunInput};
 use crate::windows::{DEFAULT_WINDOW, PatchWindow, WindowNotices};
 
@@ -78,8 +78,8 @@ impl Function {
         }
     }
 
-    fn teller<'a>(&'a self, setup: &'a WindowSetup, by: DateTime<Utc>) -> Teller<'a> {
-        Teller {
+    fn announcer<'a>(&'a self, setup: &'a WindowSetup, by: DateTime<Utc>) -> Announcer<'a> {
+        Announcer {
             aws: &self.aws,
             outside: &self.outside,
             setup,
@@ -119,8 +119,8 @@ impl Function {
             return Ok(Vec::new());
         }
         let run = window(request, input);
-        let teller = self.teller(&file.setup, by);
-        match Box::pin(teller.begun(run, places)).await {
+        let announcer = self.announcer(&file.setup, by);
+        match Box::pin(announcer.begun(run, places)).await {
             Ok((_, Some(lacking))) => Err(lacking),
             Ok((said, None)) => Ok(self.counted(Ok(said))),
             Err(fault) if file.setup.is_required_for(run.window) => Err(fault.to_failure().reason),
@@ -140,7 +140,7 @@ impl Function {
             return Ok(None);
         }
         let ring = self
-            .teller(&file.setup, self.aws.clock.now())
+            .announcer(&file.setup, self.aws.clock.now())
             .ring(run.window)
             .await;
         ring.map_err(|fault| FunctionError::Run(fault.into()))
@@ -194,9 +194,9 @@ impl Function {
         if !file.setup.remembers() {
             return;
         }
-        let teller = self.teller(&file.setup, by);
+        let announcer = self.announcer(&file.setup, by);
         let run = window(request, input);
-        self.counted(Box::pin(teller.is_off(run, event, reason)).await);
+        self.counted(Box::pin(announcer.is_off(run, event, reason)).await);
     }
 
     /// Tells that groups of a run have failed.
@@ -210,8 +210,8 @@ impl Function {
         if !file.setup.remembers() {
             return;
         }
-        let teller = self.teller(&file.setup, by);
-        self.counted(Box::pin(teller.failed(run, groups)).await);
+        let announcer = self.announcer(&file.setup, by);
+        self.counted(Box::pin(announcer.failed(run, groups)).await);
     }
 
     /// Tells that a run has ended. Answers warnings for its report.
@@ -228,8 +228,8 @@ impl Function {
             return file.problem.into_iter().map(untold).collect();
         }
         let link = answer::link(owner);
-        let teller = self.teller(&file.setup, by);
-        self.counted(Box::pin(teller.ended(report, link.as_deref())).await)
+        let announcer = self.announcer(&file.setup, by);
+        self.counted(Box::pin(announcer.ended(report, link.as_deref())).await)
     }
 
     /// A sweep's part: tells what is due.
@@ -246,7 +246,7 @@ impl Function {
                 are_all,
                 groups: &groups,
             };
-            self.teller(&file.setup, by).keep_up(watched).await
+            self.announcer(&file.setup, by).keep_up(watched).await
         };
         let said = Box::pin(said).await;
         self.counted(said);

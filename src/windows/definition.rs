@@ -147,9 +147,9 @@ pub enum WindowError {
     /// The window that goes before.
     #[error("expected {expected}, found {found}")]
     After {
-        /// What can be.
+        /// Values that can be.
         expected: String,
-        /// What is.
+        /// This one.
         found: String,
     },
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::freeze::frozen;
+use super::announcer::{Announcer, Said};
 use super::setup::WindowSetup;
-use super::teller::{Said, Teller};
 use crate::aws::forget_marks;
 use crate::group::fault::Fault;
 use crate::ids::GroupName;
@@ -86,7 +86,7 @@ impl Watched<'_> {
     }
 }
 
-impl Teller<'_> {
+impl Announcer<'_> {
     /// Writes down what has happened since the last sweep, tells channels what they lack, and forgets what is long past.
     ///
     /// # Errors
@@ -118,7 +118,7 @@ impl Teller<'_> {
     }
 }
 
-impl Teller<'_> {
+impl Announcer<'_> {
     /// Whether a mark says how a run ended, for which another window still waits.
     fn is_awaited(&self, mark: Option<&Option<Mark>>, now: DateTime<Utc>) -> bool {
         let fact = mark

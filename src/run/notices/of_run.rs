@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use super::teller::{Said, Teller};
+use super::announcer::{Announcer, Said};
 use crate::group::fault::Fault;
 use crate::ids::{GroupName, RunId};
 use crate::notices::{
@@ -82,7 +82,7 @@ impl BegunAt<'_> {
     }
 }
 
-impl<'a> Teller<'a> {
+impl<'a> Announcer<'a> {
     /// A run has begun, and its groups are not touched yet. Answers, too, why it must not go on, if its window demands notices
     /// that were not sent.
     ///

@@ -1,4 +1,4 @@
-//! What a file of settings says about windows: their notices, and freezes.
+//! The part of a file of settings that is about windows: their notices, and freezes.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub enum SetupError {
     Fault {
         /// Its line.
         line: usize,
-        /// What was expected and found.
+        /// Expected, and found.
         message: String,
     },
     /// The tables about notices.
@@ -43,7 +43,7 @@ pub enum SetupError {
     Window {
         /// The window.
         window: String,
-        /// What is wrong.
+        /// Its fault.
         problem: WindowError,
     },
     /// A freeze.
@@ -67,7 +67,7 @@ fn freezes(text: &str) -> Result<Vec<Freeze>, SetupError> {
 }
 
 impl WindowSetup {
-    /// What the text of a file says.
+    /// The part of a file's text that is about windows.
     ///
     /// # Errors
     /// The first thing that is wrong with it.
