@@ -103,23 +103,29 @@ impl Function {
     }
 
     async fn send_report(&self, run_state: RunState, by: DateTime<Utc>) -> Value {
-        let link = answer::link(run_state.work.owner());
+        let owner = run_state.work.owner().to_owned();
+        let link = answer::link(&owner);
         let (passes, quiet) = (run_state.passes, run_state.work.is_quiet());
         let is_whole = !run_state.work.names_groups();
         let mut report = relay::report(&self.aws, run_state);
         // A restore has no request to bring it.
         report.pages_url = self.pages_url().map(str::to_owned);
         self.notifier.measure_report(&report, is_whole);
+        let mut document = answer::run_document(&report);
+        let (at, name) = (report.started_at, report.run_id.clone());
+        let place = self.place(&owner, at, &name, &document);
         let is_news = |g: &GroupReport| g.code == Some(Code::RestoredFromRecord);
         if !quiet || report.groups.iter().any(is_news) {
-            let message = notify::message(&report, link.as_deref());
+            let shown = place.as_ref().map(|p| &p.shown);
+            let message = notify::stored_message(&report, link.as_deref(), shown);
             if !self.notifier.notify(&message, by).await {
-                report.warnings.push("the report was not sent".into());
+                answer::warn(&mut document, "the report was not sent");
             }
         }
         let summary = notify::message(&report, None).default;
         let api_calls = report.api_calls.values().sum::<u64>();
         tracing::info!(passes, api_calls, "{summary}");
-        answer::ended(&report, &summary, quiet)
+        let answer = answer::ended(&report, document, &summary, quiet);
+        answer::stored(answer, place.as_ref())
     }
 }

@@ -79,6 +79,7 @@ const ROOMS: [(&str, &[&str]); 24] = [
             "notify",
             "report",
             "request",
+            "retention",
             "run",
             "schedule",
             "signature",

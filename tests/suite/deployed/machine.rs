@@ -16,8 +16,10 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
+use super::bucket::{self, Bucket};
+
 /// Step Functions: "Service quotas", input or output of a state.
-const PAYLOAD_LIMIT_BYTES: usize = 256 * 1024;
+pub(super) const PAYLOAD_LIMIT_BYTES: usize = 256 * 1024;
 /// The state machine of the stack.
 pub(crate) const STATE_MACHINE: &str =
     "arn:aws:states:eu-west-1:123456789012:stateMachine:AsgPatch";
@@ -61,6 +63,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) costs: RefCell<Costs>,
     /// The invocations to be lost, by number: their effects may have taken place.
     pub(crate) lost: Box<Losses<'a>>,
+    /// The bucket of reports.
+    pub(crate) bucket: Bucket,
     invocation: Cell<u64>,
     stopped: Cell<bool>,
     last_state: RefCell<Value>,
@@ -89,7 +93,7 @@ struct Execution<'m> {
     events: u64,
 }
 
-type StateResult = Result<Value, (String, String)>;
+pub(super) type StateResult = Result<Value, (String, String)>;
 
 impl<'a> Machine<'a> {
     pub(crate) fn new(
@@ -108,6 +112,7 @@ impl<'a> Machine<'a> {
             execution: format!("arn:aws:states:eu-west-1:123456789012:execution:AsgPatch:{name}"),
             costs: RefCell::default(),
             lost: Box::new(|_, _| None),
+            bucket: Bucket::default(),
             invocation: Cell::new(0),
             stopped: Cell::new(false),
             last_state: RefCell::default(),
@@ -228,6 +233,18 @@ fn whole_numbers(value: &Value) {
     }
 }
 
+fn is_chosen(choice: &Value, input: &Value) -> bool {
+    let path = text(&choice["Variable"]);
+    match (choice.get("StringEquals"), choice.get("IsPresent")) {
+        (Some(expected), None) => at(input, path) == expected,
+        (None, Some(expected)) => {
+            let key = path.strip_prefix("$.").expect("a field");
+            input.get(key).is_some() == *expected
+        }
+        rule => panic!("this machine does not know {rule:?}"),
+    }
+}
+
 fn known(state: &Value, name: &str, fields: &[&str]) {
     for field in state.as_object().expect("a state").keys() {
         let common = ["Type", "Comment", "Next"];
@@ -287,9 +304,7 @@ impl Execution<'_> {
             "Choice" => {
                 known(state, name, &["Choices", "Default"]);
                 let choices = state["Choices"].as_array().expect("choices");
-                let chosen = choices.iter().find(|c| {
-                    at(&input, text(&c["Variable"])).as_str() == c["StringEquals"].as_str()
-                });
+                let chosen = choices.iter().find(|c| is_chosen(c, &input));
                 let next = chosen.map_or(&state["Default"], |c| &c["Next"]);
                 Step::Go(text(next).to_owned(), input)
             }
@@ -303,17 +318,14 @@ impl Execution<'_> {
                     "Resource",
                     "Parameters",
                     "OutputPath",
+                    "ResultPath",
                     "TimeoutSeconds",
                     "Retry",
                     "Catch",
                 ];
                 known(state, name, &fields);
                 let result = self.task(state, &input).await;
-                self.caught(
-                    state,
-                    input,
-                    result.map(|payload| json!({"Payload": payload})),
-                )
+                self.caught(state, input, result)
             }
             "Map" => {
                 let fields = [
@@ -336,8 +348,13 @@ impl Execution<'_> {
 
     fn caught(&self, state: &Value, input: Value, result: StateResult) -> Step {
         match result {
-            Ok(output) => {
-                let output = at(&output, text(&state["OutputPath"])).clone();
+            Ok(result) => {
+                // Without the one, or with null for the other, as the language has it.
+                let output = match (state.get("OutputPath"), state.get("ResultPath")) {
+                    (Some(path), None) => at(&result, text(path)).clone(),
+                    (None, Some(Value::Null)) => input,
+                    paths => panic!("this machine does not know {paths:?}"),
+                };
                 Step::Go(text(&state["Next"]).to_owned(), output)
             }
             Err((error, cause)) => match catcher(state, &error) {
@@ -372,9 +389,8 @@ impl Execution<'_> {
         let mut attempts = vec![0_u64; entries.len()];
         loop {
             let retries = attempts.iter().sum();
-            let payload = self.filled(&state["Parameters"]["Payload"], input, retries);
             self.events += 3;
-            let result = self.machine.call(payload).await;
+            let result = self.called(state, input, retries).await;
             let Err((error, _)) = &result else {
                 return result;
             };
@@ -397,6 +413,22 @@ impl Execution<'_> {
             let pause = std::time::Duration::from_secs_f64(pause);
             self.machine.clock.wait(pause).await;
             attempts[index] += 1;
+        }
+    }
+
+    async fn called(&self, state: &Value, input: &Value, retries: u64) -> StateResult {
+        let parameters = &state["Parameters"];
+        match text(&state["Resource"]) {
+            "arn:aws:states:::lambda:invoke" => {
+                let payload = self.filled(&parameters["Payload"], input, retries);
+                let answer = self.machine.call(payload).await;
+                answer.map(|payload| json!({"Payload": payload}))
+            }
+            bucket::PUT_OBJECT => {
+                let put = self.filled(parameters, input, retries);
+                self.machine.bucket.put(&put)
+            }
+            other => panic!("this machine does not know {other}"),
         }
     }
 
