@@ -5,7 +5,7 @@
 //! [`lambda`] (the same, driven by Step Functions), [`report`] and [`notify`], [`notices`] and [`channels`] (news of
 //! windows for chat and status services), [`sim`] (the simulated account),
 //! [`probe`] (does AWS behave like it?).
-//! On the ground floor: [`ids`], [`text`], [`toml_file`], [`clock`], [`secret`], [`signature`]; [`config`] (the
+//! On the ground floor: [`ids`], [`text`], [`place`], [`toml_file`], [`clock`], [`secret`], [`signature`]; [`config`] (the
 //! settings of the command line, and their file) is known by the command line alone.
 
 pub mod aws;
@@ -17,6 +17,7 @@ pub mod ids;
 pub mod lambda;
 pub mod notices;
 pub mod notify;
+pub mod place;
 pub mod probe;
 pub mod report;
 pub mod request;

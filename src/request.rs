@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{GroupName, RunId};
+use crate::place::PlaceTags;
 use crate::schedule::Window;
 use crate::tag_filter::TagFilters;
 
@@ -43,6 +44,9 @@ pub struct RunRequest {
     /// For how long an image is kept that its canary did not prove, unless a group's tag says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_failed: Option<KeepDays>,
+    /// Tags that say which application and environment a group serves.
+    #[serde(default, skip_serializing_if = "PlaceTags::is_usual")]
+    pub place_tags: PlaceTags,
     /// For the readers of its report; nothing depends on it.
     #[serde(default, skip_serializing_if = "About::is_empty")]
     pub about: Box<About>,
@@ -63,6 +67,9 @@ pub struct About {
     /// The name of the patch window that it is of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<String>,
+    /// The version of the stack's file of settings that it works by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_version: Option<i64>,
 }
 
 impl About {

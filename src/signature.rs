@@ -1,4 +1,4 @@
-//! Signatures of documents that lie or travel where others can write: records, claims, the state of a run. Pure.
+//! Signatures of documents that lie or travel where others can write: records, claims, marks, the stack's file, the state of a run. Pure.
 //!
 //! A signature is a code that only those can make, or check, who have the key (HMAC-SHA-256, RFC 2104). It covers the
 //! document's purpose and place, too: a record is no claim, and the record of one group not that of another.
@@ -39,6 +39,10 @@ pub enum Purpose {
     State,
     /// The outcome of a batch; its place is the run.
     Outcome,
+    /// That something happened to a window, or that a channel was told; its place is the parameter's name.
+    Mark,
+    /// The stack's file of settings; its place is the parameter's name.
+    File,
 }
 
 impl Purpose {
@@ -48,6 +52,8 @@ impl Purpose {
             Self::Claim => "claim",
             Self::State => "state",
             Self::Outcome => "outcome",
+            Self::Mark => "mark",
+            Self::File => "file",
         }
     }
 }

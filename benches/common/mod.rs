@@ -41,6 +41,7 @@ pub(crate) fn account_of(text: &str) -> (Account, Aws, RunRequest) {
         topic_arn: None,
         at_deadline: Default::default(),
         keep_failed: None,
+        place_tags: Default::default(),
         about: Default::default(),
     };
     (account, aws, request)

@@ -1,79 +1,169 @@
-//! Marks of notices in Parameter Store: a mark is made once, before its notice is sent, and never overwritten.
+//! Marks of windows and their notices in Parameter Store: a mark is made once and never overwritten.
+//!
+//! With a key they are signed, and their names can be foretold by nobody else: a forged one would keep a notice from being
+//! sent, or have one sent that nobody meant.
+
+use std::collections::BTreeMap;
 
 use aws_sdk_ssm::types::ParameterType;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Clients;
-use super::faults::{fault, missing};
+use super::faults::{fault, missing, required};
+use super::paging::every;
 use crate::group::fault::{Fault, FaultClass};
+use crate::group::names::MARK_PREFIX;
+use crate::signature::{self, Purpose, SigningKey};
+
+/// `DeleteParameters` takes this many names.
+const NAMES_PER_CALL: usize = 10;
 
 /// A mark, as it was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mark {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
     /// It was made now.
-    Made,
+    Now,
     /// It was there before.
     Before,
 }
 
-/// Makes a mark with this text, which is unlike all others, unless it is there.
+fn parameter(name: &str, key: Option<&SigningKey>) -> String {
+    match key {
+        Some(key) => format!("{name}-{}", key.name(name)),
+        None => name.to_owned(),
+    }
+}
+
+fn to_text(mark: &impl Serialize, parameter: &str, key: Option<&SigningKey>) -> String {
+    let mut document = serde_json::to_value(mark).unwrap_or_default();
+    if let Some(key) = key {
+        document[signature::FIELD] = key.sign(Purpose::Mark, parameter, &document).into();
+    }
+    // Parameter Store takes no value with double braces, which a tag's value may have. Outside of strings JSON has no such.
+    document.to_string().replace("{{", "{\\u007b")
+}
+
+/// None for a text that is no such mark, or with a key one that the key has not signed.
+fn from_text<T: DeserializeOwned>(
+    text: &str,
+    parameter: &str,
+    key: Option<&SigningKey>,
+) -> Option<T> {
+    let mut document: Value = serde_json::from_str(text).ok()?;
+    if let Some(key) = key {
+        key.verify(Purpose::Mark, parameter, &document).ok()?;
+        document.as_object_mut()?.remove(signature::FIELD);
+    }
+    serde_json::from_value(document).ok()
+}
+
+/// Makes a mark that is unlike all others, unless it is there.
 ///
 /// # Errors
 /// A call that failed.
-pub async fn claim_mark(clients: &Clients, name: &str, text: &str) -> Result<Mark, Fault> {
+pub async fn claim_mark(
+    clients: &Clients,
+    name: &str,
+    mark: &impl Serialize,
+) -> Result<Marked, Fault> {
     const OPERATION: &str = "ssm:PutParameter";
+    let key = clients.signing_key().await?;
+    let parameter = parameter(name, key);
+    let text = to_text(mark, &parameter, key);
     clients.turn(OPERATION).await;
     let put = clients
         .ssm
         .put_parameter()
-        .name(name)
+        .name(&parameter)
         .r#type(ParameterType::String)
         .overwrite(false)
-        .value(text);
+        .value(&text);
     match put.send().await.map_err(|e| fault(OPERATION, &e)) {
-        Ok(_) => Ok(Mark::Made),
+        Ok(_) => Ok(Marked::Now),
         // It may be our own, whose answer was lost: no two texts are the same.
-        Err(fault) if fault.class == FaultClass::Exists => match read_mark(clients, name).await? {
-            Some(found) if found == text => Ok(Mark::Made),
-            Some(_) | None => Ok(Mark::Before),
+        Err(fault) if fault.class == FaultClass::Exists => match read(clients, &parameter).await? {
+            Some(found) if found == text => Ok(Marked::Now),
+            Some(_) | None => Ok(Marked::Before),
         },
         Err(fault) => Err(fault),
     }
 }
 
-/// The text of a mark; none if it is not there.
+/// A mark; none if it is not there, or makes no sense.
 ///
 /// # Errors
 /// A call that failed.
-pub async fn read_mark(clients: &Clients, name: &str) -> Result<Option<String>, Fault> {
+pub async fn read_mark<T: DeserializeOwned>(
+    clients: &Clients,
+    name: &str,
+) -> Result<Option<T>, Fault> {
+    let key = clients.signing_key().await?;
+    let parameter = parameter(name, key);
+    let text = read(clients, &parameter).await?;
+    Ok(text.and_then(|text| from_text(&text, &parameter, key)))
+}
+
+async fn read(clients: &Clients, parameter: &str) -> Result<Option<String>, Fault> {
     const OPERATION: &str = "ssm:GetParameters";
     clients.turn(OPERATION).await;
-    let answer = clients
-        .ssm
-        .get_parameters()
-        .names(name)
-        .send()
-        .await
-        .map_err(|e| fault(OPERATION, &e))?;
-    if answer.invalid_parameters().iter().any(|n| n == name) {
+    let answer = clients.ssm.get_parameters().names(parameter).send().await;
+    let answer = answer.map_err(|e| fault(OPERATION, &e))?;
+    if answer.invalid_parameters().iter().any(|n| n == parameter) {
         return Ok(None);
     }
     // Silence about it is no absence.
     let value = answer.parameters().first().and_then(|p| p.value());
-    let value = value.ok_or_else(|| missing(OPERATION, name))?;
+    let value = value.ok_or_else(|| missing(OPERATION, parameter))?;
     Ok(Some(value.to_owned()))
 }
 
-/// Takes a mark away whose notice was surely not taken.
+/// All marks by their parameters' names; none in the place of one that makes no sense or is not ours.
+///
+/// # Errors
+/// A call that failed.
+pub async fn list_marks<T: for<'d> Deserialize<'d>>(
+    clients: &Clients,
+) -> Result<BTreeMap<String, Option<T>>, Fault> {
+    const OPERATION: &str = "ssm:GetParametersByPath";
+    let key = clients.signing_key().await?;
+    let pages = clients
+        .ssm
+        .get_parameters_by_path()
+        .path(MARK_PREFIX.trim_end_matches('/'))
+        .recursive(true)
+        .into_paginator()
+        .send();
+    let parameters = every(clients, OPERATION, pages, |p| (p.parameters, p.next_token)).await?;
+    let marks = parameters.iter().map(|p| {
+        let name = required(p.name(), OPERATION, "Name")?;
+        let value = required(p.value(), OPERATION, "Value")?;
+        Ok((name.to_owned(), from_text(value, name, key)))
+    });
+    marks.collect()
+}
+
+/// Takes a mark away, whose notice was surely not taken.
 ///
 /// # Errors
 /// A call that failed.
 pub async fn forget_mark(clients: &Clients, name: &str) -> Result<(), Fault> {
-    const OPERATION: &str = "ssm:DeleteParameter";
-    clients.turn(OPERATION).await;
-    let deleted = clients.ssm.delete_parameter().name(name).send().await;
-    match deleted.map_err(|e| fault(OPERATION, &e)) {
-        Ok(_) => Ok(()),
-        Err(fault) if fault.class == FaultClass::Gone => Ok(()),
-        Err(fault) => Err(fault),
+    let key = clients.signing_key().await?;
+    forget_marks(clients, &[parameter(name, key)]).await
+}
+
+/// Takes marks away, by their parameters' names.
+///
+/// # Errors
+/// The first call that failed.
+pub async fn forget_marks(clients: &Clients, parameters: &[String]) -> Result<(), Fault> {
+    const OPERATION: &str = "ssm:DeleteParameters";
+    for chunk in parameters.chunks(NAMES_PER_CALL) {
+        clients.turn(OPERATION).await;
+        let delete = clients.ssm.delete_parameters();
+        let deleted = delete.set_names(Some(chunk.to_vec())).send().await;
+        deleted.map_err(|e| fault(OPERATION, &e))?;
     }
+    Ok(())
 }

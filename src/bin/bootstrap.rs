@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 use asg_patch::aws::Aws;
+use asg_patch::channels::Outside;
 use asg_patch::clock::{CLOCK_VARIABLE, Clock, SimulatedClock};
 use asg_patch::lambda::{Function, Settings};
 use aws_config::BehaviorVersion;
@@ -16,7 +17,8 @@ async fn main() -> Result<(), Error> {
     log();
     let settings = Settings::read(|name| std::env::var(name).ok());
     let aws = aws().await?.at_share(settings.api_share);
-    let function = Function::new(aws, settings, print);
+    let outside = Outside::real(aws.clock.clone());
+    let function = Function::new(aws, outside, settings, print);
     let function = &function;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let (payload, context) = event.into_parts();

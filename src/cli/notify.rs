@@ -1,11 +1,11 @@
 //! `asg-patch notify`
 
-use asg_patch::aws::{Aws, read_secret};
-use asg_patch::channels::{Channel, ChannelFault, Outside, Receipt, try_out};
-use asg_patch::notices::config::{ChannelTable, RouteTable, check};
-use asg_patch::notices::{ChannelKind, OwnWords, TargetIds, test_notice};
+use asg_patch::aws::Aws;
+use asg_patch::channels::{ChannelFault, Outside, Receipt, try_out};
+use asg_patch::notices::config::{ChannelTable, RouteTable};
+use asg_patch::notices::{ChannelKind, NoticesFile, TargetIds, test_notice};
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
 use super::connect;
@@ -34,15 +34,6 @@ Examples:
   asg-patch notify --test --config patching.toml --channel ops    to one
 
 With the environment that `asg-patch simulate` prints, simulated services answer: nothing leaves this machine.";
-
-/// The tables that are read here; others belong to others.
-#[derive(Debug, Deserialize)]
-pub(super) struct Tables {
-    #[serde(default)]
-    channel: Vec<ChannelTable>,
-    #[serde(default)]
-    route: Vec<RouteTable>,
-}
 
 /// How one channel took the test.
 #[derive(Debug, Serialize)]
@@ -74,14 +65,14 @@ pub(crate) async fn execute(
         )
     })?;
     let tables = read(file)?;
-    if tables.channel.is_empty() {
+    if tables.channels.is_empty() {
         return Err(CliError::input(
             &file.shown,
             "at least one [[channel]]",
             "none",
         ));
     }
-    let chosen = chosen(&tables.channel, &args.channels)?;
+    let chosen = chosen(&tables.channels, &args.channels)?;
     let (clock, sdk) = connect::configure(&args.aws).await?;
     // Only where the account is the simulated one are its third parties meant.
     let outside = match (&args.aws.simulated_clock, sdk.endpoint_url()) {
@@ -92,7 +83,7 @@ pub(crate) async fn execute(
     let aws = Aws::new(clock, sdk);
     let mut tried = Vec::new();
     for table in chosen {
-        tried.push(one(&aws, &outside, table, &tables.route).await);
+        tried.push(one(&aws, &outside, table, &tables.routes).await);
     }
     let is_well = tried.iter().all(|t| matches!(t, Tried::Taken(_)));
     output.result(&json!({ "channels": tried }), |_width| text(&tried));
@@ -103,28 +94,14 @@ pub(crate) async fn execute(
     })
 }
 
-/// The channels and routes of a file of settings.
+/// The tables of a file of settings that are about notices.
 ///
 /// # Errors
 /// The first thing that is wrong with them.
-pub(super) fn read(file: &ConfigFile) -> Result<Tables, CliError> {
-    let place = file.shown.clone();
-    let tables: Tables = asg_patch::toml_file::read(file.text()).map_err(|wrong| {
-        let at = format!("{place}:{}:{}", wrong.place.line, wrong.place.column);
-        CliError::input(at, "tables [[channel]] and [[route]]", wrong.message)
-    })?;
-    check(&tables.channel, &tables.route)
-        .map_err(|e| CliError::input(format!("{place}: {}", e.place), e.expected, e.found))?;
-    for channel in &tables.channel {
-        OwnWords::new(channel).map_err(|e| {
-            let at = format!(
-                "{place}: [[channel]] '{}' words.{}.{}",
-                e.channel, e.event, e.key
-            );
-            CliError::input(at, "a template that can be filled", e.found)
-        })?;
-    }
-    Ok(tables)
+pub(super) fn read(file: &ConfigFile) -> Result<NoticesFile, CliError> {
+    let place = &file.shown;
+    NoticesFile::read(file.text())
+        .map_err(|e| CliError::input(format!("{place}: {}", e.place), e.expected, e.found))
 }
 
 fn chosen<'t>(
@@ -163,7 +140,7 @@ async fn one(aws: &Aws, outside: &Outside, table: &ChannelTable, routes: &[Route
         Ok(ids) => ids,
         Err(error) => return refused(error, None),
     };
-    let channel = match ready(aws, table).await {
+    let channel = match asg_patch::run::ready(aws, table).await {
         Ok(channel) => channel,
         Err(error) => return refused(error, None),
     };
@@ -172,20 +149,6 @@ async fn one(aws: &Aws, outside: &Outside, table: &ChannelTable, routes: &[Route
         Ok(receipt) => Tried::Taken(receipt),
         Err(fault) => refused(fault.to_string(), Some(fault)),
     }
-}
-
-async fn ready(aws: &Aws, table: &ChannelTable) -> Result<Channel, String> {
-    let read = async |name: &str| {
-        read_secret(&aws.clients, name)
-            .await
-            .map_err(|fault| format!("{}: {} ({})", fault.operation, fault.message, fault.code))
-    };
-    let secret = read(&table.secret).await?;
-    let previous = match &table.previous_secret {
-        Some(name) => Some(read(name).await?),
-        None => None,
-    };
-    Channel::new(table, secret, previous).map_err(|e| e.to_string())
 }
 
 /// The ids of the first route that names some for this channel.

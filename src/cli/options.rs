@@ -212,9 +212,11 @@ impl RunOptions {
             topic_arn: self.topic_arn.clone(),
             at_deadline: self.at_deadline,
             keep_failed: self.keep_failed,
+            place_tags: Default::default(),
             about: Box::new(About {
                 asked_by: None,
                 why: self.why.clone(),
+                file_version: None,
                 window: self.window.clone(),
                 pages_url: pages_url.map(str::to_owned),
             }),

@@ -71,6 +71,7 @@ pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit,
     let about = About {
         asked_by: options::user(),
         why: None,
+        file_version: None,
         window: None,
         pages_url: output.pages_url().map(str::to_owned),
     };

@@ -20,7 +20,7 @@ pub use settings::{SETTINGS, Setting, Table, Trust};
 pub use window::WindowEntry;
 
 /// Tables of the file that are no settings of a command: where notices go. They are read where they are used.
-pub const NOTICES: [&str; 2] = ["channel", "route"];
+pub const NOTICES: [&str; 3] = ["channel", "route", "notices"];
 /// The file's name, by which it is found.
 pub const FILE_NAME: &str = "asg-patch.toml";
 /// The beginning of the settings' variables.

@@ -21,13 +21,15 @@ pub struct WindowEntry {
 
 /// The keys that only a window has.
 #[rustfmt::skip]
-pub(super) const OWN_KEYS: [(&str, Kind, &str); 6] = [
+pub(super) const OWN_KEYS: [(&str, Kind, &str); 8] = [
     ("name", Kind::Text, "Its name: letters, digits, -, _ and ."),
     ("schedule", Kind::Text, "When it opens: cron(...) with six fields, rate(...) or at(...), as AWS reads them."),
     ("time-zone", Kind::Text, "IANA name of the zone in which the schedule is read; UTC if none is named."),
     ("maintenance-window", Kind::Switch, "Whether Systems Manager reads the schedule, as a maintenance window, and not EventBridge Scheduler."),
     ("flexible-minutes", Kind::Number, "EventBridge Scheduler may open it this much later."),
     ("owner", Kind::Text, "The people who answer for it."),
+    ("ahead", Kind::List, "Times before it begins at which notices are sent, such as 24h: the longest announces it, the others remind."),
+    ("notice", Kind::Choice(&["optional", "required"]), "Whether a run begins in it that was not announced."),
 ];
 
 /// Takes one of a window's own keys into its text; false if it is none.
@@ -39,12 +41,18 @@ pub(super) fn own(
     let Some((_, kind, _)) = OWN_KEYS.iter().find(|(name, _, _)| *name == key) else {
         return Ok(false);
     };
-    let word = kind.words(value)?.into_iter().next().unwrap_or_default();
+    let words = kind.words(value)?;
+    if key == "ahead" {
+        text.ahead = Some(words);
+        return Ok(true);
+    }
+    let word = words.into_iter().next().unwrap_or_default();
     match key {
         "name" => text.name = word,
         "schedule" => text.schedule = word,
         "time-zone" => text.time_zone = Some(word),
         "maintenance-window" => text.is_maintenance_window = word == "true",
+        "notice" => text.is_notice_required = word == "required",
         "flexible-minutes" => text.flexible_minutes = word.parse().unwrap_or(i64::MAX),
         _ => text.owner = Some(word),
     }

@@ -266,6 +266,7 @@ mod tests {
             lineage: Lineage::default(),
             image_created_at: None,
             reverted_from: None,
+            place: Default::default(),
         };
         let (measured, note) = read_tag(&forward, tag);
         forward.measured = measured;

@@ -19,6 +19,7 @@ use super::phase::{Entered, Phase};
 use super::record::Record;
 use super::seen::InstanceSeen;
 use crate::ids::{GroupName, ImageId, InstanceId, TemplateId};
+use crate::place::Place;
 use crate::request::Operation;
 use crate::schedule::Capacity;
 
@@ -50,6 +51,9 @@ pub struct Forward {
     /// The proved image that it launched from until something set an older one.
     #[serde(default)]
     pub reverted_from: Option<ImageId>,
+    /// The application and environment that it serves.
+    #[serde(default, skip_serializing_if = "Place::is_unknown")]
+    pub place: Place,
 }
 
 /// Block devices, as the plan found them.

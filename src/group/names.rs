@@ -31,6 +31,8 @@ pub const RECORD_PREFIX: &str = "/asg-patch/records/";
 pub const CLAIM_PREFIX: &str = "/asg-patch/runs/";
 /// Where tokens and addresses of channels live in Parameter Store, as SecureString. Nothing else is ever decrypted.
 pub const SECRET_PREFIX: &str = "/asg-patch/secrets/";
+/// The parameter with the file of settings that the stack works by.
+pub const CONFIG_PARAMETER: &str = "/asg-patch/config";
 /// Where notices that were sent are marked in Parameter Store.
 pub const MARK_PREFIX: &str = "/asg-patch/notices/";
 

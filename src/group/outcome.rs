@@ -363,6 +363,12 @@ codes! {
     DocumentsMissing = "AP-0806", "the command documents that runs send are missing or have another content",
         "create them with `asg-patch documents --create`, or deploy the stack again",
         [];
+    NoticeNotSent = "AP-0807", "the window demands notices, and one was not sent",
+        "find out with `asg-patch notify --test` why the channel takes nothing, then run again by hand",
+        [];
+    Frozen = "AP-0808", "a freeze lies over the window",
+        "nothing, if the freeze is meant; the next window after it patches again",
+        [];
 }
 
 impl Code {

@@ -173,6 +173,7 @@ fn ready(
         measured: Measured::default(),
         image_created_at: facts.created_at,
         reverted_from: None,
+        place: request.place_tags.place(&group.tags),
     };
     Ok((
         record(group, account, request, options, templates)?,

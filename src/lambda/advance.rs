@@ -27,6 +27,7 @@ impl Function {
         let pass = async {
             let advanced = relay::advance(&self.aws, batch, options).await?;
             self.notify_failures(&advanced, by).await;
+            self.tell_failures(&advanced, by).await;
             let clock = &self.aws.clock;
             let wake_at = advanced.wake_at.map(|at| answer::wake_at(at, clock));
             Ok(relay::write_batch(advanced.batch, wake_at, key))
@@ -53,6 +54,14 @@ impl Function {
         );
         if let Some(message) = message {
             self.notifier.notify(&message, by).await;
+        }
+    }
+
+    async fn tell_failures(&self, advanced: &Advanced, by: DateTime<Utc>) {
+        let failed: Vec<&GroupReport> = advanced.failed.iter().collect();
+        if !failed.is_empty() {
+            let run_id = advanced.batch.assignment.work.run_id();
+            self.tell_failed(run_id, &failed, by).await;
         }
     }
 
@@ -110,6 +119,8 @@ impl Function {
         let mut report = relay::report(&self.aws, run_state);
         // A restore has no request to bring it.
         report.pages_url = self.pages_url().map(str::to_owned);
+        let unsent = Box::pin(self.tell_ended(&report, &owner, by)).await;
+        report.warnings.extend(unsent);
         self.notifier.measure_report(&report, is_whole);
         let mut document = answer::run_document(&report);
         let (at, name) = (report.started_at, report.run_id.clone());

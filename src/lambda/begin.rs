@@ -8,9 +8,11 @@ use super::notifier::NOT_OURS;
 use super::task::{Begin, FunctionError};
 use super::{BEGIN_RETRIES, Function, answer, malformed, sweep};
 use crate::aws::{Execution, find_execution};
+use crate::group::{Code, Failure};
 use crate::ids::GroupName;
+use crate::notices::NoticeEvent;
 use crate::notify::{self, Beginning};
-use crate::request::RunRequest;
+use crate::request::{About, RunRequest};
 use crate::run::relay::{self, Begun, BegunRestore, RESTORE_LIMIT, RunState, Work};
 use crate::run::{self, RecordFilter, RunError, run_span};
 use crate::signature::is_same;
@@ -43,6 +45,7 @@ impl Function {
             }
             Asked::Sweep => {
                 self.look_around().await;
+                self.tell_due(by).await;
                 let work = self.restoring(execution, SWEEP_LIMIT, true);
                 self.begin_restore(work, &RecordFilter::Due, by).await
             }
@@ -155,6 +158,15 @@ impl Function {
         task: &Begin,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
+        let file = self.stack_file().await;
+        let request = RunRequest {
+            place_tags: file.setup.file.notices.place_tags(),
+            about: Box::new(About {
+                file_version: file.version,
+                ..*request.about
+            }),
+            ..request
+        };
         let begun = match relay::begin_run(&self.aws, &request).await {
             // There may be no other attempt: refuse, rather than end without a word.
             Err(error) if task.retries >= BEGIN_RETRIES => {
@@ -162,23 +174,31 @@ impl Function {
             }
             begun => begun?,
         };
-        match begun {
-            Begun::Refused(failure) => Ok(self
-                .refuse_run(&request.run_id, &task.execution, &failure, by)
-                .await),
+        let failure = match begun {
+            Begun::Refused(failure) => failure,
             Begun::Duplicate(claim) => {
                 self.notifier.measure_one("RunsDuplicate");
-                Ok(answer::duplicate(&claim))
+                return Ok(answer::duplicate(&claim));
             }
-            Begun::RunState(run_state) => {
-                self.notifier.measure_one("RunsBegun");
-                self.notify_beginning(&request, input, &run_state, by).await;
-                Ok(relay::write_run_state(
-                    *run_state,
-                    self.signing_key().await?,
-                ))
+            Begun::RunState(mut run_state, places) => {
+                match self.tell_begun(&file, &request, input, &places, by).await {
+                    Ok(warnings) => {
+                        run_state.warnings.extend(warnings);
+                        self.notifier.measure_one("RunsBegun");
+                        self.notify_beginning(&request, input, &run_state, by).await;
+                        let key = self.signing_key().await?;
+                        return Ok(relay::write_run_state(*run_state, key));
+                    }
+                    Err(lacking) => Failure::new(Code::NoticeNotSent, lacking),
+                }
             }
-        }
+        };
+        let why = format!("{}: {}", failure.code, failure.reason);
+        let off = (NoticeEvent::Missed, why.as_str());
+        self.tell_off(&file, &request, input, off, by).await;
+        Ok(self
+            .refuse_run(&request.run_id, &task.execution, &failure, by)
+            .await)
     }
 
     fn request(&self, input: &RunInput, execution: &str) -> Result<RunRequest, TriggerError> {

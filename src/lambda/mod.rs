@@ -6,6 +6,7 @@ mod answer;
 mod begin;
 mod kept;
 mod metrics;
+mod notices;
 mod notifier;
 mod place;
 mod prune;
@@ -20,6 +21,7 @@ use self::notifier::{NOT_OURS, Notifier};
 use self::place::Place;
 use self::task::Task;
 use crate::aws::Aws;
+use crate::channels::Outside;
 use crate::clock::Clock;
 use crate::group::{Code, Failure};
 use crate::ids::RunId;
@@ -48,12 +50,15 @@ pub struct Function {
     aws: Aws,
     settings: Settings,
     notifier: Notifier,
+    /// The way to channels.
+    outside: Outside,
 }
 
 impl Function {
-    /// A function that works on this account, and passes each line of embedded metrics to `measured`.
+    /// A function that works on this account, reaches channels by this way, and passes each line of embedded metrics to `measured`.
     pub fn new(
         aws: Aws,
+        outside: Outside,
         settings: Settings,
         measured: impl Fn(&str) + Send + Sync + 'static,
     ) -> Self {
@@ -63,6 +68,7 @@ impl Function {
         Self {
             notifier: Notifier::new(aws.clone(), &settings, measured),
             aws,
+            outside,
             settings,
         }
     }

@@ -77,7 +77,12 @@ impl Notifier {
 
     /// Counts one.
     pub(super) fn measure_one(&self, name: &str) {
-        self.measure(&[(name, Unit::Count, 1)]);
+        self.measure_many(name, 1);
+    }
+
+    /// Counts some.
+    pub(super) fn measure_many(&self, name: &str, count: u64) {
+        self.measure(&[(name, Unit::Count, count)]);
     }
 
     pub(super) fn measure_pass(&self, milliseconds: u64) {

@@ -143,6 +143,7 @@ fn defaults(text: &impl Fn(&str) -> Option<String>) -> Result<Defaults, TriggerE
         max_failures: parsed("ASG_PATCH_MAX_FAILURES", text, standard.max_failures)?,
         at_deadline: parsed("ASG_PATCH_AT_DEADLINE", text, standard.at_deadline)?,
         keep_failed: keep_failed(text)?,
+        place_tags: standard.place_tags,
         topic_arn: None,
         pages_url: None,
     })

@@ -2,12 +2,56 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer};
 
 use super::address::{check_address, default_hosts, is_inside};
 use super::event::NoticeEvent;
 use super::kind::ChannelKind;
 use crate::group::names::SECRET_PREFIX;
+use crate::place::PlaceTags;
+use crate::windows::{AheadError, ahead};
+
+/// The table `[notices]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct NoticesTable {
+    /// Key of the tag with a group's application.
+    pub application_tag: String,
+    /// Key of the tag with its environment.
+    pub environment_tag: String,
+    /// Times before a window at which notices are sent, unless the window names others.
+    ahead: Vec<String>,
+}
+
+impl Default for NoticesTable {
+    fn default() -> Self {
+        let tags = PlaceTags::default();
+        Self {
+            application_tag: tags.application,
+            environment_tag: tags.environment,
+            ahead: vec!["24h".into(), "1h".into()],
+        }
+    }
+}
+
+impl NoticesTable {
+    /// Tags that say which application and environment a group serves.
+    pub fn place_tags(&self) -> PlaceTags {
+        PlaceTags {
+            application: self.application_tag.clone(),
+            environment: self.environment_tag.clone(),
+        }
+    }
+
+    /// Times before a window at which notices are sent, the longest first.
+    ///
+    /// # Errors
+    /// One is none.
+    pub fn ahead(&self) -> Result<Vec<TimeDelta>, AheadError> {
+        ahead(&self.ahead)
+    }
+}
 
 /// In the place of a list of ids: this channel is silent here.
 pub const NONE: &str = "NONE";

@@ -32,7 +32,7 @@ macro_rules! events {
 
 events! {
     Scheduled = "scheduled", "Patching scheduled", "A window is planned.";
-    BeginsSoon = "begins-soon", "Patching begins soon", "It begins within the hour.";
+    BeginsSoon = "begins-soon", "Patching begins soon", "A reminder: it begins soon.";
     Begun = "begun", "Patching has begun", "Its run has begun.";
     GroupFailed = "group-failed", "A group was not patched", "Groups have failed; the run goes on.";
     Ended = "ended", "Patching has ended", "Its run has ended.";

@@ -38,6 +38,14 @@ impl ChannelKind {
         }
     }
 
+    /// Whether its service shows windows as such, or keeps silent for them, and has nothing to do in between.
+    pub fn shows_windows(self) -> bool {
+        match self {
+            Self::Statuspage | Self::Pingdom | Self::Pagerduty => true,
+            Self::SlackBot | Self::SlackWebhook | Self::Teams | Self::Webhook => false,
+        }
+    }
+
     /// Whether its service has no list in which a lost answer could be looked for: a notice is sent once at most.
     pub fn is_once(self) -> bool {
         match self {

@@ -5,23 +5,33 @@
 //! service takes, within that service's limits and with all foreign text escaped. Sending is the room `channels`.
 
 mod address;
+mod coming;
 pub mod config;
 mod event;
+mod file;
 mod kind;
+mod known;
+mod mark;
 mod notice;
 pub mod render;
 mod route;
 mod sample;
 mod story;
 mod told;
+mod unsaid;
 mod words;
 
 pub use address::{AddressError, check_address, default_hosts, is_inside};
+pub use coming::{Coming, LATE, about, happens, window_id};
 pub use event::NoticeEvent;
+pub use file::NoticesFile;
 pub use kind::ChannelKind;
+pub use known::Known;
+pub use mark::Mark;
 pub use notice::{GroupNote, Notice, Planned, Windows};
 pub use route::{Target, TargetIds, targets};
 pub use sample::{bare, sample, test_notice};
 pub use story::{Fact, Story, story};
-pub use told::{SlackMessage, Told, mark_name};
+pub use told::{SlackMessage, Told, fact_name, mark_name};
+pub use unsaid::unsaid;
 pub use words::{OwnWords, WordsError};

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use super::event::NoticeEvent;
 use crate::group::{Code, Outcome};
 use crate::ids::{GroupName, RunId};
+use crate::place::Place;
 use crate::report::{GroupReport, RunReport, more_about};
 use crate::schedule::Capacity;
 use crate::text::{hash_hex, plain_text};
@@ -124,6 +125,8 @@ pub struct Notice {
     pub environment: String,
     /// Its times.
     pub times: Windows,
+    /// Of a reminder: how long before the begin it is due, minutes; 0 of every other notice.
+    pub lead_minutes: u32,
     /// The groups that it is about.
     pub groups: Vec<GroupNote>,
     /// How many groups ended in each way.
@@ -143,6 +146,31 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// A notice that says no more than this: the window's name is its id's.
+    pub fn new(event: NoticeEvent, window_id: String, place: &Place, planned: Planned) -> Self {
+        Self {
+            event,
+            is_test: false,
+            window: window_id.clone(),
+            window_id,
+            application: place.application().to_owned(),
+            environment: place.environment().to_owned(),
+            times: Windows {
+                planned,
+                before: None,
+            },
+            lead_minutes: 0,
+            groups: Vec::new(),
+            outcomes: BTreeMap::new(),
+            packages: Vec::new(),
+            reason: String::new(),
+            what_to_do: Vec::new(),
+            run_id: None,
+            report_url: None,
+            pages_url: None,
+        }
+    }
+
     /// The same with what a run's report says of these groups. Those of other applications are left out by the caller.
     #[must_use]
     pub fn with_report(self, report: &RunReport, is_of_it: impl Fn(&GroupReport) -> bool) -> Self {
@@ -190,6 +218,14 @@ impl Notice {
         )
     }
 
+    /// The application and environment.
+    pub fn of_place(&self) -> Place {
+        Place {
+            application: Some(self.application.clone()),
+            environment: Some(self.environment.clone()),
+        }
+    }
+
     /// Distinguishes it from all other notices about the window. Moves and failures may come more than once.
     pub fn occasion(&self) -> String {
         let event = self.event.name();
@@ -206,7 +242,8 @@ impl Notice {
                 let names: Vec<&str> = self.groups.iter().map(|g| g.group.as_str()).collect();
                 format!("{event}-{}", hash_hex(&names, 6))
             }
-            NoticeEvent::Scheduled | NoticeEvent::BeginsSoon | NoticeEvent::Begun => event.into(),
+            NoticeEvent::BeginsSoon => format!("{event}-{}", self.lead_minutes),
+            NoticeEvent::Scheduled | NoticeEvent::Begun => event.into(),
             NoticeEvent::Ended | NoticeEvent::Withdrawn | NoticeEvent::Frozen => event.into(),
             NoticeEvent::NotApproved | NoticeEvent::Missed => event.into(),
         }

@@ -26,7 +26,8 @@ pub enum TargetIds {
     Services(Vec<String>),
 }
 
-/// The channels that the first fitting route names; none without one, or where it says `NONE`.
+/// The channels that the first fitting route names and that have something to do, those that silence monitoring first; none
+/// without a route, or where it says `NONE`.
 pub fn targets<'c>(
     notice: &Notice,
     channels: &'c [ChannelTable],
@@ -39,14 +40,17 @@ pub fn targets<'c>(
     let named = channels
         .iter()
         .filter(|c| route.channels.list().contains(&c.name));
-    named
+    let concerned = named.filter(|c| notice.event.concerns_the_window() || !c.kind.shows_windows());
+    let mut targets: Vec<Target<'c>> = concerned
         .filter_map(|channel| {
             Some(Target {
                 channel,
                 ids: ids(route, channel.kind)?,
             })
         })
-        .collect()
+        .collect();
+    targets.sort_by_key(|t| !t.channel.kind.shows_windows());
+    targets
 }
 
 /// None: it is silent there.
@@ -128,13 +132,13 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let both = [
-            ("ops".to_owned(), TargetIds::Plain),
             ("checks".to_owned(), TargetIds::Checks(vec![7, 8])),
+            ("ops".to_owned(), TargetIds::Plain),
         ];
         assert_eq!(of("shop", "Production", NoticeEvent::Begun), both);
         assert_eq!(of("shop", "Test", NoticeEvent::Begun), []);
         assert_eq!(of("shop", "Production", NoticeEvent::Ended), []);
-        assert_eq!(of("blog", "Test", NoticeEvent::Ended), both[..1]);
+        assert_eq!(of("blog", "Test", NoticeEvent::Ended), both[1..]);
         assert_eq!(of("unknown", "Test", NoticeEvent::Ended), []);
     }
 }

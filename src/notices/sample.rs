@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::event::NoticeEvent;
 use super::notice::{GroupNote, Notice, Planned, Windows};
 use crate::group::{Code, Outcome};
+use crate::place::Place;
 use crate::schedule::Capacity;
 
 /// 14 October 2026, 04:00 UTC.
@@ -56,6 +57,7 @@ pub fn sample(event: NoticeEvent) -> Notice {
             planned,
             before: Some(before),
         },
+        lead_minutes: 0,
         groups: vec![web, batch],
         outcomes: [(Outcome::Patched, 1), (Outcome::RolledBack, 1)].into(),
         packages: ["kernel-6.1.112", "openssl-3.0.8", "zlib-1.2.11"]
@@ -85,17 +87,16 @@ pub fn bare(event: NoticeEvent) -> Notice {
 
 /// The notice of `notify --test`: marked as a test, about no window that there is.
 pub fn test_notice(now: DateTime<Utc>, zone: Tz) -> Notice {
+    let window_id = format!("test-{}", now.format("%Y%m%dT%H%M%SZ"));
+    let place = Place {
+        application: Some("asg-patch".into()),
+        environment: Some("test".into()),
+    };
+    let planned = planned(now + TEST_IN, zone);
     Notice {
         is_test: true,
-        window_id: format!("test-{}", now.format("%Y%m%dT%H%M%SZ")),
         window: "test".into(),
-        application: "asg-patch".into(),
-        environment: "test".into(),
-        times: Windows {
-            planned: planned(now + TEST_IN, zone),
-            before: None,
-        },
         reason: "someone asked for a test: there is no such window".into(),
-        ..bare(NoticeEvent::Scheduled)
+        ..Notice::new(NoticeEvent::Scheduled, window_id, &place, planned)
     }
 }

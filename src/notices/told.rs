@@ -49,6 +49,11 @@ pub fn mark_name(notice: &Notice, channel: &str, part: &str) -> String {
     )
 }
 
+/// The parameter of a fact about a window: it lies where the marks of channels lie, and no channel's mark has its name.
+pub fn fact_name(notice: &Notice) -> String {
+    mark_name(notice, "", &notice.occasion())
+}
+
 #[cfg(test)]
 mod tests {
     use super::mark_name;

@@ -7,6 +7,7 @@ use super::cost::Cost;
 use crate::group::budget::Budget;
 use crate::group::{Code, Failure};
 use crate::ids::{BakeKey, GroupName, ImageId};
+use crate::place::Place;
 use crate::request::Operation;
 use crate::schedule::{Capacity, Window};
 
@@ -58,6 +59,9 @@ pub struct PlannedGroup {
     /// The patched image that something had replaced by an older one since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverted_from: Option<ImageId>,
+    /// The application and environment that it serves, as its tags say.
+    #[serde(default, skip_serializing_if = "Place::is_unknown")]
+    pub place: Place,
     /// The type of the instances that it would borrow, if it has only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,

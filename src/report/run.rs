@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::cost::Cost;
 use crate::group::{Code, Outcome, Phase};
 use crate::ids::{GroupName, ImageId, RunId};
+use crate::place::Place;
 use crate::request::About;
 use crate::schedule::Capacity;
 
@@ -33,6 +34,9 @@ pub struct RunReport {
     /// The name of the patch window that it is of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<String>,
+    /// The version of the stack's file of settings that it works by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_version: Option<i64>,
     /// Where the pages about the codes are published, if they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages_url: Option<String>,
@@ -102,6 +106,9 @@ pub struct GroupReport {
     /// The patched image that something had replaced by an older one before the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverted_from: Option<ImageId>,
+    /// The application and environment that it serves, as its tags say.
+    #[serde(default, skip_serializing_if = "Place::is_unknown")]
+    pub place: Place,
     /// How many runs the image descends from that it launches from after the run: 0 for the owner's own image. None if
     /// that is not known.
     #[serde(default)]
@@ -190,6 +197,7 @@ impl RunReport {
             asked_by: Some(about.asked_by.clone().unwrap_or(by)),
             why: about.why.clone(),
             window: about.window.clone(),
+            file_version: about.file_version,
             pages_url: about.pages_url.clone(),
             ..self
         }

@@ -46,6 +46,7 @@ pub(super) fn report(aws: &Aws, heading: Heading, results: Results) -> RunReport
         why: None,
         window: None,
         pages_url: None,
+        file_version: None,
         cost: None,
         started_at,
         finished_at: aws.clock.now(),

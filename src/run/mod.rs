@@ -8,6 +8,7 @@ mod documents;
 mod drive;
 pub mod engine;
 mod error;
+mod notices;
 mod owner;
 mod patience;
 mod plan;
@@ -18,7 +19,6 @@ mod restore;
 mod send;
 mod status;
 mod summary;
-mod tell;
 mod whole;
 mod windows;
 
@@ -29,13 +29,16 @@ use crate::ids::{GroupName, RunId};
 use crate::request::OptInTag;
 
 pub use error::{RunError, SelectionError};
+pub use notices::{
+    BegunAt, NoticeSetup, Places, Said, SetupError, Taken, TellError, Teller, Unsent, Watched,
+    ready, tell,
+};
 pub use owner::{this_host, this_process};
 pub use plan::{Planned, plan, planned};
 pub use prune::{PruneRequest, prune};
 pub use restore::restore;
 pub use send::{send, send_to_chat};
 pub use status::status;
-pub use tell::{TellError, tell};
 pub use whole::run;
 pub use windows::{WindowRequest, windows};
 

@@ -109,9 +109,15 @@ pub(super) fn plan_of(
         });
     }
     warnings.extend(aws.clients.clock_offset().and_then(skew));
-    let described = checked
-        .iter()
-        .filter_map(|c| Some(describe(c, account.groups.get(&c.group)?, account, now)));
+    let described = checked.iter().filter_map(|c| {
+        Some(describe(
+            c,
+            account.groups.get(&c.group)?,
+            account,
+            request,
+            now,
+        ))
+    });
     let mut groups: Vec<PlannedGroup> = described.collect();
     let jobs: Vec<Job> = checked
         .into_iter()
@@ -313,6 +319,7 @@ fn describe(
     checked: &Checked,
     facts: &GroupFacts,
     account: &AccountFacts,
+    request: &RunRequest,
     now: DateTime<Utc>,
 ) -> PlannedGroup {
     let ready = checked.plan.as_ref().ok();
@@ -329,6 +336,7 @@ fn describe(
             .as_ref()
             .and_then(|id| summary::age_days(account.images.get(id)?.created_at?, now)),
         reverted_from: checked.reverted_from.clone(),
+        place: request.place_tags.place(&facts.tags),
         image_gib: image.as_ref().and_then(|id| account.images.get(id)?.gib),
         image,
         instance_type: preflight::named_type(facts, account),

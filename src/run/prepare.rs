@@ -6,6 +6,7 @@ use tokio::sync::watch::{self, Receiver};
 
 use super::documents::check_documents;
 use super::drive::Listener;
+use super::notices::Places;
 use super::patience::patiently;
 use super::plan::plan_of;
 use super::restore::restore_records;
@@ -36,6 +37,17 @@ impl Prepared {
     /// Groups of the run, tried or not: a failure limit in per cent is a share of them.
     pub(super) fn groups(&self) -> usize {
         self.jobs.len() + self.refused.len()
+    }
+
+    /// The groups that will be tried, by the places that they serve.
+    pub(super) fn places(&self) -> Places {
+        let mut places = Places::new();
+        for job in &self.jobs {
+            let place = job.forward.as_ref().map(|f| f.place.clone());
+            let groups = places.entry(place.unwrap_or_default()).or_default();
+            groups.insert(job.group().clone());
+        }
+        places
     }
 }
 

@@ -68,6 +68,11 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
         version_before,
         version_after,
         image_age_days: image_age_days(job),
+        place: job
+            .forward
+            .as_ref()
+            .map(|f| f.place.clone())
+            .unwrap_or_default(),
         reverted_from: job.forward.as_ref().and_then(|f| f.reverted_from.clone()),
         generation: generation(job),
         capacity_before: Some(record.capacity),
@@ -283,6 +288,7 @@ pub(super) fn of_refusal(planned: &PlannedGroup) -> Option<GroupReport> {
     report.capacity_after = Some(planned.capacity);
     report.image_age_days = planned.image_age_days;
     report.reverted_from.clone_from(&planned.reverted_from);
+    report.place.clone_from(&planned.place);
     report.notes.clone_from(&planned.notes);
     Some(report)
 }
@@ -301,6 +307,7 @@ pub(super) fn of_skipped(group: &GroupName, failure: &Failure) -> GroupReport {
         version_after: None,
         image_age_days: None,
         reverted_from: None,
+        place: Default::default(),
         generation: None,
         capacity_before: None,
         capacity_after: None,

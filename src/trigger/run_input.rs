@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Cause, TriggerError};
 use crate::ids::{GroupName, RunId};
+use crate::place::PlaceTags;
 use crate::request::{
     About, AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, KeepDays, Operation, OptInTag, RunRequest,
     Selection,
@@ -70,6 +71,8 @@ pub struct Defaults {
     pub at_deadline: AtDeadline,
     /// For how long an image is kept that was not proved.
     pub keep_failed: Option<KeepDays>,
+    /// Tags that say which application and environment a group serves.
+    pub place_tags: PlaceTags,
     /// Where the report goes.
     pub topic_arn: Option<String>,
     /// Where the pages about the codes are published.
@@ -87,6 +90,7 @@ impl Default for Defaults {
             max_failures: FailureLimit::default(),
             at_deadline: AtDeadline::default(),
             keep_failed: None,
+            place_tags: PlaceTags::default(),
             topic_arn: None,
             pages_url: None,
         }
@@ -167,6 +171,7 @@ impl RunInput {
             topic_arn: defaults.topic_arn.clone(),
             at_deadline: self.at_deadline.unwrap_or(defaults.at_deadline),
             keep_failed: self.keep_failed.or(defaults.keep_failed),
+            place_tags: defaults.place_tags.clone(),
             about: Box::new(About {
                 why: self.reason.clone(),
                 window: self.window.clone(),

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use super::ahead::{AheadError, ahead};
 use crate::schedule::{AwsSchedule, Dialect, ScheduleError, Window};
 use crate::tag_filter::TagFilters;
 
@@ -27,6 +28,17 @@ pub struct PatchWindow {
     pub filters: TagFilters,
     /// The people who answer for it.
     pub owner: Option<String>,
+    /// Its notices.
+    pub notices: WindowNotices,
+}
+
+/// The notices of a window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WindowNotices {
+    /// How long before its begin it is announced and reminded of, the longest first; none: as usual.
+    pub ahead: Option<Vec<TimeDelta>>,
+    /// Whether no run begins in it that was not announced.
+    pub is_required: bool,
 }
 
 /// A window as it is written.
@@ -48,6 +60,10 @@ pub struct WindowText {
     pub filters: TagFilters,
     /// The people who answer for it.
     pub owner: Option<String>,
+    /// Times before its begin, such as 24h, at which notices are sent.
+    pub ahead: Option<Vec<String>>,
+    /// Whether no run begins in it that was not announced.
+    pub is_notice_required: bool,
 }
 
 /// A window that cannot be one.
@@ -72,6 +88,9 @@ pub enum WindowError {
         /// As given.
         found: i64,
     },
+    /// The times at which notices are sent.
+    #[error("{0}")]
+    Ahead(#[from] AheadError),
 }
 
 /// Names of EventBridge schedules have at most 64 characters; a run's id has a time beside it.
@@ -117,6 +136,10 @@ impl PatchWindow {
             cutoff,
             filters: text.filters,
             owner: text.owner,
+            notices: WindowNotices {
+                ahead: text.ahead.map(|times| ahead(&times)).transpose()?,
+                is_required: text.is_notice_required,
+            },
         })
     }
 }

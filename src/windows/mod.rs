@@ -5,6 +5,7 @@
 //! several times a night.
 
 mod advice;
+mod ahead;
 mod definition;
 mod opening;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 mod trouble;
 
 pub use advice::meant;
-pub use definition::{PatchWindow, WindowError, WindowText};
+pub use ahead::{AheadError, ahead};
+pub use definition::{PatchWindow, WindowError, WindowNotices, WindowText};
 pub use opening::{Opening, upcoming};
 pub use trouble::{Trouble, look_over};

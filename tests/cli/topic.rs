@@ -29,6 +29,7 @@ async fn run(account: &Account) -> RunReport {
         topic_arn: Some(TOPIC.into()),
         at_deadline: Default::default(),
         keep_failed: None,
+        place_tags: Default::default(),
         about: Default::default(),
     };
     let aws = Aws::new(account.clock().clone(), sdk::sdk_config(account, "topic"));

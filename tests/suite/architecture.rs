@@ -7,33 +7,54 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, from the ground floor up, each with the rooms that it may know. An arrow that is not here is
 /// not allowed, nor is a room.
-const ROOMS: [(&str, &[&str]); 24] = [
+const ROOMS: [(&str, &[&str]); 25] = [
     ("ids", &[]),
     ("text", &[]),
+    ("place", &[]),
     ("toml_file", &[]),
     ("clock", &[]),
     ("signature", &[]),
     ("secret", &[]),
     ("schedule", &[]),
     ("tag_filter", &[]),
-    ("request", &["ids", "schedule", "tag_filter"]),
+    ("request", &["ids", "place", "schedule", "tag_filter"]),
     ("windows", &["ids", "schedule", "tag_filter", "text"]),
     ("config", &["tag_filter", "text", "toml_file", "windows"]),
     (
         "group",
-        &["ids", "request", "schedule", "signature", "text"],
+        &["ids", "place", "request", "schedule", "signature", "text"],
     ),
     ("retention", &["group", "ids", "request", "text"]),
     (
         "report",
-        &["group", "ids", "request", "retention", "schedule", "text"],
+        &[
+            "group",
+            "ids",
+            "place",
+            "request",
+            "retention",
+            "schedule",
+            "text",
+        ],
     ),
     ("notify", &["group", "ids", "report", "request", "text"]),
-    ("notices", &["group", "ids", "report", "schedule", "text"]),
+    (
+        "notices",
+        &[
+            "group",
+            "ids",
+            "place",
+            "report",
+            "schedule",
+            "text",
+            "toml_file",
+            "windows",
+        ],
+    ),
     ("channels", &["clock", "notices", "secret", "text"]),
     (
         "trigger",
-        &["ids", "request", "schedule", "tag_filter", "text"],
+        &["ids", "place", "request", "schedule", "tag_filter", "text"],
     ),
     (
         "aws",
@@ -56,10 +77,12 @@ const ROOMS: [(&str, &[&str]); 24] = [
             "aws",
             "channels",
             "clock",
+            "config",
             "group",
             "ids",
             "notices",
             "notify",
+            "place",
             "report",
             "request",
             "retention",
@@ -73,10 +96,13 @@ const ROOMS: [(&str, &[&str]); 24] = [
         "lambda",
         &[
             "aws",
+            "channels",
             "clock",
             "group",
             "ids",
+            "notices",
             "notify",
+            "place",
             "report",
             "request",
             "retention",
@@ -85,6 +111,7 @@ const ROOMS: [(&str, &[&str]); 24] = [
             "signature",
             "text",
             "trigger",
+            "windows",
         ],
     ),
     ("sim", &["clock", "toml_file"]),
@@ -98,6 +125,7 @@ const ROOMS: [(&str, &[&str]); 24] = [
             "group",
             "ids",
             "notices",
+            "place",
             "probe",
             "report",
             "request",
@@ -114,12 +142,16 @@ const ROOMS: [(&str, &[&str]); 24] = [
 ];
 
 /// The entries of the programs: they join rooms and are known by none.
-const ENTRIES: [(&str, &[&str]); 2] = [("main", &["cli"]), ("bin", &["aws", "clock", "lambda"])];
+const ENTRIES: [(&str, &[&str]); 2] = [
+    ("main", &["cli"]),
+    ("bin", &["aws", "channels", "clock", "lambda"]),
+];
 
 /// Rooms and single files that know no SDK, clock, async, log or environment.
-const PURE: [&str; 19] = [
+const PURE: [&str; 20] = [
     "ids",
     "text",
+    "place",
     "toml_file",
     "config",
     "signature",

@@ -158,6 +158,7 @@ fn job(phase: Phase) -> Job {
         lineage: Lineage::default(),
         image_created_at: None,
         reverted_from: None,
+        place: Default::default(),
     };
     let mut job = Job::planned(record(), forward, start());
     if !matches!(phase, Phase::Queued | Phase::Recording) {

@@ -223,6 +223,7 @@ mod tests {
             instance_type: Some("t3.large".into()),
             image_age_days: None,
             reverted_from: None,
+            place: Default::default(),
             image_gib: Some(8),
             bake_key: Some("lt-0abc:3".into()),
             version: Some("3".into()),

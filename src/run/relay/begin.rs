@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::super::notices::Places;
 use super::super::patience::patiently;
 use super::super::prepare::{never_stopped, prepare};
 use super::super::{RecordFilter, RunError, SelectionError, absent, restore};
@@ -19,8 +20,8 @@ const CLAIMS_KEPT: TimeDelta = TimeDelta::days(35);
 /// How a run begins.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Begun {
-    /// With this to be passed along.
-    RunState(Box<RunState>),
+    /// With this to be passed along, for groups that serve these places.
+    RunState(Box<RunState>, Places),
     /// Not at all: the same cause has started a run already.
     Duplicate(Claim),
     /// Not at all.
@@ -95,6 +96,7 @@ async fn claim_and_plan(
     let prepared = Box::pin(prepare(aws, request, &stop)).await?;
     let work = Work::Run(request.clone());
     let candidates = prepared.jobs.iter().map(BatchMember::from).collect();
+    let places = prepared.places();
     let mut run_state = RunState {
         steps: steps(candidates, &work),
         allowed_failures: Some(request.max_failures.groups(prepared.groups())),
@@ -104,7 +106,7 @@ async fn claim_and_plan(
         ..RunState::empty(work, now)
     };
     run_state.proceed();
-    Ok(Begun::RunState(Box::new(run_state)))
+    Ok(Begun::RunState(Box::new(run_state), places))
 }
 
 /// How a restore begins.

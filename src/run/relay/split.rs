@@ -160,6 +160,7 @@ mod tests {
             topic_arn: None,
             at_deadline: AtDeadline::default(),
             keep_failed: None,
+            place_tags: Default::default(),
             about: Box::default(),
         })
     }

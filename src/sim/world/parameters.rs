@@ -121,6 +121,7 @@ impl Parameters {
     /// Creates or changes a parameter, all or nothing; answers its version and tier.
     pub fn put(&mut self, put: Put, now: DateTime<Utc>) -> Result<(i64, String), ApiError> {
         check_name(&put.name)?;
+        check_value(&put.value)?;
         let existing = self.by_name.get(&put.name);
         if existing.is_some() && !put.overwrite {
             return Err(ApiError::new(
@@ -217,6 +218,20 @@ fn tier_of(put: &Put, existing: Option<&Parameter>) -> Result<String, ApiError> 
         other => Err(invalid(format!(
             "tier: expected Standard, Advanced or Intelligent-Tiering, found '{other}'"
         ))),
+    }
+}
+
+/// Source: SSM API, PutParameter, Value: "You can't include values wrapped in double brackets {{}}". The words are
+/// UNCONFIRMED.
+fn check_value(value: &str) -> Result<(), ApiError> {
+    let is_wrapped = value
+        .find("{{")
+        .is_some_and(|at| value[at..].contains("}}"));
+    match is_wrapped {
+        true => Err(invalid(
+            "Parameters can't be referenced or nested in the values of other parameters.",
+        )),
+        false => Ok(()),
     }
 }
 

@@ -15,24 +15,24 @@ use asg_patch::sim::parties::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub(super) const BOT_TOKEN: &str = "xoxb-1234567890-abcdef987654";
-pub(super) const HOOK: &str = "https://hooks.slack.com/services/T00000000/B00000000/simulated0000";
-pub(super) const KEY: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+pub(crate) const BOT_TOKEN: &str = "xoxb-1234567890-abcdef987654";
+pub(crate) const HOOK: &str = "https://hooks.slack.com/services/T00000000/B00000000/simulated0000";
+pub(crate) const KEY: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 /// Third parties a day before the sample's window.
-pub(super) struct Outsiders {
-    pub(super) clock: Clock,
-    pub(super) parties: Parties,
-    pub(super) outside: Outside,
+pub(crate) struct Outsiders {
+    pub(crate) clock: Clock,
+    pub(crate) parties: Parties,
+    pub(crate) outside: Outside,
 }
 
 impl Outsiders {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let start = sample(NoticeEvent::Scheduled).times.planned.start;
         Self::on(Clock::simulated(start - TimeDelta::days(1), 1))
     }
 
-    pub(super) fn on(clock: Clock) -> Self {
+    pub(crate) fn on(clock: Clock) -> Self {
         let parties = Parties::new(clock.clone());
         let outside = Outside::over(PartiesConnector::new(parties.clone()), clock.clone());
         Self {
@@ -42,16 +42,16 @@ impl Outsiders {
         }
     }
 
-    pub(super) fn now(&self) -> DateTime<Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 
-    pub(super) fn fault(&self, of: &str, times: u64, fault: PartyFault) {
+    pub(crate) fn fault(&self, of: &str, times: u64, fault: PartyFault) {
         self.parties
             .with(|p| p.faults.push(PartyFaultRule::next(of, times, fault)));
     }
 
-    pub(super) async fn tell(
+    pub(crate) async fn tell(
         &self,
         channel: &Channel,
         ids: &TargetIds,
@@ -62,7 +62,7 @@ impl Outsiders {
     }
 
     /// Without a past.
-    pub(super) async fn once(
+    pub(crate) async fn once(
         &self,
         channel: &Channel,
         notice: &Notice,
@@ -72,31 +72,31 @@ impl Outsiders {
     }
 
     /// How often a request was made.
-    pub(super) fn asked(&self, of: &str) -> usize {
+    pub(crate) fn asked(&self, of: &str) -> usize {
         self.parties
             .with(|p| p.log.iter().filter(|l| l.contains(of)).count())
     }
 }
 
-pub(super) fn table(kind: &str, extra: &str) -> ChannelTable {
+pub(crate) fn table(kind: &str, extra: &str) -> ChannelTable {
     let text = format!(
         "name = \"{kind}\"\nkind = \"{kind}\"\nsecret = \"/asg-patch/secrets/{kind}\"\n{extra}"
     );
     toml::from_str(&text).unwrap()
 }
 
-pub(super) fn channel(kind: &str, secret: &str, extra: &str) -> Channel {
+pub(crate) fn channel(kind: &str, secret: &str, extra: &str) -> Channel {
     Channel::new(&table(kind, extra), Secret::new(secret), None).unwrap()
 }
 
-pub(super) fn bot() -> Channel {
+pub(crate) fn bot() -> Channel {
     channel("slack-bot", BOT_TOKEN, "slack-channel = \"C0SIMULATED\"")
 }
 
-pub(super) fn hook() -> Channel {
+pub(crate) fn hook() -> Channel {
     channel("slack-webhook", HOOK, "")
 }
 
-pub(super) fn answer(status: u16, body: &str) -> PartyFault {
+pub(crate) fn answer(status: u16, body: &str) -> PartyFault {
     PartyFault::Answer(PartyResponse::text(status, body))
 }

@@ -148,6 +148,7 @@ impl Scenario {
             topic_arn: None,
             at_deadline: AtDeadline::default(),
             keep_failed: None,
+            place_tags: Default::default(),
             about: Default::default(),
         };
         Self {

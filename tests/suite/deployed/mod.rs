@@ -7,6 +7,7 @@ mod living;
 mod machine;
 mod pruned;
 mod stored;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,7 @@ use asg_patch::trigger::Defaults;
 use machine::{Costs, End, Loss, MAC_KEY, Machine, STATE_MACHINE};
 use serde_json::{Value, json};
 
+use crate::channels::Outsiders;
 use crate::common::{
     self, Ran, Scenario, in_virtual_time, invariants, on_all_cores, scenario_names,
 };
@@ -38,9 +40,20 @@ fn measuring(
     account: &Account,
     measured: impl Fn(&str) + Send + Sync + 'static,
 ) -> Function {
+    let settings = settings(scenario, account);
+    let outside = Outsiders::on(account.clock().clone()).outside;
+    Function::new(
+        common::aws(account, "function"),
+        outside,
+        settings,
+        measured,
+    )
+}
+
+fn settings(scenario: &Scenario, account: &Account) -> Settings {
     let request = &scenario.request;
     let window = request.window;
-    let settings = Settings {
+    Settings {
         defaults: Defaults {
             tag: request.selection.tag.clone(),
             operation: request.operation,
@@ -50,6 +63,7 @@ fn measuring(
             max_failures: request.max_failures,
             at_deadline: request.at_deadline,
             keep_failed: request.keep_failed,
+            place_tags: request.place_tags.clone(),
             topic_arn: request.topic_arn.clone(),
             pages_url: None,
         },
@@ -58,8 +72,7 @@ fn measuring(
         state_machine: Some(STATE_MACHINE.into()),
         report_bucket: Some(BUCKET.into()),
         ..Settings::read(|_| None)
-    };
-    Function::new(common::aws(account, "function"), settings, measured)
+    }
 }
 
 /// A run as deployed, and what it took.

@@ -1,11 +1,9 @@
 //! A notice to one channel, with its mark: in this order, a channel without a list gets it once at most.
 
-use serde_json::json;
-
-use crate::aws::{Aws, Clients, Mark, claim_mark, forget_mark, read_mark};
+use crate::aws::{Aws, Clients, Marked, claim_mark, forget_mark, read_mark};
 use crate::channels::{Channel, ChannelFault, Done, Outside, Receipt, send};
 use crate::group::fault::Fault;
-use crate::notices::{Notice, SlackMessage, TargetIds, Told, mark_name};
+use crate::notices::{Mark, Notice, SlackMessage, TargetIds, Told, mark_name};
 
 /// Under this word the message about the window is kept, on a channel that edits it.
 const MESSAGE: &str = "message";
@@ -47,16 +45,19 @@ pub async fn tell(
     let is_once = channel.kind().is_once();
     let mark = mark_name(notice, channel.name(), &notice.occasion());
     let message = mark_name(notice, channel.name(), MESSAGE);
-    let text =
-        json!({"at": aws.clock.now(), "event": notice.event, "by": fastrand::u64(..)}).to_string();
+    let text = Mark::of(
+        notice,
+        Some(channel.name()),
+        aws.clock.now(),
+        fastrand::u64(..),
+    );
     let mut told = Told::default();
     if is_once {
-        let kept = read_mark(clients, &message).await.map_err(marked)?;
-        told.message = kept.and_then(|text| serde_json::from_str(&text).ok());
+        told.message = read_mark(clients, &message).await.map_err(marked)?;
         let claimed = claim_mark(clients, &mark, &text).await.map_err(marked)?;
-        told.is_marked = claimed == Mark::Before;
+        told.is_marked = claimed == Marked::Before;
     } else {
-        let found = read_mark(clients, &mark).await.map_err(marked)?;
+        let found: Option<Mark> = read_mark(clients, &mark).await.map_err(marked)?;
         told.is_marked = found.is_some();
     }
     let before = told.message.clone();
@@ -91,7 +92,6 @@ pub async fn tell(
 
 /// Keeps the message about the window, in the place of one that is gone.
 async fn keep(clients: &Clients, name: &str, message: &SlackMessage) -> Result<(), Fault> {
-    let text = serde_json::to_string(message).unwrap_or_default();
     forget_mark(clients, name).await?;
-    claim_mark(clients, name, &text).await.map(drop)
+    claim_mark(clients, name, message).await.map(drop)
 }

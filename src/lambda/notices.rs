@@ -1,0 +1,216 @@
+//! Notices of the deployed runs: as the stack's file of settings says.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::{Function, answer};
+use crate::aws::{find_groups, stored_file};
+use crate::group::fault::Fault;
+use crate::ids::{GroupName, RunId};
+use crate::notices::NoticeEvent;
+use crate::report::{GroupReport, RunReport};
+use crate::request::RunRequest;
+use crate::run::{BegunAt, NoticeSetup, Places, Said, Teller, Watched};
+use crate::trigger::{Cause, RunInput};
+use crate::windows::{PatchWindow, WindowNotices};
+
+/// Notices that channels did not take, and files of settings that cannot be used.
+const NOTICES_UNSENT: &str = "NoticesUnsent";
+/// The name of the stack's own window.
+const DEFAULT_WINDOW: &str = "default";
+/// In the place of a window's name, if a person started the run.
+const BY_HAND: &str = "by hand";
+
+/// The stack's file, as far as it is about notices.
+#[derive(Default)]
+pub(super) struct StackFile {
+    pub(super) setup: NoticeSetup,
+    /// The version of its parameter; none without a file.
+    pub(super) version: Option<i64>,
+    /// Why it cannot be used.
+    pub(super) problem: Option<String>,
+}
+
+/// The window that a run is of.
+fn window<'a>(request: &'a RunRequest, input: &RunInput) -> BegunAt<'a> {
+    let is_by_hand = input.cause == Cause::Hand;
+    let usual = if is_by_hand { BY_HAND } else { DEFAULT_WINDOW };
+    BegunAt {
+        request,
+        window: request.about.window.as_deref().unwrap_or(usual),
+        is_by_hand,
+    }
+}
+
+impl Function {
+    /// Reads the stack's file. One that cannot be used tells nobody anything: that is counted, and no run fails for it.
+    pub(super) async fn stack_file(&self) -> StackFile {
+        let problem = match stored_file(&self.aws.clients).await {
+            Ok(None) => return StackFile::default(),
+            Ok(Some(stored)) => match NoticeSetup::read(&stored.text) {
+                Ok(setup) => {
+                    return StackFile {
+                        setup,
+                        version: Some(stored.version),
+                        problem: None,
+                    };
+                }
+                Err(problem) => format!("version {}: {problem}", stored.version),
+            },
+            Err(problem) => problem.to_string(),
+        };
+        tracing::error!("the stack's file of settings cannot be used: {problem}");
+        self.notifier.measure_one(NOTICES_UNSENT);
+        StackFile {
+            problem: Some(format!(
+                "no notices: the stack's file of settings cannot be used: {problem}"
+            )),
+            ..StackFile::default()
+        }
+    }
+
+    fn teller<'a>(&'a self, setup: &'a NoticeSetup, by: DateTime<Utc>) -> Teller<'a> {
+        Teller {
+            aws: &self.aws,
+            outside: &self.outside,
+            setup,
+            by,
+        }
+    }
+
+    /// Counts what was not sent, and says it.
+    fn counted(&self, said: Result<Said, Fault>) -> Vec<String> {
+        let warnings = match said {
+            Ok(said) => said.warnings(),
+            Err(fault) => {
+                let reason = fault.to_failure().reason;
+                tracing::error!("notices were not sent: {reason}");
+                vec![format!(
+                    "notices were not sent; the next sweep goes on with them: {reason}"
+                )]
+            }
+        };
+        if !warnings.is_empty() {
+            self.notifier
+                .measure_many(NOTICES_UNSENT, warnings.len() as u64);
+        }
+        warnings
+    }
+
+    /// Tells that a run begins. Answers warnings for its report, or why it must not begin.
+    pub(super) async fn tell_begun(
+        &self,
+        file: &StackFile,
+        request: &RunRequest,
+        input: &RunInput,
+        places: &Places,
+        by: DateTime<Utc>,
+    ) -> Result<Vec<String>, String> {
+        if file.setup.is_silent() {
+            return Ok(file.problem.iter().cloned().collect());
+        }
+        let run = window(request, input);
+        let teller = self.teller(&file.setup, by);
+        match Box::pin(teller.begun(run, places)).await {
+            Ok((_, Some(lacking))) => Err(lacking),
+            Ok((said, None)) => Ok(self.counted(Ok(said))),
+            Err(fault) if file.setup.is_required_for(run.window) => Err(fault.to_failure().reason),
+            Err(fault) => Ok(self.counted(Err(fault))),
+        }
+    }
+
+    /// Tells that a run does not take place that was announced.
+    pub(super) async fn tell_off(
+        &self,
+        file: &StackFile,
+        request: &RunRequest,
+        input: &RunInput,
+        (event, reason): (NoticeEvent, &str),
+        by: DateTime<Utc>,
+    ) {
+        if file.setup.is_silent() {
+            return;
+        }
+        let teller = self.teller(&file.setup, by);
+        let run = window(request, input);
+        self.counted(Box::pin(teller.is_off(run, event, reason)).await);
+    }
+
+    /// Tells that groups of a run have failed.
+    pub(super) async fn tell_failed(
+        &self,
+        run: &RunId,
+        groups: &[&GroupReport],
+        by: DateTime<Utc>,
+    ) {
+        let file = self.stack_file().await;
+        if file.setup.is_silent() {
+            return;
+        }
+        let teller = self.teller(&file.setup, by);
+        self.counted(Box::pin(teller.failed(run, groups)).await);
+    }
+
+    /// Tells that a run has ended. Answers warnings for its report.
+    pub(super) async fn tell_ended(
+        &self,
+        report: &RunReport,
+        owner: &str,
+        by: DateTime<Utc>,
+    ) -> Vec<String> {
+        let file = self.stack_file().await;
+        if file.setup.is_silent() {
+            return file.problem.into_iter().collect();
+        }
+        let link = answer::link(owner);
+        let teller = self.teller(&file.setup, by);
+        self.counted(Box::pin(teller.ended(report, link.as_deref())).await)
+    }
+
+    /// A sweep's part: tells what is due.
+    pub(super) async fn tell_due(&self, by: DateTime<Utc>) {
+        let file = self.stack_file().await;
+        if file.setup.is_silent() {
+            return;
+        }
+        let said = async {
+            let groups = self.opted_in().await?;
+            let windows = self.own_windows();
+            let watched = Watched {
+                windows: &windows,
+                groups: &groups,
+            };
+            self.teller(&file.setup, by).keep_up(watched).await
+        };
+        let said = Box::pin(said).await;
+        self.counted(said);
+    }
+
+    async fn opted_in(&self) -> Result<BTreeMap<GroupName, BTreeMap<String, String>>, Fault> {
+        let tag = &self.settings.defaults.tag;
+        let groups = find_groups(&self.aws.clients).await?;
+        let groups = groups.into_iter().filter(|(_, g)| tag.is_on(&g.tags));
+        Ok(groups.map(|(name, g)| (name, g.tags)).collect())
+    }
+
+    /// The stack's own window, if it has one.
+    fn own_windows(&self) -> Vec<PatchWindow> {
+        let Ok(Some((schedule, zone))) = &self.settings.schedule else {
+            return Vec::new();
+        };
+        let defaults = &self.settings.defaults;
+        vec![PatchWindow {
+            name: DEFAULT_WINDOW.into(),
+            schedule: schedule.clone(),
+            expression: String::new(),
+            zone: *zone,
+            flexible: self.settings.flexible,
+            duration: defaults.duration,
+            cutoff: defaults.cutoff,
+            filters: Default::default(),
+            owner: None,
+            notices: WindowNotices::default(),
+        }]
+    }
+}

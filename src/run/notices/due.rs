@@ -1,0 +1,128 @@
+//! A sweep's part: what time brings to windows, what channels lack, and which marks may go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::setup::NoticeSetup;
+use super::teller::{Said, Teller};
+use crate::aws::forget_marks;
+use crate::group::fault::Fault;
+use crate::ids::GroupName;
+use crate::notices::{Coming, GroupNote, Known, Mark, Planned, happens, unsaid};
+use crate::place::Place;
+use crate::windows::PatchWindow;
+
+/// So far ahead openings are looked at beyond the first notice: an announced one may have moved there.
+const BEYOND: TimeDelta = TimeDelta::hours(48);
+/// Openings of a window that are looked at: one that opens every hour is a mistake.
+const MOST_OPENINGS: usize = 100;
+
+/// The windows and the groups that a sweep looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched<'a> {
+    /// The windows.
+    pub windows: &'a [PatchWindow],
+    /// The groups that opted in, with their tags.
+    pub groups: &'a BTreeMap<GroupName, BTreeMap<String, String>>,
+}
+
+impl Watched<'_> {
+    /// The openings to come that have to be known now.
+    pub fn coming(&self, setup: &NoticeSetup, now: DateTime<Utc>) -> Vec<Coming> {
+        let mut coming = Vec::new();
+        for window in self.windows {
+            let ahead = setup.ahead_of(&window.name);
+            let until = now + ahead.first().copied().unwrap_or_default() + BEYOND;
+            let places = self.places(window, setup);
+            let openings = window.openings(now).take(MOST_OPENINGS);
+            for opening in openings.take_while(|o| o.window.start <= until) {
+                coming.push(Coming {
+                    window: window.name.clone(),
+                    planned: Planned {
+                        start: opening.window.start,
+                        end: opening.window.deadline,
+                        zone: window.zone,
+                    },
+                    ahead: ahead.to_vec(),
+                    places: places.clone(),
+                });
+            }
+        }
+        coming
+    }
+
+    fn places(
+        &self,
+        window: &PatchWindow,
+        setup: &NoticeSetup,
+    ) -> BTreeMap<Place, BTreeSet<GroupName>> {
+        let tags = setup.file.notices.place_tags();
+        let mut places: BTreeMap<Place, BTreeSet<GroupName>> = BTreeMap::new();
+        let taken = self
+            .groups
+            .iter()
+            .filter(|(_, tags)| window.filters.match_tags(tags));
+        for (name, group_tags) in taken {
+            let place = tags.place(group_tags).in_words();
+            places.entry(place).or_default().insert(name.clone());
+        }
+        places
+    }
+
+    fn lateness(&self, window: &str) -> TimeDelta {
+        let window = self.windows.iter().find(|w| w.name == window);
+        window.map(|w| w.flexible).unwrap_or_default()
+    }
+}
+
+impl Teller<'_> {
+    /// Writes down what has happened since the last sweep, tells channels what they lack, and forgets what is long past.
+    ///
+    /// # Errors
+    /// Marks could not be read or made: nothing is lost, and the next sweep goes on.
+    pub async fn keep_up(&self, watched: Watched<'_>) -> Result<Said, Fault> {
+        let now = self.aws.clock.now();
+        let marks = self.marks().await?;
+        let known = Known::of(marks.values().flatten().cloned());
+        let coming = watched.coming(self.setup, now);
+        let happened = happens(now, &coming, &known, |window| watched.lateness(window));
+        let new = self.write_down(&happened).await?;
+        let all: Vec<Mark> = marks.values().flatten().cloned().chain(new).collect();
+        let (channels, routes) = (&self.setup.file.channels, &self.setup.file.routes);
+        let groups = |known: &Known| groups_of(known, &coming);
+        let unsaid = unsaid(now, &Known::of(all), groups, channels, routes);
+        let said = self.send(unsaid).await;
+        // What was sent counts for more; the next sweep forgets them.
+        if let Err(fault) = forget_marks(&self.aws.clients, &old(&marks, &known, now)).await {
+            tracing::warn!(code = fault.code, "old marks stay: {}", fault.message);
+        }
+        Ok(said)
+    }
+}
+
+fn groups_of(known: &Known, coming: &[Coming]) -> Vec<GroupNote> {
+    let planned = known.planned();
+    let same = |c: &&Coming| c.window == known.window() && c.planned.start == planned.start;
+    let coming = coming.iter().find(same);
+    let groups = coming.and_then(|c| c.places.get(known.place()));
+    let groups = groups.into_iter().flatten().cloned();
+    groups.map(GroupNote::named).collect()
+}
+
+/// The parameters of marks that may go: those of old windows, and what else lies in these windows' folders.
+fn old(marks: &BTreeMap<String, Option<Mark>>, known: &[Known], now: DateTime<Utc>) -> Vec<String> {
+    let folder = |name: &str| name.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    let is_old = |mark: &Mark| {
+        let window = |k: &&Known| k.window_id() == mark.window_id && *k.place() == mark.place;
+        known.iter().find(window).is_some_and(|k| k.is_old(now))
+    };
+    let of_old = marks
+        .iter()
+        .filter(|(_, mark)| mark.as_ref().is_some_and(is_old));
+    let folders: BTreeSet<String> = of_old.filter_map(|(name, _)| folder(name)).collect();
+    let names = marks
+        .keys()
+        .filter(|n| folder(n).is_some_and(|f| folders.contains(&f)));
+    names.cloned().collect()
+}

@@ -1,0 +1,205 @@
+//! A run's part: it has begun, groups have failed, it has ended, or it does not take place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+
+use super::teller::{Said, Teller};
+use crate::group::fault::Fault;
+use crate::ids::{GroupName, RunId};
+use crate::notices::{
+    GroupNote, Known, Notice, NoticeEvent, Planned, Target, Windows, about, targets, window_id,
+};
+use crate::place::Place;
+use crate::report::{GroupReport, RunReport};
+use crate::request::RunRequest;
+
+/// A run is that of an announced opening if it was asked for within this of its time.
+const SAME: TimeDelta = TimeDelta::minutes(5);
+
+/// A run's groups by the places that they serve.
+pub type Places = BTreeMap<Place, BTreeSet<GroupName>>;
+
+/// The run that begins, and its window.
+#[derive(Clone, Copy, Debug)]
+pub struct BegunAt<'a> {
+    /// As it was asked for.
+    pub request: &'a RunRequest,
+    /// The window's name.
+    pub window: &'a str,
+    /// Whether a person started it: then it is none of the window's openings.
+    pub is_by_hand: bool,
+}
+
+impl BegunAt<'_> {
+    /// Whether it is the run of this window, or has said so already.
+    fn is_of(&self, known: &Known) -> bool {
+        if known.is_of(&self.request.run_id) {
+            return true;
+        }
+        let start = self.request.window.start;
+        let distance = (known.planned().start - start).abs();
+        !self.is_by_hand && known.window() == self.window && known.is_to_come() && distance <= SAME
+    }
+
+    /// The notice about a place, with the id under which its window was announced if it was.
+    fn notice(&self, place: &Place, event: NoticeEvent, known: &[Known]) -> Notice {
+        let window = &self.request.window;
+        let here = known.iter().filter(|k| k.place() == place);
+        let announced = here.clone().find(|k| self.is_of(k));
+        let planned = Planned {
+            start: announced.map_or(window.start, |k| k.planned().start),
+            end: window.deadline,
+            zone: announced.map_or(chrono_tz::Tz::UTC, |k| k.planned().zone),
+        };
+        let id = || {
+            let id = window_id(self.window, window.start);
+            let is_taken = self.is_by_hand || here.clone().any(|k| k.window_id() == id);
+            if is_taken {
+                self.request.run_id.to_string()
+            } else {
+                id
+            }
+        };
+        let notice = match announced {
+            Some(known) => about(known, event),
+            None => Notice {
+                window: self.window.to_owned(),
+                ..Notice::new(event, id(), place, planned)
+            },
+        };
+        Notice {
+            run_id: Some(self.request.run_id.clone()),
+            times: Windows {
+                planned,
+                before: None,
+            },
+            ..notice
+        }
+    }
+}
+
+impl<'a> Teller<'a> {
+    /// A run has begun, and its groups are not touched yet. Answers, too, why it must not go on, if its window demands notices
+    /// that were not sent.
+    ///
+    /// # Errors
+    /// Marks could not be read or made.
+    pub async fn begun(
+        &self,
+        run: BegunAt<'_>,
+        places: &Places,
+    ) -> Result<(Said, Option<String>), Fault> {
+        let known = self.known().await?;
+        let is_required = self.setup.is_required_for(run.window);
+        if let Some(lacking) = is_required
+            .then(|| self.unannounced(run, places, &known))
+            .flatten()
+        {
+            return Ok((Said::default(), Some(lacking)));
+        }
+        let notice = |(place, groups): (&Place, &BTreeSet<GroupName>)| Notice {
+            groups: groups.iter().cloned().map(GroupNote::named).collect(),
+            ..run.notice(&place.in_words(), NoticeEvent::Begun, &known)
+        };
+        let said = self.happened(places.iter().map(notice).collect()).await?;
+        let lacking = said.unsent.first().filter(|_| is_required);
+        let lacking = lacking.map(ToString::to_string);
+        Ok((said, lacking))
+    }
+
+    /// The first place that was not announced on every channel of its route.
+    fn unannounced(&self, run: BegunAt<'_>, places: &Places, known: &[Known]) -> Option<String> {
+        places.keys().find_map(|place| {
+            let place = place.in_words();
+            let notice = run.notice(&place, NoticeEvent::Scheduled, known);
+            let announced = known.iter().find(|k| *k.place() == place && run.is_of(k));
+            let occasion = notice.occasion();
+            let is_told =
+                |t: &Target<'_>| announced.is_some_and(|k| k.has_told(&t.channel.name, &occasion));
+            let lacking = self.targets(&notice).into_iter().find(|t| !is_told(t))?;
+            let channel = &lacking.channel.name;
+            Some(format!("{place} was not announced to channel '{channel}'"))
+        })
+    }
+
+    /// Groups of a run have failed, and it goes on.
+    ///
+    /// # Errors
+    /// Marks could not be read.
+    pub async fn failed(&self, run: &RunId, groups: &[&GroupReport]) -> Result<Said, Fault> {
+        if groups.is_empty() {
+            return Ok(Said::default());
+        }
+        let known = self.known().await?;
+        let of_run = known.iter().filter(|k| k.is_of(run));
+        let notices = of_run.filter_map(|known| {
+            let of_place = |g: &&&GroupReport| g.place.in_words() == *known.place();
+            let failed: Vec<GroupNote> = groups
+                .iter()
+                .filter(of_place)
+                .map(|g| GroupNote::from(*g))
+                .collect();
+            (!failed.is_empty()).then(|| Notice {
+                groups: failed,
+                ..about(known, NoticeEvent::GroupFailed)
+            })
+        });
+        Ok(self.tell_all(notices.collect()).await)
+    }
+
+    /// A run has ended.
+    ///
+    /// # Errors
+    /// Marks could not be read or made.
+    pub async fn ended(&self, report: &RunReport, url: Option<&str>) -> Result<Said, Fault> {
+        let known = self.known().await?;
+        let of_run = known.iter().filter(|k| k.is_of(&report.run_id));
+        let notices = of_run.filter(|k| k.is_under_way()).map(|known| {
+            let of_place = |g: &GroupReport| g.place.in_words() == *known.place();
+            Notice {
+                report_url: url.map(str::to_owned),
+                ..about(known, NoticeEvent::Ended).with_report(report, of_place)
+            }
+        });
+        self.happened(notices.collect()).await
+    }
+
+    /// A run that was announced does not take place. Where nothing was announced nobody waits for it.
+    ///
+    /// # Errors
+    /// Marks could not be read or made.
+    pub async fn is_off(
+        &self,
+        run: BegunAt<'_>,
+        event: NoticeEvent,
+        reason: &str,
+    ) -> Result<Said, Fault> {
+        let known = self.known().await?;
+        let announced = known.iter().filter(|k| run.is_of(k));
+        let notices = announced.filter(|k| !k.is_over()).map(|known| Notice {
+            reason: reason.to_owned(),
+            ..about(known, event)
+        });
+        self.happened(notices.collect()).await
+    }
+
+    /// Writes down what happened, and tells it.
+    async fn happened(&self, notices: Vec<Notice>) -> Result<Said, Fault> {
+        self.write_down(&notices).await?;
+        Ok(self.tell_all(notices).await)
+    }
+
+    async fn tell_all(&self, notices: Vec<Notice>) -> Said {
+        let targeted = notices.into_iter().flat_map(|notice| {
+            let targets = self.targets(&notice);
+            targets.into_iter().map(move |t| (notice.clone(), t))
+        });
+        self.send(targeted.collect()).await
+    }
+
+    fn targets(&self, notice: &Notice) -> Vec<Target<'a>> {
+        let file = &self.setup.file;
+        targets(notice, &file.channels, &file.routes)
+    }
+}

@@ -1,0 +1,97 @@
+//! What a file of settings says about notices.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use crate::config::{self, Origin};
+use crate::notices::NoticesFile;
+use crate::notices::config::ConfigError;
+use crate::windows::{AheadError, WindowNotices, ahead};
+
+/// Channels, routes, and the notices of each window.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoticeSetup {
+    /// Channels and routes.
+    pub file: NoticesFile,
+    /// Times before a window at which notices are sent, the longest first, unless the window names others.
+    ahead: Vec<TimeDelta>,
+    /// The notices of the windows that the file has, by their names.
+    windows: BTreeMap<String, WindowNotices>,
+}
+
+/// A file of settings that says nothing that can be used about notices.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SetupError {
+    /// A key or value that is none.
+    #[error("line {line}: {message}")]
+    Fault {
+        /// Its line.
+        line: usize,
+        /// What was expected and found.
+        message: String,
+    },
+    /// The tables about notices.
+    #[error(transparent)]
+    Notices(#[from] ConfigError),
+    /// The times of a window's notices.
+    #[error("[[window]] '{window}' ahead: {problem}")]
+    Ahead {
+        /// The window.
+        window: String,
+        /// What is wrong.
+        problem: AheadError,
+    },
+}
+
+impl NoticeSetup {
+    /// What the text of a file says.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn read(text: &str) -> Result<Self, SetupError> {
+        let parsed = config::parse(text, Origin::Named);
+        if let Some(fault) = parsed.faults.first() {
+            return Err(SetupError::Fault {
+                line: fault.place.line,
+                message: fault.message.clone(),
+            });
+        }
+        let file = NoticesFile::read(text)?;
+        let windows = parsed.windows.into_iter().map(|entry| {
+            let name = entry.text.name;
+            let ahead = entry.text.ahead.map(|times| ahead(&times)).transpose();
+            let ahead = ahead.map_err(|problem| SetupError::Ahead {
+                window: name.clone(),
+                problem,
+            })?;
+            let notices = WindowNotices {
+                ahead,
+                is_required: entry.text.is_notice_required,
+            };
+            Ok((name, notices))
+        });
+        Ok(Self {
+            // Checked when the tables were read.
+            ahead: file.notices.ahead().unwrap_or_default(),
+            windows: windows.collect::<Result<_, SetupError>>()?,
+            file,
+        })
+    }
+
+    /// Whether there is nobody to tell.
+    pub fn is_silent(&self) -> bool {
+        self.file.channels.is_empty() || self.file.routes.is_empty()
+    }
+
+    /// Times before a window of this name at which notices are sent, the longest first.
+    pub fn ahead_of(&self, window: &str) -> &[TimeDelta] {
+        let own = self.windows.get(window).and_then(|w| w.ahead.as_deref());
+        own.unwrap_or(&self.ahead)
+    }
+
+    /// Whether no run begins in a window of this name that was not announced.
+    pub fn is_required_for(&self, window: &str) -> bool {
+        self.windows.get(window).is_some_and(|w| w.is_required)
+    }
+}

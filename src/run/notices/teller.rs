@@ -1,0 +1,207 @@
+//! Facts into marks, and notices to channels.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use super::setup::NoticeSetup;
+use super::tell::tell;
+use crate::aws::{Aws, claim_mark, list_marks, read_secret};
+use crate::channels::{Channel, Outside, Receipt};
+use crate::group::fault::Fault;
+use crate::notices::config::ChannelTable;
+use crate::notices::{Known, Mark, Notice, NoticeEvent, Target, TargetIds, fact_name};
+
+/// Nothing is sent any more when less than this is left: a service may ask to be asked again in a minute.
+const LONGEST: TimeDelta = TimeDelta::minutes(2);
+
+/// Tells channels what happens to windows, until `by` at the latest.
+#[derive(Clone, Copy, Debug)]
+pub struct Teller<'a> {
+    /// The account with the marks and secrets.
+    pub aws: &'a Aws,
+    /// The way to the channels.
+    pub outside: &'a Outside,
+    /// Channels and routes.
+    pub setup: &'a NoticeSetup,
+    /// What is not sent by then is left to the next sweep.
+    pub by: DateTime<Utc>,
+}
+
+/// What became of notices.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Said {
+    /// Those that were taken.
+    pub taken: Vec<Taken>,
+    /// Those that were not.
+    pub unsent: Vec<Unsent>,
+}
+
+/// A notice that a channel took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    /// Its occasion.
+    pub event: NoticeEvent,
+    /// `shop (Production)`.
+    pub place: String,
+    /// How it was taken.
+    pub receipt: Receipt,
+}
+
+/// A notice that a channel did not take, or of which that is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unsent {
+    /// Its occasion.
+    pub event: NoticeEvent,
+    /// `shop (Production)`.
+    pub place: String,
+    /// The channel.
+    pub channel: String,
+    /// Why.
+    pub problem: String,
+}
+
+impl std::fmt::Display for Unsent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            event,
+            place,
+            channel,
+            problem,
+        } = self;
+        write!(
+            f,
+            "the notice '{event}' about {place} was not sent to channel '{channel}': {problem}"
+        )
+    }
+}
+
+impl Said {
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.taken.extend(other.taken);
+        self.unsent.extend(other.unsent);
+        self
+    }
+
+    /// For the reader of a report.
+    pub fn warnings(&self) -> Vec<String> {
+        self.unsent.iter().map(ToString::to_string).collect()
+    }
+}
+
+impl<'a> Teller<'a> {
+    /// All marks, by their parameters' names; none in the place of one that is no fact and no notice, or not ours.
+    pub(super) async fn marks(&self) -> Result<BTreeMap<String, Option<Mark>>, Fault> {
+        list_marks(&self.aws.clients).await
+    }
+
+    /// What is known of all windows.
+    pub(super) async fn known(&self) -> Result<Vec<Known>, Fault> {
+        Ok(Known::of(self.marks().await?.into_values().flatten()))
+    }
+
+    /// Writes down what happened; answers the marks.
+    pub(super) async fn write_down(&self, happened: &[Notice]) -> Result<Vec<Mark>, Fault> {
+        let mut marks = Vec::new();
+        for notice in happened {
+            let mark = Mark::of(notice, None, self.aws.clock.now(), fastrand::u64(..));
+            claim_mark(&self.aws.clients, &fact_name(notice), &mark).await?;
+            marks.push(mark);
+        }
+        Ok(marks)
+    }
+
+    /// Sends notices: to the channels that silence monitoring first, and to each channel in order.
+    pub(super) async fn send(&self, notices: Vec<(Notice, Target<'a>)>) -> Said {
+        let mut by_channel: BTreeMap<(bool, &str), Vec<(Notice, Target<'a>)>> = BTreeMap::new();
+        for (notice, target) in notices {
+            let table = target.channel;
+            let key = (!table.kind.shows_windows(), table.name.as_str());
+            by_channel.entry(key).or_default().push((notice, target));
+        }
+        let (silencing, speaking): (Vec<_>, Vec<_>) =
+            by_channel.into_iter().partition(|((later, _), _)| !later);
+        let mut said = Said::default();
+        for stage in [silencing, speaking] {
+            let channels = stage
+                .into_iter()
+                .map(|(_, notices)| self.to_channel(notices));
+            for of_channel in join_all(channels).await {
+                said = said.and(of_channel);
+            }
+        }
+        said
+    }
+
+    async fn to_channel(&self, notices: Vec<(Notice, Target<'a>)>) -> Said {
+        let mut said = Said::default();
+        let mut ready = None;
+        for (notice, Target { channel, ids }) in notices {
+            if ready.is_none() {
+                ready = Some(self.ready(channel).await);
+            }
+            let result = match &ready {
+                Some(Ok(channel)) => self.one(channel, &ids, &notice).await,
+                Some(Err(problem)) => Err(problem.clone()),
+                None => continue,
+            };
+            let (event, place) = (notice.event, notice.place());
+            match result {
+                Ok(receipt) => said.taken.push(Taken {
+                    event,
+                    place,
+                    receipt,
+                }),
+                Err(problem) => {
+                    let unsent = Unsent {
+                        event,
+                        place,
+                        channel: channel.name.clone(),
+                        problem,
+                    };
+                    tracing::error!("{unsent}");
+                    said.unsent.push(unsent);
+                }
+            }
+        }
+        said
+    }
+
+    async fn one(
+        &self,
+        channel: &Channel,
+        ids: &TargetIds,
+        notice: &Notice,
+    ) -> Result<Receipt, String> {
+        if self.aws.clock.now() + LONGEST > self.by {
+            return Err("no time was left; the next sweep sends it".into());
+        }
+        let told = tell(self.aws, self.outside, channel, ids, notice).await;
+        told.map_err(|e| e.to_string())
+    }
+
+    /// A channel with its secrets.
+    async fn ready(&self, table: &ChannelTable) -> Result<Channel, String> {
+        ready(self.aws, table).await
+    }
+}
+
+/// A channel with its secrets.
+///
+/// # Errors
+/// In words: a secret cannot be read, or is none of the channel's kind.
+pub async fn ready(aws: &Aws, table: &ChannelTable) -> Result<Channel, String> {
+    let read = async |name: &str| {
+        read_secret(&aws.clients, name)
+            .await
+            .map_err(|fault| format!("{}: {} ({})", fault.operation, fault.message, fault.code))
+    };
+    let secret = read(&table.secret).await?;
+    let previous = match &table.previous_secret {
+        Some(name) => Some(read(name).await?),
+        None => None,
+    };
+    Channel::new(table, secret, previous).map_err(|e| e.to_string())
+}
