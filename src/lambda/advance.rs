@@ -124,10 +124,10 @@ impl Function {
         self.notifier.measure_report(&report, is_whole);
         let mut document = answer::run_document(&report);
         let (at, name) = (report.started_at, report.run_id.clone());
-        let place = self.place(&owner, at, &name, &document);
+        let storing = self.storing(&owner, at, &name, &document);
         let is_news = |g: &GroupReport| g.code == Some(Code::RestoredFromRecord);
         if !quiet || report.groups.iter().any(is_news) {
-            let shown = place.as_ref().map(|p| &p.shown);
+            let shown = storing.as_ref().map(|p| &p.stored_at);
             let message = notify::stored_message(&report, link.as_deref(), shown);
             if !self.notifier.notify(&message, by).await {
                 answer::warn(&mut document, "the report was not sent");
@@ -137,6 +137,6 @@ impl Function {
         let api_calls = report.api_calls.values().sum::<u64>();
         tracing::info!(passes, api_calls, "{summary}");
         let answer = answer::ended(&report, document, &summary, quiet);
-        answer::stored(answer, place.as_ref())
+        answer::stored(answer, storing.as_ref())
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
-use super::place::{Place, console};
+use super::store::{Storing, console};
 use crate::aws::Claim;
 use crate::clock::Clock;
 use crate::group::Failure;
@@ -160,10 +160,10 @@ pub(super) fn pruned(
 }
 
 /// Says where the state machine is to store the answer's report, and its readers where it will be.
-pub(super) fn stored(mut answer: Value, place: Option<&Place>) -> Value {
-    if let Some(place) = place {
-        answer["output"]["stored_at"] = json!(place.shown.uri);
-        answer["store"] = json!({"key": place.key});
+pub(super) fn stored(mut answer: Value, storing: Option<&Storing>) -> Value {
+    if let Some(storing) = storing {
+        answer["output"]["stored_at"] = json!(storing.stored_at.uri);
+        answer["store"] = json!({"key": storing.key});
     }
     answer
 }

@@ -8,9 +8,9 @@ mod kept;
 mod metrics;
 mod notices;
 mod notifier;
-mod place;
 mod prune;
 mod settings;
+mod store;
 mod sweep;
 mod task;
 
@@ -18,7 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use self::notifier::{NOT_OURS, Notifier};
-use self::place::Place;
+use self::store::Storing;
 use self::task::Task;
 use crate::aws::Aws;
 use crate::channels::Outside;
@@ -126,17 +126,17 @@ impl Function {
     }
 
     /// Where a report will be stored, if the stack has a bucket.
-    fn place(
+    fn storing(
         &self,
         execution: &str,
         at: DateTime<Utc>,
         name: &str,
         document: &Value,
-    ) -> Option<Place> {
+    ) -> Option<Storing> {
         let bucket = self.settings.report_bucket.as_deref()?;
-        let mut place = place::place(bucket, execution, &self.aws.region, at, name);
-        place.shown.is_shortened = answer::is_shortened(document);
-        Some(place)
+        let mut storing = store::storing(bucket, execution, &self.aws.region, at, name);
+        storing.stored_at.is_shortened = answer::is_shortened(document);
+        Some(storing)
     }
 
     /// Nothing is lost but the copy: the report is the execution's output, and was sent.

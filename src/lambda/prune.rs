@@ -91,8 +91,8 @@ impl Function {
         let execution = task.execution.as_str();
         let document = answer::prune_document(report);
         let name = format!("prune-{run_id}");
-        let place = self.place(execution, report.read_at, &name, &document);
-        let shown = place.as_ref().map(|p| &p.shown);
+        let storing = self.storing(execution, report.read_at, &name, &document);
+        let shown = storing.as_ref().map(|p| &p.stored_at);
         let link = answer::link(execution);
         let reason = input.reason.as_deref();
         let message = notify::pruned(run_id, report, reason, shown, link.as_deref());
@@ -102,7 +102,7 @@ impl Function {
         }
         tracing::info!("{}", message.default);
         let answer = answer::pruned(report, run_id, document, &message.default, is_unsent);
-        answer::stored(answer, place.as_ref())
+        answer::stored(answer, storing.as_ref())
     }
 }
 

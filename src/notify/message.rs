@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::place::ReportPlace;
 use super::sns::to_sns_json;
+use super::stored_at::StoredAt;
 use crate::group::{Code, Outcome};
 use crate::ids::RunId;
 use crate::report::{self, GroupReport, PatchCounts, RunKind, RunReport, fit};
@@ -106,9 +106,9 @@ pub fn message(report: &RunReport, link: Option<&str>) -> Message {
 pub fn stored_message(
     report: &RunReport,
     link: Option<&str>,
-    place: Option<&ReportPlace>,
+    stored_at: Option<&StoredAt>,
 ) -> Message {
-    let with_groups = |most| with_groups(report, link, place, most);
+    let with_groups = |most| with_groups(report, link, stored_at, most);
     let fits = |most| to_sns_json(&with_groups(most)).len() <= BODY_LIMIT_BYTES;
     with_groups(fit::most(report.groups.len(), fits))
 }
@@ -116,7 +116,7 @@ pub fn stored_message(
 fn with_groups(
     report: &RunReport,
     link: Option<&str>,
-    place: Option<&ReportPlace>,
+    stored_at: Option<&StoredAt>,
     most: usize,
 ) -> Message {
     let line = report::short_text(report, SHORT_LIMIT);
@@ -124,7 +124,7 @@ fn with_groups(
     if let Some(link) = link {
         email.push_str(&format!("\nExecution: {link}\n"));
     }
-    for line in place.into_iter().flat_map(ReportPlace::lines) {
+    for line in stored_at.into_iter().flat_map(StoredAt::lines) {
         email.push_str(&format!("{line}\n"));
     }
     let kind = match report.left_open().next() {
@@ -143,7 +143,7 @@ fn with_groups(
         sms: sms(&line),
         default: line,
         email,
-        queue_json: queue_json(report, kind, (link, place), most),
+        queue_json: queue_json(report, kind, (link, stored_at), most),
         next_steps: next_steps(report),
     }
 }
@@ -199,7 +199,7 @@ struct QueueRun<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     execution: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<&'a ReportPlace>,
+    report: Option<&'a StoredAt>,
 }
 
 #[derive(Serialize)]
@@ -219,7 +219,7 @@ struct QueueGroup<'a> {
 fn queue_json(
     report: &RunReport,
     event: MessageKind,
-    (link, place): (Option<&str>, Option<&ReportPlace>),
+    (link, stored_at): (Option<&str>, Option<&StoredAt>),
     most: usize,
 ) -> String {
     let all = report::by_urgency(report);
@@ -237,7 +237,7 @@ fn queue_json(
     let run = QueueRun {
         event,
         execution: link,
-        report: place,
+        report: stored_at,
         run_id: &report.run_id,
         kind: report.kind,
         region: &report.region,

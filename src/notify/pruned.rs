@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::message::{Message, MessageKind};
 use super::news::{News, REASON_LIMIT};
-use super::place::ReportPlace;
+use super::stored_at::StoredAt;
 use crate::ids::RunId;
 use crate::report::{PruneAction, PruneEntry, PruneReport, fit};
 use crate::text::{plain_text, shortened};
@@ -21,7 +21,7 @@ pub fn pruned(
     run_id: &RunId,
     report: &PruneReport,
     reason: Option<&str>,
-    place: Option<&ReportPlace>,
+    stored_at: Option<&StoredAt>,
     link: Option<&str>,
 ) -> Message {
     let region = report.region.as_str();
@@ -42,14 +42,14 @@ pub fn pruned(
     lines.push(String::new());
     let next_steps = next_steps(report);
     lines.extend(next_steps.iter().cloned());
-    lines.extend(place.into_iter().flat_map(ReportPlace::lines));
+    lines.extend(stored_at.into_iter().flat_map(StoredAt::lines));
     let news = News {
         kind: MessageKind::Pruned,
         run_id,
         region,
         line,
         lines,
-        document: document(run_id, report, reason, place, link),
+        document: document(run_id, report, reason, stored_at, link),
         next_steps,
     };
     news.message(link)
@@ -136,7 +136,7 @@ fn document(
     run_id: &RunId,
     report: &PruneReport,
     reason: Option<&str>,
-    place: Option<&ReportPlace>,
+    stored_at: Option<&StoredAt>,
     link: Option<&str>,
 ) -> Value {
     let kept = |e: &&PruneEntry| matches!(e.action, PruneAction::Keep | PruneAction::Wait);
@@ -162,8 +162,8 @@ fn document(
         "reason": reason,
         "execution": link,
     });
-    if let Some(place) = place {
-        document["report"] = json!(place);
+    if let Some(stored_at) = stored_at {
+        document["report"] = json!(stored_at);
     }
     document
 }

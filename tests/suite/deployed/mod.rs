@@ -3,6 +3,7 @@
 
 mod bucket;
 mod forged;
+mod language;
 mod living;
 mod machine;
 mod pruned;

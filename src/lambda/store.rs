@@ -2,31 +2,31 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::notify::ReportPlace;
+use crate::notify::StoredAt;
 
 /// The place of a report.
-pub(super) struct Place {
+pub(super) struct Storing {
     /// Its key in the bucket.
     pub(super) key: String,
     /// As its readers see it.
-    pub(super) shown: ReportPlace,
+    pub(super) stored_at: StoredAt,
 }
 
 /// The place of a report about something that began at this time, by its name: the same again for the same.
-pub(super) fn place(
+pub(super) fn storing(
     bucket: &str,
     execution: &str,
     region: &str,
     at: DateTime<Utc>,
     name: &str,
-) -> Place {
+) -> Storing {
     // The role of the state machine may write below reports/ and nowhere else.
     let key = format!("reports/{}/{name}.json", at.format("%Y/%m"));
     let link = console(execution).map(|domain| {
         format!("https://{region}.{domain}/s3/object/{bucket}?region={region}&prefix={key}")
     });
-    Place {
-        shown: ReportPlace {
+    Storing {
+        stored_at: StoredAt {
             uri: format!("s3://{bucket}/{key}"),
             link,
             is_shortened: false,
@@ -54,14 +54,14 @@ mod tests {
     fn a_report_lies_below_its_month() {
         let at = "2026-10-14T04:00:00Z".parse().expect("a time");
         let execution = "arn:aws:states:eu-west-1:123456789012:execution:AsgPatch:nightly";
-        let found = place("kept", execution, "eu-west-1", at, "exec-nightly");
+        let found = storing("kept", execution, "eu-west-1", at, "exec-nightly");
         assert_eq!(found.key, "reports/2026/10/exec-nightly.json");
         assert_eq!(
-            found.shown.uri,
+            found.stored_at.uri,
             "s3://kept/reports/2026/10/exec-nightly.json"
         );
         assert_eq!(
-            found.shown.link.as_deref(),
+            found.stored_at.link.as_deref(),
             Some(
                 "https://eu-west-1.console.aws.amazon.com/s3/object/kept?region=eu-west-1&prefix=reports/2026/10/exec-nightly.json"
             )

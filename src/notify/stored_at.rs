@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// The place where a report will be stored, for its readers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ReportPlace {
+pub struct StoredAt {
     /// E.g. `s3://bucket/reports/2026/10/run.json`.
     pub uri: String,
     /// Its page in the AWS console.
@@ -15,7 +15,7 @@ pub struct ReportPlace {
     pub is_shortened: bool,
 }
 
-impl ReportPlace {
+impl StoredAt {
     /// The lines of an e-mail.
     pub(super) fn lines(&self) -> Vec<String> {
         let shortened = match self.is_shortened {
