@@ -14,6 +14,7 @@ mod discover;
 mod documents;
 mod executions;
 mod faults;
+mod freeze;
 mod handle;
 mod identity;
 mod listed;
@@ -41,6 +42,10 @@ pub use documents::{DocumentState, create_document, own_documents};
 pub use executions::{Execution, find_execution, is_execution};
 pub use faults::with_causes;
 use faults::{fault, missing};
+pub use freeze::{
+    CalendarState, Declared, DeclaredFreeze, calendar_state, declare_freeze, declared_freeze,
+    lift_freeze,
+};
 pub use handle::Aws;
 pub use listed::Listed;
 pub use marks::{Marked, claim_mark, forget_mark, forget_marks, list_marks, read_mark};

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use asg_patch::config::{Entry, Fault, Kind, Origin, SETTINGS, Setting, Table, schema};
+use asg_patch::config::{
+    Entry, Fault, Kind, Origin, SETTINGS, Setting, Table, WindowEntry, schema,
+};
 use asg_patch::report::Sheet;
+use asg_patch::run::WindowSetup;
 use asg_patch::text::counted;
 use asg_patch::toml_file::Place;
 use clap::{Args, Command, CommandFactory, FromArgMatches, Subcommand};
@@ -11,9 +14,9 @@ use serde_json::{Value, json};
 
 use super::Cli;
 use super::error::{CliError, Exit};
-use super::notify;
 use super::options::RunOptions;
 use super::output::Output;
+use super::push::{self, PushArgs};
 use super::settings::{self, ConfigFile, Settings, Source, Wanted};
 
 /// Options of `config`.
@@ -34,6 +37,8 @@ enum Action {
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Store the file that --config names as the one that the deployed stack works by, once it is checked
+    Push(PushArgs),
 }
 
 /// Variables of AWS that take a profile's place.
@@ -43,6 +48,7 @@ const EXAMPLES: &str = "\
 Examples:
   asg-patch config                                      each setting, and where it comes from
   asg-patch config check                                what is wrong with the file
+  asg-patch config push --config asg-patch.toml         the deployed stack works by it from now on
   asg-patch config schema > asg-patch.schema.json       for an editor: `#:schema asg-patch.schema.json` in the file";
 
 impl ConfigArgs {
@@ -51,11 +57,16 @@ impl ConfigArgs {
         self.action.is_none()
     }
 
+    /// Whether it stores the file.
+    pub(super) fn pushes(&self) -> bool {
+        matches!(self.action, Some(Action::Push(_)))
+    }
+
     /// The file that it is to check, if it names one.
     fn named(&self) -> Option<&PathBuf> {
         match &self.action {
             Some(Action::Check { file }) => file.as_ref(),
-            Some(Action::Schema) | None => None,
+            Some(Action::Schema | Action::Push(_)) | None => None,
         }
     }
 }
@@ -83,9 +94,36 @@ pub(crate) fn execute(
                 Some(path) => Some(ConfigFile::named("FILE", path)?),
                 None => ConfigFile::locate(wanted)?,
             };
-            check(file, output)
+            check(&checkable(file)?, output)
+        }
+        Some(Action::Push(args)) => {
+            let file = checkable(ConfigFile::locate(wanted)?)?;
+            match faults(&file).2.as_slice() {
+                [] => super::block_on(push::execute(args, &file, output)),
+                [_, ..] => check(&file, output),
+            }
         }
     }
+}
+
+fn checkable(file: Option<ConfigFile>) -> Result<ConfigFile, CliError> {
+    file.ok_or_else(|| {
+        let expected = "FILE, --config, ASG_PATCH_CONFIG, or asg-patch.toml here or above";
+        CliError::input("the file to check", expected, "none of them")
+    })
+}
+
+/// The settings of a file, its windows, and everything that is wrong with it.
+fn faults(file: &ConfigFile) -> (Vec<Entry>, Vec<WindowEntry>, Vec<Fault>) {
+    let (entries, windows, mut faults) = settings::checked(&Cli::command(), file);
+    if faults.is_empty() {
+        faults.extend(disagreement(file, &entries));
+    }
+    let start = Place { line: 1, column: 1 };
+    if let (true, Err(wrong)) = (faults.is_empty(), WindowSetup::read(file.text())) {
+        faults.push(Fault::new(start, "notices", &wrong.to_string()));
+    }
+    (entries, windows, faults)
 }
 
 /// A setting with its value, as text and as JSON, and where it comes from.
@@ -237,24 +275,8 @@ fn disagreement(file: &ConfigFile, entries: &[Entry]) -> Option<Fault> {
     Some(Fault::new(entry.place, entry.setting.path(), &said))
 }
 
-fn check(file: Option<ConfigFile>, output: &Output) -> Result<Exit, CliError> {
-    let Some(file) = file else {
-        let expected = "FILE, --config, ASG_PATCH_CONFIG, or asg-patch.toml here or above";
-        return Err(CliError::input(
-            "the file to check",
-            expected,
-            "none of them",
-        ));
-    };
-    let command = Cli::command();
-    let (entries, windows, mut faults) = settings::checked(&command, &file);
-    if faults.is_empty() {
-        faults.extend(disagreement(&file, &entries));
-    }
-    if let (true, Err(wrong)) = (faults.is_empty(), notify::read(&file)) {
-        let start = Place { line: 1, column: 1 };
-        faults.push(Fault::new(start, "channel", &wrong.to_string()));
-    }
+fn check(file: &ConfigFile, output: &Output) -> Result<Exit, CliError> {
+    let (entries, windows, faults) = faults(file);
     let of = |f: &Fault| json!({"line": f.place.line, "column": f.place.column, "key": f.key, "message": f.message});
     let document = json!({
         "file": file.shown,

@@ -1,6 +1,7 @@
 //! The way to AWS: configuration as the AWS CLI finds it, checked before the first call.
 
 use asg_patch::aws::Aws;
+use asg_patch::channels::Outside;
 use asg_patch::clock::{CLOCK_VARIABLE, Clock};
 use asg_patch::run::RunError;
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -18,9 +19,34 @@ use super::profiles;
 /// # Errors
 /// No region, no credentials, a wrong endpoint or clock, or no answer from AWS.
 pub(crate) async fn connect(options: &AwsOptions) -> Result<Aws, CliError> {
+    Ok(connect_with_outside(options).await?.0)
+}
+
+/// The same, with the way to third parties.
+///
+/// # Errors
+/// Those of [`connect`].
+pub(crate) async fn connect_with_outside(options: &AwsOptions) -> Result<(Aws, Outside), CliError> {
     let (clock, sdk) = configure(options).await?;
+    let outside = outside(options, &sdk, &clock)?;
     let aws = Aws::identified(clock, sdk).await.map_err(RunError::from)?;
-    Ok(aws.signing_by(options.mac_key.as_deref()))
+    Ok((aws.signing_by(options.mac_key.as_deref()), outside))
+}
+
+/// The way to third parties: the simulated ones, where the account is the simulated one.
+///
+/// # Errors
+/// The simulated account's endpoint is not on this machine.
+pub(crate) fn outside(
+    options: &AwsOptions,
+    sdk: &SdkConfig,
+    clock: &Clock,
+) -> Result<Outside, CliError> {
+    match (&options.simulated_clock, sdk.endpoint_url()) {
+        (Some(_), Some(endpoint)) => Outside::simulated_at(endpoint, clock.clone())
+            .map_err(|e| CliError::input("--endpoint-url", e.expected, e.found)),
+        (Some(_), None) | (None, _) => Ok(Outside::real(clock.clone())),
+    }
 }
 
 /// Clock and SDK configuration of the account that the options and the environment name.

@@ -2,6 +2,7 @@
 
 mod complete;
 mod completions;
+mod channels;
 mod config;
 mod connect;
 mod documents;
@@ -9,6 +10,7 @@ mod endpoint;
 mod error;
 mod explain;
 mod fleet;
+mod freeze;
 mod history;
 mod keep;
 mod names;
@@ -21,6 +23,7 @@ mod probe;
 mod profiles;
 mod progress;
 mod prune;
+mod push;
 mod rehearse;
 mod report;
 mod restore;
@@ -152,7 +155,9 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show the command documents that runs send to instances, or create them
     Documents(documents::DocumentsArgs),
-    /// Show each setting and where it comes from; print the file's schema; check a file
+    /// Show the freezes in which nothing is patched, declare one, or lift it
+    Freeze(freeze::FreezeArgs),
+    /// Show each setting and where it comes from; print the file's schema; check a file; store it for the stack
     Config(config::ConfigArgs),
     /// Try the channels of a configuration file with a test notice
     Notify(notify::NotifyArgs),
@@ -171,6 +176,7 @@ impl Command {
             Self::Config(args) => args.shows(),
             Self::Simulate(_) | Self::Snapshot(_) | Self::Probe(_) => false,
             Self::Documents(_) | Self::Completions(_) | Self::Notify(_) => false,
+            Self::Freeze(_) => false,
         }
     }
 
@@ -179,10 +185,12 @@ impl Command {
         match self {
             Self::Run(_) | Self::Restore(_) | Self::Prune(_) | Self::Probe(_) => true,
             Self::Documents(args) => args.creates(),
+            Self::Freeze(args) => args.changes(),
             Self::Plan(_) | Self::Status(_) | Self::Windows(_) | Self::Snapshot(_) => false,
             Self::Rehearse(_) | Self::Simulate(_) => false,
             Self::Report(_) | Self::History(_) | Self::Explain(_) => false,
-            Self::Config(_) | Self::Completions(_) => false,
+            Self::Config(args) => args.pushes(),
+            Self::Completions(_) => false,
             // It posts, but into channels that the file names.
             Self::Notify(_) => true,
         }
@@ -197,7 +205,7 @@ impl Command {
             Self::Prune(_) | Self::Windows(_) => false,
             Self::Rehearse(_) | Self::Simulate(_) | Self::Snapshot(_) | Self::Probe(_) => false,
             Self::Report(_) | Self::History(_) | Self::Documents(_) => false,
-            Self::Notify(_) => false,
+            Self::Notify(_) | Self::Freeze(_) => false,
         }
     }
 }
@@ -282,12 +290,12 @@ pub(crate) fn main() -> Exit {
     }
     let result = match cli.command {
         Command::Plan(args) => block_on(plan::execute(&args, &output)),
-        Command::Run(args) => block_on(run::execute(&args, &output)),
+        Command::Run(args) => block_on(run::execute(&args, &settings, &output)),
         Command::Status(args) => block_on(status::execute(&args, &output)),
         Command::Windows(args) => block_on(windows::execute(&args, &settings, &output)),
         Command::Restore(args) => block_on(restore::execute(&args, &output)),
         Command::Prune(args) => block_on(prune::execute(&args, &output)),
-        Command::Rehearse(args) => rehearse::execute(&args, &output),
+        Command::Rehearse(args) => rehearse::execute(&args, &settings, &output),
         Command::Simulate(args) => block_on(simulate::execute(&args, &output)),
         Command::Snapshot(args) => block_on(snapshot::execute(&args, &output)),
         Command::Probe(args) => block_on(probe::execute(&args, &output)),
@@ -295,6 +303,7 @@ pub(crate) fn main() -> Exit {
         Command::History(args) => history::execute(&args, &output),
         Command::Explain(args) => explain::execute(&args, &output),
         Command::Documents(args) => block_on(documents::execute(&args, &output)),
+        Command::Freeze(args) => block_on(freeze::execute(&args, &output)),
         Command::Config(args) => config::execute(&args, &settings, &wanted, &output),
         Command::Notify(args) => block_on(notify::execute(&args, &settings, &output)),
         Command::Completions(args) => completions::execute(&args, &output),

@@ -74,12 +74,7 @@ pub(crate) async fn execute(
     }
     let chosen = chosen(&tables.channels, &args.channels)?;
     let (clock, sdk) = connect::configure(&args.aws).await?;
-    // Only where the account is the simulated one are its third parties meant.
-    let outside = match (&args.aws.simulated_clock, sdk.endpoint_url()) {
-        (Some(_), Some(endpoint)) => Outside::simulated_at(endpoint, clock.clone())
-            .map_err(|e| CliError::input("--endpoint-url", e.expected, e.found))?,
-        (Some(_), None) | (None, _) => Outside::real(clock.clone()),
-    };
+    let outside = connect::outside(&args.aws, &sdk, &clock)?;
     let aws = Aws::new(clock, sdk);
     let mut tried = Vec::new();
     for table in chosen {

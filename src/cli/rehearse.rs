@@ -6,17 +6,19 @@ use std::time::Duration;
 use asg_patch::aws::Aws;
 use asg_patch::clock::Clock;
 use asg_patch::report::{self, RunKind, RunReport};
-use asg_patch::run::RunError;
+use asg_patch::run::{RunError, WindowSetup};
 use asg_patch::sim::fleet::Fleet;
 use asg_patch::sim::{Account, sdk};
 use clap::Args;
 
+use super::channels;
 use super::error::{CliError, Exit};
 use super::fleet::FleetOptions;
 use super::keep::{self, KeepOptions};
 use super::options::RunOptions;
 use super::output::Output;
 use super::run::run_and_show;
+use super::settings::Settings;
 
 /// Options of `rehearse`.
 #[derive(Args, Debug)]
@@ -41,9 +43,14 @@ Examples:
 /// # Errors
 /// The options or the fleet are invalid, the simulated account refused a call, or Ctrl-C stopped the
 /// run at once.
-pub(crate) fn execute(args: &RehearseArgs, output: &Output) -> Result<Exit, CliError> {
+pub(crate) fn execute(
+    args: &RehearseArgs,
+    settings: &Settings,
+    output: &Output,
+) -> Result<Exit, CliError> {
     args.run.check()?;
     let fleet = args.fleet.load()?;
+    let setup = channels::setup(settings)?;
     // The SDK's jitter and the run id are drawn from this thread's generator: same seed, same run.
     fastrand::seed(fleet.seed());
     tokio::runtime::Builder::new_current_thread()
@@ -51,26 +58,35 @@ pub(crate) fn execute(args: &RehearseArgs, output: &Output) -> Result<Exit, CliE
         .start_paused(true)
         .build()
         .map_err(CliError::Runtime)?
-        .block_on(rehearse(args, &fleet, output))
+        .block_on(rehearse(args, &fleet, &setup, output))
 }
 
-async fn rehearse(args: &RehearseArgs, fleet: &Fleet, output: &Output) -> Result<Exit, CliError> {
+async fn rehearse(
+    args: &RehearseArgs,
+    fleet: &Fleet,
+    setup: &WindowSetup,
+    output: &Output,
+) -> Result<Exit, CliError> {
     let prices = args.keep.ready()?;
     let took = Clock::stopwatch();
     let account = fleet.account(1).without_log();
-    let request = args
+    let mut request = args
         .run
         .request(fleet.start(), "rehearsal".into(), output.pages_url())?;
+    request.place_tags = setup.file.notices.place_tags();
     let sdk = sdk::sdk_config(&account, &request.run_id);
     let aws = Aws::identified(account.clock().clone(), sdk).await;
     let aws = args.run.within(&aws.map_err(RunError::from)?)?;
-    let report = run_and_show(&aws, &request, output).await?;
+    let report = run_and_show(&aws, &request, None, output).await?;
     let report = RunReport {
         kind: RunKind::Rehearse,
         ..report
     };
     let report = keep::with_cost(report, prices.as_ref());
     output.report(&report)?;
+    if let Some(notices) = channels::rehearsed(&report, &request, setup) {
+        output.remark(&notices);
+    }
     output.remark(&summary(&report, &account, took()));
     Ok(args.keep.keep(&report, output, Exit::from(&report)))
 }

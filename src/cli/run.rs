@@ -1,17 +1,20 @@
 //! `asg-patch run`
 
 use asg_patch::aws::Aws;
+use asg_patch::group::{Code, Failure};
 use asg_patch::report;
 use asg_patch::request::RunRequest;
-use asg_patch::run::{RunError, Stop};
+use asg_patch::run::{BY_HAND, RunError, RunNotices, Stop, WindowSetup};
 use clap::Args;
 
-use super::connect::connect;
+use super::channels;
+use super::connect::connect_with_outside;
 use super::error::{CliError, Exit};
 use super::keep::{self, KeepOptions};
 use super::options::{self, AwsOptions, RunOptions};
 use super::output::Output;
 use super::progress::Display;
+use super::settings::Settings;
 use super::stop;
 
 /// Options of `run`.
@@ -22,6 +25,12 @@ pub(crate) struct RunArgs {
     run: RunOptions,
     #[command(flatten)]
     keep: KeepOptions,
+    /// Tell the channels of the file that --config names that the run begins and how it ended
+    #[arg(long)]
+    notify: bool,
+    /// Run although a freeze lies over the window
+    #[arg(long)]
+    despite_freeze: bool,
     #[command(flatten)]
     aws: AwsOptions,
 }
@@ -38,6 +47,7 @@ Examples:
   asg-patch run                                         every group that opted in, in a window of three hours
   asg-patch run --group web-nightly --group api         two of them
   asg-patch run --group web-nightly --operation Scan    only says what is missing
+  asg-patch run --config ops.toml --notify              tells the channels of the file
   asg-patch run --json > report.json                    keeps the report; progress stays on the terminal
 
 Press Ctrl-C once to stop: groups in progress are restored.";
@@ -47,20 +57,59 @@ Press Ctrl-C once to stop: groups in progress are restored.";
 /// # Errors
 /// The options are invalid, AWS could not be reached or refused a call, or Ctrl-C stopped the command
 /// at once.
-pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, CliError> {
+pub(crate) async fn execute(
+    args: &RunArgs,
+    settings: &Settings,
+    output: &Output,
+) -> Result<Exit, CliError> {
     args.run.check()?;
     let prices = args.keep.ready()?;
-    let aws = args.run.within(&connect(&args.aws).await?)?;
+    let setup = setup(args, settings)?;
+    let (aws, outside) = connect_with_outside(&args.aws).await?;
+    let aws = args.run.within(&aws)?;
     let mut request = args.run.request(
         options::this_second(&aws.clock),
         asg_patch::run::this_process(),
         output.pages_url(),
     )?;
     request.about.asked_by = options::user();
-    let report = run_and_show(&aws, &request, output).await?;
+    request.place_tags = setup.file.notices.place_tags();
+    if !args.despite_freeze {
+        thaw(&aws, &setup, &request).await?;
+    }
+    let told = RunNotices {
+        outside: &outside,
+        setup: &setup,
+    };
+    let told = args.notify.then_some(&told);
+    let report = run_and_show(&aws, &request, told, output).await?;
     let report = keep::with_cost(report, prices.as_ref());
     output.report(&report)?;
     Ok(args.keep.keep(&report, output, Exit::from(&report)))
+}
+
+/// Windows, channels and freezes of the file that was named.
+fn setup(args: &RunArgs, settings: &Settings) -> Result<WindowSetup, CliError> {
+    let setup = channels::setup(settings)?;
+    if args.notify && setup.is_silent() {
+        let expected = "a file with [[channel]] and [[route]] that --config or ASG_PATCH_CONFIG names";
+        return Err(CliError::input("--notify", expected, "none"));
+    }
+    Ok(setup)
+}
+
+/// Refuses a run over which a freeze lies.
+async fn thaw(aws: &Aws, setup: &WindowSetup, request: &RunRequest) -> Result<(), CliError> {
+    let window = request.about.window.as_deref().unwrap_or(BY_HAND);
+    let span = (request.window.start, request.restore_by());
+    let frozen = asg_patch::run::frozen(aws, &setup.freezes, window, span).await;
+    match frozen.map_err(RunError::from)? {
+        Some(why) => {
+            let why = format!("{why}; --despite-freeze runs all the same");
+            Err(RunError::Refused(Failure::new(Code::Frozen, why)).into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// Executes a run; shows its progress and listens for Ctrl-C.
@@ -71,11 +120,12 @@ pub(crate) async fn execute(args: &RunArgs, output: &Output) -> Result<Exit, Cli
 pub(super) async fn run_and_show(
     aws: &Aws,
     request: &RunRequest,
+    told: Option<&RunNotices<'_>>,
     output: &Output,
 ) -> Result<report::RunReport, RunError> {
     let mut display = Display::new(output);
     stop::heeding(output, async |stop: tokio::sync::watch::Receiver<Stop>| {
-        asg_patch::run::run(aws, request, stop, &mut |p| display.show(p)).await
+        asg_patch::run::run_telling(aws, request, told, stop, &mut |p| display.show(p)).await
     })
     .await
 }

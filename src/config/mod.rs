@@ -19,8 +19,8 @@ pub use schema::schema;
 pub use settings::{SETTINGS, Setting, Table, Trust};
 pub use window::WindowEntry;
 
-/// Tables of the file that are no settings of a command: where notices go. They are read where they are used.
-pub const NOTICES: [&str; 3] = ["channel", "route", "notices"];
+/// Tables of the file that are no settings of a command: where notices go, and freezes. They are read where they are used.
+pub const TABLES: [&str; 4] = ["channel", "route", "notices", "freeze"];
 /// The file's name, by which it is found.
 pub const FILE_NAME: &str = "asg-patch.toml";
 /// The beginning of the settings' variables.

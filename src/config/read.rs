@@ -64,7 +64,7 @@ impl Reader<'_> {
                 self.entry(setting, key.span().start, value);
                 continue;
             }
-            if table == Table::Top && super::NOTICES.contains(&name) {
+            if table == Table::Top && super::TABLES.contains(&name) {
                 if self.origin == Origin::Found {
                     self.fault(key.span().start, name, UNTRUSTED);
                 }

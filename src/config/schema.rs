@@ -12,12 +12,20 @@ pub fn schema() -> Value {
         let inner = object(table, properties(table));
         top.insert(table.name().into(), inner);
     }
-    for name in super::NOTICES {
-        let about = "Where notices go: see docs/notices.md.";
-        top.insert(
-            name.into(),
-            json!({"type": "array", "items": {"type": "object"}, "description": about}),
-        );
+    for name in super::TABLES {
+        let (kind, about) = match name {
+            "notices" => ("object", "All notices: see docs/notices.md."),
+            "freeze" => (
+                "array",
+                "Times in which nothing is patched: see docs/windows.md.",
+            ),
+            _ => ("array", "Where notices go: see docs/notices.md."),
+        };
+        let mut table = json!({"type": kind, "description": about});
+        if kind == "array" {
+            table["items"] = json!({"type": "object"});
+        }
+        top.insert(name.into(), table);
     }
     top.insert("window".into(), json!({"type": "array", "items": window()}));
     let mut schema = json!({

@@ -33,6 +33,8 @@ pub const CLAIM_PREFIX: &str = "/asg-patch/runs/";
 pub const SECRET_PREFIX: &str = "/asg-patch/secrets/";
 /// The parameter with the file of settings that the stack works by.
 pub const CONFIG_PARAMETER: &str = "/asg-patch/config";
+/// The parameter of a freeze that a person has declared.
+pub const FREEZE_PARAMETER: &str = "/asg-patch/freeze";
 /// Where notices that were sent are marked in Parameter Store.
 pub const MARK_PREFIX: &str = "/asg-patch/notices/";
 

@@ -369,6 +369,9 @@ codes! {
     Frozen = "AP-0808", "a freeze lies over the window",
         "nothing, if the freeze is meant; the next window after it patches again",
         [];
+    SettingsUnusable = "AP-0809", "the stack's file of settings cannot be used",
+        "store it anew with `asg-patch config push`",
+        [];
 }
 
 impl Code {

@@ -58,6 +58,21 @@ pub(super) fn nothing_to_do(summary: &str) -> Value {
     json!({"next": "Ended", "output": {"status": "NothingToDo", "summary": summary}})
 }
 
+/// A freeze is no failure: nobody is alarmed.
+pub(super) fn frozen(run_id: &RunId, failure: &Failure) -> Value {
+    let summary = format!(
+        "{}: {}",
+        failure.code,
+        shortened(&failure.reason, REASON_LIMIT)
+    );
+    json!({"next": "Ended", "output": {
+        "status": "Frozen",
+        "run_id": run_id,
+        "code": failure.code,
+        "summary": summary,
+    }})
+}
+
 pub(super) fn planned(plan: &PlanReport) -> Value {
     let tried = plan.groups.iter().filter(|g| g.refusal.is_none()).count();
     let summary = format!(

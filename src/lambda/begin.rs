@@ -159,6 +159,15 @@ impl Function {
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         let file = self.stack_file().await;
+        if let (Some(fault), true) = (&file.fault, task.retries < BEGIN_RETRIES) {
+            return Err(FunctionError::Run(fault.clone().into()));
+        }
+        // Its freezes are not known.
+        if let Some(problem) = &file.problem {
+            let failure = Failure::new(Code::SettingsUnusable, problem.clone());
+            let run_id = &request.run_id;
+            return Ok(self.refuse_run(run_id, &task.execution, &failure, by).await);
+        }
         let request = RunRequest {
             place_tags: file.setup.file.notices.place_tags(),
             about: Box::new(About {
@@ -181,6 +190,9 @@ impl Function {
                 return Ok(answer::duplicate(&claim));
             }
             Begun::RunState(mut run_state, places) => {
+                if let Some(why) = self.frozen(&file, &request, input).await? {
+                    return Ok(self.freeze(&file, &request, input, why, by).await);
+                }
                 match self.tell_begun(&file, &request, input, &places, by).await {
                     Ok(warnings) => {
                         run_state.warnings.extend(warnings);

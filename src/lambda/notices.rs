@@ -3,33 +3,37 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
+use super::task::FunctionError;
 use super::{Function, answer};
-use crate::aws::{find_groups, stored_file};
+use crate::aws::{StoredFileError, find_groups, stored_file};
 use crate::group::fault::Fault;
+use crate::group::{Code, Failure};
 use crate::ids::{GroupName, RunId};
 use crate::notices::NoticeEvent;
+use crate::notify;
 use crate::report::{GroupReport, RunReport};
 use crate::request::RunRequest;
-use crate::run::{BegunAt, NoticeSetup, Places, Said, Teller, Watched};
+use crate::run::{
+    self, BY_HAND, BegunAt, DEFAULT_WINDOW, Places, Said, Teller, Watched, WindowSetup,
+};
 use crate::trigger::{Cause, RunInput};
 use crate::windows::{PatchWindow, WindowNotices};
 
 /// Notices that channels did not take, and files of settings that cannot be used.
 const NOTICES_UNSENT: &str = "NoticesUnsent";
-/// The name of the stack's own window.
-const DEFAULT_WINDOW: &str = "default";
-/// In the place of a window's name, if a person started the run.
-const BY_HAND: &str = "by hand";
 
 /// The stack's file, as far as it is about notices.
 #[derive(Default)]
 pub(super) struct StackFile {
-    pub(super) setup: NoticeSetup,
+    pub(super) setup: WindowSetup,
     /// The version of its parameter; none without a file.
     pub(super) version: Option<i64>,
     /// Why it cannot be used.
     pub(super) problem: Option<String>,
+    /// The call that failed, if that is why.
+    pub(super) fault: Option<Fault>,
 }
 
 /// The window that a run is of.
@@ -44,33 +48,39 @@ fn window<'a>(request: &'a RunRequest, input: &RunInput) -> BegunAt<'a> {
 }
 
 impl Function {
-    /// Reads the stack's file. One that cannot be used tells nobody anything: that is counted, and no run fails for it.
+    /// Reads the stack's file. One that cannot be used tells nobody anything, which is counted; and no run begins.
     pub(super) async fn stack_file(&self) -> StackFile {
+        let mut fault = None;
         let problem = match stored_file(&self.aws.clients).await {
             Ok(None) => return StackFile::default(),
-            Ok(Some(stored)) => match NoticeSetup::read(&stored.text) {
+            Ok(Some(stored)) => match WindowSetup::read(&stored.text) {
                 Ok(setup) => {
                     return StackFile {
                         setup,
                         version: Some(stored.version),
-                        problem: None,
+                        ..StackFile::default()
                     };
                 }
                 Err(problem) => format!("version {}: {problem}", stored.version),
             },
-            Err(problem) => problem.to_string(),
+            Err(problem) => {
+                let text = problem.to_string();
+                if let StoredFileError::Fault(failed) = problem {
+                    fault = Some(failed);
+                }
+                text
+            }
         };
         tracing::error!("the stack's file of settings cannot be used: {problem}");
         self.notifier.measure_one(NOTICES_UNSENT);
         StackFile {
-            problem: Some(format!(
-                "no notices: the stack's file of settings cannot be used: {problem}"
-            )),
+            problem: Some(problem),
+            fault,
             ..StackFile::default()
         }
     }
 
-    fn teller<'a>(&'a self, setup: &'a NoticeSetup, by: DateTime<Utc>) -> Teller<'a> {
+    fn teller<'a>(&'a self, setup: &'a WindowSetup, by: DateTime<Utc>) -> Teller<'a> {
         Teller {
             aws: &self.aws,
             outside: &self.outside,
@@ -108,7 +118,7 @@ impl Function {
         by: DateTime<Utc>,
     ) -> Result<Vec<String>, String> {
         if file.setup.is_silent() {
-            return Ok(file.problem.iter().cloned().collect());
+            return Ok(Vec::new());
         }
         let run = window(request, input);
         let teller = self.teller(&file.setup, by);
@@ -118,6 +128,42 @@ impl Function {
             Err(fault) if file.setup.is_required_for(run.window) => Err(fault.to_failure().reason),
             Err(fault) => Ok(self.counted(Err(fault))),
         }
+    }
+
+    /// Why a freeze keeps a run from beginning.
+    pub(super) async fn frozen(
+        &self,
+        file: &StackFile,
+        request: &RunRequest,
+        input: &RunInput,
+    ) -> Result<Option<String>, FunctionError> {
+        let window = window(request, input).window;
+        let span = (self.aws.clock.now(), request.restore_by());
+        let frozen = run::frozen(&self.aws, &file.setup.freezes, window, span);
+        frozen
+            .await
+            .map_err(|fault| FunctionError::Run(fault.into()))
+    }
+
+    /// Ends a run over which a freeze lies: with a word to the readers of its window, and no alarm.
+    pub(super) async fn freeze(
+        &self,
+        file: &StackFile,
+        request: &RunRequest,
+        input: &RunInput,
+        why: String,
+        by: DateTime<Utc>,
+    ) -> Value {
+        let failure = Failure::new(Code::Frozen, why);
+        self.notifier.measure_one("RunsFrozen");
+        tracing::info!(code = %failure.code, "nothing is patched: {}", failure.reason);
+        let off = (NoticeEvent::Frozen, failure.reason.as_str());
+        self.tell_off(file, request, input, off, by).await;
+        let link = answer::link(&request.owner);
+        let (region, pages) = (&self.aws.region, self.pages_url());
+        let message = notify::refused(&request.run_id, region, &failure, pages, link.as_deref());
+        self.notifier.notify(&message, by).await;
+        answer::frozen(&request.run_id, &failure)
     }
 
     /// Tells that a run does not take place that was announced.
@@ -161,7 +207,9 @@ impl Function {
     ) -> Vec<String> {
         let file = self.stack_file().await;
         if file.setup.is_silent() {
-            return file.problem.into_iter().collect();
+            let untold =
+                |p| format!("nobody was told: the stack's file of settings cannot be used: {p}");
+            return file.problem.into_iter().map(untold).collect();
         }
         let link = answer::link(owner);
         let teller = self.teller(&file.setup, by);

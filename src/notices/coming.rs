@@ -25,12 +25,15 @@ pub struct Coming {
     pub planned: Planned,
     /// How long before its begin it is announced and reminded of, the longest first.
     pub ahead: Vec<TimeDelta>,
+    /// Why nothing will be patched in it, if a freeze lies over it.
+    pub frozen: Option<String>,
     /// The groups that it takes, by place.
     pub places: BTreeMap<Place, BTreeSet<GroupName>>,
 }
 
 impl Coming {
-    fn is_near(&self, now: DateTime<Utc>) -> bool {
+    /// Whether it is time to announce it.
+    pub fn is_near(&self, now: DateTime<Utc>) -> bool {
         let first = self.ahead.first();
         now < self.planned.start && first.is_some_and(|first| now >= self.planned.start - *first)
     }
@@ -91,7 +94,12 @@ fn at_place(
     known: &[&Known],
 ) -> Vec<Notice> {
     let has_groups = |c: &&Coming| c.places.contains_key(place);
-    let mut free: Vec<&Coming> = coming.iter().copied().filter(has_groups).collect();
+    let is_told = |c: &Coming| {
+        let is_frozen = |k: &&Known| k.fact(NoticeEvent::Frozen).is_some() && c.is_at(k.planned());
+        c.frozen.is_some() && known.iter().any(is_frozen)
+    };
+    let is_free = |c: &&Coming| has_groups(c) && !is_told(c);
+    let mut free: Vec<&Coming> = coming.iter().copied().filter(is_free).collect();
     let mut facts = Vec::new();
     let mut gone = Vec::new();
     for known in known
@@ -99,7 +107,7 @@ fn at_place(
         .filter(|k| k.is_to_come() && k.planned().start > now)
     {
         match free.iter().position(|c| c.is_at(known.planned())) {
-            Some(at) => facts.extend(reminder(known, free.swap_remove(at), now)),
+            Some(at) => facts.extend(found_again(known, free.swap_remove(at), now)),
             None => gone.push(*known),
         }
     }
@@ -123,6 +131,18 @@ fn at_place(
     facts
 }
 
+/// News of an announced opening that comes as it was announced.
+fn found_again(known: &Known, coming: &Coming, now: DateTime<Utc>) -> Option<Notice> {
+    match &coming.frozen {
+        Some(why) => Some(Notice {
+            reason: why.clone(),
+            ..about(known, NoticeEvent::Frozen)
+        }),
+        None => reminder(known, coming, now),
+    }
+}
+
+/// One over which a freeze lies is told of as such in the place of its announcement.
 fn announcement(coming: &Coming, place: &Place, known: &[&Known]) -> Notice {
     let base = window_id(&coming.window, coming.planned.start);
     // One that was withdrawn and comes again is another.
@@ -130,15 +150,15 @@ fn announcement(coming: &Coming, place: &Place, known: &[&Known]) -> Notice {
     let more = (2..).map(|n| format!("{base}-{n}"));
     let window_id = std::iter::once(base.clone()).chain(more).find(is_free);
     let groups = coming.places.get(place).into_iter().flatten();
+    let event = match coming.frozen {
+        Some(_) => NoticeEvent::Frozen,
+        None => NoticeEvent::Scheduled,
+    };
     Notice {
         window: coming.window.clone(),
         groups: groups.cloned().map(GroupNote::named).collect(),
-        ..Notice::new(
-            NoticeEvent::Scheduled,
-            window_id.unwrap_or(base),
-            place,
-            coming.planned,
-        )
+        reason: coming.frozen.clone().unwrap_or_default(),
+        ..Notice::new(event, window_id.unwrap_or(base), place, coming.planned)
     }
 }
 

@@ -8,6 +8,7 @@ mod documents;
 mod drive;
 pub mod engine;
 mod error;
+mod freeze;
 mod notices;
 mod owner;
 mod patience;
@@ -29,9 +30,10 @@ use crate::ids::{GroupName, RunId};
 use crate::request::OptInTag;
 
 pub use error::{RunError, SelectionError};
+pub use freeze::frozen;
 pub use notices::{
-    BegunAt, NoticeSetup, Places, Said, SetupError, Taken, TellError, Teller, Unsent, Watched,
-    ready, tell,
+    BY_HAND, BegunAt, DEFAULT_WINDOW, Places, Said, Scripted, SetupError, Taken, TellError, Teller, Unsent,
+    Watched, WindowSetup, ready, script, tell,
 };
 pub use owner::{this_host, this_process};
 pub use plan::{Planned, plan, planned};
@@ -39,7 +41,7 @@ pub use prune::{PruneRequest, prune};
 pub use restore::restore;
 pub use send::{send, send_to_chat};
 pub use status::status;
-pub use whole::run;
+pub use whole::{RunNotices, run, run_telling};
 pub use windows::{WindowRequest, windows};
 
 /// The operator's wish for a run under way.

@@ -1,18 +1,26 @@
 //! A whole run in one process: restore what dead runs left, prepare, drive, report.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
 use tracing::Instrument;
 
 use super::assemble::{self, Heading, Results};
 use super::drive::{Driver, GIVE_UP_AFTER, Listener};
+use super::notices::{BY_HAND, BegunAt, Teller, WindowSetup};
 use super::plan::bounds;
 use super::prepare::{Prepared, prepare, sweep};
 use super::send::send_report;
 use super::{RunError, Stop, run_span, summary};
 use crate::aws::Aws;
+use crate::channels::Outside;
+use crate::group::fault::Fault;
+use crate::group::{Code, Failure};
 use crate::notify;
 use crate::report::{RunKind, RunReport};
 use crate::request::RunRequest;
+
+/// So long a run waits for channels at its end.
+const TELLING: TimeDelta = TimeDelta::minutes(10);
 
 /// Carries out a run to its end and sends the report.
 ///
@@ -24,13 +32,85 @@ pub async fn run(
     stop: Receiver<Stop>,
     progress: Listener<'_>,
 ) -> Result<RunReport, RunError> {
-    let run = Box::pin(run_to_its_end(aws, request, stop, progress));
+    run_telling(aws, request, None, stop, progress).await
+}
+
+/// The same, and tells channels that it begins and how it ended.
+///
+/// # Errors
+/// Those of [`run`], and a notice that its window demands and that was not sent: nothing was touched.
+pub async fn run_telling(
+    aws: &Aws,
+    request: &RunRequest,
+    told: Option<&RunNotices<'_>>,
+    stop: Receiver<Stop>,
+    progress: Listener<'_>,
+) -> Result<RunReport, RunError> {
+    let run = Box::pin(run_to_its_end(aws, request, told, stop, progress));
     run.instrument(run_span(&request.run_id)).await
+}
+
+/// The channels of a run in one process.
+#[derive(Clone, Copy, Debug)]
+pub struct RunNotices<'a> {
+    /// The way to them.
+    pub outside: &'a Outside,
+    /// Channels and routes.
+    pub setup: &'a WindowSetup,
+}
+
+impl<'a> RunNotices<'a> {
+    fn teller(&self, aws: &'a Aws, by: DateTime<Utc>) -> Teller<'a> {
+        Teller {
+            aws,
+            outside: self.outside,
+            setup: self.setup,
+            by,
+        }
+    }
+
+    /// Tells that the run begins; answers warnings for its report.
+    async fn begun(
+        &self,
+        aws: &Aws,
+        request: &RunRequest,
+        prepared: &Prepared,
+    ) -> Result<Vec<String>, RunError> {
+        let teller = self.teller(aws, request.window.cutoff);
+        let window = request.about.window.as_deref();
+        let run = BegunAt {
+            request,
+            window: window.unwrap_or(BY_HAND),
+            is_by_hand: window.is_none(),
+        };
+        match Box::pin(teller.begun(run, &prepared.places())).await {
+            Ok((_, Some(lacking))) => Err(RunError::Refused(Failure::new(
+                Code::NoticeNotSent,
+                lacking,
+            ))),
+            Ok((said, None)) => Ok(said.warnings()),
+            Err(fault) if self.setup.is_required_for(run.window) => Err(fault.into()),
+            Err(fault) => Ok(vec![untold(&fault)]),
+        }
+    }
+
+    async fn ended(&self, aws: &Aws, report: &RunReport) -> Vec<String> {
+        let teller = self.teller(aws, aws.clock.now() + TELLING);
+        match Box::pin(teller.ended(report, None)).await {
+            Ok(said) => said.warnings(),
+            Err(fault) => vec![untold(&fault)],
+        }
+    }
+}
+
+fn untold(fault: &Fault) -> String {
+    format!("notices were not sent: {}", fault.to_failure().reason)
 }
 
 async fn run_to_its_end(
     aws: &Aws,
     request: &RunRequest,
+    told: Option<&RunNotices<'_>>,
     stop: Receiver<Stop>,
     progress: Listener<'_>,
 ) -> Result<RunReport, RunError> {
@@ -39,6 +119,10 @@ async fn run_to_its_end(
     // Boxed: the compiler gives up on the depth of futures within futures.
     let swept = Box::pin(sweep(aws, stop.clone(), progress)).await?;
     let prepared = Box::pin(prepare(aws, request, &stop)).await?;
+    let unsent = match told {
+        Some(told) => told.begun(aws, request, &prepared).await?,
+        None => Vec::new(),
+    };
     let driver = Driver {
         aws,
         tag: &request.selection.tag,
@@ -63,10 +147,14 @@ async fn run_to_its_end(
     let results = Results {
         groups,
         api_calls: calls.so_far(),
-        warnings: [swept, warnings, overran].concat(),
+        warnings: [swept, warnings, overran, unsent].concat(),
     };
     let report = assemble::report(aws, heading, results);
     let mut report = report.asked(request.owner.clone(), &request.about);
+    if let Some(told) = told {
+        report.warnings.extend(told.ended(aws, &report).await);
+        report.api_calls = calls.so_far();
+    }
     if let Some(topic) = &request.topic_arn {
         let message = notify::message(&report, None);
         let unsent = send_report(aws, &stop, topic, &message).await;

@@ -7,6 +7,7 @@
 mod advice;
 mod ahead;
 mod definition;
+mod freeze;
 mod opening;
 #[cfg(test)]
 mod tests;
@@ -15,5 +16,6 @@ mod trouble;
 pub use advice::meant;
 pub use ahead::{AheadError, ahead};
 pub use definition::{PatchWindow, WindowError, WindowNotices, WindowText};
+pub use freeze::{Freeze, FreezeError, FreezeTable, FreezeTime};
 pub use opening::{Opening, upcoming};
 pub use trouble::{Trouble, look_over};

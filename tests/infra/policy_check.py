@@ -121,6 +121,7 @@ CLASSIC_CHANGES = [
 OWN_CLASSIC = arn("elasticloadbalancing", "loadbalancer/web")
 FOREIGN_CLASSIC = arn("elasticloadbalancing", "loadbalancer/shop")
 VOLUME_KEY = arn("kms", "key/8a1f")
+SECRET_KEY = arn("kms", "key/5ec2")
 VOLUME_USES = [f"kms:{name}" for name in ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKeyWithoutPlaintext", "DescribeKey")]
 VOLUME_GRANTS = [f"kms:{name}" for name in ("CreateGrant", "ListGrants", "RevokeGrant")]
 # What AWS's guide to Data Lifecycle Manager says that snapshots may need; no call of the program's.
@@ -274,6 +275,12 @@ def allowed_cases(looks):
         yield f"make {name}", put(name, "false")
         for action in ("GetParameters", "DeleteParameter", "DeleteParameters"):
             yield f"{action} {name}", [ask(f"ssm:{action}", parameter(name))]
+    for name in ("/asg-patch/config", "/asg-patch/freeze", "/asg-patch/secrets/slack", "/asg-patch/notices/w/ops-1/begun"):
+        yield f"read {name}", [ask("ssm:GetParameters", parameter(name))]
+    yield "mark a notice", put("/asg-patch/notices/w/ops-1/begun", "false")
+    yield "forget a mark", [ask("ssm:DeleteParameters", parameter("/asg-patch/notices/w/ops-1/begun"))]
+    yield "list marks", [ask("ssm:GetParametersByPath", parameter("/asg-patch/notices"), ssm_Recursive="true")]
+    yield "look at a calendar", [ask("ssm:GetCalendarState", arn("ssm", "document/Freeze"))]
     yield "look at an execution", [ask("states:DescribeExecution", arn("states", "execution:AsgPatch:e"))]
     yield "list records", [ask("ssm:GetParametersByPath", parameter("/asg-patch/records"), ssm_Recursive="true")]
     yield "publish", [ask("sns:Publish", arn("sns", "ReportTopic"))]
@@ -306,8 +313,13 @@ def denied_cases():
     yield "another tag on a group's instance", create_tags(INSTANCE, OF_A_GROUP, ["asg-patch:run", "Name"])
     yield "the opt-in tag on an instance", create_tags(INSTANCE, OF_A_GROUP, ["ep:asg:patch"])
     yield "no tag on a group's instance", create_tags(INSTANCE, OF_A_GROUP, [])
-    yield "read a channel's secret", [ask("ssm:GetParameters", parameter("/asg-patch/secrets/slack"))]
-    yield "delete a channel's secret", [ask("ssm:DeleteParameters", parameter("/asg-patch/secrets/slack"))]
+    for name in ("/asg-patch/config", "/asg-patch/freeze", "/asg-patch/secrets/slack"):
+        yield f"write {name}", put(name, "false")
+        yield f"overwrite {name}", put(name, "true")
+        yield f"delete {name}", [ask("ssm:DeleteParameters", parameter(name))]
+    yield "list secrets", [ask("ssm:GetParametersByPath", parameter("/asg-patch/secrets"), ssm_Recursive="true")]
+    yield "overwrite a mark", put("/asg-patch/notices/w/ops-1/begun", "true")
+    yield "make a calendar", [ask("ssm:CreateDocument", arn("ssm", "document/Freeze"))]
     yield "keep a foreign image", create_tags(IMAGE, {}, ["asg-patch:keep-until"])
     yield "pass a foreign image off as ours", create_tags(IMAGE, {}, ["asg-patch:run"])
     yield "read the console of a foreign instance", [ask("ec2:GetConsoleOutput", INSTANCE, {})]
@@ -521,6 +533,18 @@ def volume_key_cases():
     return allowed, denied
 
 
+def secret_key_cases():
+    """What secrets under the key need; and what is not theirs."""
+    ssm = {"kms_ViaService": f"ssm.{REGION}.amazonaws.com"}
+    allowed = [("decrypt secrets", [ask("kms:Decrypt", SECRET_KEY, **ssm)])]
+    denied = [
+        ("decrypt with the secrets' key, by itself", [ask("kms:Decrypt", SECRET_KEY)]),
+        ("decrypt parameters under another key", [ask("kms:Decrypt", arn("kms", "key/other"), **ssm)]),
+        ("encrypt with the secrets' key", [ask("kms:Encrypt", SECRET_KEY, **ssm)]),
+    ]
+    return allowed, denied
+
+
 def foreign_templates():
     return [(f"{a}, untagged template", [ask(a, TEMPLATE_ARN)]) for a in TEMPLATE_CHANGES]
 
@@ -686,6 +710,7 @@ def main():
         {"InstanceRoleArns": WEB_ROLE},
         {"PatchDocumentArns": own_document},
         {"VolumeKeyArns": VOLUME_KEY},
+        {"SecretKeyArn": SECRET_KEY},
         {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"},
         *({parameter: own} for parameter, (_, own) in PROOFS.items()),
     ):
@@ -713,6 +738,9 @@ def main():
             allowed, aside = allowed + uses, aside | OF_SNAPSHOTS
         else:
             denied += uses
+        by_ssm, directly = secret_key_cases()
+        denied += directly
+        (allowed if parameters.get("SecretKeyArn") else denied).extend(by_ssm)
         for parameter, (actions, resource) in PROOFS.items():
             if parameters.get(parameter):
                 allowed += on(actions, resource)

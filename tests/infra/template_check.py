@@ -124,6 +124,7 @@ def sizes(template):
         "ClassicLoadBalancerArns": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/x",
         "SubnetIds": "subnet-1",
         "SecurityGroupIds": "sg-1",
+        "SecretKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef",
         "VolumeKeyArns": "arn:aws:kms:eu-west-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef",
     }
     for parameters in ({}, everything):

@@ -199,11 +199,16 @@ impl Settings {
 
     /// The command with what is set in the place of its defaults, and with the variables in its long help.
     pub(super) fn apply(&self, command: Command) -> Command {
-        let names = command.get_subcommands().map(|c| c.get_name().to_owned());
-        let names: Vec<String> = names.collect();
+        let names = subcommands(&command);
         let command = self.applied(command, None);
         names.into_iter().fold(command, |command, name| {
-            command.mut_subcommand(&name, |c| self.applied(c, Some(&name)))
+            command.mut_subcommand(&name, |c| {
+                let inner = subcommands(&c);
+                let c = self.applied(c, Some(&name));
+                inner.into_iter().fold(c, |c, action| {
+                    c.mut_subcommand(action, |c| self.applied(c, Some(&name)))
+                })
+            })
         })
     }
 
@@ -266,6 +271,11 @@ impl Settings {
     pub(super) fn find(&self, setting: &Setting) -> Option<&Given> {
         self.given.iter().find(|g| g.setting == setting)
     }
+}
+
+fn subcommands(command: &Command) -> Vec<String> {
+    let names = command.get_subcommands().map(|c| c.get_name().to_owned());
+    names.collect()
 }
 
 /// Whether a flag stands on the command line.

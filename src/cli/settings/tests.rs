@@ -8,7 +8,7 @@ use super::*;
 use crate::cli::Cli;
 
 /// Flags that are of one command line, and no settings.
-const NO_SETTINGS: [&str; 19] = [
+const NO_SETTINGS: [&str; 24] = [
     "json",
     "verbose",
     "config",
@@ -27,11 +27,16 @@ const NO_SETTINGS: [&str; 19] = [
     "channel",
     "next",
     "window",
+    "notify",
+    "despite-freeze",
+    "until",
+    "for",
+    "lift",
     // Of a moment, by a variable: `asg-patch simulate` prints it.
     "simulated-clock",
 ];
 
-fn subcommands(command: &Command) -> Vec<(Option<&str>, &Command)> {
+fn commands(command: &Command) -> Vec<(Option<&str>, &Command)> {
     let subcommands = command.get_subcommands().map(|c| (Some(c.get_name()), c));
     std::iter::once((None, command))
         .chain(subcommands)
@@ -43,7 +48,7 @@ fn subcommands(command: &Command) -> Vec<(Option<&str>, &Command)> {
 fn every_flag_is_a_setting_or_known_to_be_none() {
     let command = Cli::command();
     let mut unknown = BTreeSet::new();
-    for (name, command) in subcommands(&command) {
+    for (name, command) in commands(&command) {
         for flag in command.get_arguments().filter_map(Arg::get_long) {
             let is_topic_of_rehearse = (name, flag) == (Some("rehearse"), "topic-arn");
             let known = NO_SETTINGS.contains(&flag) || is_topic_of_rehearse;

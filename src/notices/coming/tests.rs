@@ -35,6 +35,7 @@ fn coming(start: &str, applications: &[&str]) -> Coming {
             zone: ZONE,
         },
         ahead: vec![TimeDelta::hours(24), TimeDelta::hours(1)],
+        frozen: None,
         places: applications.iter().map(group).collect(),
     }
 }
@@ -194,4 +195,29 @@ fn a_run_without_an_end_is_told_of_too() {
         10-14T10:00 ended shop 14 04:00 nightly-20261014T040000Z no report of its run came, and sweeps restore its groups
     "#]]
     .assert_eq(&book.told());
+}
+
+#[test]
+fn a_freeze_is_told_once_and_its_end_is_too() {
+    let mut book = Book::default();
+    let open = coming("10-14T04:00", &["shop"]);
+    let frozen = Coming {
+        frozen: Some("holidays".into()),
+        ..open.clone()
+    };
+    book.tick("10-13T05:00", &[open.clone()]);
+    book.tick("10-13T06:00", &[frozen.clone()]);
+    book.tick("10-13T06:15", &[frozen.clone()]);
+    book.tick("10-13T07:00", &[open]);
+    // Never announced, because it lay in the freeze from the beginning.
+    let mut other = Book::default();
+    other.tick("10-13T05:00", &[frozen.clone()]);
+    other.tick("10-14T03:30", &[frozen]);
+    other.tick("10-14T05:30", &[]);
+    expect_test::expect![[r#"
+        10-13T05:00 scheduled shop 14 04:00 nightly-20261014T040000Z
+        10-13T06:00 frozen shop 14 04:00 nightly-20261014T040000Z holidays
+        10-13T07:00 scheduled shop 14 04:00 nightly-20261014T040000Z-2
+        10-13T05:00 frozen shop 14 04:00 nightly-20261014T040000Z holidays
+    "#]].assert_eq(&format!("{}{}", book.told(), other.told()));
 }

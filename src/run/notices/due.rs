@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::setup::NoticeSetup;
+use super::super::freeze::frozen;
+use super::setup::WindowSetup;
 use super::teller::{Said, Teller};
 use crate::aws::forget_marks;
 use crate::group::fault::Fault;
@@ -29,7 +30,7 @@ pub struct Watched<'a> {
 
 impl Watched<'_> {
     /// The openings to come that have to be known now.
-    pub fn coming(&self, setup: &NoticeSetup, now: DateTime<Utc>) -> Vec<Coming> {
+    pub fn coming(&self, setup: &WindowSetup, now: DateTime<Utc>) -> Vec<Coming> {
         let mut coming = Vec::new();
         for window in self.windows {
             let ahead = setup.ahead_of(&window.name);
@@ -45,6 +46,7 @@ impl Watched<'_> {
                         zone: window.zone,
                     },
                     ahead: ahead.to_vec(),
+                    frozen: None,
                     places: places.clone(),
                 });
             }
@@ -55,7 +57,7 @@ impl Watched<'_> {
     fn places(
         &self,
         window: &PatchWindow,
-        setup: &NoticeSetup,
+        setup: &WindowSetup,
     ) -> BTreeMap<Place, BTreeSet<GroupName>> {
         let tags = setup.file.notices.place_tags();
         let mut places: BTreeMap<Place, BTreeSet<GroupName>> = BTreeMap::new();
@@ -85,7 +87,8 @@ impl Teller<'_> {
         let now = self.aws.clock.now();
         let marks = self.marks().await?;
         let known = Known::of(marks.values().flatten().cloned());
-        let coming = watched.coming(self.setup, now);
+        let mut coming = watched.coming(self.setup, now);
+        self.ask_for_freezes(&mut coming, now).await?;
         let happened = happens(now, &coming, &known, |window| watched.lateness(window));
         let new = self.write_down(&happened).await?;
         let all: Vec<Mark> = marks.values().flatten().cloned().chain(new).collect();
@@ -98,6 +101,25 @@ impl Teller<'_> {
             tracing::warn!(code = fault.code, "old marks stay: {}", fault.message);
         }
         Ok(said)
+    }
+}
+
+impl Teller<'_> {
+    /// Finds out which of the openings that are near a freeze lies over.
+    async fn ask_for_freezes(
+        &self,
+        coming: &mut [Coming],
+        now: DateTime<Utc>,
+    ) -> Result<(), Fault> {
+        let near = coming
+            .iter_mut()
+            .filter(|c| c.is_near(now) && !c.places.is_empty());
+        for opening in near {
+            let span = (opening.planned.start, opening.planned.end);
+            let freezes = &self.setup.freezes;
+            opening.frozen = frozen(self.aws, freezes, &opening.window, span).await?;
+        }
+        Ok(())
     }
 }
 

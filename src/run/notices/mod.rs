@@ -10,12 +10,14 @@
 
 mod due;
 mod of_run;
+mod script;
 mod setup;
 mod tell;
 mod teller;
 
 pub use due::Watched;
-pub use of_run::{BegunAt, Places};
-pub use setup::{NoticeSetup, SetupError};
+pub use of_run::{BY_HAND, BegunAt, DEFAULT_WINDOW, Places};
+pub use script::{Scripted, script};
+pub use setup::{SetupError, WindowSetup};
 pub use tell::{TellError, tell};
 pub use teller::{Said, Taken, Teller, Unsent, ready};

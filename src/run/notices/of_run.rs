@@ -17,6 +17,11 @@ use crate::request::RunRequest;
 /// A run is that of an announced opening if it was asked for within this of its time.
 const SAME: TimeDelta = TimeDelta::minutes(5);
 
+/// In the place of a window's name, if a person started the run.
+pub const BY_HAND: &str = "by hand";
+/// The name of the stack's own window.
+pub const DEFAULT_WINDOW: &str = "default";
+
 /// A run's groups by the places that they serve.
 pub type Places = BTreeMap<Place, BTreeSet<GroupName>>;
 

@@ -1,23 +1,27 @@
-//! What a file of settings says about notices.
+//! What a file of settings says about windows: their notices, and freezes.
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use serde::Deserialize;
 
 use crate::config::{self, Origin};
 use crate::notices::NoticesFile;
 use crate::notices::config::ConfigError;
-use crate::windows::{AheadError, WindowNotices, ahead};
+use crate::toml_file;
+use crate::windows::{AheadError, Freeze, FreezeError, FreezeTable, WindowNotices, ahead};
 
-/// Channels, routes, and the notices of each window.
+/// Channels, routes, the notices of each window, and freezes.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct NoticeSetup {
+pub struct WindowSetup {
     /// Channels and routes.
     pub file: NoticesFile,
     /// Times before a window at which notices are sent, the longest first, unless the window names others.
     ahead: Vec<TimeDelta>,
     /// The notices of the windows that the file has, by their names.
     windows: BTreeMap<String, WindowNotices>,
+    /// Times in which nothing is patched.
+    pub freezes: Vec<Freeze>,
 }
 
 /// A file of settings that says nothing that can be used about notices.
@@ -42,9 +46,27 @@ pub enum SetupError {
         /// What is wrong.
         problem: AheadError,
     },
+    /// A freeze.
+    #[error(transparent)]
+    Freeze(#[from] FreezeError),
 }
 
-impl NoticeSetup {
+/// The tables of freezes; other tables are others' to read.
+#[derive(Deserialize)]
+struct Freezes {
+    #[serde(default)]
+    freeze: Vec<FreezeTable>,
+}
+
+fn freezes(text: &str) -> Result<Vec<Freeze>, SetupError> {
+    let freezes: Freezes = toml_file::read(text).map_err(|wrong| SetupError::Fault {
+        line: wrong.place.line,
+        message: wrong.message,
+    })?;
+    Ok(Freeze::read(&freezes.freeze)?)
+}
+
+impl WindowSetup {
     /// What the text of a file says.
     ///
     /// # Errors
@@ -76,6 +98,7 @@ impl NoticeSetup {
             ahead: file.notices.ahead().unwrap_or_default(),
             windows: windows.collect::<Result<_, SetupError>>()?,
             file,
+            freezes: freezes(text)?,
         })
     }
 

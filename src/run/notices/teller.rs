@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::setup::NoticeSetup;
+use super::setup::WindowSetup;
 use super::tell::tell;
 use crate::aws::{Aws, claim_mark, list_marks, read_secret};
 use crate::channels::{Channel, Outside, Receipt};
@@ -25,7 +25,7 @@ pub struct Teller<'a> {
     /// The way to the channels.
     pub outside: &'a Outside,
     /// Channels and routes.
-    pub setup: &'a NoticeSetup,
+    pub setup: &'a WindowSetup,
     /// What is not sent by then is left to the next sweep.
     pub by: DateTime<Utc>,
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use super::agents::{on_instance_gone, on_instance_running, reboot_guest};
 use super::behaviour::{Behaviour, Spread};
+use super::calendars::Calendar;
 use super::documents::{self, Document};
 use super::parameters::Parameters;
 use super::patching::{PatchRecord, RebootOption};
@@ -27,6 +28,8 @@ pub type Arguments = BTreeMap<String, Vec<String>>;
 pub struct Ssm {
     /// Command documents by name.
     pub documents: BTreeMap<String, Document>,
+    /// Change Calendars by name.
+    pub calendars: BTreeMap<String, Calendar>,
     /// Commands by id.
     pub commands: BTreeMap<String, Command>,
     /// The parameters of all commands, each distinct set once: scripts are long, and sent again and again.
@@ -46,6 +49,7 @@ pub struct Ssm {
 impl Default for Ssm {
     fn default() -> Self {
         Self {
+            calendars: BTreeMap::new(),
             documents: documents::set_up(),
             commands: BTreeMap::new(),
             arguments: BTreeSet::new(),

@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod behaviour;
+pub mod calendars;
 pub mod commands;
 pub mod documents;
 pub mod events;

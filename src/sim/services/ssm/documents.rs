@@ -1,10 +1,10 @@
-//! CreateDocument, GetDocument, DeleteDocument: command documents of one step, with the one version that they were
-//! created with.
+//! CreateDocument, GetDocument, DeleteDocument: command documents of one step and Change Calendars, with the one version that
+//! they were created with.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::invalid;
+use super::{calendars, invalid};
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
 use crate::sim::world::documents::Document;
@@ -38,7 +38,8 @@ pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiErr
     let Create { name, content, .. } = request;
     let kind = request.document_type.as_deref().unwrap_or("Command");
     let format = request.document_format.as_deref().unwrap_or("JSON");
-    if (kind, format) != ("Command", "JSON") {
+    let is_calendar = (kind, format) == ("ChangeCalendar", "TEXT");
+    if !is_calendar && (kind, format) != ("Command", "JSON") {
         return Err(ApiError::unsupported(format!(
             "ssm:CreateDocument of type {kind} in {format}"
         )));
@@ -50,11 +51,14 @@ pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiErr
             "document name {name} begins with a reserved prefix"
         )));
     }
-    if world.ssm.documents.contains_key(&name) {
+    if world.ssm.documents.contains_key(&name) || world.ssm.calendars.contains_key(&name) {
         return Err(ApiError::new(
             "DocumentAlreadyExists",
             format!("The specified document {name} already exists."),
         ));
+    }
+    if is_calendar {
+        return calendars::create(world, name, &content);
     }
     let document = Document::created(&name, &content)
         .map_err(|why| ApiError::new("InvalidDocumentContent", why))?;
@@ -74,6 +78,16 @@ pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiErr
 }
 
 pub(super) fn get(world: &World, request: Get) -> Result<Value, ApiError> {
+    if let Some(calendar) = world.ssm.calendars.get(&request.name) {
+        return Ok(json!({
+            "Name": request.name,
+            "DocumentVersion": "1",
+            "Status": "Active",
+            "Content": calendar.content,
+            "DocumentType": "ChangeCalendar",
+            "DocumentFormat": "TEXT",
+        }));
+    }
     let document = known(world, &request.name)?;
     let version = request.document_version.as_deref().unwrap_or("$DEFAULT");
     if !["$DEFAULT", "$LATEST", "1"].contains(&version) {
@@ -100,8 +114,10 @@ pub(super) fn get(world: &World, request: Get) -> Result<Value, ApiError> {
 }
 
 pub(super) fn delete(world: &mut World, request: Delete) -> Result<Value, ApiError> {
-    known(world, &request.name)?;
-    world.ssm.documents.remove(&request.name);
+    if world.ssm.calendars.remove(&request.name).is_none() {
+        known(world, &request.name)?;
+        world.ssm.documents.remove(&request.name);
+    }
     Ok(json!({}))
 }
 

@@ -1,5 +1,6 @@
 //! Systems Manager: nodes, Run Command, patch states and Parameter Store.
 
+mod calendars;
 mod commands;
 mod documents;
 mod invocations;
@@ -28,6 +29,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         "CreateDocument" => documents::create(world, read(call)?),
         "GetDocument" => documents::get(world, read(call)?),
         "DeleteDocument" => documents::delete(world, read(call)?),
+        "GetCalendarState" => calendars::state(world, read(call)?),
         "DescribeInstancePatchStates" => patches::states(world, read(call)?),
         "DescribeInstancePatches" => patches::list(world, read(call)?),
         "PutParameter" => parameters::put(world, read(call)?),

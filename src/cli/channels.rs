@@ -1,0 +1,60 @@
+//! The channels and freezes of a file that was named, and the notices of a rehearsal.
+
+use asg_patch::config::Origin;
+use asg_patch::report::RunReport;
+use asg_patch::request::RunRequest;
+use asg_patch::run::{BY_HAND, Scripted, WindowSetup, script};
+
+use super::error::CliError;
+use super::settings::{ConfigFile, Settings};
+
+/// What a file says about windows. One that was only found says nothing: it may not choose who is told.
+///
+/// # Errors
+/// The file cannot be used.
+pub(super) fn setup(settings: &Settings) -> Result<WindowSetup, CliError> {
+    let named = settings.file.as_ref();
+    match named.filter(|f| f.origin == Origin::Named) {
+        Some(file) => read(file),
+        None => Ok(WindowSetup::default()),
+    }
+}
+
+/// The same of a file.
+///
+/// # Errors
+/// It cannot be used.
+pub(super) fn read(file: &ConfigFile) -> Result<WindowSetup, CliError> {
+    WindowSetup::read(file.text())
+        .map_err(|wrong| CliError::input(&file.shown, "a file that can be used", wrong.to_string()))
+}
+
+/// The notices of a rehearsed window as text: none without channels.
+pub(super) fn rehearsed(
+    report: &RunReport,
+    request: &RunRequest,
+    setup: &WindowSetup,
+) -> Option<String> {
+    let name = request.about.window.as_deref().unwrap_or(BY_HAND);
+    let script = script(report, request.window, name, setup);
+    if script.is_empty() {
+        return None;
+    }
+    let lines = script.iter().map(lines);
+    Some(format!("Notices of this window:\n{}", lines.collect::<Vec<String>>().join("\n")))
+}
+
+fn lines(notice: &Scripted) -> String {
+    let Scripted { at, channel, story, own_text, .. } = notice;
+    let text = match own_text {
+        Some(own) => own.lines().map(str::to_owned).collect(),
+        None => [vec![story.sentence.clone()], story.groups.clone()].concat(),
+    };
+    let text = text.iter().map(|line| format!("\n      {line}"));
+    format!(
+        "  {} to {channel}: {}{}",
+        at.format("%F %H:%M UTC"),
+        story.title,
+        text.collect::<String>()
+    )
+}
