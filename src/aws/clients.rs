@@ -50,6 +50,8 @@ pub struct Clients {
     pub sns: aws_sdk_sns::Client,
     /// KMS.
     pub kms: aws_sdk_kms::Client,
+    /// EventBridge Scheduler.
+    pub scheduler: aws_sdk_scheduler::Client,
     /// Step Functions.
     pub sfn: aws_sdk_sfn::Client,
     /// Security Token Service.
@@ -101,6 +103,7 @@ impl Clients {
             ssm: client!(aws_sdk_ssm),
             sns: client!(aws_sdk_sns),
             kms: client!(aws_sdk_kms),
+            scheduler: client!(aws_sdk_scheduler),
             sfn: client!(aws_sdk_sfn),
             sts: client!(aws_sdk_sts),
             counts,

@@ -183,7 +183,10 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         // Elastic Load Balancing's: the target group or load balancer is gone, or the instance does not run (any more)
         // or was never registered.
         // What cannot be the id of a template is the id of none.
+        // ResourceNotFoundException is EventBridge Scheduler's, DoesNotExistException of a maintenance window or its task.
         "ParameterNotFound"
+        | "ResourceNotFoundException"
+        | "DoesNotExistException"
         | "ExecutionDoesNotExist"
         | "InvalidSnapshot.NotFound"
         | "InvalidLaunchTemplateId.NotFound"

@@ -34,6 +34,7 @@ mod secrets;
 mod share;
 mod signing;
 mod stored_file;
+mod windows;
 
 pub use claims::{Claim, Claims, Held, KEPT_CLAIM, claim_run, forget_claims, list_claims};
 pub use clients::{CallCount, Clients};
@@ -60,3 +61,4 @@ pub use retention::{find_past, find_sharing};
 pub use secrets::read_secret;
 pub use share::{ApiShare, ApiShareError};
 pub use stored_file::{StoredFile, StoredFileError, store_file, stored_file};
+pub use windows::{AwsWindows, read_windows};

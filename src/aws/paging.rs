@@ -30,23 +30,40 @@ pub(super) type Page<T> = (Option<Vec<T>>, Option<String>);
 pub(super) async fn every<P, T, E>(
     clients: &Clients,
     operation: &'static str,
-    mut pages: PaginationStream<Result<P, SdkError<E, HttpResponse>>>,
+    pages: PaginationStream<Result<P, SdkError<E, HttpResponse>>>,
     read: impl Fn(P) -> Page<T>,
 ) -> Result<Vec<T>, Fault>
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    let all = at_most(usize::MAX, clients, operation, pages, read);
+    Ok(all.await?.0)
+}
+
+/// The items of the first pages, and whether these are all.
+pub(super) async fn at_most<P, T, E>(
+    most: usize,
+    clients: &Clients,
+    operation: &'static str,
+    mut pages: PaginationStream<Result<P, SdkError<E, HttpResponse>>>,
+    read: impl Fn(P) -> Page<T>,
+) -> Result<(Vec<T>, bool), Fault>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
     let mut all = Vec::new();
-    clients.turn(operation).await;
-    while let Some(page) = pages.next().await {
+    for _ in 0..most {
+        clients.turn(operation).await;
+        let Some(page) = pages.next().await else {
+            return Ok((all, true));
+        };
         let (items, token) = read(page.map_err(|e| fault(operation, &e))?);
         all.extend(items.unwrap_or_default());
         if token.is_none_or(|token| token.is_empty()) {
-            break;
+            return Ok((all, true));
         }
-        clients.turn(operation).await;
     }
-    Ok(all)
+    Ok((all, false))
 }
 
 /// Asks about ids in lists of at most `size`. AWS refuses a whole list for one id that it does not know (yet) or

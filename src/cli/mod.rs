@@ -133,7 +133,7 @@ enum Command {
     Run(run::RunArgs),
     /// Show the opted-in groups: capacity, version, image and its age, last run, open record
     Status(status::StatusArgs),
-    /// Show the patch windows of the settings: when each opens, what it takes, and what is wrong
+    /// Show the patch windows of the settings and of AWS: when each opens, what it takes, and what is wrong
     Windows(windows::WindowsArgs),
     /// Restore groups whose run died, from their records
     Restore(restore::RestoreArgs),

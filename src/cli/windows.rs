@@ -30,11 +30,11 @@ pub(crate) struct WindowsArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  asg-patch windows                                     the windows of asg-patch.toml, and what is wrong with them
+  asg-patch windows                                     the windows of asg-patch.toml and of AWS, and what is wrong with them
   asg-patch windows --next 10 -o csv
   asg-patch run --window acceptance                     a run with the groups and the settings of a window, now";
 
-/// Shows the windows of the settings over the groups of the account.
+/// Shows the windows of the settings and of AWS over the groups of the account.
 ///
 /// # Errors
 /// There is no window, one is wrong, or AWS could not be read.
@@ -43,17 +43,6 @@ pub(crate) async fn execute(
     settings: &Settings,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    if settings.windows.is_empty() {
-        let found = settings
-            .file
-            .as_ref()
-            .map_or("no file of settings", |f| &f.shown);
-        return Err(CliError::input(
-            "windows",
-            "[[window]] in asg-patch.toml or in the file that --config names",
-            found,
-        ));
-    }
     let base = run_options(settings)?;
     let aws = base.within(&connect(&args.aws).await?)?;
     let now = options::this_second(&aws.clock);
@@ -63,6 +52,10 @@ pub(crate) async fn execute(
         ..Selection::default()
     };
     let report = asg_patch::run::windows(&aws, &windows, &selection, args.next.into()).await?;
+    let is_known = report.unread.is_empty() && report.unreadable.is_empty();
+    if report.windows.is_empty() && is_known {
+        return Err(nothing(settings));
+    }
     output.tabular(
         &report,
         |width| report::windows_table(&report, width),
@@ -72,6 +65,20 @@ pub(crate) async fn execute(
         true => Exit::Well,
         false => Exit::SomeFailed,
     })
+}
+
+/// There is no window at all.
+fn nothing(settings: &Settings) -> CliError {
+    let found = settings
+        .file
+        .as_ref()
+        .map_or("no file of settings", |f| &f.shown);
+    CliError::input(
+        "windows",
+        "a schedule or maintenance window in AWS that starts runs, or [[window]] in asg-patch.toml or in the file that --config \
+         names",
+        found,
+    )
 }
 
 /// The options of a run on whose command line nothing else stands.

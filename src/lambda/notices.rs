@@ -257,7 +257,10 @@ impl Function {
             duration: defaults.duration,
             cutoff: defaults.cutoff,
             filters: Default::default(),
+            groups: Vec::new(),
             owner: None,
+            source: Default::default(),
+            state: Default::default(),
             notices: WindowNotices::default(),
         }]
     }

@@ -40,4 +40,4 @@ pub use table::{
     codes_table, history_table, plan_table, prune_table, run_table, status_table, windows_table,
 };
 pub use text::{by_urgency, email_text, short_text, tally};
-pub use windows::{OpeningReport, WindowReport, WindowsReport};
+pub use windows::{OpeningReport, UnreadableWindow, WindowReport, WindowsReport};

@@ -286,6 +286,8 @@ pub fn windows_sheet(report: &WindowsReport) -> Sheet {
                 w.without_time.len().to_string(),
                 w.refused.len().to_string(),
                 some(w.owner.as_deref()),
+                plain_text(&w.origin()),
+                w.state().to_owned(),
             ]
         })
     });
@@ -303,6 +305,8 @@ pub fn windows_sheet(report: &WindowsReport) -> Sheet {
             "without_time",
             "refused",
             "owner",
+            "source",
+            "state",
         ],
         rows: rows.collect(),
     }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::GroupName;
+use crate::windows::WindowSource;
 
 /// The patch windows, as they are set up, over the groups that opted in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,8 +18,23 @@ pub struct WindowsReport {
     pub read_at: DateTime<Utc>,
     /// One entry per window, the one that opens next first.
     pub windows: Vec<WindowReport>,
+    /// Windows that AWS has and that are not understood; among the problems, too.
+    #[serde(default)]
+    pub unreadable: Vec<UnreadableWindow>,
+    /// A sentence for each service of AWS that may not be read: there may be windows that are not here.
+    #[serde(default)]
+    pub unread: Vec<String>,
     /// Problems, a sentence each.
     pub troubles: Vec<String>,
+}
+
+/// A window that is not understood.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UnreadableWindow {
+    /// Where it is set up.
+    pub source: WindowSource,
+    /// Why: expected and found.
+    pub reason: String,
 }
 
 /// One window.
@@ -26,6 +42,10 @@ pub struct WindowsReport {
 pub struct WindowReport {
     /// Its name.
     pub window: String,
+    /// Where it is set up; if in AWS and in the file, AWS first, whose settings these are.
+    pub sources: Vec<WindowSource>,
+    /// Whether AWS has it disabled: it does not open.
+    pub disabled: bool,
     /// `cron(...)`, `rate(...)` or `at(...)`.
     pub schedule: String,
     /// The schedule's IANA time zone.
@@ -37,6 +57,8 @@ pub struct WindowReport {
     pub filters: String,
     /// Its length, seconds.
     pub seconds: u64,
+    /// Whether the length is known; else it is the default, and its stack may have another.
+    pub length_known: bool,
     /// Its next openings.
     pub openings: Vec<OpeningReport>,
     /// The groups that it takes.
@@ -48,6 +70,22 @@ pub struct WindowReport {
     pub without_time: Vec<GroupName>,
     /// Groups that a run would refuse.
     pub refused: Vec<GroupName>,
+}
+
+impl WindowReport {
+    /// Where it is set up, in words.
+    pub fn origin(&self) -> String {
+        let sources: Vec<String> = self.sources.iter().map(ToString::to_string).collect();
+        sources.join(" and ")
+    }
+
+    /// `enabled` or `disabled`.
+    pub fn state(&self) -> &'static str {
+        match self.disabled {
+            true => "disabled",
+            false => "enabled",
+        }
+    }
 }
 
 /// One opening.

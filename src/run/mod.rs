@@ -42,7 +42,7 @@ pub use restore::restore;
 pub use send::{send, send_to_chat};
 pub use status::status;
 pub use whole::{RunNotices, run, run_telling};
-pub use windows::{WindowRequest, windows};
+pub use windows::{WindowRequest, account_windows, windows};
 
 /// The operator's wish for a run under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::calls::Calls;
 use super::faults::{Faults, InjectedFault};
 use super::services;
 use super::throttle::Throttle;
-use super::wire::{self, ApiError, Call, Response, Service};
+use super::wire::{self, ApiError, Asked, Call, Response, Service};
 use super::world::{World, rivals};
 use crate::clock::Clock;
 
@@ -159,15 +159,15 @@ impl Account {
         self.silenced.notified().await;
     }
 
-    /// Serves one request: its `X-Amz-Target` header, if any, and its body.
-    pub async fn serve(&self, target: Option<&str>, body: &[u8]) -> Reply {
-        self.serve_in(None, target, body).await
+    /// Serves one request that was posted to `/`: its `X-Amz-Target` header, if any, and its body.
+    pub async fn serve(&self, operation: Option<&str>, body: &[u8]) -> Reply {
+        self.serve_in(None, Asked::posted(operation, body)).await
     }
 
     /// Serves one request that was signed for this region, as far as that is known. The account has one region.
-    pub async fn serve_in(&self, region: Option<&str>, target: Option<&str>, body: &[u8]) -> Reply {
+    pub async fn serve_in(&self, region: Option<&str>, asked: Asked<'_>) -> Reply {
         self.clock.wait(CALL_LATENCY / 2).await;
-        let (reply, delay) = self.answer(region, target, body);
+        let (reply, delay) = self.answer(region, asked);
         if matches!(reply, Reply::Silence) {
             self.silenced.notify_one();
         }
@@ -175,12 +175,12 @@ impl Account {
         reply
     }
 
-    fn answer(&self, region: Option<&str>, target: Option<&str>, body: &[u8]) -> (Reply, Duration) {
+    fn answer(&self, region: Option<&str>, asked: Asked<'_>) -> (Reply, Duration) {
         let mut inner = self.lock();
         let now = self.now();
         inner.world.advance_to(now);
         let request_id = inner.new_request_id();
-        let call = match wire::decode(target, body) {
+        let call = match wire::decode(asked) {
             Ok(call) => call,
             Err(error) => {
                 return (
@@ -284,6 +284,7 @@ fn undecodable(error: ApiError, request_id: String, at: Option<DateTime<Utc>>) -
         content_type: "text/plain",
         request_id,
         at,
+        error_type: None,
         body: format!("{}: {}", error.code, error.message),
     }
 }

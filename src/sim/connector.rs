@@ -11,7 +11,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
 use super::account::{Account, Reply};
-use super::wire::Response;
+use super::wire::{Asked, Response};
 
 /// Hands the SDK's requests to a simulated account.
 #[derive(Clone, Debug)]
@@ -38,14 +38,22 @@ impl HttpConnector for SimConnector {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
         let account = self.0.clone();
         HttpConnectorFuture::new(async move {
-            let target = request.headers().get("x-amz-target").map(ToOwned::to_owned);
+            let operation = request.headers().get("x-amz-target").map(ToOwned::to_owned);
+            let method = request.method().to_owned();
+            let target = path_and_query(request.uri()).to_owned();
             // Through the body's wrappers: the SDK's stalled-stream protection watches them.
             let body = ByteStream::new(request.take_body())
                 .collect()
                 .await
                 .map_err(|e| ConnectorError::io(e.into()))?
                 .into_bytes();
-            match account.serve(target.as_deref(), &body).await {
+            let asked = Asked {
+                method: &method,
+                target: &target,
+                operation: operation.as_deref(),
+                body: &body,
+            };
+            match account.serve_in(None, asked).await {
                 Reply::Response(response) => to_http(response),
                 Reply::NeverConnected => {
                     Err(ConnectorError::io("the connection was refused".into()).never_connected())
@@ -57,6 +65,12 @@ impl HttpConnector for SimConnector {
             }
         })
     }
+}
+
+/// The part after the host.
+fn path_and_query(uri: &str) -> &str {
+    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    rest.find('/').map_or("/", |at| &rest[at..])
 }
 
 fn to_http(response: Response) -> Result<HttpResponse, ConnectorError> {

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::account::{Account, Reply};
 use super::parties::{Parties, PartyReply, PartyRequest};
+use super::wire::Asked;
 
 /// Why a connection ended without an answer. The caller sees no more than that it broke.
 #[derive(Debug, thiserror::Error)]
@@ -28,8 +29,8 @@ enum Dropped {
 }
 
 /// Serves the account, and third parties as they are at first, on a listener until the future is dropped. A host that is none of
-/// these parties is the account; its path is not looked at, and of the signature only the region: the service follows from `X-Amz-Target` or from the form's `Version`. Runs in real
-/// time: with a paused clock, timeouts would fire while a socket answers.
+/// these parties is the account. Of the signature only the region is looked at: the service follows from `X-Amz-Target`, from the path or
+/// from the form's `Version`. Runs in real time: with a paused clock, timeouts would fire while a socket answers.
 ///
 /// # Errors
 /// Those of accepting connections.
@@ -130,11 +131,19 @@ async fn answer(
         let value = request.headers().get(name)?.to_str();
         value.ok().map(ToOwned::to_owned)
     };
-    let target = header("x-amz-target");
+    let operation = header("x-amz-target");
+    let method = request.method().to_string();
+    let target = request.uri().path_and_query().map(ToString::to_string);
     let signature = header("authorization");
     let region = signature.as_deref().and_then(signed_region);
     let body = request.into_body().collect().await?.to_bytes();
-    match account.serve_in(region, target.as_deref(), &body).await {
+    let asked = Asked {
+        method: &method,
+        target: target.as_deref().unwrap_or("/"),
+        operation: operation.as_deref(),
+        body: &body,
+    };
+    match account.serve_in(region, asked).await {
         Reply::Response(response) => {
             let builder = Response::builder().status(response.status);
             let headers = response.headers().into_iter();

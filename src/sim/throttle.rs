@@ -47,6 +47,8 @@ fn bucket_of(call: &Call) -> (String, f64, f64) {
         Service::Kms => ("kms:cryptographic".into(), 1000.0, 1000.0),
         // Step Functions: "Quotas related to API action throttling", DescribeExecution in the smaller regions.
         Service::States => (format!("states:{op}"), 250.0, 10.0),
+        // EventBridge Scheduler's figures differ from region to region: cautious ones.
+        Service::Scheduler => (format!("scheduler:{op}"), 40.0, 10.0),
     }
 }
 
@@ -107,6 +109,9 @@ impl Throttle {
             | Service::ClassicLoadBalancing => ApiError::new("Throttling", "Rate exceeded"),
             Service::Ssm | Service::Kms | Service::States => {
                 ApiError::new("ThrottlingException", "Rate exceeded")
+            }
+            Service::Scheduler => {
+                ApiError::with_status(429, "ThrottlingException", "Rate exceeded")
             }
         })
     }

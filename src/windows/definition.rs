@@ -1,9 +1,13 @@
 //! The definition of a patch window.
 
-use chrono::TimeDelta;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use super::WindowSource;
 use super::ahead::{AheadError, ahead};
+use crate::ids::GroupName;
 use crate::schedule::{AwsSchedule, Dialect, ScheduleError, Window};
 use crate::tag_filter::TagFilters;
 
@@ -26,10 +30,29 @@ pub struct PatchWindow {
     pub cutoff: TimeDelta,
     /// The groups that it takes of those that opted in.
     pub filters: TagFilters,
+    /// Only these of them; empty for all.
+    pub groups: Vec<GroupName>,
     /// The people who answer for it.
     pub owner: Option<String>,
+    /// Where it is set up.
+    pub source: WindowSource,
+    /// Whether it opens at all.
+    pub state: WindowState,
     /// Its notices.
     pub notices: WindowNotices,
+}
+
+/// The state of a window in AWS, beside its schedule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WindowState {
+    /// It is disabled: it never opens.
+    pub is_disabled: bool,
+    /// It does not open before.
+    pub from: Option<DateTime<Utc>>,
+    /// It does not open from then on.
+    pub until: Option<DateTime<Utc>>,
+    /// When it opens next, by AWS's own reckoning, as far as AWS shows it: to the minute at least.
+    pub next: Option<DateTime<Utc>>,
 }
 
 /// The notices of a window.
@@ -56,10 +79,18 @@ pub struct WindowText {
     pub flexible_minutes: i64,
     /// Its length, and how long before its end nothing new is started.
     pub lengths: Option<(TimeDelta, TimeDelta)>,
+    /// Days between a maintenance window's cron day and its opening, 1 to 6.
+    pub offset_days: Option<i32>,
     /// The groups that it takes.
     pub filters: TagFilters,
+    /// Only these of them; empty for all.
+    pub groups: Vec<GroupName>,
     /// The people who answer for it.
     pub owner: Option<String>,
+    /// Where it is set up.
+    pub source: WindowSource,
+    /// Its state in AWS.
+    pub state: WindowState,
     /// Times before its begin, such as 24h, at which notices are sent.
     pub ahead: Option<Vec<String>>,
     /// Whether no run begins in it that was not announced.
@@ -107,7 +138,9 @@ impl PatchWindow {
     /// The first thing that is wrong, with what was expected and found.
     pub fn read(text: WindowText) -> Result<Self, WindowError> {
         let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if !(1..=MOST_NAME).contains(&text.name.len()) || !text.name.chars().all(legal) {
+        let is_legal = (1..=MOST_NAME).contains(&text.name.len()) && text.name.chars().all(legal);
+        // AWS opens a window whatever it is called.
+        if !is_legal && !text.source.is_aws() {
             return Err(WindowError::Name { found: text.name });
         }
         let (dialect, latest) = match text.is_maintenance_window {
@@ -126,8 +159,12 @@ impl PatchWindow {
         let (duration, cutoff) = text.lengths.unwrap_or(USUAL);
         // Whether they can be a window's at all.
         Window::lasting(chrono::DateTime::UNIX_EPOCH, duration, cutoff)?;
+        let mut schedule = AwsSchedule::parse(dialect, &text.schedule)?;
+        if let Some(days) = text.offset_days {
+            schedule = schedule.with_offset(days)?;
+        }
         Ok(Self {
-            schedule: AwsSchedule::parse(dialect, &text.schedule)?,
+            schedule,
             name: text.name,
             expression: text.schedule,
             zone,
@@ -135,11 +172,19 @@ impl PatchWindow {
             duration,
             cutoff,
             filters: text.filters,
+            groups: text.groups,
             owner: text.owner,
+            source: text.source,
+            state: text.state,
             notices: WindowNotices {
                 ahead: text.ahead.map(|times| ahead(&times)).transpose()?,
                 is_required: text.is_notice_required,
             },
         })
+    }
+
+    /// Whether it takes a group that opted in.
+    pub fn takes(&self, name: &GroupName, tags: &BTreeMap<String, String>) -> bool {
+        (self.groups.is_empty() || self.groups.contains(name)) && self.filters.match_tags(tags)
     }
 }

@@ -250,3 +250,104 @@ fn what_is_no_window_is_refused() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+fn with_state(schedule: &str, state: WindowState) -> PatchWindow {
+    PatchWindow {
+        state,
+        ..window("w", schedule, "UTC", 3, &[])
+    }
+}
+
+#[test]
+fn aws_says_whether_and_when_a_window_opens() {
+    let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+    let daily = "cron(0 4 * * ? *)";
+    let starts = |window: &PatchWindow| -> Vec<DateTime<Utc>> {
+        window
+            .openings(now())
+            .take(3)
+            .map(|o| o.window.start)
+            .collect()
+    };
+    let open = at("2026-10-06T05:00:00Z");
+    assert!(
+        with_state(daily, WindowState::default())
+            .open_at(open)
+            .is_some()
+    );
+
+    let disabled = WindowState {
+        is_disabled: true,
+        next: Some(at("2026-10-06T04:00:00Z")),
+        ..WindowState::default()
+    };
+    let disabled = with_state(daily, disabled);
+    assert!(starts(&disabled).is_empty());
+    assert_eq!(
+        (disabled.open_at(open), disabled.disputed(now())),
+        (None, None)
+    );
+
+    let dated = WindowState {
+        from: Some(at("2026-10-07T04:00:00Z")),
+        until: Some(at("2026-10-09T04:00:00Z")),
+        ..WindowState::default()
+    };
+    let dated = with_state(daily, dated);
+    assert_eq!(
+        starts(&dated),
+        [at("2026-10-07T04:00:00Z"), at("2026-10-08T04:00:00Z")]
+    );
+    assert_eq!(dated.open_at(open), None);
+    assert_eq!(dated.open_at(at("2026-10-09T05:00:00Z")), None);
+    assert!(dated.open_at(at("2026-10-08T05:00:00Z")).is_some());
+
+    // AWS's own time counts, also of a rate, and from there on the schedule.
+    let next = WindowState {
+        next: Some(at("2026-10-08T04:00:00Z")),
+        ..WindowState::default()
+    };
+    let later = with_state(daily, next.clone());
+    assert_eq!(
+        starts(&later)[..2],
+        [at("2026-10-08T04:00:00Z"), at("2026-10-09T04:00:00Z")]
+    );
+    let reckoned = Some(at("2026-10-06T04:00:00Z"));
+    assert_eq!(
+        later.disputed(now()),
+        Some((at("2026-10-08T04:00:00Z"), reckoned))
+    );
+    let rate = with_state("rate(7 days)", next);
+    assert_eq!(starts(&rate), [at("2026-10-08T04:00:00Z")]);
+    assert_eq!(rate.disputed(now()), None);
+
+    // Shown to the minute: the second is the schedule's.
+    let seconds = WindowState {
+        next: Some(at("2026-10-07T04:00:00Z")),
+        ..WindowState::default()
+    };
+    let seconds = with_state("cron(24 0 4 ? * WED *)", seconds);
+    assert_eq!(starts(&seconds)[0], at("2026-10-07T04:00:24Z"));
+    assert_eq!(seconds.disputed(now()), None);
+}
+
+#[test]
+fn a_group_that_only_a_disabled_window_takes_has_none() {
+    let state = WindowState {
+        is_disabled: true,
+        ..WindowState::default()
+    };
+    let off = PatchWindow {
+        state,
+        ..window("night", "cron(0 4 * * ? *)", "UTC", 3, &[])
+    };
+    let groups = BTreeMap::from([(GroupName::from("web"), BTreeMap::new())]);
+    let said: Vec<String> = look_over(&[off], &groups, now())
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        said,
+        ["web opted in, and no window takes it but night, which is disabled"]
+    );
+}

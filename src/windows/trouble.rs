@@ -47,10 +47,21 @@ pub enum Trouble {
         /// The last time.
         until: DateTime<Utc>,
     },
-    /// A group that no window takes.
+    /// AWS names another time than the schedule does.
+    Disputed {
+        /// Its name.
+        window: String,
+        /// When it opens next, as AWS says.
+        next: DateTime<Utc>,
+        /// When it would by its schedule.
+        reckoned: Option<DateTime<Utc>>,
+    },
+    /// A group that no window takes, unless one that is disabled.
     NoWindow {
         /// Its name.
         group: GroupName,
+        /// A window that would take it, and is disabled.
+        disabled: Option<String>,
     },
     /// A group that two windows take at the same time: the second finds its record and leaves it alone.
     TwoWindows {
@@ -111,7 +122,30 @@ impl fmt::Display for Trouble {
                     None => Ok(()),
                 }
             }
-            Self::NoWindow { group } => write!(f, "{group} opted in, and no window takes it"),
+            Self::Disputed {
+                window,
+                next,
+                reckoned,
+            } => {
+                let time = |at: &DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
+                let ours = reckoned.as_ref().map_or("never again".to_owned(), time);
+                let next = time(next);
+                write!(
+                    f,
+                    "{window} opens next at {next}, as AWS says, which is what counts; by its schedule it would open {ours}"
+                )
+            }
+            Self::NoWindow {
+                group,
+                disabled: None,
+            } => write!(f, "{group} opted in, and no window takes it"),
+            Self::NoWindow {
+                group,
+                disabled: Some(window),
+            } => write!(
+                f,
+                "{group} opted in, and no window takes it but {window}, which is disabled"
+            ),
             Self::TwoWindows {
                 groups,
                 windows: (first, second),
@@ -157,7 +191,10 @@ pub fn look_over(
     groups: &BTreeMap<GroupName, BTreeMap<String, String>>,
     now: DateTime<Utc>,
 ) -> Vec<Trouble> {
+    let (windows, disabled): (Vec<&PatchWindow>, Vec<&PatchWindow>) =
+        windows.iter().partition(|w| !w.state.is_disabled);
     let mut troubles: Vec<Trouble> = windows.iter().filter_map(|w| of_schedule(w, now)).collect();
+    troubles.extend(windows.iter().filter_map(|w| disputed(w, now)));
     let taken: Vec<BTreeSet<&GroupName>> = windows.iter().map(|w| taken(w, groups)).collect();
     for (window, groups) in windows.iter().zip(&taken) {
         if groups.is_empty() {
@@ -168,13 +205,26 @@ pub fn look_over(
         }
     }
     let all: BTreeSet<&GroupName> = taken.iter().flatten().copied().collect();
-    let free = groups.keys().filter(|g| !all.contains(g));
-    troubles.extend(free.map(|group| Trouble::NoWindow {
-        group: group.clone(),
+    let free = groups.iter().filter(|(name, _)| !all.contains(name));
+    troubles.extend(free.map(|(group, tags)| {
+        let asleep = disabled.iter().find(|w| w.takes(group, tags));
+        Trouble::NoWindow {
+            group: group.clone(),
+            disabled: asleep.map(|w| w.name.clone()),
+        }
     }));
-    troubles.extend(twice(windows, &taken, now));
-    troubles.extend(too_many(windows, now));
+    troubles.extend(twice(&windows, &taken, now));
+    troubles.extend(too_many(&windows, now));
     troubles
+}
+
+fn disputed(window: &PatchWindow, now: DateTime<Utc>) -> Option<Trouble> {
+    let (next, reckoned) = window.disputed(now)?;
+    Some(Trouble::Disputed {
+        window: window.name.clone(),
+        next,
+        reckoned,
+    })
 }
 
 /// The groups that a window takes.
@@ -184,7 +234,7 @@ fn taken<'a>(
 ) -> BTreeSet<&'a GroupName> {
     let matching = groups
         .iter()
-        .filter(|(_, tags)| window.filters.match_tags(tags));
+        .filter(|(name, tags)| window.takes(name, tags));
     matching.map(|(name, _)| name).collect()
 }
 
@@ -222,7 +272,7 @@ fn of_schedule(window: &PatchWindow, now: DateTime<Utc>) -> Option<Trouble> {
 
 /// Pairs of windows that are open at the same time and take the same groups.
 fn twice(
-    windows: &[PatchWindow],
+    windows: &[&PatchWindow],
     taken: &[BTreeSet<&GroupName>],
     now: DateTime<Utc>,
 ) -> Vec<Trouble> {
@@ -239,13 +289,21 @@ fn twice(
             if let Some(at) = meet(first, second, now) {
                 found.push(Trouble::TwoWindows {
                     groups: both,
-                    windows: (first.name.clone(), second.name.clone()),
+                    windows: (told_from(first, second), told_from(second, first)),
                     at,
                 });
             }
         }
     }
     found
+}
+
+/// A window's name, with its source if another has the same name.
+fn told_from(window: &PatchWindow, other: &PatchWindow) -> String {
+    match window.name == other.name {
+        true => format!("{} ({})", window.name, window.source),
+        false => window.name.clone(),
+    }
 }
 
 /// The first time at which both are open, as far as they are compared.
@@ -269,11 +327,11 @@ fn meet(first: &PatchWindow, second: &PatchWindow, now: DateTime<Utc>) -> Option
     }
 }
 
-fn too_many(windows: &[PatchWindow], now: DateTime<Utc>) -> Option<Trouble> {
+fn too_many(windows: &[&PatchWindow], now: DateTime<Utc>) -> Option<Trouble> {
     let of_ssm: Vec<PatchWindow> = windows
         .iter()
         .filter(|w| w.schedule.is_maintenance_window())
-        .cloned()
+        .map(|w| PatchWindow::clone(w))
         .collect();
     if of_ssm.len() <= MAINTENANCE_WINDOWS_AT_ONCE {
         return None;

@@ -15,3 +15,4 @@ mod rehearse;
 mod support;
 mod terminal;
 mod topic;
+mod windows;

@@ -92,6 +92,8 @@ GROUP = arn("autoscaling", "autoScalingGroup:7f1c:autoScalingGroupName/web-night
 INSTANCE = arn("ec2", "instance/i-0123456789abcdef0")
 TEMPLATE_ARN = arn("ec2", "launch-template/lt-0123456789abcdef0")
 IMAGE = arn("ec2", "image/ami-0123456789abcdef0", account="")
+A_SCHEDULE = arn("scheduler", "schedule/default/asg-patch-acceptance")
+A_WINDOW = arn("ssm", "maintenancewindow/mw-0123456789abcdef0")
 # As the template's resources are named.
 OUR_DOCUMENTS = [
     arn("ssm", f"document/{name}Document")
@@ -282,6 +284,9 @@ def allowed_cases(looks):
     yield "list marks", [ask("ssm:GetParametersByPath", parameter("/asg-patch/notices"), ssm_Recursive="true")]
     yield "look at a calendar", [ask("ssm:GetCalendarState", arn("ssm", "document/Freeze"))]
     yield "look at an execution", [ask("states:DescribeExecution", arn("states", "execution:AsgPatch:e"))]
+    yield "look at a schedule", [ask("scheduler:GetSchedule", A_SCHEDULE)]
+    for action in ("DescribeMaintenanceWindowTasks", "GetMaintenanceWindowTask"):
+        yield f"{action} of a window", [ask(f"ssm:{action}", A_WINDOW)]
     yield "list records", [ask("ssm:GetParametersByPath", parameter("/asg-patch/records"), ssm_Recursive="true")]
     yield "publish", [ask("sns:Publish", arn("sns", "ReportTopic"))]
     yield "encrypt", [ask(f"kms:{a}", arn("kms", "key/TopicKey")) for a in ("Decrypt", "GenerateDataKey")]
@@ -320,6 +325,11 @@ def denied_cases():
     yield "list secrets", [ask("ssm:GetParametersByPath", parameter("/asg-patch/secrets"), ssm_Recursive="true")]
     yield "overwrite a mark", put("/asg-patch/notices/w/ops-1/begun", "true")
     yield "make a calendar", [ask("ssm:CreateDocument", arn("ssm", "document/Freeze"))]
+    for action in ("CreateSchedule", "UpdateSchedule", "DeleteSchedule"):
+        yield f"{action}", [ask(f"scheduler:{action}", A_SCHEDULE)]
+    for action in ("UpdateMaintenanceWindow", "DeleteMaintenanceWindow", "RegisterTaskWithMaintenanceWindow"):
+        yield f"{action}", [ask(f"ssm:{action}", A_WINDOW)]
+    yield "look at a schedule of another region", [ask("scheduler:GetSchedule", A_SCHEDULE.replace(REGION, "us-east-1"))]
     yield "keep a foreign image", create_tags(IMAGE, {}, ["asg-patch:keep-until"])
     yield "pass a foreign image off as ours", create_tags(IMAGE, {}, ["asg-patch:run"])
     yield "read the console of a foreign instance", [ask("ec2:GetConsoleOutput", INSTANCE, {})]

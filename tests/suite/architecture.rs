@@ -18,7 +18,21 @@ const ROOMS: [(&str, &[&str]); 25] = [
     ("schedule", &[]),
     ("tag_filter", &[]),
     ("request", &["ids", "place", "schedule", "tag_filter"]),
-    ("windows", &["ids", "schedule", "tag_filter", "text"]),
+    (
+        "trigger",
+        &["ids", "place", "request", "schedule", "tag_filter", "text"],
+    ),
+    (
+        "windows",
+        &[
+            "ids",
+            "request",
+            "schedule",
+            "tag_filter",
+            "text",
+            "trigger",
+        ],
+    ),
     ("config", &["tag_filter", "text", "toml_file", "windows"]),
     (
         "group",
@@ -35,6 +49,7 @@ const ROOMS: [(&str, &[&str]); 25] = [
             "retention",
             "schedule",
             "text",
+            "windows",
         ],
     ),
     ("notify", &["group", "ids", "report", "request", "text"]),
@@ -53,10 +68,6 @@ const ROOMS: [(&str, &[&str]); 25] = [
     ),
     ("channels", &["clock", "notices", "secret", "text"]),
     (
-        "trigger",
-        &["ids", "place", "request", "schedule", "tag_filter", "text"],
-    ),
-    (
         "aws",
         &[
             "clock",
@@ -68,6 +79,7 @@ const ROOMS: [(&str, &[&str]); 25] = [
             "secret",
             "signature",
             "text",
+            "windows",
         ],
     ),
     ("probe", &["aws", "clock", "ids", "text"]),
@@ -89,6 +101,7 @@ const ROOMS: [(&str, &[&str]); 25] = [
             "schedule",
             "signature",
             "text",
+            "trigger",
             "windows",
         ],
     ),

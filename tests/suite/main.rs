@@ -30,4 +30,5 @@ mod snapshot;
 mod sweep;
 mod transitions;
 mod window;
+mod windows;
 mod words;

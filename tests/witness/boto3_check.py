@@ -5,6 +5,7 @@ import sys
 import autoscaling_checks as autoscaling
 import ec2_checks as ec2
 import ssm_sns_checks as ssm_sns
+import windows_checks as windows
 from witness import Account, run
 
 # In this order: the first wake the group that the later ones work with, the last puts it to sleep.
@@ -44,6 +45,8 @@ CHECKS = [
     ssm_sns.parameters_are_described_and_tagged,
     ssm_sns.topics_are_made_and_deleted,
     ssm_sns.messages_are_published,
+    windows.schedules_are_made_and_read_back,
+    windows.maintenance_windows_are_made_and_read_back,
     autoscaling.a_refresh_keeps_others_out,
     autoscaling.a_group_goes_to_sleep,
 ]

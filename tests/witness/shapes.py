@@ -36,7 +36,7 @@ def problems_of(operation_model, status, body):
     """What in an answer does not fit its operation's model."""
     protocol = operation_model.service_model.protocol
     try:
-        if protocol == "json":
+        if protocol in ("json", "rest-json"):
             return _json_answer(operation_model, status, body)
         root = ElementTree.fromstring(body)
     except (ValueError, ElementTree.ParseError) as error:
@@ -51,8 +51,10 @@ def problems_of(operation_model, status, body):
 def _json_answer(operation_model, status, body):
     value = json.loads(body)
     if status >= 300:
-        known = isinstance(value, dict) and isinstance(value.get("__type"), str)
-        return [] if known else [f"an error without __type: {body[:200]!r}"]
+        # Where operations are paths, the code is in a header, and botocore has read it if a check sees it.
+        field = "__type" if operation_model.service_model.protocol == "json" else "Message"
+        known = isinstance(value, dict) and isinstance(value.get(field), str)
+        return [] if known else [f"an error without {field}: {body[:200]!r}"]
     shape = operation_model.output_shape
     if shape is None:
         return [] if value in ({}, None) else [f"unexpected content {value!r}"]

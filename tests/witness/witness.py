@@ -50,6 +50,7 @@ class Account:
         self.ec2 = client("ec2")
         self.ssm = client("ssm")
         self.sns = client("sns")
+        self.scheduler = client("scheduler")
 
 
 def equal(found, expected, what):

@@ -24,6 +24,8 @@ pub fn windows_table(report: &WindowsReport, width: u16) -> String {
         },
     );
     lines.extend(wrapped("", &sentence, width));
+    let unread = report.unread.iter();
+    lines.extend(unread.flat_map(|t| wrapped("warning: ", &plain_text(t), width)));
     let troubles = report.troubles.iter();
     lines.extend(troubles.flat_map(|t| wrapped("problem: ", &plain_text(t), width)));
     joined(lines)
@@ -48,7 +50,10 @@ fn grid(report: &WindowsReport, style: Style) -> Grid {
 fn row(window: &WindowReport, with_local: bool) -> Row {
     let of_openings = |text: &dyn Fn(&crate::report::OpeningReport) -> String| {
         let texts: Vec<String> = window.openings.iter().map(text).collect();
-        or_dash(&texts.join("\n")).to_owned()
+        match window.disabled {
+            true => "disabled".to_owned(),
+            false => or_dash(&texts.join("\n")).to_owned(),
+        }
     };
     let mut cells = vec![
         plain_text(&window.window),
@@ -58,13 +63,25 @@ fn row(window: &WindowReport, with_local: bool) -> Row {
         window.takes_seconds.map_or("-".to_owned(), duration),
     ];
     if with_local {
-        cells.insert(2, of_openings(&|o| o.local.clone()));
+        let local = match window.disabled {
+            true => "-".to_owned(),
+            false => of_openings(&|o| o.local.clone()),
+        };
+        cells.insert(2, local);
     }
-    let mut below = vec![format!(
-        "{} {}",
-        plain_text(&window.schedule),
-        plain_text(&window.time_zone)
-    )];
+    let mut below = vec![
+        format!(
+            "{} {}",
+            plain_text(&window.schedule),
+            plain_text(&window.time_zone)
+        ),
+        format!("source: {}", plain_text(&window.origin())),
+    ];
+    if !window.length_known {
+        below.push(
+            "its input names no length: this is the default, its stack may have another".into(),
+        );
+    }
     if !window.filters.is_empty() {
         below.push(format!("takes {}", plain_text(&window.filters)));
     }
@@ -91,6 +108,7 @@ mod tests {
     use super::windows_table;
     use crate::report::sample;
     use crate::report::windows::{OpeningReport, WindowReport, WindowsReport};
+    use crate::windows::WindowSource;
 
     #[test]
     fn windows_as_a_table() {
@@ -105,6 +123,9 @@ mod tests {
             read_at: sample::at(0),
             windows: vec![WindowReport {
                 window: "database-server".into(),
+                sources: vec![WindowSource::File],
+                disabled: false,
+                length_known: true,
                 schedule: "cron(0 6 ? * THU#3 *)".into(),
                 time_zone: "Europe/Berlin".into(),
                 owner: Some("data platform".into()),
@@ -119,6 +140,10 @@ mod tests {
                 without_time: Vec::new(),
                 refused: vec!["legacy-db".into()],
             }],
+            unreadable: Vec::new(),
+            unread: vec![
+                "schedules of EventBridge Scheduler may not be read: AccessDeniedException".into(),
+            ],
             troubles: vec!["forgotten opted in, and no window takes it".into()],
         };
         let [text, narrow] = at_widths(|width| windows_table(&report, width));
@@ -128,11 +153,13 @@ mod tests {
             database-server  2026-10-15 04:00  Thu 2026-10-15 06:00 CEST  6h 00m  2       25m 00s
                              2026-11-19 04:00  Thu 2026-11-19 05:00 CET
               cron(0 6 ? * THU#3 *) Europe/Berlin
+              source: the file
               takes Patch Group=Database Server
               owner: data platform
               refused: legacy-db
 
             1 window in eu-west-1 of account 123456789012 at 2026-10-14 04:00:00 UTC, 1 problem to look at.
+            warning: schedules of EventBridge Scheduler may not be read: AccessDeniedException
             problem: forgotten opted in, and no window takes it
         "#]].assert_eq(&text);
         expect![[r#"
@@ -141,12 +168,15 @@ mod tests {
             database-server  2026-10-15 04:00  6h 00m  2       25m 00s
                              2026-11-19 04:00
               cron(0 6 ? * THU#3 *) Europe/Berlin
+              source: the file
               takes Patch Group=Database Server
               owner: data platform
               refused: legacy-db
 
             1 window in eu-west-1 of account 123456789012 at 2026-10-14 04:00:00 UTC, 1
             problem to look at.
+            warning: schedules of EventBridge Scheduler may not be read:
+                     AccessDeniedException
             problem: forgotten opted in, and no window takes it
         "#]]
         .assert_eq(&narrow);

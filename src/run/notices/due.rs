@@ -64,7 +64,7 @@ impl Watched<'_> {
         let taken = self
             .groups
             .iter()
-            .filter(|(_, tags)| window.filters.match_tags(tags));
+            .filter(|(name, tags)| window.takes(name, tags));
         for (name, group_tags) in taken {
             let place = tags.place(group_tags).in_words();
             places.entry(place).or_default().insert(name.clone());

@@ -13,8 +13,8 @@ mod tests;
 pub use open::{
     AgentOnline, AnswerOrder, AutoScalingReads, Beliefs, DateHeader, DeadCommand, DryRun,
     ImageNames, InstalledTime, LateActions, LaunchTime, MemberShown, MinVersion, NewResources,
-    OPEN, RecurringStart, ScheduledDelay, StandbyAgainstMax, StandbyEnded, StandbyMove,
-    StandbyTermination, StandbyWeight,
+    OPEN, RecurringStart, ScheduledDelay, SkippedOpening, StandbyAgainstMax, StandbyEnded,
+    StandbyMove, StandbyTermination, StandbyWeight,
 };
 pub use page::page;
 pub use sourced::{Flip, SOURCED};

@@ -239,4 +239,10 @@ open! {
         Day = "day": "A day without a time everywhere.",
         Absent = "absent": "None anywhere.",
     }
+    skipped_opening: SkippedOpening = "window-at-skipped-time",
+        "When a maintenance window opens whose local time the clock skips at the change to summer time.",
+        Source::Unconfirmed, {
+        Skipped = "skipped": "Not on that day, as with EventBridge Scheduler.",
+        Later = "later": "At the first moment after the time that is skipped.",
+    }
 }

@@ -115,6 +115,12 @@ sourced! {
         "DeleteSnapshot, InvalidSnapshot.InUse";
     "parameter-made-once" as ParameterMadeOnce: "PutParameter with Overwrite=false makes a parameter or answers ParameterAlreadyExists: one of two callers wins.",
         "PutParameter, Overwrite", "The second value replaces the first.";
+    "schedule-at-skipped-time": "A schedule does not fire at a local time that the clock skips, and once, the first time, at one that comes twice.",
+        "EventBridge Scheduler User Guide, schedule types, daylight saving time";
+    "window-offset-waits": "A maintenance window that is made between its cron day and its offset day first opens a period later.",
+        "Systems Manager User Guide, reference: cron and rate expressions, schedule offset";
+    "window-shows-next-opening": "DescribeMaintenanceWindows shows the next opening, also of rate(...): ISO 8601 with an offset, the seconds left out at times.",
+        "Systems Manager User Guide, tutorials with the AWS CLI; AWS CLI reference, get-maintenance-window";
     "command-without-token": "SendCommand has no client token: sent twice, it runs twice.",
         "SendCommand";
     "online-is-stale": "A node is called Online for minutes after its last heartbeat.",

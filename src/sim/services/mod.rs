@@ -7,6 +7,7 @@ mod kms;
 mod load_balancing;
 mod order;
 mod query;
+mod scheduler;
 mod sns;
 mod ssm;
 mod states;
@@ -31,6 +32,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         Service::Ssm => ssm::call(world, call),
         Service::Kms => kms::call(world, call),
         Service::States => states::call(world, call),
+        Service::Scheduler => scheduler::call(world, call),
     }?;
     order::arrange(world, &mut answer);
     Ok(answer)

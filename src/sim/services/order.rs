@@ -8,7 +8,7 @@ use crate::sim::beliefs::AnswerOrder;
 use crate::sim::world::World;
 
 /// The lists without a documented order. Activities, for instance, are documented as newest first.
-const LISTS: [&str; 21] = [
+const LISTS: [&str; 24] = [
     "AutoScalingGroups",
     "AutoScalingInstances",
     "AvailabilityZones",
@@ -21,8 +21,11 @@ const LISTS: [&str; 21] = [
     "Parameters",
     "Patches",
     "ScheduledUpdateGroupActions",
+    "Schedules",
     "SuspendedProcesses",
     "Tags",
+    "Tasks",
+    "WindowIdentities",
     "blockDeviceMapping",
     "imagesSet",
     "instanceStatusSet",

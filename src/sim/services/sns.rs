@@ -311,7 +311,10 @@ mod tests {
             .extend_pairs(form)
             .append_pair("Version", "2010-03-31")
             .finish();
-        call(world, &wire::decode(None, body.as_bytes()).unwrap())
+        call(
+            world,
+            &wire::decode(wire::Asked::posted(None, body.as_bytes())).unwrap(),
+        )
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! AWS's wire formats, the server's side: bytes to a [`Call`], a result to bytes.
 
 pub mod params;
+mod rest;
 pub mod xml;
 
 use chrono::{DateTime, Utc};
@@ -29,11 +30,13 @@ pub enum Service {
     Kms,
     /// Step Functions (awsJson1.0).
     States,
+    /// EventBridge Scheduler (restJson1).
+    Scheduler,
 }
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AutoScaling,
         Self::Ec2,
         Self::Ssm,
@@ -43,6 +46,7 @@ impl Service {
         Self::ClassicLoadBalancing,
         Self::Kms,
         Self::States,
+        Self::Scheduler,
     ];
 
     /// The name that call counts and logs use, as in `autoscaling:DescribeAutoScalingGroups`.
@@ -56,6 +60,7 @@ impl Service {
             Self::LoadBalancing | Self::ClassicLoadBalancing => "elasticloadbalancing",
             Self::Kms => "kms",
             Self::States => "states",
+            Self::Scheduler => "scheduler",
         }
     }
 
@@ -93,7 +98,32 @@ impl Service {
                 "http://elasticloadbalancing.amazonaws.com/doc/2012-06-01/"
             }
             Self::Ssm => "http://ssm.amazonaws.com/doc/2014-11-06/",
-            Self::Kms | Self::States => "",
+            Self::Kms | Self::States | Self::Scheduler => "",
+        }
+    }
+}
+
+/// A request as it arrives, without its signature.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// `GET`, `POST` and so on.
+    pub method: &'a str,
+    /// Path and query.
+    pub target: &'a str,
+    /// The header `X-Amz-Target`.
+    pub operation: Option<&'a str>,
+    /// Body.
+    pub body: &'a [u8],
+}
+
+impl<'a> Asked<'a> {
+    /// A request of the protocols that post to `/`: those with the operation in a header or in a form.
+    pub fn posted(operation: Option<&'a str>, body: &'a [u8]) -> Self {
+        Self {
+            method: "POST",
+            target: "/",
+            operation,
+            body,
         }
     }
 }
@@ -156,6 +186,8 @@ pub struct Response {
     pub request_id: String,
     /// When it was made, by the account's clock: the header `Date`, if it has one.
     pub at: Option<DateTime<Utc>>,
+    /// The error's code, where the protocol has it in a header.
+    pub error_type: Option<String>,
     /// Body.
     pub body: String,
 }
@@ -167,6 +199,11 @@ impl Response {
             ("content-type", self.content_type.to_owned()),
             ("x-amzn-requestid", self.request_id.clone()),
         ];
+        headers.extend(
+            self.error_type
+                .clone()
+                .map(|code| ("x-amzn-errortype", code)),
+        );
         if let Some(at) = self.at {
             let date = at.format("%a, %d %b %Y %H:%M:%S GMT");
             headers.push(("date", date.to_string()));
@@ -175,11 +212,12 @@ impl Response {
     }
 }
 
-/// Decodes a request from its `X-Amz-Target` header, if any, and its body.
-pub fn decode(target: Option<&str>, body: &[u8]) -> Result<Call, ApiError> {
-    match target {
-        Some(target) => decode_json(target, body),
-        None => decode_query(body),
+/// Decodes a request.
+pub fn decode(asked: Asked<'_>) -> Result<Call, ApiError> {
+    match asked.operation {
+        Some(operation) => decode_json(operation, asked.body),
+        None if rest::has_path(asked.target) => rest::decode(asked),
+        None => decode_query(asked.body),
     }
 }
 
@@ -235,6 +273,10 @@ pub fn encode(
             let (status, body) = encode_json(result);
             (status, "application/x-amz-json-1.0", body)
         }
+        Service::Scheduler => {
+            let (status, body) = rest::encode(result);
+            (status, "application/json", body)
+        }
         Service::AutoScaling
         | Service::Sns
         | Service::Sts
@@ -245,11 +287,14 @@ pub fn encode(
             (status, "text/xml;charset=UTF-8", body)
         }
     };
+    let error = result.as_ref().err();
+    let error = error.filter(|_| call.service == Service::Scheduler);
     Response {
         status,
         content_type,
         request_id,
         at,
+        error_type: error.map(|e| e.code.clone()),
         body,
     }
 }

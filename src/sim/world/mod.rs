@@ -15,13 +15,16 @@ pub mod guest;
 mod image_index;
 pub mod images;
 pub mod instance;
+pub mod maintenance;
 pub mod parameters;
 pub mod patching;
+mod quartz;
 mod ready;
 pub mod rivals;
 pub mod running;
 pub mod scaling;
 pub mod schedule;
+pub mod scheduler;
 pub mod templates;
 pub mod topics;
 pub mod volumes;
@@ -67,6 +70,10 @@ pub struct World {
     pub sns: topics::Sns,
     /// Executions of state machines, by ARN: written by what runs them, outside the world.
     pub executions: BTreeMap<String, executions::Execution>,
+    /// Schedules of EventBridge Scheduler, by the names of their group and their own.
+    pub schedules: scheduler::Schedules,
+    /// Maintenance windows of Systems Manager, by id.
+    pub maintenance_windows: BTreeMap<String, maintenance::MaintenanceWindow>,
     /// Others in the account.
     pub rivals: rivals::Rivals,
     /// Names of the groups that were given a target group, by its ARN.
@@ -110,6 +117,8 @@ impl World {
             ssm: commands::Ssm::default(),
             sns: topics::Sns::default(),
             executions: BTreeMap::new(),
+            schedules: scheduler::Schedules::default(),
+            maintenance_windows: BTreeMap::new(),
             rivals: rivals::Rivals::default(),
             target_users: BTreeMap::new(),
             registrations: BTreeMap::new(),

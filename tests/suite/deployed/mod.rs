@@ -477,6 +477,15 @@ fn a_large_fleet_stays_within_step_functions_limits() {
     );
 }
 
+/// The calls that read the windows that AWS has.
+const OF_WINDOWS: [&str; 5] = [
+    "scheduler:GetSchedule",
+    "scheduler:ListSchedules",
+    "ssm:DescribeMaintenanceWindowTasks",
+    "ssm:DescribeMaintenanceWindows",
+    "ssm:GetMaintenanceWindowTask",
+];
+
 /// The permissions of the function's role, for `tests/infra/policy_check.py`: every operation that all scenarios,
 /// sweeps and reports call, and no other.
 #[test]
@@ -491,6 +500,8 @@ fn the_policy_is_checked_against_the_calls_of_all_scenarios() {
     all.extend(pruned::calls());
     // Messages go to topics that only some scenarios have.
     all.insert("sns:Publish".into());
+    // When windows open is read where the account has some (tests/suite/windows.rs).
+    all.extend(OF_WINDOWS.map(str::to_owned));
     let text = serde_json::to_string_pretty(&all).expect("JSON") + "\n";
     expect_test::expect_file!["../../infra/calls.json"].assert_eq(&text);
 }

@@ -4,6 +4,7 @@ mod calendars;
 mod commands;
 mod documents;
 mod invocations;
+mod maintenance;
 mod nodes;
 mod parameters;
 mod patches;
@@ -41,6 +42,14 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         "DeleteParameters" => parameters::delete_many(world, read(call)?),
         "AddTagsToResource" => parameters::add_tags(world, read(call)?),
         "RemoveTagsFromResource" => parameters::remove_tags(world, read(call)?),
+        "CreateMaintenanceWindow" => maintenance::create(world, read(call)?),
+        "GetMaintenanceWindow" => maintenance::get(world, read(call)?),
+        "UpdateMaintenanceWindow" => maintenance::update(world, read(call)?),
+        "DeleteMaintenanceWindow" => maintenance::delete(world, read(call)?),
+        "DescribeMaintenanceWindows" => maintenance::describe(world, read(call)?),
+        "RegisterTaskWithMaintenanceWindow" => maintenance::register(world, read(call)?),
+        "DescribeMaintenanceWindowTasks" => maintenance::tasks(world, read(call)?),
+        "GetMaintenanceWindowTask" => maintenance::task(world, read(call)?),
         "ListTagsForResource" => parameters::list_tags(world, read(call)?),
         other => Err(ApiError::unsupported(format!("ssm:{other}"))),
     }

@@ -9,6 +9,7 @@ use chrono::Timelike;
 use super::{START, Sim, sleeper, spec};
 use crate::sim::account::Reply;
 use crate::sim::beliefs::OPEN;
+use crate::sim::sdk::sdk_config;
 use crate::sim::world::groups::{LaunchSource, MixedPolicy, Override, ScheduledAction};
 use crate::sim::world::guest::Family;
 use crate::sim::world::instance;
@@ -104,6 +105,17 @@ async fn observed(id: &str, variant: &str) -> String {
             let only = group.instances()[0].instance_id().unwrap();
             sim.standby(only, true).await;
             format!("{:?}", sim.group("web").await.desired_capacity())
+        }
+        "window-at-skipped-time" => {
+            let ssm = aws_sdk_ssm::Client::new(&sdk_config(&sim.account, "test"));
+            let made = ssm.create_maintenance_window().name("dawn");
+            let made = made.schedule("cron(30 2 ? * SUN *)");
+            let made = made.schedule_timezone("America/New_York");
+            let made = made.duration(2).cutoff(0).allow_unassociated_targets(true);
+            made.send().await.unwrap();
+            let shown = ssm.describe_maintenance_windows().send().await.unwrap();
+            let next = shown.window_identities()[0].next_execution_time();
+            next.unwrap_or_default().to_owned()
         }
         "standby-move-time" => {
             let first = sim.wake("web").await;
