@@ -1,7 +1,7 @@
 //! The request for a run, from whatever trigger: [`RunRequest`], and the one place that says whether a group has
 //! opted in. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -47,9 +47,41 @@ pub struct RunRequest {
     /// Tags that say which application and environment a group serves.
     #[serde(default, skip_serializing_if = "PlaceTags::is_usual")]
     pub place_tags: PlaceTags,
+    /// The window that goes before it, and which applications that one has brought through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ring: Option<Ring>,
     /// For the readers of its report; nothing depends on it.
     #[serde(default, skip_serializing_if = "About::is_empty")]
     pub about: Box<About>,
+}
+
+/// The window that goes before: an application's groups are patched only once it has come through there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ring {
+    /// That window's name.
+    pub after: String,
+    /// How many days ago it may have been.
+    pub days: u16,
+    /// Applications that came through it without a failure.
+    pub passed: BTreeSet<String>,
+    /// How the others fared in it: in words.
+    pub fared: BTreeMap<String, String>,
+}
+
+impl Ring {
+    /// Why an application's groups have to wait; none if they need not.
+    pub fn holds_back(&self, application: &str) -> Option<String> {
+        if self.passed.contains(application) {
+            return None;
+        }
+        let Self { after, days, .. } = self;
+        Some(match self.fared.get(application) {
+            Some(fared) => format!("it comes after window {after}, in which {application} {fared}"),
+            None => format!(
+                "it comes after window {after}, of which no run for {application} has ended within {days} days"
+            ),
+        })
+    }
 }
 
 /// Facts about a run that only the readers of its report need.

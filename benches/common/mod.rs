@@ -42,6 +42,7 @@ pub(crate) fn account_of(text: &str) -> (Account, Aws, RunRequest) {
         at_deadline: Default::default(),
         keep_failed: None,
         place_tags: Default::default(),
+        ring: None,
         about: Default::default(),
     };
     (account, aws, request)

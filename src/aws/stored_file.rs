@@ -53,7 +53,7 @@ pub enum StoredFileError {
         "parameter {CONFIG_PARAMETER}: expected a file that asg-patch config push stored, found {found}"
     )]
     Unreadable {
-        /// What is wrong with it.
+        /// Its fault, in words.
         found: String,
     },
     /// It is too long.

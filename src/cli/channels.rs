@@ -1,14 +1,15 @@
 //! The channels and freezes of a file that was named, and the notices of a rehearsal.
 
+use asg_patch::aws::{Aws, StoredFileError, stored_file};
 use asg_patch::config::Origin;
 use asg_patch::report::RunReport;
 use asg_patch::request::RunRequest;
-use asg_patch::run::{BY_HAND, Scripted, WindowSetup, script};
+use asg_patch::run::{BY_HAND, RunError, Scripted, WindowSetup, script};
 
 use super::error::CliError;
 use super::settings::{ConfigFile, Settings};
 
-/// What a file says about windows. One that was only found says nothing: it may not choose who is told.
+/// Notices and freezes of a file. One that was only found says nothing: it may not choose where notices go.
 ///
 /// # Errors
 /// The file cannot be used.
@@ -29,6 +30,23 @@ pub(super) fn read(file: &ConfigFile) -> Result<WindowSetup, CliError> {
         .map_err(|wrong| CliError::input(&file.shown, "a file that can be used", wrong.to_string()))
 }
 
+/// The same of the file that the deployed stack works by, with its version; none if there is none.
+///
+/// # Errors
+/// It could not be read, or cannot be used.
+pub(super) async fn of_stack(aws: &Aws) -> Result<Option<(WindowSetup, i64)>, CliError> {
+    let unusable = |e: String| CliError::input("the stack's file", "one that can be used", e);
+    match stored_file(&aws.clients).await {
+        Ok(None) => Ok(None),
+        Ok(Some(stored)) => match WindowSetup::read(&stored.text) {
+            Ok(setup) => Ok(Some((setup, stored.version))),
+            Err(problem) => Err(unusable(problem.to_string())),
+        },
+        Err(StoredFileError::Fault(fault)) => Err(RunError::from(fault).into()),
+        Err(other) => Err(unusable(other.to_string())),
+    }
+}
+
 /// The notices of a rehearsed window as text: none without channels.
 pub(super) fn rehearsed(
     report: &RunReport,
@@ -41,11 +59,20 @@ pub(super) fn rehearsed(
         return None;
     }
     let lines = script.iter().map(lines);
-    Some(format!("Notices of this window:\n{}", lines.collect::<Vec<String>>().join("\n")))
+    Some(format!(
+        "Notices of this window:\n{}",
+        lines.collect::<Vec<String>>().join("\n")
+    ))
 }
 
 fn lines(notice: &Scripted) -> String {
-    let Scripted { at, channel, story, own_text, .. } = notice;
+    let Scripted {
+        at,
+        channel,
+        story,
+        own_text,
+        ..
+    } = notice;
     let text = match own_text {
         Some(own) => own.lines().map(str::to_owned).collect(),
         None => [vec![story.sentence.clone()], story.groups.clone()].concat(),

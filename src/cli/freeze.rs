@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use asg_patch::aws::{
-    Aws, Declared, DeclaredFreeze, StoredFileError, calendar_state, declare_freeze,
-    declared_freeze, lift_freeze, stored_file,
+    Aws, Declared, DeclaredFreeze, calendar_state, declare_freeze, declared_freeze, lift_freeze,
 };
-use asg_patch::run::{RunError, WindowSetup};
+use asg_patch::run::RunError;
 use asg_patch::text::moment;
 use asg_patch::windows::{Freeze, FreezeTime};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,6 +13,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
+use super::channels;
 use super::connect::connect;
 use super::error::{CliError, Exit};
 use super::options::{self, AwsOptions};
@@ -136,29 +136,11 @@ fn line(freeze: &Shown) -> String {
 
 async fn all(aws: &Aws, now: DateTime<Utc>) -> Result<Vec<Shown>, CliError> {
     let mut shown: Vec<Shown> = declared(aws, now).await?.into_iter().collect();
-    let stored = match stored_file(&aws.clients).await {
-        Ok(stored) => stored,
-        Err(StoredFileError::Fault(fault)) => return Err(RunError::from(fault).into()),
-        Err(other) => {
-            return Err(CliError::input(
-                "the stack's file",
-                "one that can be used",
-                other.to_string(),
-            ));
-        }
-    };
-    let Some(stored) = stored else {
+    let Some((setup, version)) = channels::of_stack(aws).await? else {
         return Ok(shown);
     };
-    let setup = WindowSetup::read(&stored.text).map_err(|wrong| {
-        CliError::input(
-            "the stack's file",
-            "one that can be used",
-            wrong.to_string(),
-        )
-    })?;
     for freeze in &setup.freezes {
-        shown.push(of_file(aws, freeze, stored.version, now).await);
+        shown.push(of_file(aws, freeze, version, now).await);
     }
     Ok(shown)
 }

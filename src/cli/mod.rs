@@ -1,8 +1,8 @@
 //! The command line: one file per subcommand. Only this room writes to stdout.
 
+mod channels;
 mod complete;
 mod completions;
-mod channels;
 mod config;
 mod connect;
 mod documents;
@@ -14,6 +14,7 @@ mod freeze;
 mod history;
 mod keep;
 mod names;
+mod notices;
 mod notify;
 mod options;
 mod output;
@@ -159,6 +160,8 @@ enum Command {
     Freeze(freeze::FreezeArgs),
     /// Show each setting and where it comes from; print the file's schema; check a file; store it for the stack
     Config(config::ConfigArgs),
+    /// List what was said of windows, to which channels, and what will be
+    Notices(notices::NoticesArgs),
     /// Try the channels of a configuration file with a test notice
     Notify(notify::NotifyArgs),
     /// Print what makes a shell complete commands, options, group names and files
@@ -176,7 +179,7 @@ impl Command {
             Self::Config(args) => args.shows(),
             Self::Simulate(_) | Self::Snapshot(_) | Self::Probe(_) => false,
             Self::Documents(_) | Self::Completions(_) | Self::Notify(_) => false,
-            Self::Freeze(_) => false,
+            Self::Freeze(_) | Self::Notices(_) => false,
         }
     }
 
@@ -190,7 +193,7 @@ impl Command {
             Self::Rehearse(_) | Self::Simulate(_) => false,
             Self::Report(_) | Self::History(_) | Self::Explain(_) => false,
             Self::Config(args) => args.pushes(),
-            Self::Completions(_) => false,
+            Self::Completions(_) | Self::Notices(_) => false,
             // It posts, but into channels that the file names.
             Self::Notify(_) => true,
         }
@@ -205,7 +208,7 @@ impl Command {
             Self::Prune(_) | Self::Windows(_) => false,
             Self::Rehearse(_) | Self::Simulate(_) | Self::Snapshot(_) | Self::Probe(_) => false,
             Self::Report(_) | Self::History(_) | Self::Documents(_) => false,
-            Self::Notify(_) | Self::Freeze(_) => false,
+            Self::Notify(_) | Self::Freeze(_) | Self::Notices(_) => false,
         }
     }
 }
@@ -303,6 +306,7 @@ pub(crate) fn main() -> Exit {
         Command::History(args) => history::execute(&args, &output),
         Command::Explain(args) => explain::execute(&args, &output),
         Command::Documents(args) => block_on(documents::execute(&args, &output)),
+        Command::Notices(args) => block_on(notices::execute(&args, &settings, &output)),
         Command::Freeze(args) => block_on(freeze::execute(&args, &output)),
         Command::Config(args) => config::execute(&args, &settings, &wanted, &output),
         Command::Notify(args) => block_on(notify::execute(&args, &settings, &output)),

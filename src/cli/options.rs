@@ -213,6 +213,7 @@ impl RunOptions {
             at_deadline: self.at_deadline,
             keep_failed: self.keep_failed,
             place_tags: Default::default(),
+            ring: None,
             about: Box::new(About {
                 asked_by: None,
                 why: self.why.clone(),

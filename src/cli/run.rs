@@ -92,7 +92,8 @@ pub(crate) async fn execute(
 fn setup(args: &RunArgs, settings: &Settings) -> Result<WindowSetup, CliError> {
     let setup = channels::setup(settings)?;
     if args.notify && setup.is_silent() {
-        let expected = "a file with [[channel]] and [[route]] that --config or ASG_PATCH_CONFIG names";
+        let expected =
+            "a file with [[channel]] and [[route]] that --config or ASG_PATCH_CONFIG names";
         return Err(CliError::input("--notify", expected, "none"));
     }
     Ok(setup)

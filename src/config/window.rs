@@ -21,7 +21,7 @@ pub struct WindowEntry {
 
 /// The keys that only a window has.
 #[rustfmt::skip]
-pub(super) const OWN_KEYS: [(&str, Kind, &str); 8] = [
+pub(super) const OWN_KEYS: [(&str, Kind, &str); 10] = [
     ("name", Kind::Text, "Its name: letters, digits, -, _ and ."),
     ("schedule", Kind::Text, "When it opens: cron(...) with six fields, rate(...) or at(...), as AWS reads them."),
     ("time-zone", Kind::Text, "IANA name of the zone in which the schedule is read; UTC if none is named."),
@@ -29,6 +29,8 @@ pub(super) const OWN_KEYS: [(&str, Kind, &str); 8] = [
     ("flexible-minutes", Kind::Number, "EventBridge Scheduler may open it this much later."),
     ("owner", Kind::Text, "The people who answer for it."),
     ("ahead", Kind::List, "Times before it begins at which notices are sent, such as 24h: the longest announces it, the others remind."),
+    ("after", Kind::Text, "Name of the window that goes before: only applications that came through it without a failure are patched."),
+    ("after-days", Kind::Number, "How many days ago that may have been, 1 to 31; 7 if nothing is said."),
     ("notice", Kind::Choice(&["optional", "required"]), "Whether a run begins in it that was not announced."),
 ];
 
@@ -52,6 +54,8 @@ pub(super) fn own(
         "schedule" => text.schedule = word,
         "time-zone" => text.time_zone = Some(word),
         "maintenance-window" => text.is_maintenance_window = word == "true",
+        "after" => text.after = Some(word),
+        "after-days" => text.after_days = word.parse().ok(),
         "notice" => text.is_notice_required = word == "required",
         "flexible-minutes" => text.flexible_minutes = word.parse().unwrap_or(i64::MAX),
         _ => text.owner = Some(word),

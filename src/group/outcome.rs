@@ -201,6 +201,9 @@ codes! {
     BakeFailed = "AP-0206", "the image that the group shares could not be made",
         "see the group that was making it in the same report",
         [];
+    RingNotDone = "AP-0207", "the window that goes before has not brought this application through",
+        "fix what failed in that window and run it again",
+        [];
     // Failed while at work: rolled back.
     LaunchFailed = "AP-0301", "the group could not launch an instance",
         "see the launch error: the group could not have launched an instance in the morning either",

@@ -63,6 +63,16 @@ pub fn check(
         }
         Ok(ready)
     });
+    let plan = plan.and_then(|ready| match &request.ring {
+        Some(ring) if request.operation == Operation::Install => {
+            let place = request.place_tags.place(&group.tags);
+            match ring.holds_back(place.application()) {
+                Some(why) => Err(Failure::new(Code::RingNotDone, why)),
+                None => Ok(ready),
+            }
+        }
+        Some(_) | None => Ok(ready),
+    });
     let plan = plan.map(|(record, mut forward)| {
         let facts = account.images.get(&forward.image);
         if let Some(tag) = facts.and_then(|f| f.seconds.as_deref()) {

@@ -168,7 +168,9 @@ impl Function {
             let run_id = &request.run_id;
             return Ok(self.refuse_run(run_id, &task.execution, &failure, by).await);
         }
+        let ring = self.ring(&file, &request, input).await?;
         let request = RunRequest {
+            ring,
             place_tags: file.setup.file.notices.place_tags(),
             about: Box::new(About {
                 file_version: file.version,

@@ -14,12 +14,10 @@ use crate::ids::{GroupName, RunId};
 use crate::notices::NoticeEvent;
 use crate::notify;
 use crate::report::{GroupReport, RunReport};
-use crate::request::RunRequest;
-use crate::run::{
-    self, BY_HAND, BegunAt, DEFAULT_WINDOW, Places, Said, Teller, Watched, WindowSetup,
-};
+use crate::request::{Ring, RunRequest};
+use crate::run::{self, Announcer, BY_HAND, BegunAt, Places, Said, Watched, WindowSetup};
 use crate::trigger::{Cause, RunInput};
-use crate::windows::{PatchWindow, WindowNotices};
+use crate::windows::{DEFAULT_WINDOW, PatchWindow, WindowNotices};
 
 /// Notices that channels did not take, and files of settings that cannot be used.
 const NOTICES_UNSENT: &str = "NoticesUnsent";
@@ -80,8 +78,8 @@ impl Function {
         }
     }
 
-    fn teller<'a>(&'a self, setup: &'a WindowSetup, by: DateTime<Utc>) -> Teller<'a> {
-        Teller {
+    fn announcer<'a>(&'a self, setup: &'a WindowSetup, by: DateTime<Utc>) -> Announcer<'a> {
+        Announcer {
             aws: &self.aws,
             outside: &self.outside,
             setup,
@@ -117,17 +115,35 @@ impl Function {
         places: &Places,
         by: DateTime<Utc>,
     ) -> Result<Vec<String>, String> {
-        if file.setup.is_silent() {
+        if !file.setup.remembers() {
             return Ok(Vec::new());
         }
         let run = window(request, input);
-        let teller = self.teller(&file.setup, by);
-        match Box::pin(teller.begun(run, places)).await {
+        let announcer = self.announcer(&file.setup, by);
+        match Box::pin(announcer.begun(run, places)).await {
             Ok((_, Some(lacking))) => Err(lacking),
             Ok((said, None)) => Ok(self.counted(Ok(said))),
             Err(fault) if file.setup.is_required_for(run.window) => Err(fault.to_failure().reason),
             Err(fault) => Ok(self.counted(Err(fault))),
         }
+    }
+
+    /// The window that goes before a run's, if the run is an opening of its window.
+    pub(super) async fn ring(
+        &self,
+        file: &StackFile,
+        request: &RunRequest,
+        input: &RunInput,
+    ) -> Result<Option<Ring>, FunctionError> {
+        let run = window(request, input);
+        if run.is_by_hand {
+            return Ok(None);
+        }
+        let ring = self
+            .announcer(&file.setup, self.aws.clock.now())
+            .ring(run.window)
+            .await;
+        ring.map_err(|fault| FunctionError::Run(fault.into()))
     }
 
     /// Why a freeze keeps a run from beginning.
@@ -175,12 +191,12 @@ impl Function {
         (event, reason): (NoticeEvent, &str),
         by: DateTime<Utc>,
     ) {
-        if file.setup.is_silent() {
+        if !file.setup.remembers() {
             return;
         }
-        let teller = self.teller(&file.setup, by);
+        let announcer = self.announcer(&file.setup, by);
         let run = window(request, input);
-        self.counted(Box::pin(teller.is_off(run, event, reason)).await);
+        self.counted(Box::pin(announcer.is_off(run, event, reason)).await);
     }
 
     /// Tells that groups of a run have failed.
@@ -191,11 +207,11 @@ impl Function {
         by: DateTime<Utc>,
     ) {
         let file = self.stack_file().await;
-        if file.setup.is_silent() {
+        if !file.setup.remembers() {
             return;
         }
-        let teller = self.teller(&file.setup, by);
-        self.counted(Box::pin(teller.failed(run, groups)).await);
+        let announcer = self.announcer(&file.setup, by);
+        self.counted(Box::pin(announcer.failed(run, groups)).await);
     }
 
     /// Tells that a run has ended. Answers warnings for its report.
@@ -206,30 +222,31 @@ impl Function {
         by: DateTime<Utc>,
     ) -> Vec<String> {
         let file = self.stack_file().await;
-        if file.setup.is_silent() {
+        if !file.setup.remembers() {
             let untold =
                 |p| format!("nobody was told: the stack's file of settings cannot be used: {p}");
             return file.problem.into_iter().map(untold).collect();
         }
         let link = answer::link(owner);
-        let teller = self.teller(&file.setup, by);
-        self.counted(Box::pin(teller.ended(report, link.as_deref())).await)
+        let announcer = self.announcer(&file.setup, by);
+        self.counted(Box::pin(announcer.ended(report, link.as_deref())).await)
     }
 
     /// A sweep's part: tells what is due.
     pub(super) async fn tell_due(&self, by: DateTime<Utc>) {
         let file = self.stack_file().await;
-        if file.setup.is_silent() {
+        if !file.setup.remembers() {
             return;
         }
         let said = async {
             let groups = self.opted_in().await?;
-            let windows = self.own_windows();
+            let (windows, are_all) = self.windows().await?;
             let watched = Watched {
                 windows: &windows,
+                are_all,
                 groups: &groups,
             };
-            self.teller(&file.setup, by).keep_up(watched).await
+            self.announcer(&file.setup, by).keep_up(watched).await
         };
         let said = Box::pin(said).await;
         self.counted(said);
@@ -242,13 +259,34 @@ impl Function {
         Ok(groups.map(|(name, g)| (name, g.tags)).collect())
     }
 
+    /// The windows that AWS opens, and the stack's own where AWS shows it not as such; and whether these are all.
+    async fn windows(&self) -> Result<(Vec<PatchWindow>, bool), Fault> {
+        let (machine, defaults) = (
+            self.settings.state_machine.as_deref(),
+            &self.settings.defaults,
+        );
+        let found = run::account_windows(&self.aws, machine, defaults).await?;
+        for unreadable in &found.unreadable {
+            tracing::error!("a window is not understood: {unreadable}");
+        }
+        for unread in &found.unread {
+            tracing::error!("windows are not known: {unread}");
+        }
+        let are_all = found.unreadable.is_empty() && found.unread.is_empty();
+        let mut windows: Vec<PatchWindow> = found.windows.into_iter().map(|w| w.window).collect();
+        if windows.iter().all(|w| w.name != DEFAULT_WINDOW) {
+            windows.extend(self.own_window());
+        }
+        Ok((windows, are_all))
+    }
+
     /// The stack's own window, if it has one.
-    fn own_windows(&self) -> Vec<PatchWindow> {
+    fn own_window(&self) -> Option<PatchWindow> {
         let Ok(Some((schedule, zone))) = &self.settings.schedule else {
-            return Vec::new();
+            return None;
         };
         let defaults = &self.settings.defaults;
-        vec![PatchWindow {
+        Some(PatchWindow {
             name: DEFAULT_WINDOW.into(),
             schedule: schedule.clone(),
             expression: String::new(),
@@ -262,6 +300,6 @@ impl Function {
             source: Default::default(),
             state: Default::default(),
             notices: WindowNotices::default(),
-        }]
+        })
     }
 }

@@ -142,7 +142,7 @@ fn found_again(known: &Known, coming: &Coming, now: DateTime<Utc>) -> Option<Not
     }
 }
 
-/// One over which a freeze lies is told of as such in the place of its announcement.
+/// For one over which a freeze lies, the news of that takes the place of its announcement.
 fn announcement(coming: &Coming, place: &Place, known: &[&Known]) -> Notice {
     let base = window_id(&coming.window, coming.planned.start);
     // One that was withdrawn and comes again is another.

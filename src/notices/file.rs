@@ -12,7 +12,7 @@ pub struct NoticesFile {
     /// Somewhere that notices go.
     #[serde(default, rename = "channel")]
     pub channels: Vec<ChannelTable>,
-    /// What goes where.
+    /// Where each notice goes.
     #[serde(default, rename = "route")]
     pub routes: Vec<RouteTable>,
     /// All notices.

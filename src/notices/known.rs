@@ -1,4 +1,4 @@
-//! What marks say of each window at each place.
+//! Each window at each place, as marks say.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::place::Place;
 /// Marks are kept so long after the end of their window: a run may go on for two hours, and people look back.
 const KEPT: TimeDelta = TimeDelta::days(3);
 
-/// What is known of a window at a place.
+/// A window at a place, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// Facts, in order of time, but for the last.
@@ -25,7 +25,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// What these marks say, in the order of windows. A channel's mark without a fact tells nothing.
+    /// The windows that these marks are about, in order. A channel's mark without a fact tells nothing.
     pub fn of(marks: impl IntoIterator<Item = Mark>) -> Vec<Self> {
         let mut facts: BTreeMap<(String, Place), Vec<Mark>> = BTreeMap::new();
         let mut told: BTreeMap<(String, Place), BTreeSet<(String, String)>> = BTreeMap::new();

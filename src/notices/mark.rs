@@ -1,4 +1,4 @@
-//! What is remembered of a window: one mark for each fact about it at a place, and one for each notice of it that a channel had.
+//! The memory of a window: one mark for each fact about it at a place, and one for each notice of it that a channel had.
 
 use std::collections::BTreeMap;
 
@@ -125,7 +125,7 @@ mod tests {
     /// A process that dies leaves marks alone: the next one must be able to say the same.
     #[test]
     fn a_notice_comes_back_from_its_mark() {
-        // Failures of groups are told as they come, and not again.
+        // Failures of groups are sent as they come, and not again.
         let facts = NoticeEvent::ALL
             .iter()
             .filter(|e| **e != NoticeEvent::GroupFailed);

@@ -37,7 +37,7 @@ pub fn unsaid<'c>(
     unsaid
 }
 
-/// An announcement that is told late says the times of now.
+/// An announcement that is sent late says the times of now.
 fn notice(fact: &Mark, known: &Known, groups: impl Fn(&Known) -> Vec<GroupNote>) -> Notice {
     let notice = fact.notice();
     let is_announcement = fact.event == NoticeEvent::Scheduled;

@@ -223,6 +223,7 @@ mod tests {
             at_deadline: AtDeadline::default(),
             keep_failed: None,
             place_tags: Default::default(),
+            ring: None,
             about: Box::default(),
         }
     }

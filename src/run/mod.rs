@@ -32,8 +32,8 @@ use crate::request::OptInTag;
 pub use error::{RunError, SelectionError};
 pub use freeze::frozen;
 pub use notices::{
-    BY_HAND, BegunAt, DEFAULT_WINDOW, Places, Said, Scripted, SetupError, Taken, TellError, Teller, Unsent,
-    Watched, WindowSetup, ready, script, tell,
+    Announcer, BY_HAND, BegunAt, Overviewed, OverviewedChannel, Places, Said, Scripted, SetupError,
+    Taken, TellError, Unsent, Watched, WindowSetup, ready, script, tell,
 };
 pub use owner::{this_host, this_process};
 pub use plan::{Planned, plan, planned};

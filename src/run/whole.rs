@@ -6,7 +6,7 @@ use tracing::Instrument;
 
 use super::assemble::{self, Heading, Results};
 use super::drive::{Driver, GIVE_UP_AFTER, Listener};
-use super::notices::{BY_HAND, BegunAt, Teller, WindowSetup};
+use super::notices::{Announcer, BY_HAND, BegunAt, WindowSetup};
 use super::plan::bounds;
 use super::prepare::{Prepared, prepare, sweep};
 use super::send::send_report;
@@ -60,8 +60,8 @@ pub struct RunNotices<'a> {
 }
 
 impl<'a> RunNotices<'a> {
-    fn teller(&self, aws: &'a Aws, by: DateTime<Utc>) -> Teller<'a> {
-        Teller {
+    fn announcer(&self, aws: &'a Aws, by: DateTime<Utc>) -> Announcer<'a> {
+        Announcer {
             aws,
             outside: self.outside,
             setup: self.setup,
@@ -76,14 +76,14 @@ impl<'a> RunNotices<'a> {
         request: &RunRequest,
         prepared: &Prepared,
     ) -> Result<Vec<String>, RunError> {
-        let teller = self.teller(aws, request.window.cutoff);
+        let announcer = self.announcer(aws, request.window.cutoff);
         let window = request.about.window.as_deref();
         let run = BegunAt {
             request,
             window: window.unwrap_or(BY_HAND),
             is_by_hand: window.is_none(),
         };
-        match Box::pin(teller.begun(run, &prepared.places())).await {
+        match Box::pin(announcer.begun(run, &prepared.places())).await {
             Ok((_, Some(lacking))) => Err(RunError::Refused(Failure::new(
                 Code::NoticeNotSent,
                 lacking,
@@ -95,8 +95,8 @@ impl<'a> RunNotices<'a> {
     }
 
     async fn ended(&self, aws: &Aws, report: &RunReport) -> Vec<String> {
-        let teller = self.teller(aws, aws.clock.now() + TELLING);
-        match Box::pin(teller.ended(report, None)).await {
+        let announcer = self.announcer(aws, aws.clock.now() + TELLING);
+        match Box::pin(announcer.ended(report, None)).await {
             Ok(said) => said.warnings(),
             Err(fault) => vec![untold(&fault)],
         }

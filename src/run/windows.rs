@@ -8,6 +8,7 @@ use super::plan::plan_of;
 use super::{RunError, SelectionError};
 use crate::aws::{Aws, AwsWindows, Instances, describe_account, read_windows};
 use crate::group::facts::{AccountFacts, GroupFacts};
+use crate::group::fault::Fault;
 use crate::ids::GroupName;
 use crate::report::{OpeningReport, PlannedGroup, UnreadableWindow, WindowReport, WindowsReport};
 use crate::request::{RunRequest, Selection};
@@ -26,14 +27,14 @@ pub async fn account_windows(
     aws: &Aws,
     state_machine: Option<&str>,
     defaults: &Defaults,
-) -> Result<AwsWindows, RunError> {
+) -> Result<AwsWindows, Fault> {
     let reader = Reader {
         state_machine,
         defaults,
         owner: "windows",
         now: aws.clock.now(),
     };
-    Ok(Box::pin(read_windows(&aws.clients, &reader)).await?)
+    Box::pin(read_windows(&aws.clients, &reader)).await
 }
 
 /// A window with all that is shown of it.

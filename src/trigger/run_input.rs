@@ -172,6 +172,7 @@ impl RunInput {
             at_deadline: self.at_deadline.unwrap_or(defaults.at_deadline),
             keep_failed: self.keep_failed.or(defaults.keep_failed),
             place_tags: defaults.place_tags.clone(),
+            ring: None,
             about: Box::new(About {
                 why: self.reason.clone(),
                 window: self.window.clone(),

@@ -62,6 +62,24 @@ pub struct WindowNotices {
     pub ahead: Option<Vec<TimeDelta>>,
     /// Whether no run begins in it that was not announced.
     pub is_required: bool,
+    /// The window that goes before it.
+    pub after: Option<After>,
+}
+
+/// A window that goes before another: only what came through it without a failure is patched in the later one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct After {
+    /// Its name.
+    pub window: String,
+    /// How many days ago it may have been.
+    pub days: u16,
+}
+
+impl After {
+    /// Days if none are named.
+    pub const USUAL_DAYS: u16 = 7;
+    /// The most: ends of runs are remembered for a month.
+    pub const MOST_DAYS: u16 = 31;
 }
 
 /// A window as it is written.
@@ -95,6 +113,10 @@ pub struct WindowText {
     pub ahead: Option<Vec<String>>,
     /// Whether no run begins in it that was not announced.
     pub is_notice_required: bool,
+    /// Name of the window that goes before it.
+    pub after: Option<String>,
+    /// How many days ago that may have been.
+    pub after_days: Option<u64>,
 }
 
 /// A window that cannot be one.
@@ -122,6 +144,14 @@ pub enum WindowError {
     /// The times at which notices are sent.
     #[error("{0}")]
     Ahead(#[from] AheadError),
+    /// The window that goes before.
+    #[error("expected {expected}, found {found}")]
+    After {
+        /// Values that can be.
+        expected: String,
+        /// This one.
+        found: String,
+    },
 }
 
 /// Names of EventBridge schedules have at most 64 characters; a run's id has a time beside it.
@@ -163,6 +193,7 @@ impl PatchWindow {
         if let Some(days) = text.offset_days {
             schedule = schedule.with_offset(days)?;
         }
+        let notices = text.notices()?;
         Ok(Self {
             schedule,
             name: text.name,
@@ -176,15 +207,55 @@ impl PatchWindow {
             owner: text.owner,
             source: text.source,
             state: text.state,
-            notices: WindowNotices {
-                ahead: text.ahead.map(|times| ahead(&times)).transpose()?,
-                is_required: text.is_notice_required,
-            },
+            notices,
         })
     }
 
     /// Whether it takes a group that opted in.
     pub fn takes(&self, name: &GroupName, tags: &BTreeMap<String, String>) -> bool {
         (self.groups.is_empty() || self.groups.contains(name)) && self.filters.match_tags(tags)
+    }
+}
+
+impl WindowText {
+    /// Its notices, and the window that goes before.
+    ///
+    /// # Errors
+    /// The first that is wrong.
+    pub fn notices(&self) -> Result<WindowNotices, WindowError> {
+        let after = match (&self.after, self.after_days) {
+            (None, None) => None,
+            (None, Some(days)) => {
+                return Err(WindowError::After {
+                    expected: "after-days beside after".into(),
+                    found: format!("after-days = {days} alone"),
+                });
+            }
+            (Some(window), _) if *window == self.name => {
+                return Err(WindowError::After {
+                    expected: "after = another window".into(),
+                    found: format!("'{window}' itself"),
+                });
+            }
+            (Some(window), days) => {
+                let days = days.unwrap_or(After::USUAL_DAYS.into());
+                let fits = u16::try_from(days)
+                    .ok()
+                    .filter(|d| (1..=After::MOST_DAYS).contains(d));
+                let days = fits.ok_or_else(|| WindowError::After {
+                    expected: format!("after-days from 1 to {}", After::MOST_DAYS),
+                    found: days.to_string(),
+                })?;
+                Some(After {
+                    window: window.clone(),
+                    days,
+                })
+            }
+        };
+        Ok(WindowNotices {
+            ahead: self.ahead.as_deref().map(ahead).transpose()?,
+            is_required: self.is_notice_required,
+            after,
+        })
     }
 }

@@ -55,9 +55,9 @@ pub enum FreezeTime {
 pub struct FreezeError {
     /// Its number in the file, from 1.
     pub number: usize,
-    /// What can be.
+    /// Values that can be.
     pub expected: String,
-    /// What is.
+    /// This one.
     pub found: String,
 }
 

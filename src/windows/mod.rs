@@ -18,7 +18,7 @@ mod twin;
 
 pub use advice::meant;
 pub use ahead::{AheadError, ahead};
-pub use definition::{PatchWindow, WindowError, WindowNotices, WindowState, WindowText};
+pub use definition::{After, PatchWindow, WindowError, WindowNotices, WindowState, WindowText};
 pub use freeze::{Freeze, FreezeError, FreezeTable, FreezeTime};
 pub use from_aws::{AwsWindow, DEFAULT_WINDOW, Found, Reader, Unreadable, may_start};
 pub use opening::{Opening, upcoming};

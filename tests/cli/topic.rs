@@ -30,6 +30,7 @@ async fn run(account: &Account) -> RunReport {
         at_deadline: Default::default(),
         keep_failed: None,
         place_tags: Default::default(),
+        ring: None,
         about: Default::default(),
     };
     let aws = Aws::new(account.clock().clone(), sdk::sdk_config(account, "topic"));

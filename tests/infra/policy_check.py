@@ -434,6 +434,8 @@ def of_guard():
     ]
     roles = ("CreateRole", "UpdateAssumeRolePolicy", "PutRolePolicy", "AttachRolePolicy")
     roles = [(a, f"iam:{a}", function) for a in roles]
+    policy = f"arn:aws:iam::{ACCOUNT}:policy/asg-patch/p"
+    roles += [(a, f"iam:{a}", policy) for a in ("CreatePolicyVersion", "SetDefaultPolicyVersion")]
     others = [("another parameter", "ssm:PutParameter", parameter("/asg-patch-other")), ("another role", "iam:CreateRole", admin)]
     asked = [(records, function, [admin, deployment]), (roles, deployment, [admin, function]), (others, admin, [])]
     allowed, denied = [], []

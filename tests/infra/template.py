@@ -175,9 +175,16 @@ class Values:
         return f"arn:{PSEUDO['AWS::Partition']}:{arns[kind]}"
 
 
+def managed(values, role):
+    """The statements of the stack's own policies that are attached to a role, by resource."""
+    arns = values.resource(role).get("ManagedPolicyArns", [])
+    of_stack = {values.of({"Ref": name}): name for name, r in values.template["Resources"].items() if r["Type"] == "AWS::IAM::ManagedPolicy"}
+    return {of_stack[arn]: values.resource(of_stack[arn])["PolicyDocument"] for arn in arns}
+
+
 def policies(values, role):
     """The statements of a role's policies, by policy."""
-    found = {}
+    found = managed(values, role)
     for policy in values.resource(role)["Policies"]:
         document = policy["PolicyDocument"]
         if isinstance(document, str):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import hcl2
 from package import ARCHITECTURES, package, sources
-from template import Values, load, policies
+from template import Values, load, managed, policies
 
 INFRA = Path(__file__).parents[2] / "infra"
 TEMPLATE = INFRA / "template.yaml"
@@ -55,6 +55,7 @@ DEFAULTS = {
 }
 # A role's inline policies together, without white space (IAM quotas).
 INLINE_LIMIT_CHARACTERS = 10_240
+MANAGED_LIMIT_CHARACTERS = 6_144
 # An explanation is a sentence.
 SHORTEST_COMMENT_CHARACTERS = 30
 
@@ -132,7 +133,12 @@ def sizes(template):
         for name, resource in template["Resources"].items():
             if resource["Type"] != "AWS::IAM::Role" or "Policies" not in resource["Properties"]:
                 continue
-            documents = policies(values, name).values()
+            attached = managed(values, name)
+            for policy, document in attached.items():
+                size = len(json.dumps(document, separators=(",", ":")))
+                if size > MANAGED_LIMIT_CHARACTERS:
+                    yield f"{policy}: it has {size} characters, IAM allows {MANAGED_LIMIT_CHARACTERS}"
+            documents = [d for p, d in policies(values, name).items() if p not in attached]
             size = sum(len(json.dumps(d, separators=(",", ":"))) for d in documents)
             if size > INLINE_LIMIT_CHARACTERS:
                 yield f"{name}: its policies have {size} characters, IAM allows {INLINE_LIMIT_CHARACTERS}"

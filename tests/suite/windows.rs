@@ -406,8 +406,8 @@ fn a_service_that_does_not_answer_is_an_error() {
             .await
             .expect_err("unknown");
         assert!(
-            error.to_string().contains("scheduler:ListSchedules"),
-            "{error}"
+            error.operation.contains("scheduler:ListSchedules"),
+            "{error:?}"
         );
     });
 }

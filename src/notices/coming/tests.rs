@@ -205,13 +205,13 @@ fn a_freeze_is_told_once_and_its_end_is_too() {
         frozen: Some("holidays".into()),
         ..open.clone()
     };
-    book.tick("10-13T05:00", &[open.clone()]);
-    book.tick("10-13T06:00", &[frozen.clone()]);
-    book.tick("10-13T06:15", &[frozen.clone()]);
+    book.tick("10-13T05:00", std::slice::from_ref(&open));
+    book.tick("10-13T06:00", std::slice::from_ref(&frozen));
+    book.tick("10-13T06:15", std::slice::from_ref(&frozen));
     book.tick("10-13T07:00", &[open]);
     // Never announced, because it lay in the freeze from the beginning.
     let mut other = Book::default();
-    other.tick("10-13T05:00", &[frozen.clone()]);
+    other.tick("10-13T05:00", std::slice::from_ref(&frozen));
     other.tick("10-14T03:30", &[frozen]);
     other.tick("10-14T05:30", &[]);
     expect_test::expect![[r#"
@@ -219,5 +219,6 @@ fn a_freeze_is_told_once_and_its_end_is_too() {
         10-13T06:00 frozen shop 14 04:00 nightly-20261014T040000Z holidays
         10-13T07:00 scheduled shop 14 04:00 nightly-20261014T040000Z-2
         10-13T05:00 frozen shop 14 04:00 nightly-20261014T040000Z holidays
-    "#]].assert_eq(&format!("{}{}", book.told(), other.told()));
+    "#]]
+    .assert_eq(&format!("{}{}", book.told(), other.told()));
 }

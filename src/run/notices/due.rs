@@ -5,17 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::freeze::frozen;
+use super::announcer::{Announcer, Said};
 use super::setup::WindowSetup;
-use super::teller::{Said, Teller};
 use crate::aws::forget_marks;
 use crate::group::fault::Fault;
 use crate::ids::GroupName;
-use crate::notices::{Coming, GroupNote, Known, Mark, Planned, happens, unsaid};
+use crate::notices::{Coming, GroupNote, Known, Mark, NoticeEvent, Planned, happens, unsaid};
 use crate::place::Place;
 use crate::windows::PatchWindow;
 
 /// So far ahead openings are looked at beyond the first notice: an announced one may have moved there.
 const BEYOND: TimeDelta = TimeDelta::hours(48);
+/// So long it is remembered how a run ended that another window waits for: `after-days` is 31 at most.
+const AWAITED: TimeDelta = TimeDelta::days(32);
 /// Openings of a window that are looked at: one that opens every hour is a mistake.
 const MOST_OPENINGS: usize = 100;
 
@@ -24,6 +26,8 @@ const MOST_OPENINGS: usize = 100;
 pub struct Watched<'a> {
     /// The windows.
     pub windows: &'a [PatchWindow],
+    /// Whether these are all that there are: of others that were announced nothing is known then.
+    pub are_all: bool,
     /// The groups that opted in, with their tags.
     pub groups: &'a BTreeMap<GroupName, BTreeMap<String, String>>,
 }
@@ -72,13 +76,17 @@ impl Watched<'_> {
         places
     }
 
+    fn has(&self, window: &str) -> bool {
+        self.windows.iter().any(|w| w.name == window)
+    }
+
     fn lateness(&self, window: &str) -> TimeDelta {
         let window = self.windows.iter().find(|w| w.name == window);
         window.map(|w| w.flexible).unwrap_or_default()
     }
 }
 
-impl Teller<'_> {
+impl Announcer<'_> {
     /// Writes down what has happened since the last sweep, tells channels what they lack, and forgets what is long past.
     ///
     /// # Errors
@@ -89,7 +97,11 @@ impl Teller<'_> {
         let known = Known::of(marks.values().flatten().cloned());
         let mut coming = watched.coming(self.setup, now);
         self.ask_for_freezes(&mut coming, now).await?;
-        let happened = happens(now, &coming, &known, |window| watched.lateness(window));
+        let is_watched = |k: &&Known| watched.are_all || watched.has(k.window()) || !k.is_to_come();
+        let watched_known: Vec<Known> = known.iter().filter(is_watched).cloned().collect();
+        let happened = happens(now, &coming, &watched_known, |window| {
+            watched.lateness(window)
+        });
         let new = self.write_down(&happened).await?;
         let all: Vec<Mark> = marks.values().flatten().cloned().chain(new).collect();
         let (channels, routes) = (&self.setup.file.channels, &self.setup.file.routes);
@@ -97,14 +109,27 @@ impl Teller<'_> {
         let unsaid = unsaid(now, &Known::of(all), groups, channels, routes);
         let said = self.send(unsaid).await;
         // What was sent counts for more; the next sweep forgets them.
-        if let Err(fault) = forget_marks(&self.aws.clients, &old(&marks, &known, now)).await {
+        let mut old = old(&marks, &known, now);
+        old.retain(|name| !self.is_awaited(marks.get(name), now));
+        if let Err(fault) = forget_marks(&self.aws.clients, &old).await {
             tracing::warn!(code = fault.code, "old marks stay: {}", fault.message);
         }
         Ok(said)
     }
 }
 
-impl Teller<'_> {
+impl Announcer<'_> {
+    /// Whether a mark says how a run ended, for which another window still waits.
+    fn is_awaited(&self, mark: Option<&Option<Mark>>, now: DateTime<Utc>) -> bool {
+        let fact = mark
+            .and_then(Option::as_ref)
+            .filter(|m| m.channel.is_none());
+        fact.is_some_and(|fact| {
+            let is_end = fact.event == NoticeEvent::Ended;
+            is_end && now < fact.at + AWAITED && self.setup.is_awaited(&fact.window)
+        })
+    }
+
     /// Finds out which of the openings that are near a freeze lies over.
     async fn ask_for_freezes(
         &self,

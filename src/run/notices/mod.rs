@@ -1,4 +1,4 @@
-//! Notices about windows: what happens is written down as a fact, and channels are told of facts.
+//! Notices about windows: what happens is written down as a fact, and then each channel that lacks it gets a notice.
 //!
 //! ```text
 //! sweep:  windows, groups ─► notices::happens ─► facts (marks) ─┐
@@ -8,16 +8,19 @@
 //! The fact comes first. Who dies before a channel was told of it leaves a fact without its channel's mark, and the next
 //! sweep tells it.
 
+mod announcer;
 mod due;
 mod of_run;
+mod overview;
+mod ring;
 mod script;
 mod setup;
 mod tell;
-mod teller;
 
+pub use announcer::{Announcer, Said, Taken, Unsent, ready};
 pub use due::Watched;
-pub use of_run::{BY_HAND, BegunAt, DEFAULT_WINDOW, Places};
+pub use of_run::{BY_HAND, BegunAt, Places};
+pub use overview::{Overviewed, OverviewedChannel};
 pub use script::{Scripted, script};
 pub use setup::{SetupError, WindowSetup};
 pub use tell::{TellError, tell};
-pub use teller::{Said, Taken, Teller, Unsent, ready};

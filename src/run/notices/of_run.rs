@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use super::teller::{Said, Teller};
+use super::announcer::{Announcer, Said};
 use crate::group::fault::Fault;
 use crate::ids::{GroupName, RunId};
 use crate::notices::{
@@ -19,8 +19,6 @@ const SAME: TimeDelta = TimeDelta::minutes(5);
 
 /// In the place of a window's name, if a person started the run.
 pub const BY_HAND: &str = "by hand";
-/// The name of the stack's own window.
-pub const DEFAULT_WINDOW: &str = "default";
 
 /// A run's groups by the places that they serve.
 pub type Places = BTreeMap<Place, BTreeSet<GroupName>>;
@@ -84,7 +82,7 @@ impl BegunAt<'_> {
     }
 }
 
-impl<'a> Teller<'a> {
+impl<'a> Announcer<'a> {
     /// A run has begun, and its groups are not touched yet. Answers, too, why it must not go on, if its window demands notices
     /// that were not sent.
     ///

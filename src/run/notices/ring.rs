@@ -4,21 +4,25 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::teller::Teller;
+use super::announcer::Announcer;
 use crate::group::Outcome;
 use crate::group::fault::Fault;
 use crate::notices::{Known, Mark, NoticeEvent};
 use crate::request::Ring;
 use crate::windows::After;
 
-impl Teller<'_> {
+impl Announcer<'_> {
     /// The window that goes before one of this name, and which applications it has brought through; none if it waits for none.
     ///
     /// # Errors
     /// Marks could not be read.
     pub async fn ring(&self, window: &str) -> Result<Option<Ring>, Fault> {
         match self.setup.after(window) {
-            Some(after) => Ok(Some(ring(after, &self.known().await?, self.aws.clock.now()))),
+            Some(after) => Ok(Some(ring(
+                after,
+                &self.known().await?,
+                self.aws.clock.now(),
+            ))),
             None => Ok(None),
         }
     }

@@ -30,7 +30,12 @@ pub struct Scripted {
 }
 
 /// The notices of the window of a run that was rehearsed, in order of time.
-pub fn script(report: &RunReport, window: Window, name: &str, setup: &WindowSetup) -> Vec<Scripted> {
+pub fn script(
+    report: &RunReport,
+    window: Window,
+    name: &str,
+    setup: &WindowSetup,
+) -> Vec<Scripted> {
     let planned = Planned {
         start: window.start,
         end: window.deadline,
@@ -60,7 +65,13 @@ pub fn script(report: &RunReport, window: Window, name: &str, setup: &WindowSetu
                     ..notice(NoticeEvent::BeginsSoon)
                 },
             };
-            notices.push((window.start - *ahead, Notice { run_id: None, ..before }));
+            notices.push((
+                window.start - *ahead,
+                Notice {
+                    run_id: None,
+                    ..before
+                },
+            ));
         }
         notices.push((report.started_at, of_groups(NoticeEvent::Begun)));
         let of_place = |g: &GroupReport| g.place.in_words() == *place;
@@ -79,17 +90,25 @@ pub fn script(report: &RunReport, window: Window, name: &str, setup: &WindowSetu
         notices.push((report.finished_at, ended));
     }
     notices.sort_by_key(|(at, _)| *at);
-    let told = notices.into_iter().flat_map(|(at, notice)| told(at, &notice, setup));
+    let told = notices
+        .into_iter()
+        .flat_map(|(at, notice)| told(at, &notice, setup));
     told.collect()
 }
 
 /// The failed groups of a place, each when it failed.
 fn failures(report: &RunReport, place: &Place) -> Vec<(DateTime<Utc>, Vec<GroupNote>)> {
     let is_failed = |g: &&GroupReport| matches!(g.outcome, Outcome::Failed | Outcome::RolledBack);
-    let here = report.groups.iter().filter(|g| g.place.in_words() == *place);
+    let here = report
+        .groups
+        .iter()
+        .filter(|g| g.place.in_words() == *place);
     let mut by_time: BTreeMap<DateTime<Utc>, Vec<GroupNote>> = BTreeMap::new();
     for group in here.filter(is_failed) {
-        let at = group.phases.last().map_or(report.finished_at, |p| p.entered_at);
+        let at = group
+            .phases
+            .last()
+            .map_or(report.finished_at, |p| p.entered_at);
         by_time.entry(at).or_default().push(GroupNote::from(group));
     }
     by_time.into_iter().collect()
@@ -98,7 +117,11 @@ fn failures(report: &RunReport, place: &Place) -> Vec<(DateTime<Utc>, Vec<GroupN
 fn told(at: DateTime<Utc>, notice: &Notice, setup: &WindowSetup) -> Vec<Scripted> {
     let targets = targets(notice, &setup.file.channels, &setup.file.routes);
     let names: BTreeSet<&str> = targets.iter().map(|t| t.channel.name.as_str()).collect();
-    let channels = setup.file.channels.iter().filter(|c| names.contains(c.name.as_str()));
+    let channels = setup
+        .file
+        .channels
+        .iter()
+        .filter(|c| names.contains(c.name.as_str()));
     let scripted = channels.map(|channel| {
         // Checked when the file was read.
         let words = OwnWords::new(channel).unwrap_or_default();

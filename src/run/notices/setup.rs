@@ -1,4 +1,4 @@
-//! What a file of settings says about windows: their notices, and freezes.
+//! The part of a file of settings that is about windows: their notices, and freezes.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::config::{self, Origin};
 use crate::notices::NoticesFile;
 use crate::notices::config::ConfigError;
 use crate::toml_file;
-use crate::windows::{AheadError, Freeze, FreezeError, FreezeTable, WindowNotices, ahead};
+use crate::windows::{After, Freeze, FreezeError, FreezeTable, WindowError, WindowNotices};
 
 /// Channels, routes, the notices of each window, and freezes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,19 +32,19 @@ pub enum SetupError {
     Fault {
         /// Its line.
         line: usize,
-        /// What was expected and found.
+        /// Expected, and found.
         message: String,
     },
     /// The tables about notices.
     #[error(transparent)]
     Notices(#[from] ConfigError),
-    /// The times of a window's notices.
-    #[error("[[window]] '{window}' ahead: {problem}")]
-    Ahead {
+    /// A window's notices, or the window that goes before.
+    #[error("[[window]] '{window}': {problem}")]
+    Window {
         /// The window.
         window: String,
-        /// What is wrong.
-        problem: AheadError,
+        /// Its fault.
+        problem: WindowError,
     },
     /// A freeze.
     #[error(transparent)]
@@ -67,7 +67,7 @@ fn freezes(text: &str) -> Result<Vec<Freeze>, SetupError> {
 }
 
 impl WindowSetup {
-    /// What the text of a file says.
+    /// The part of a file's text that is about windows.
     ///
     /// # Errors
     /// The first thing that is wrong with it.
@@ -81,17 +81,12 @@ impl WindowSetup {
         }
         let file = NoticesFile::read(text)?;
         let windows = parsed.windows.into_iter().map(|entry| {
-            let name = entry.text.name;
-            let ahead = entry.text.ahead.map(|times| ahead(&times)).transpose();
-            let ahead = ahead.map_err(|problem| SetupError::Ahead {
-                window: name.clone(),
-                problem,
-            })?;
-            let notices = WindowNotices {
-                ahead,
-                is_required: entry.text.is_notice_required,
-            };
-            Ok((name, notices))
+            let notices = entry.text.notices();
+            let window = entry.text.name;
+            match notices {
+                Ok(notices) => Ok((window, notices)),
+                Err(problem) => Err(SetupError::Window { window, problem }),
+            }
         });
         Ok(Self {
             // Checked when the tables were read.
@@ -111,6 +106,22 @@ impl WindowSetup {
     pub fn ahead_of(&self, window: &str) -> &[TimeDelta] {
         let own = self.windows.get(window).and_then(|w| w.ahead.as_deref());
         own.unwrap_or(&self.ahead)
+    }
+
+    /// Whether marks are kept though there may be nobody to tell: a window comes after another.
+    pub fn remembers(&self) -> bool {
+        !self.is_silent() || self.windows.values().any(|w| w.after.is_some())
+    }
+
+    /// The window that a window of this name comes after.
+    pub fn after(&self, window: &str) -> Option<&After> {
+        self.windows.get(window)?.after.as_ref()
+    }
+
+    /// Whether another window comes after the one of this name.
+    pub fn is_awaited(&self, window: &str) -> bool {
+        let after = self.windows.values().filter_map(|w| w.after.as_ref());
+        after.into_iter().any(|a| a.window == window)
     }
 
     /// Whether no run begins in a window of this name that was not announced.

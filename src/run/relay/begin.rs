@@ -94,7 +94,7 @@ async fn claim_and_plan(
         tracing::warn!(code = fault.code, "old claims stay: {}", fault.message);
     }
     let prepared = Box::pin(prepare(aws, request, &stop)).await?;
-    let work = Work::Run(request.clone());
+    let work = Work::Run(Box::new(request.clone()));
     let candidates = prepared.jobs.iter().map(BatchMember::from).collect();
     let places = prepared.places();
     let mut run_state = RunState {

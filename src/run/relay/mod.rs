@@ -39,7 +39,7 @@ pub const RESTORE_LIMIT: TimeDelta = GIVE_UP_AFTER;
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Work {
     /// Patching.
-    Run(RunRequest),
+    Run(Box<RunRequest>),
     /// Restoring.
     Restore {
         /// Names it in reports.

@@ -145,7 +145,7 @@ mod tests {
 
     fn work(max_in_flight: Option<usize>, max_failures: FailureLimit) -> Work {
         let start: DateTime<Utc> = "2026-10-14T04:00:00Z".parse().expect("a time");
-        Work::Run(RunRequest {
+        Work::Run(Box::new(RunRequest {
             run_id: "run-1".into(),
             owner: "execution:x".into(),
             window: Window {
@@ -161,8 +161,9 @@ mod tests {
             at_deadline: AtDeadline::default(),
             keep_failed: None,
             place_tags: Default::default(),
+            ring: None,
             about: Box::default(),
-        })
+        }))
     }
 
     /// 90 groups: one bake of 40, pairs, in two waves.

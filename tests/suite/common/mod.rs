@@ -149,6 +149,7 @@ impl Scenario {
             at_deadline: AtDeadline::default(),
             keep_failed: None,
             place_tags: Default::default(),
+            ring: None,
             about: Default::default(),
         };
         Self {

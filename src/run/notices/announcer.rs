@@ -19,18 +19,18 @@ const LONGEST: TimeDelta = TimeDelta::minutes(2);
 
 /// Tells channels what happens to windows, until `by` at the latest.
 #[derive(Clone, Copy, Debug)]
-pub struct Teller<'a> {
+pub struct Announcer<'a> {
     /// The account with the marks and secrets.
     pub aws: &'a Aws,
     /// The way to the channels.
     pub outside: &'a Outside,
     /// Channels and routes.
     pub setup: &'a WindowSetup,
-    /// What is not sent by then is left to the next sweep.
+    /// Notices not sent by then are left to the next sweep.
     pub by: DateTime<Utc>,
 }
 
-/// What became of notices.
+/// The fate of notices.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Said {
     /// Those that were taken.
@@ -91,13 +91,13 @@ impl Said {
     }
 }
 
-impl<'a> Teller<'a> {
+impl<'a> Announcer<'a> {
     /// All marks, by their parameters' names; none in the place of one that is no fact and no notice, or not ours.
     pub(super) async fn marks(&self) -> Result<BTreeMap<String, Option<Mark>>, Fault> {
         list_marks(&self.aws.clients).await
     }
 
-    /// What is known of all windows.
+    /// All that is known of windows.
     pub(super) async fn known(&self) -> Result<Vec<Known>, Fault> {
         Ok(Known::of(self.marks().await?.into_values().flatten()))
     }
@@ -127,7 +127,7 @@ impl<'a> Teller<'a> {
         for stage in [silencing, speaking] {
             let channels = stage
                 .into_iter()
-                .map(|(_, notices)| self.to_channel(notices));
+                .map(|(_, notices)| self.tell_channel(notices));
             for of_channel in join_all(channels).await {
                 said = said.and(of_channel);
             }
@@ -135,7 +135,7 @@ impl<'a> Teller<'a> {
         said
     }
 
-    async fn to_channel(&self, notices: Vec<(Notice, Target<'a>)>) -> Said {
+    async fn tell_channel(&self, notices: Vec<(Notice, Target<'a>)>) -> Said {
         let mut said = Said::default();
         let mut ready = None;
         for (notice, Target { channel, ids }) in notices {
