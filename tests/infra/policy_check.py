@@ -266,6 +266,8 @@ def allowed_cases(looks):
     yield "remove our snapshot", [ask("ec2:DeleteSnapshot", SNAPSHOT, OUR_IMAGE)]
     for action in OF_PRUNES:
         yield f"{action}, our image", [ask(action, IMAGE, OUR_IMAGE)]
+    for action in ("autoscaling:DescribeLaunchConfigurations", "ec2:DescribeSnapshots"):
+        yield f"look for uses: {action}", [ask(action, "*")]
     yield "dry run: tags", create_tags(NO_INSTANCE, {}, ["asg-patch:run"])
     yield "dry run: image", create_image(NO_INSTANCE, {}, {"asg-patch:run": "dry-run"}, image=NO_IMAGE)
     yield "dry run: removal", [ask("ec2:DeregisterImage", NO_IMAGE)]
