@@ -67,6 +67,7 @@ impl PruneArgs {
             },
             groups: self.groups.clone(),
             apply: self.apply,
+            stop_at: None,
         })
     }
 }

@@ -122,16 +122,21 @@ impl Function {
         let unsent = Box::pin(self.tell_ended(&report, &owner, by)).await;
         report.warnings.extend(unsent);
         self.notifier.measure_report(&report, is_whole);
+        let mut document = answer::run_document(&report);
+        let (at, name) = (report.started_at, report.run_id.clone());
+        let storing = self.storing(&owner, at, &name, &document);
         let is_news = |g: &GroupReport| g.code == Some(Code::RestoredFromRecord);
         if !quiet || report.groups.iter().any(is_news) {
-            let message = notify::message(&report, link.as_deref());
+            let shown = storing.as_ref().map(|p| &p.stored_at);
+            let message = notify::stored_message(&report, link.as_deref(), shown);
             if !self.notifier.notify(&message, by).await {
-                report.warnings.push("the report was not sent".into());
+                answer::warn(&mut document, "the report was not sent");
             }
         }
         let summary = notify::message(&report, None).default;
         let api_calls = report.api_calls.values().sum::<u64>();
         tracing::info!(passes, api_calls, "{summary}");
-        answer::ended(&report, &summary, quiet)
+        let answer = answer::ended(&report, document, &summary, quiet);
+        answer::stored(answer, storing.as_ref())
     }
 }

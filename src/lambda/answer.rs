@@ -1,19 +1,23 @@
 //! Answers to the state machine: `next` says where it goes on.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::store::{Storing, console};
 use crate::aws::Claim;
 use crate::clock::Clock;
 use crate::group::Failure;
 use crate::ids::RunId;
-use crate::report::{PlanReport, RunReport, fit};
+use crate::report::{PlanReport, PruneAction, PruneReport, RunReport, fit};
 use crate::text::{counted, moment, shortened};
 
-/// Bytes of an output for people: well below the 256 KiB that Step Functions passes along.
-const OUTPUT_LIMIT_BYTES: usize = 200 * 1024;
+/// Bytes of a report. Step Functions passes 256 KiB along: with what an answer has besides, with what Lambda says of the
+/// invocation, and with S3's words if the report cannot be stored. Beyond it an execution ends, and nothing can catch that.
+const OUTPUT_LIMIT_BYTES: usize = 228 * 1024;
 /// Sentences are cut: the cause of an execution's end has 32,768 characters at most.
 const REASON_LIMIT: usize = 1_000;
+/// Sentences about what could not be read.
+const UNREAD_LIMIT: usize = 5;
 /// Step Functions waits by whole seconds.
 const WHOLE_SECONDS: TimeDelta = TimeDelta::milliseconds(999);
 
@@ -78,14 +82,45 @@ pub(super) fn planned(plan: &PlanReport) -> Value {
     );
     let mut document = json!(plan);
     // The estimate sums the budget up.
-    shorten(&mut document, &["budget", "notes"]);
+    shorten(&mut document, "groups", &["budget", "notes"]);
     let output = json!({"status": "Planned", "summary": summary, "plan": document});
     json!({"next": "Ended", "output": output})
 }
 
+/// A run's report, shortened to what can be passed along.
+pub(super) fn run_document(report: &RunReport) -> Value {
+    let mut document = json!(report);
+    let fields = ["console", "installed", "missing", "phases", "notes"];
+    shorten(&mut document, "groups", &fields);
+    document
+}
+
+/// A prune's report, shortened to what can be passed along. What stays comes last, so that it is given up first.
+pub(super) fn prune_document(report: &PruneReport) -> Value {
+    let mut report = report.clone();
+    report.entries.sort_by_key(|e| match e.action {
+        PruneAction::Remove | PruneAction::Deprecate => 0,
+        PruneAction::Wait | PruneAction::Keep => 1,
+    });
+    let mut document = json!(report);
+    shorten(
+        &mut document,
+        "entries",
+        &["snapshots", "versions", "reasons"],
+    );
+    document
+}
+
+/// Adds a warning to a run's document.
+pub(super) fn warn(document: &mut Value, warning: &str) {
+    if let Some(warnings) = document["warnings"].as_array_mut() {
+        warnings.push(warning.into());
+    }
+}
+
 /// A sweep that leaves something open has not failed for it: the next one goes on, and an alarm is raised by
 /// the metrics.
-pub(super) fn ended(report: &RunReport, summary: &str, is_sweep: bool) -> Value {
+pub(super) fn ended(report: &RunReport, document: Value, summary: &str, is_sweep: bool) -> Value {
     let is_open = report.left_open().next().is_some();
     let status = if is_open { "LeftOpen" } else { "Done" };
     let next = if is_open && !is_sweep {
@@ -93,11 +128,6 @@ pub(super) fn ended(report: &RunReport, summary: &str, is_sweep: bool) -> Value 
     } else {
         "Done"
     };
-    let mut document = json!(report);
-    shorten(
-        &mut document,
-        &["console", "installed", "missing", "phases", "notes"],
-    );
     let output = json!({
         "status": status,
         "run_id": report.run_id,
@@ -111,29 +141,80 @@ pub(super) fn ended(report: &RunReport, summary: &str, is_sweep: bool) -> Value 
     answer
 }
 
-/// Leaves out these fields of the groups, one after the other, and then groups from the end, until it fits. The
-/// document names the fields and counts the groups that it lacks.
-fn shorten(document: &mut Value, fields: &[&str]) {
-    let Some(groups) = document["groups"].as_array_mut() else {
+pub(super) fn pruned(
+    report: &PruneReport,
+    run_id: &RunId,
+    document: Value,
+    summary: &str,
+    is_unsent: bool,
+) -> Value {
+    let status = if report.applied {
+        "Pruned"
+    } else {
+        "PrunePlanned"
+    };
+    let unread = report.unread().into_iter();
+    let unread = unread
+        .take(UNREAD_LIMIT)
+        .map(|t| shortened(t, REASON_LIMIT));
+    let mut warnings: Vec<String> = unread
+        .map(|text| format!("what it may use is kept: {text}"))
+        .collect();
+    if is_unsent {
+        warnings.push("the message was not sent".into());
+    }
+    let output = json!({
+        "status": status,
+        "run_id": run_id,
+        "summary": summary,
+        "counts": report.counts(),
+        "warnings": warnings,
+        "report": document,
+    });
+    json!({"next": "Done", "output": output})
+}
+
+/// Says where the state machine is to store the answer's report, and its readers where it will be.
+pub(super) fn stored(mut answer: Value, storing: Option<&Storing>) -> Value {
+    if let Some(storing) = storing {
+        answer["output"]["stored_at"] = json!(storing.stored_at.uri);
+        answer["store"] = json!({"key": storing.key});
+    }
+    answer
+}
+
+/// Ends the names of the fields in which a document says what it lacks.
+const LEFT_OUT: &str = "_left_out";
+
+/// Whether a document lacks something.
+pub(super) fn is_shortened(document: &Value) -> bool {
+    let mut fields = document.as_object().into_iter().flat_map(Map::keys);
+    fields.any(|field| field.ends_with(LEFT_OUT))
+}
+
+/// Leaves out these fields of the entries of a list, one after the other, and then entries from the end, until the whole
+/// fits. The document names the fields and counts the entries that it lacks.
+fn shorten(document: &mut Value, list: &str, fields: &[&str]) {
+    let Some(Value::Array(mut entries)) = document.get_mut(list).map(Value::take) else {
         return;
     };
-    let bytes = |groups: &[Value]| {
-        groups
-            .iter()
-            .map(|g| g.to_string().len() + 1)
-            .sum::<usize>()
+    let rest = document.to_string().len();
+    let bytes = |entries: &[Value]| {
+        let each = entries.iter().map(|e| e.to_string().len() + 1);
+        rest + each.sum::<usize>()
     };
     let steps = fields.iter().map(|field| without(field));
     let steps: Vec<_> = steps.collect();
-    let taken = fit::give_up(groups, &steps, |g| bytes(g) <= OUTPUT_LIMIT_BYTES);
-    let all = groups.len();
-    let fits = fit::most(all, |n| bytes(&groups[..n]) <= OUTPUT_LIMIT_BYTES);
-    groups.truncate(fits);
+    let taken = fit::give_up(&mut entries, &steps, |e| bytes(e) <= OUTPUT_LIMIT_BYTES);
+    let all = entries.len();
+    let fits = fit::most(all, |n| bytes(&entries[..n]) <= OUTPUT_LIMIT_BYTES);
+    entries.truncate(fits);
+    document[list] = entries.into();
     if taken > 0 {
-        document["fields_left_out"] = json!(fields[..taken]);
+        document[format!("fields{LEFT_OUT}")] = json!(fields[..taken]);
     }
     if fits < all {
-        document["groups_left_out"] = json!(all - fits);
+        document[format!("{list}{LEFT_OUT}")] = json!(all - fits);
     }
 }
 
@@ -152,16 +233,11 @@ fn without(field: &str) -> impl Fn(&mut Vec<Value>) {
 
 /// The execution's page in the AWS console.
 pub(super) fn link(execution: &str) -> Option<String> {
-    let mut parts = execution.split(':').skip(1);
-    let (partition, service, region) = (parts.next()?, parts.next()?, parts.next()?);
-    let domain = match partition {
-        "aws-cn" => "console.amazonaws.cn",
-        "aws-us-gov" => "console.amazonaws-us-gov.com",
-        _ => "console.aws.amazon.com",
-    };
-    (service == "states").then(|| {
-        format!("https://{region}.{domain}/states/home?region={region}#/v2/executions/details/{execution}")
-    })
+    let domain = console(execution)?;
+    let region = execution.split(':').nth(3)?;
+    Some(format!(
+        "https://{region}.{domain}/states/home?region={region}#/v2/executions/details/{execution}"
+    ))
 }
 
 #[cfg(test)]
@@ -173,7 +249,7 @@ mod tests {
         let document = |groups: usize, phases: usize| {
             let group = json!({"group": "web", "installed": ["p".repeat(500)], "budget": "x".repeat(phases)});
             let mut document = json!({"groups": vec![group; groups]});
-            shorten(&mut document, &["installed", "budget"]);
+            shorten(&mut document, "groups", &["installed", "budget"]);
             let left = document["groups"].as_array().map_or(0, Vec::len);
             (
                 left,

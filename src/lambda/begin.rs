@@ -1,4 +1,4 @@
-//! The first task of an execution: a run, a plan, a restore or a sweep begins, or is refused.
+//! The first task of an execution: a run, a plan, a prune, a restore or a sweep begins, or is refused.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -25,6 +25,7 @@ impl Function {
     pub(super) async fn begin(
         &self,
         task: &Begin,
+        pass_by: DateTime<Utc>,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         let execution = task.execution.as_str();
@@ -36,6 +37,7 @@ impl Function {
         match asked {
             Asked::Run(input) => self.begin_run(&input, task, by).await,
             Asked::Plan(input) => self.plan(&input, execution, task.retries).await,
+            Asked::Prune(input) => Box::pin(self.prune(&input, task, pass_by, by)).await,
             Asked::Restore { groups, force } => {
                 let filter = RecordFilter::named_or_due(groups, force);
                 let work = self.restoring(execution, RESTORE_LIMIT, false);

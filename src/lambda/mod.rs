@@ -4,17 +4,21 @@
 mod advance;
 mod answer;
 mod begin;
+mod kept;
 mod metrics;
 mod notices;
 mod notifier;
+mod prune;
 mod settings;
+mod store;
 mod sweep;
 mod task;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::notifier::{NOT_OURS, Notifier};
+use self::store::Storing;
 use self::task::Task;
 use crate::aws::Aws;
 use crate::channels::Outside;
@@ -24,6 +28,7 @@ use crate::ids::RunId;
 use crate::notify;
 use crate::run::relay::{PassOptions, WireError};
 use crate::signature::SigningKey;
+use crate::text::shortened;
 use crate::trigger::{self, Asked, Cause, TriggerError};
 
 pub use settings::Settings;
@@ -36,6 +41,9 @@ const PASS_MARGIN: TimeDelta = TimeDelta::seconds(60);
 const ANSWER_MARGIN: TimeDelta = TimeDelta::seconds(15);
 /// The state machine asks for `Begin` at least this often again before it gives up.
 const BEGIN_RETRIES: u64 = 5;
+
+/// Characters that the log shows of why a report was not stored.
+const STORED_SHOWN_LIMIT: usize = 1_000;
 
 /// The function, between its invocations.
 pub struct Function {
@@ -93,7 +101,7 @@ impl Function {
             stop_at: pass_by,
         };
         match task {
-            Task::Begin(task) => Box::pin(self.begin(&task, by)).await,
+            Task::Begin(task) => Box::pin(self.begin(&task, pass_by, by)).await,
             Task::Advance { state, retries } => {
                 Box::pin(self.advance(state, options(false, retries), by)).await
             }
@@ -102,6 +110,7 @@ impl Function {
             }
             Task::Gather { state, execution } => Box::pin(self.gather(state, &execution, by)).await,
             Task::Report { state, execution } => Box::pin(self.report(state, &execution, by)).await,
+            Task::NotStored { key, error } => Ok(self.not_stored(&key, &error)),
         }
     }
 
@@ -114,6 +123,29 @@ impl Function {
     /// Where the pages about the codes are published.
     fn pages_url(&self) -> Option<&str> {
         self.settings.defaults.pages_url.as_deref()
+    }
+
+    /// Where a report will be stored, if the stack has a bucket.
+    fn storing(
+        &self,
+        execution: &str,
+        at: DateTime<Utc>,
+        name: &str,
+        document: &Value,
+    ) -> Option<Storing> {
+        let bucket = self.settings.report_bucket.as_deref()?;
+        let mut storing = store::storing(bucket, execution, &self.aws.region, at, name);
+        storing.stored_at.is_shortened = answer::is_shortened(document);
+        Some(storing)
+    }
+
+    /// Nothing is lost but the copy: the report is the execution's output, and was sent.
+    fn not_stored(&self, key: &str, error: &Value) -> Value {
+        let key = shortened(key, STORED_SHOWN_LIMIT);
+        let error = shortened(&error.to_string(), STORED_SHOWN_LIMIT);
+        tracing::error!(key, error, "a report was not stored");
+        self.notifier.measure_one("ReportsUnstored");
+        json!({})
     }
 
     /// A state that cannot be read. One that this function did not write raises an alarm.

@@ -3,11 +3,12 @@
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
+use super::kept;
 use crate::aws::ApiShare;
 use crate::group::allowed::{Allowed, AllowedDocuments};
 use crate::request::{KeepDays, OptInTag, RequestError};
 use crate::schedule::{AwsSchedule, Dialect};
-use crate::trigger::{Defaults, TriggerError};
+use crate::trigger::{Defaults, Kept, TriggerError};
 
 /// The settings that the stack was deployed with.
 #[derive(Clone, Debug)]
@@ -32,6 +33,10 @@ pub struct Settings {
     pub mac_key: Option<String>,
     /// The state machine whose executions alone begin something; none: every caller may.
     pub state_machine: Option<String>,
+    /// The things that prunes keep although nobody uses them; an input may only add to these.
+    pub kept: Result<Kept, TriggerError>,
+    /// The bucket where the state machine puts reports; none: they are not stored.
+    pub report_bucket: Option<String>,
 }
 
 impl Settings {
@@ -70,6 +75,8 @@ impl Settings {
             api_share,
             mac_key: text("ASG_PATCH_MAC_KEY"),
             state_machine: text("ASG_PATCH_STATE_MACHINE_ARN"),
+            kept: kept::read(&text),
+            report_bucket: text("ASG_PATCH_REPORT_BUCKET"),
             allowed: Allowed {
                 documents,
                 untagged_templates: !only_tagged,

@@ -35,6 +35,8 @@ pub(super) enum Task {
     Gather { state: Value, execution: String },
     /// End the run.
     Report { state: Value, execution: String },
+    /// Count a report that S3 did not take.
+    NotStored { key: String, error: Value },
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::sns::to_sns_json;
+use super::stored_at::StoredAt;
 use crate::group::{Code, Outcome};
 use crate::ids::RunId;
 use crate::report::{self, GroupReport, PatchCounts, RunKind, RunReport, fit};
@@ -44,6 +45,8 @@ pub enum MessageKind {
     Ended,
     /// A run was refused.
     Refused,
+    /// A prune has ended.
+    Pruned,
 }
 
 impl fmt::Display for MessageKind {
@@ -54,6 +57,7 @@ impl fmt::Display for MessageKind {
             Self::LeftOpen => "left_open",
             Self::Ended => "ended",
             Self::Refused => "refused",
+            Self::Pruned => "pruned",
         })
     }
 }
@@ -95,16 +99,33 @@ impl Message {
 /// The message about a run that has ended, with a link to its execution. Its SNS body stays below SNS's limit:
 /// lists are shortened, the groups that need a hand stay in longest, and the texts say how many were left out.
 pub fn message(report: &RunReport, link: Option<&str>) -> Message {
-    let with_groups = |most| with_groups(report, link, most);
+    stored_message(report, link, None)
+}
+
+/// The same, with the place where the report will be stored.
+pub fn stored_message(
+    report: &RunReport,
+    link: Option<&str>,
+    stored_at: Option<&StoredAt>,
+) -> Message {
+    let with_groups = |most| with_groups(report, link, stored_at, most);
     let fits = |most| to_sns_json(&with_groups(most)).len() <= BODY_LIMIT_BYTES;
     with_groups(fit::most(report.groups.len(), fits))
 }
 
-fn with_groups(report: &RunReport, link: Option<&str>, most: usize) -> Message {
+fn with_groups(
+    report: &RunReport,
+    link: Option<&str>,
+    stored_at: Option<&StoredAt>,
+    most: usize,
+) -> Message {
     let line = report::short_text(report, SHORT_LIMIT);
     let mut email = report::email_text(report, most);
     if let Some(link) = link {
         email.push_str(&format!("\nExecution: {link}\n"));
+    }
+    for line in stored_at.into_iter().flat_map(StoredAt::lines) {
+        email.push_str(&format!("{line}\n"));
     }
     let kind = match report.left_open().next() {
         Some(_) => MessageKind::LeftOpen,
@@ -122,7 +143,7 @@ fn with_groups(report: &RunReport, link: Option<&str>, most: usize) -> Message {
         sms: sms(&line),
         default: line,
         email,
-        queue_json: queue_json(report, kind, link, most),
+        queue_json: queue_json(report, kind, (link, stored_at), most),
         next_steps: next_steps(report),
     }
 }
@@ -177,6 +198,8 @@ struct QueueRun<'a> {
     warnings: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     execution: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<&'a StoredAt>,
 }
 
 #[derive(Serialize)]
@@ -193,7 +216,12 @@ struct QueueGroup<'a> {
     patches: PatchCounts,
 }
 
-fn queue_json(report: &RunReport, event: MessageKind, link: Option<&str>, most: usize) -> String {
+fn queue_json(
+    report: &RunReport,
+    event: MessageKind,
+    (link, stored_at): (Option<&str>, Option<&StoredAt>),
+    most: usize,
+) -> String {
     let all = report::by_urgency(report);
     let (shown, groups_left_out) = fit::first(&all, most);
     let (warnings, _) = fit::first(&report.warnings, WARNING_LIMIT);
@@ -209,6 +237,7 @@ fn queue_json(report: &RunReport, event: MessageKind, link: Option<&str>, most: 
     let run = QueueRun {
         event,
         execution: link,
+        report: stored_at,
         run_id: &report.run_id,
         kind: report.kind,
         region: &report.region,

@@ -1,6 +1,6 @@
 //! The report of a prune: what goes, what stays, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -22,6 +22,9 @@ pub struct PruneReport {
     pub read_at: DateTime<Utc>,
     /// Whether it was done, or is only a plan.
     pub applied: bool,
+    /// Whether the time was over before all was done: the next prune goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub out_of_time: bool,
     /// The images of runs, then snapshots without one; older ones first.
     pub entries: Vec<PruneEntry>,
 }
@@ -51,7 +54,7 @@ pub struct PruneEntry {
     pub reasons: Vec<KeptReason>,
     /// Whether it was done; none where there was nothing to do, or it was not tried.
     pub done: Option<bool>,
-    /// Why it could not be done.
+    /// Why it could not be done, or not to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -116,7 +119,7 @@ impl PruneReport {
         self.entries.iter().filter(of)
     }
 
-    /// Everything that was to be done and was not tried, because a failure ended the prune before.
+    /// Everything that was to be done and is not, because a failure or the end of its time ended the prune before.
     pub fn untried(&self) -> impl Iterator<Item = &PruneEntry> {
         let untried = |e: &&PruneEntry| match e.action {
             PruneAction::Keep | PruneAction::Wait => false,
@@ -131,9 +134,82 @@ impl PruneReport {
         reasons.any(|r| r.code == UNREAD)
     }
 
+    /// How many there are of each action, as [`of`](Self::of) counts them, how many failed, and how many are left.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        let actions = [
+            PruneAction::Keep,
+            PruneAction::Wait,
+            PruneAction::Deprecate,
+            PruneAction::Remove,
+        ];
+        let of_actions = actions.map(|a| (a.to_string(), self.of(a).count()));
+        let others = [
+            ("failed".to_owned(), self.failed().count()),
+            ("left".to_owned(), self.untried().count()),
+        ];
+        of_actions.into_iter().chain(others).collect()
+    }
+
+    /// Whether something stays for no other reason than that what may use it could not be read.
+    pub fn is_held_up(&self) -> bool {
+        let held_up =
+            |e: &PruneEntry| !e.reasons.is_empty() && e.reasons.iter().all(|r| r.code == UNREAD);
+        self.entries.iter().any(held_up)
+    }
+
+    /// The reads that failed, each once.
+    pub fn unread(&self) -> BTreeSet<&str> {
+        let reasons = self.entries.iter().flat_map(|e| &e.reasons);
+        let unread = reasons.filter(|r| r.code == UNREAD);
+        unread.map(|r| r.text.as_str()).collect()
+    }
+
+    /// Everything that could not be done.
+    pub fn failed(&self) -> impl Iterator<Item = &PruneEntry> {
+        self.entries.iter().filter(|e| e.done == Some(false))
+    }
+
     /// Whether something could not be done.
     pub fn has_failed(&self) -> bool {
-        self.entries.iter().any(|e| e.done == Some(false))
+        self.failed().next().is_some()
+    }
+
+    /// `1 removed (8 GiB), 2 deprecated (16 GiB), 3 kept`
+    pub fn tally(&self) -> String {
+        let sized = |action, words: &str| {
+            let n = self.of(action).count();
+            (n > 0).then(|| format!("{n} {words} ({} GiB)", self.gib(action)))
+        };
+        let word = |action: PruneAction| sized(action, action.word(self.applied));
+        let counted = |n: usize, words: &str| (n > 0).then(|| format!("{n} {words}"));
+        let untried = match self.out_of_time {
+            true => "left for the next time",
+            false => "not tried",
+        };
+        let parts = [
+            word(PruneAction::Remove),
+            word(PruneAction::Deprecate),
+            sized(PruneAction::Wait, "deprecated before and waiting"),
+            counted(self.failed().count(), "failed"),
+            counted(self.untried().count(), untried),
+            Some(format!("{} kept", self.of(PruneAction::Keep).count())),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        parts.join(", ")
+    }
+}
+
+impl PruneAction {
+    /// In texts; `done`: it was done.
+    pub fn word(self, done: bool) -> &'static str {
+        match (self, done) {
+            (Self::Keep, _) => "keep",
+            (Self::Wait, _) => "wait",
+            (Self::Deprecate, false) => "to deprecate",
+            (Self::Deprecate, true) => "deprecated",
+            (Self::Remove, false) => "to remove",
+            (Self::Remove, true) => "removed",
+        }
     }
 }
 
@@ -201,6 +277,11 @@ impl PruneEntry {
     pub fn fail(&mut self, problem: String) {
         self.done = Some(false);
         self.problem = Some(problem);
+    }
+
+    /// It was begun, and the time was over before its end.
+    pub fn leave(&mut self) {
+        self.problem = Some("begun; the next prune goes on with it".to_owned());
     }
 
     /// The image, or the snapshot.

@@ -8,8 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::RunError;
 use super::plan::check_named;
 use crate::aws::{Aws, find_past, find_sharing, retire};
+use crate::clock::Clock;
 use crate::group::effect::Done;
 use crate::group::fault::{Fault, FaultClass};
+use crate::group::{Code, Failure};
 use crate::ids::GroupName;
 use crate::report::{PruneEntry, PruneReport};
 use crate::retention::{
@@ -23,6 +25,8 @@ const LOOK_COUNTS_FOR: TimeDelta = TimeDelta::minutes(2);
 const SNAPSHOT_PAUSE: Duration = Duration::from_secs(5);
 /// So often it is tried.
 const SNAPSHOT_TRIES: u32 = 4;
+/// A call that is under way when the time is over is waited for this long: AWS answers in seconds, or not at all.
+const CALL_LIMIT: TimeDelta = TimeDelta::seconds(20);
 
 /// A request for a prune.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,30 +37,98 @@ pub struct PruneRequest {
     pub groups: Vec<GroupName>,
     /// Do it. Otherwise it is only a plan.
     pub apply: bool,
+    /// No call is begun after this time; what is left is found by the next prune. None: it takes as long as it takes.
+    pub stop_at: Option<DateTime<Utc>>,
 }
 
 /// Says what goes and what stays and, if it is to be applied, does it. `progress` hears of each step that is taken.
 ///
 /// # Errors
-/// The images and snapshots, or the groups that were named, could not be read; or such a group does not exist or did not
-/// opt in.
+/// The images and snapshots, or the groups that were named, could not be read, or not in time; or such a group does not
+/// exist or did not opt in.
 pub async fn prune(
     aws: &Aws,
     request: &PruneRequest,
     progress: &mut dyn FnMut(&Step),
 ) -> Result<PruneReport, RunError> {
-    let look = look(aws, request).await?;
+    let time = Time::of(aws, request);
+    let look = time.within(Box::pin(look(aws, request))).await;
+    let look = look.ok_or_else(not_read_in_time)??;
     let mut report = PruneReport {
         region: aws.region.clone(),
         account: aws.account.clone(),
         read_at: look.found.at,
         applied: request.apply,
+        out_of_time: false,
         entries: look.entries().into_values().collect(),
     };
     if request.apply {
-        apply(aws, request, look, &mut report.entries, progress).await;
+        let end = Box::pin(apply(aws, request, look, &mut report.entries, progress)).await;
+        report.out_of_time = end == End::OutOfTime;
     }
     Ok(report)
+}
+
+fn not_read_in_time() -> RunError {
+    let reason = "expected to have read the account's images and what uses them within the time of one invocation, \
+                  found more of them: nothing was changed; run `asg-patch prune` from the command line, which takes its time";
+    RunError::Refused(Failure::new(Code::NotPlanned, reason))
+}
+
+/// The time that a prune has.
+struct Time<'a> {
+    clock: &'a Clock,
+    stop_at: Option<DateTime<Utc>>,
+}
+
+impl<'a> Time<'a> {
+    fn of(aws: &'a Aws, request: &PruneRequest) -> Self {
+        Self {
+            clock: &aws.clock,
+            stop_at: request.stop_at,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop_at.is_some_and(|at| self.clock.now() >= at)
+    }
+
+    /// The answer, or none if the time is over before it comes.
+    async fn within<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+        self.until(self.stop_at, answer).await
+    }
+
+    /// The same for calls under way, which have a little longer.
+    async fn to_the_end<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+        let by = self.stop_at.map(|at| at + CALL_LIMIT);
+        self.until(by, answer).await
+    }
+
+    async fn until<T>(
+        &self,
+        by: Option<DateTime<Utc>>,
+        answer: impl Future<Output = T>,
+    ) -> Option<T> {
+        let Some(by) = by else {
+            return Some(answer.await);
+        };
+        tokio::select! {
+            biased;
+            answer = answer => Some(answer),
+            () = self.clock.wait_until(by) => None,
+        }
+    }
+}
+
+/// How the changes ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Everything was tried.
+    All,
+    /// A failure ended it that all others would have met.
+    Failed,
+    /// The time was over.
+    OutOfTime,
 }
 
 /// The account at one moment, and what follows from it.
@@ -138,20 +210,25 @@ async fn apply(
     mut last: Look,
     entries: &mut [PruneEntry],
     progress: &mut dyn FnMut(&Step),
-) {
+) -> End {
+    let time = Time::of(aws, request);
     let first = last.steps();
     let mut now = first.clone();
     for (entry, (key, (meant, _))) in entries.iter_mut().zip(&first) {
         if matches!(meant, Verdict::Keep(_) | Verdict::Wait(_)) {
             continue;
         }
+        if time.is_over() {
+            return End::OutOfTime;
+        }
         if aws.clock.now() - last.ended_at > LOOK_COUNTS_FOR {
-            match look(aws, request).await {
-                Ok(look) => last = look,
-                Err(problem) => {
+            match time.within(Box::pin(look(aws, request))).await {
+                Some(Ok(look)) => last = look,
+                Some(Err(problem)) => {
                     entry.fail(problem.to_string());
-                    return;
+                    return End::Failed;
                 }
+                None => return End::OutOfTime,
             }
             now = last.steps();
         }
@@ -165,27 +242,47 @@ async fn apply(
             }
             continue;
         }
-        match take(aws, steps, progress).await {
-            Ok(()) => entry.done = Some(true),
-            Err(fault) => {
+        let taken = Box::pin(take(aws, &time, steps, progress));
+        match time.to_the_end(taken).await {
+            Some(Ok(Taken::All)) => entry.done = Some(true),
+            Some(Ok(Taken::Some)) | None => {
+                entry.leave();
+                return End::OutOfTime;
+            }
+            Some(Err(fault)) => {
                 entry.fail(fault.to_failure().reason);
                 // What one call lacks, all lack.
                 if matches!(fault.class, FaultClass::Denied | FaultClass::Expired) {
-                    return;
+                    return End::Failed;
                 }
             }
         }
     }
+    End::All
 }
 
-/// Takes steps one after the other, up to the first that fails.
-async fn take(aws: &Aws, steps: &[Step], progress: &mut dyn FnMut(&Step)) -> Result<(), Fault> {
+/// How many of some steps were taken.
+enum Taken {
+    All,
+    Some,
+}
+
+/// Takes steps one after the other, up to the first that fails, or for which there is no time.
+async fn take(
+    aws: &Aws,
+    time: &Time<'_>,
+    steps: &[Step],
+    progress: &mut dyn FnMut(&Step),
+) -> Result<Taken, Fault> {
     for step in steps {
+        if time.is_over() {
+            return Ok(Taken::Some);
+        }
         progress(step);
         tracing::info!(?step, "prune");
         take_one(aws, step).await?;
     }
-    Ok(())
+    Ok(Taken::All)
 }
 
 async fn take_one(aws: &Aws, step: &Step) -> Result<Done, Fault> {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::cause::time;
-use super::{Asked, Cause, RunInput, TriggerError, shown};
+use super::prune_input::{GRACE_DAYS, KEEP, OLDER_THAN_DAYS};
+use super::{Asked, Cause, PruneInput, RunInput, TriggerError, shown};
 use crate::ids::{GroupName, names};
 use crate::request::{AtDeadline, FailureLimit, KeepDays, Operation, RequestError};
 use crate::tag_filter::TagFilters;
@@ -19,6 +20,10 @@ const WINDOW_LIMIT_HOURS: u32 = 24;
 const WINDOW_NAME_LIMIT: usize = 64;
 /// Characters of a group's name (Auto Scaling: CreateAutoScalingGroup, AutoScalingGroupName).
 const NAME_LIMIT: usize = 255;
+/// Newest images that a prune may be told to keep: a launch template has 10,000 versions at most (EC2 quotas).
+const KEEP_LIMIT: usize = 10_000;
+/// EC2 takes no time of deprecation that is further away than ten years (EnableImageDeprecation, DeprecateAt).
+const DAYS_LIMIT: u32 = 3_650;
 /// Characters of a group's name that an error shows.
 const NAME_SHOWN: usize = 60;
 
@@ -49,6 +54,10 @@ struct Input {
     keep_failed_days: Option<KeepDays>,
     reason: Option<String>,
     force: bool,
+    apply: bool,
+    keep: Option<usize>,
+    older_than_days: Option<u32>,
+    grace_days: Option<u32>,
 }
 
 /// A value, or a list of them.
@@ -74,6 +83,7 @@ enum Mode {
     #[default]
     Run,
     Plan,
+    Prune,
     Restore,
     Sweep,
 }
@@ -111,12 +121,16 @@ where
 
 impl Input {
     fn asked(self) -> Result<Asked, TriggerError> {
+        if self.force && self.mode != Mode::Restore {
+            let expected = "none but with the mode restore";
+            return Err(TriggerError::field("force", expected, "true"));
+        }
+        if let Some(field) = self.of_prune().filter(|_| self.mode != Mode::Prune) {
+            let expected = "none but with the mode prune";
+            return Err(TriggerError::field(field, expected, "a value"));
+        }
         match self.mode {
-            Mode::Run | Mode::Plan | Mode::Sweep if self.force => Err(TriggerError::field(
-                "force",
-                "none but with the mode restore",
-                "true",
-            )),
+            Mode::Prune => Ok(Asked::Prune(Box::new(self.prune()?))),
             Mode::Run => Ok(Asked::Run(Box::new(self.run()?))),
             Mode::Plan => Ok(Asked::Plan(Box::new(self.run()?))),
             Mode::Restore => {
@@ -139,6 +153,52 @@ impl Input {
                 )),
             },
         }
+    }
+
+    /// A field that only a prune takes, if there is one.
+    fn of_prune(&self) -> Option<&'static str> {
+        let fields = [
+            ("apply", self.apply),
+            (KEEP, self.keep.is_some()),
+            (OLDER_THAN_DAYS, self.older_than_days.is_some()),
+            (GRACE_DAYS, self.grace_days.is_some()),
+        ];
+        let mut given = fields.into_iter().filter(|(_, is_given)| *is_given);
+        given.next().map(|(field, _)| field)
+    }
+
+    /// A prune takes none of a run's settings but the groups.
+    fn prune(self) -> Result<PruneInput, TriggerError> {
+        let (apply, keep) = (self.apply, self.keep);
+        let older_than = days(OLDER_THAN_DAYS, self.older_than_days)?;
+        let grace = days(GRACE_DAYS, self.grace_days)?;
+        if let Some(found) = keep.filter(|n| *n > KEEP_LIMIT) {
+            let expected = format!("at most {KEEP_LIMIT}");
+            return Err(TriggerError::field(KEEP, expected, found.to_string()));
+        }
+        let run = self.run()?;
+        let bare = RunInput {
+            cause: run.cause.clone(),
+            groups: run.groups.clone(),
+            reason: run.reason.clone(),
+            ..RunInput::default()
+        };
+        if run != bare {
+            return Err(TriggerError::field(
+                "mode",
+                "nothing but mode, apply, keep, older_than_days, grace_days, groups and reason for a prune",
+                "settings of a run",
+            ));
+        }
+        Ok(PruneInput {
+            cause: run.cause,
+            groups: run.groups,
+            apply,
+            keep,
+            older_than,
+            grace,
+            reason: run.reason,
+        })
     }
 
     /// A restore takes nothing but groups: any other setting would be lost.
@@ -240,6 +300,17 @@ impl Input {
                 }))
             }
         }
+    }
+}
+
+fn days(field: &str, given: Option<u32>) -> Result<Option<TimeDelta>, TriggerError> {
+    match given {
+        Some(n) if n > DAYS_LIMIT => Err(TriggerError::field(
+            field,
+            format!("0 to {DAYS_LIMIT}"),
+            n.to_string(),
+        )),
+        n => Ok(n.map(|n| TimeDelta::days(n.into()))),
     }
 }
 

@@ -3,6 +3,7 @@
 mod cause;
 mod event;
 mod input;
+mod prune_input;
 mod run_input;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use crate::schedule::ScheduleError;
 use crate::text::shortened;
 
 pub use cause::{BY_HAND, Cause};
+pub use prune_input::{Kept, PruneInput};
 pub use run_input::{Defaults, RunInput};
 
 /// Characters of an event or input that an error shows.
@@ -27,6 +29,8 @@ pub enum Asked {
     Run(Box<RunInput>),
     /// Show what a run would do.
     Plan(Box<RunInput>),
+    /// Remove what past runs have made and nobody uses, or show what would go.
+    Prune(Box<PruneInput>),
     /// Restore: the groups that are named, or all whose deadline has passed.
     Restore {
         /// Names; empty for all that are due.
@@ -50,7 +54,7 @@ pub enum Asked {
 /// Understands an event of EventBridge, the payload of a maintenance window's task, or a person's input.
 ///
 /// # Errors
-/// It is nothing that starts a run, a plan, a restore or a sweep: where, what was expected and what was found.
+/// It is nothing that starts a run, a plan, a prune, a restore or a sweep: where, what was expected and what was found.
 pub fn read(event: &Value) -> Result<Asked, TriggerError> {
     let Some(fields) = event.as_object() else {
         return Err(TriggerError::NotAnObject {

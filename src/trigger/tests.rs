@@ -200,6 +200,48 @@ fn a_dead_execution_names_its_input() {
 }
 
 #[test]
+fn a_prune_keeps_at_least_what_the_stack_keeps() {
+    let stack = Kept {
+        keep: 2,
+        older_than: chrono::TimeDelta::days(30),
+        grace: chrono::TimeDelta::days(7),
+    };
+    let prune = |event: Value| match read(&event) {
+        Ok(Asked::Prune(input)) => *input,
+        other => panic!("{other:?}"),
+    };
+    let plain = prune(json!({"mode": "prune"}));
+    assert_eq!((plain.apply, plain.kept(stack)), (false, Ok(stack)));
+    let more = prune(
+        json!({"mode": "prune", "apply": true, "keep": 5, "older_than_days": 90,
+        "grace_days": 14, "groups": ["web"], "reason": "CHG-7"}),
+    );
+    assert!(more.apply && more.groups == ["web"], "{more:?}");
+    let kept = more.kept(stack).expect("more than the stack");
+    let days = (kept.older_than.num_days(), kept.grace.num_days());
+    assert_eq!((kept.keep, days), (5, (90, 14)));
+    for (field, expected) in [
+        (
+            "keep",
+            "keep: expected at least 2, as the stack keeps (PruneKeep), found 1",
+        ),
+        (
+            "older_than_days",
+            "older_than_days: expected at least 30 days, as the stack keeps (PruneOlderThanDays), found 1 day",
+        ),
+        (
+            "grace_days",
+            "grace_days: expected at least 7 days, as the stack keeps (PruneGraceDays), found 1 day",
+        ),
+    ] {
+        let mut event = json!({"mode": "prune"});
+        event[field] = json!(1);
+        let less = prune(event).kept(stack).expect_err("less than the stack");
+        assert_eq!(less.to_string(), expected);
+    }
+}
+
+#[test]
 fn nonsense_is_refused_with_expected_and_found() {
     let rows = [
         (json!([]), "expected a JSON object, found []"),
@@ -238,6 +280,15 @@ fn nonsense_is_refused_with_expected_and_found() {
         (
             json!({"mode": "restore", "operation": "Scan"}),
             "expected nothing but mode, groups and reason",
+        ),
+        (json!({"grace_days": 9}), "none but with the mode prune"),
+        (
+            json!({"mode": "prune", "keep": 10_001}),
+            "keep: expected at most 10000",
+        ),
+        (
+            json!({"mode": "prune", "force": true}),
+            "none but with the mode restore",
         ),
         (
             json!({"mode": "sweep", "groups": ["web"]}),

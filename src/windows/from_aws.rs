@@ -113,7 +113,11 @@ impl Reader<'_> {
         };
         match trigger::read(&input).map_err(|e| e.to_string())? {
             Asked::Run(input) => Ok(Some(*input)),
-            Asked::Plan(_) | Asked::Restore { .. } | Asked::Sweep | Asked::Dead { .. } => Ok(None),
+            Asked::Plan(_)
+            | Asked::Prune(_)
+            | Asked::Restore { .. }
+            | Asked::Sweep
+            | Asked::Dead { .. } => Ok(None),
         }
     }
 

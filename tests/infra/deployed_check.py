@@ -8,7 +8,8 @@ hangs together: emulator.py. What is published and reported is compared with dep
 
 Two stacks at the same time, each in an emulator of its own:
 1. By schedule, six groups: a plan; a run from the console; what is refused; a run that is stopped, and the sweep that
-   follows; the schedule's run, after an update of the stack; a schedule's event twice; a sweep that finds nothing.
+   follows; the schedule's run, after an update of the stack; a schedule's event twice; prunes, one of them without the
+   bucket of reports; a sweep that finds nothing.
 2. By maintenance window, 120 groups in several batches: the window's event twice, and its task.
 
 The emulator is not AWS. Known to be wrong in ministack 1.5.33, so nothing here may rely on it:
@@ -110,20 +111,30 @@ class World:
         until("the last instances to go", lambda: self.groups() == self.before)
         return f"{len(self.before)} groups are as they were, and no record is left"
 
-    def execution(self, arn, seconds=RUN_SECONDS):
-        """What an execution was given and what came of it."""
+    def execution(self, arn, seconds=RUN_SECONDS, brief=False):
+        """What an execution was given and what came of it; `brief`: without its report."""
         found = self.stack.ended(arn, seconds)
         given = json.loads(found["input"])
         lines = [f"input: {asked(given)}", found["status"]]
         if found["status"] == "FAILED":
             lines.append(named(f"{found['error']}: {found['cause']}"))
         if found["status"] == "SUCCEEDED":
-            lines.append(shown(json.loads(found["output"])))
+            output = json.loads(found["output"])
+            self.is_stored(output)
+            if brief:
+                output["report"] = "as stored" if "not_stored" not in output else "not stored"
+            lines.append(shown(output))
         self.say(f"{found['status']}: {asked(given)}")
         return lines
 
-    def run(self, given):
-        return self.execution(self.stack.start(given))
+    def is_stored(self, output):
+        """A report that says where it is stored is there, or the output says why it is not."""
+        place = output.get("stored_at", "").removeprefix("s3://")
+        if place and "not_stored" not in output and self.stack.stored(place) != output["report"]:
+            raise Failed(f"{place}: expected the report of the output, found {self.stack.stored(place)}")
+
+    def run(self, given, brief=False):
+        return self.execution(self.stack.start(given), brief=brief)
 
     def published(self):
         """What the topic published since the last story."""
@@ -233,6 +244,13 @@ def by_schedule(world):
     first, second = world.run(given), world.run(given)
     world.compare("schedule-twice", first, second, world.published(), [world.restored()])
 
+    pruned = [*world.run({"mode": "prune"}), *world.published()]
+    for given in ({"mode": "prune", "apply": True}, {"mode": "prune", "apply": True, "older_than_days": 1}):
+        pruned += [*world.run(given, brief=True), *world.published()]
+    stack.lose_reports()
+    unstored = world.run({"mode": "prune", "reason": "the bucket is gone"}, brief=True)
+    world.compare("prune", pruned, unstored, world.published())
+
     world.compare("all", world.run({"mode": "sweep"}), world.account_of_all())
 
     parameters = client("ssm", stack.account)
@@ -296,6 +314,7 @@ def by_window(world):
     counts = stack.states.describe_map_run(mapRunArn=run["mapRunArn"])["executionCounts"]
     batches = [f"batches: {', '.join(f'{k} {v}' for k, v in counts.items() if v)}"]
     output = json.loads(found["output"])
+    world.is_stored(output)
     groups = output["report"]["groups"]
     # The report is cut off where the output would be too long for Step Functions, and says so.
     if len(groups) + output["report"].get("groups_left_out", 0) != LARGE:

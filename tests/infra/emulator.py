@@ -273,6 +273,19 @@ class Stack:
                 published.append((envelope.get("Subject", ""), json.loads(envelope["Message"])))
                 self.queues.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
 
+    def stored(self, place):
+        """A report in the bucket."""
+        bucket, key = place.split("/", 1)
+        return json.loads(client("s3", self.address).get_object(Bucket=bucket, Key=key)["Body"].read())
+
+    def lose_reports(self):
+        """The bucket of reports is deleted."""
+        bucket, s3 = self.outputs["ReportBucketName"], client("s3", self.address)
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for each in page.get("Contents", []):
+                s3.delete_object(Bucket=bucket, Key=each["Key"])
+        s3.delete_bucket(Bucket=bucket)
+
     def start(self, given):
         machine = self.outputs["StateMachineArn"]
         return self.states.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]

@@ -6,6 +6,9 @@ It is configured by its environment, as `python -m ministack` is. Each patch say
 not; what it gets wrong besides, and nothing here relies on, is listed in deployed_check.py.
 """
 
+import json
+
+from ministack import app
 from ministack.app import main
 from ministack.services import eventbridge, scheduler, stepfunctions
 
@@ -57,9 +60,30 @@ def children_stop_with_their_parent():
     stepfunctions._execute_task = unless_stopped
 
 
+def reports_can_be_stored():
+    """It knows no s3:putObject of Step Functions. AWS stores the JSON of the Body: an object as it is, but text in quotes
+    (as LocalStack's tests found on AWS: its pull request 12035)."""
+    dispatch = stepfunctions._dispatch_aws_sdk_rest_xml
+
+    def with_bodies(service, name, action, given):
+        if (name, action) != ("s3", "putObject"):
+            return dispatch(service, name, action, given)
+        body = json.dumps(given["Body"]).encode()
+        headers = {"content-type": given["ContentType"], "content-length": str(len(body))}
+        path = f"/{given['Bucket']}/{given['Key']}"
+        handler = app.SERVICE_HANDLERS["s3"]
+        status, _, answer = app.call_service_handler_sync(handler, "PUT", path, headers, body, {})
+        if status >= 400:
+            raise stepfunctions._ExecutionError("S3.S3Exception", f"status {status}: {answer!r}")
+        return {}
+
+    stepfunctions._dispatch_aws_sdk_rest_xml = with_bodies
+
+
 if __name__ == "__main__":
     schedules_are_punctual()
     updated_schedules_are_new()
     services_send_events()
     children_stop_with_their_parent()
+    reports_can_be_stored()
     main()

@@ -15,6 +15,8 @@ NAMES = [
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)?", "<time>"),
     (r"(?<=restored by )(\d\d? \w{3} )?\d\d:\d\d", "<hour>"),
     (r"\b(sched|window|exec|hand)-\d{8}T\d{6}Z-[0-9a-f]{8}\b", r"\1-<id>"),
+    (r"\basg-patch-reportbucket-[a-z0-9]+", "<bucket>"),
+    (r"\breports/\d{4}/\d\d/", "reports/<month>/"),
     (rf"\b{UUID}\b", "<id>"),
     (r"\b(ami|i|snap|lt|mw)-[0-9a-f]{8,17}\b", r"<\1>"),
 ]

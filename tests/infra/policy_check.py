@@ -140,6 +140,8 @@ OF_NETWORK = {
         "UnassignPrivateIpAddresses",
     )
 }
+# The simulator takes every bucket for the account's own.
+UNSIMULATED = {"s3:ResourceAccount"}
 # Keys that the caller brings to each call, whatever it is.
 KEYS_OF_CALLER = {"lambda:SourceFunctionArn"}
 # What may be done where a parameter of the stack names the load balancers.
@@ -147,6 +149,10 @@ PROOFS = {
     "TargetGroupArns": (TARGET_CHANGES, OWN_TARGETS),
     "ClassicLoadBalancerArns": (CLASSIC_CHANGES, OWN_CLASSIC),
 }
+# What a prune does to images before it removes them.
+OF_PRUNES = ["ec2:DescribeImageAttribute", "ec2:EnableImageDeprecation"]
+BUCKET = "arn:aws:s3:::ReportBucket"
+REPORT = f"{BUCKET}/reports/2026/10/exec-nightly.json"
 TEMPLATE_CHANGES = [
     "ec2:CreateLaunchTemplateVersion",
     "ec2:ModifyLaunchTemplate",
@@ -258,6 +264,10 @@ def allowed_cases(looks):
     yield "read the console of our instance", [ask("ec2:GetConsoleOutput", INSTANCE, BUILD)]
     yield "remove our image", [ask("ec2:DeregisterImage", IMAGE, OUR_IMAGE)]
     yield "remove our snapshot", [ask("ec2:DeleteSnapshot", SNAPSHOT, OUR_IMAGE)]
+    for action in OF_PRUNES:
+        yield f"{action}, our image", [ask(action, IMAGE, OUR_IMAGE)]
+    for action in ("autoscaling:DescribeLaunchConfigurations", "ec2:DescribeSnapshots"):
+        yield f"look for uses: {action}", [ask(action, "*")]
     yield "dry run: tags", create_tags(NO_INSTANCE, {}, ["asg-patch:run"])
     yield "dry run: image", create_image(NO_INSTANCE, {}, {"asg-patch:run": "dry-run"}, image=NO_IMAGE)
     yield "dry run: removal", [ask("ec2:DeregisterImage", NO_IMAGE)]
@@ -342,6 +352,13 @@ def denied_cases():
     yield "image without our mark", create_image(INSTANCE, BUILD, {"Name": "x"})
     yield "deregister a foreign image", [ask("ec2:DeregisterImage", IMAGE)]
     yield "delete a foreign snapshot", [ask("ec2:DeleteSnapshot", SNAPSHOT)]
+    for action in OF_PRUNES:
+        yield f"{action}, foreign image", [ask(action, IMAGE)]
+    for action in ("DisableImage", "DisableImageDeprecation", "ModifyImageAttribute", "DeleteTags"):
+        yield f"{action}, our image", [ask(f"ec2:{action}", IMAGE, OUR_IMAGE)]
+    yield "read a parameter of a template", [ask("ssm:GetParameters", parameter("/golden/web"))]
+    yield "store a report itself", [ask("s3:PutObject", REPORT)]
+    yield "read a report", [ask("s3:GetObject", REPORT)]
     patch = of_aws("AWS-RunPatchBaseline")
     yield "command to a foreign instance", send_command(patch, {"Name": "db"})
     yield "command to a group's instance before it is marked", send_command(patch, OF_A_GROUP)
@@ -392,7 +409,15 @@ def of_other_roles():
     call = ("call the function", [ask("lambda:InvokeFunction", arn("lambda", "function:Function"))])
     batches = [(f"{a} a batch", [ask(f"states:{a}", batch)]) for a in ("DescribeExecution", "StopExecution")]
     logs = [(a, [ask(a, "*")]) for a in ("logs:CreateLogDelivery", "xray:PutTraceSegments")]
-    yield "StateMachineRole", [call, start, follow, stop, *batches, *logs], [queue, *no_other]
+    put_object = functools.partial(ask, "s3:PutObject")
+    store = ("store a report", [put_object(REPORT)])
+    no_report = [
+        ("store beside the reports", [put_object(f"{BUCKET}/x.json")]),
+        ("store in another bucket", [put_object("arn:aws:s3:::uploads/reports/x.json")]),
+        *((a, [ask(f"s3:{a}", REPORT)]) for a in ("GetObject", "DeleteObject", "PutObjectAcl")),
+        ("change the bucket", [ask("s3:PutBucketPolicy", BUCKET)]),
+    ]
+    yield "StateMachineRole", [call, start, follow, stop, store, *batches, *logs], [queue, *no_other, *no_report]
 
 
 def guard():
@@ -452,6 +477,14 @@ def of_resources(template):
             ("others subscribe", others.of(subscribe(sns_Protocol="https"))),
         ]
         yield name, values.resource(f"{name}Policy")["PolicyDocument"], allowed, denied
+    buckets = values.resource("ReportBucketPolicy")["PolicyDocument"]
+    # It allows nothing by itself: beside a permission of IAM it must deny what is not encrypted on its way.
+    anyone = {"Sid": "ByIam", "Effect": "Allow", "Principal": EVERYONE, "Action": "s3:*", "Resource": "*"}
+    policy = buckets | {"Statement": [*buckets["Statement"], anyone]}
+    read, listed = functools.partial(ask, "s3:GetObject", REPORT), functools.partial(ask, "s3:ListBucket", BUCKET)
+    allowed = [("read by TLS", others.of(read())), ("list by TLS", others.of(listed()))]
+    denied = [("read over plain HTTP", others.of(read(tls=False))), ("list over plain HTTP", others.of(listed(tls=False)))]
+    yield "ReportBucket", policy, allowed, denied
     key = arn("kms", "key/TopicKey")
     allowed = [(f"alarms {a}", alarms.of(ask(f"kms:{a}", key, **ours))) for a in ("Decrypt", "GenerateDataKey")]
     allowed.append(("the account", account.of(ask("kms:PutKeyPolicy", key))))
@@ -565,7 +598,7 @@ def mutations(documents):
             del changed[i]["Statement"][j]
             yield f"the statement {statement['Sid']}", changed
             for operator, keys in statement.get("Condition", {}).items():
-                for key in keys:
+                for key in keys.keys() - UNSIMULATED:
                     changed = copy.deepcopy(documents)
                     del changed[i]["Statement"][j]["Condition"][operator][key]
                     yield f"{operator} {key} in {statement['Sid']}", changed

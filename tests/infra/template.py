@@ -167,6 +167,7 @@ class Values:
             "AWS::KMS::Key": f"kms:{region}:{account}:key/{name}",
             "AWS::Lambda::Function": f"lambda:{region}:{account}:function:{name}",
             "AWS::Logs::LogGroup": f"logs:{region}:{account}:log-group:{name}:*",
+            "AWS::S3::Bucket": f"s3:::{name}",
             "AWS::SNS::Topic": f"sns:{region}:{account}:{name}",
             "AWS::SQS::Queue": f"sqs:{region}:{account}:{name}",
             "AWS::StepFunctions::StateMachine": f"states:{region}:{account}:stateMachine:AsgPatch",

@@ -44,6 +44,12 @@ DEFAULTS = {
     "AtDeadline": "roll-back",
     "KeepFailedDays": 0,
     "MaxImageAgeDays": 90,
+    "PruneSchedule": "cron(0 4 1 * ? *)",
+    "PruneApply": "false",
+    "PruneKeep": 2,
+    "PruneOlderThanDays": 30,
+    "PruneGraceDays": 7,
+    "ReportRetentionDays": 400,
     "Architecture": "arm64",
     "ReservedConcurrency": 0,
 }
@@ -216,7 +222,7 @@ def alarms(template):
     for metric in ("GroupsLeftOpen", "WindowMissed"):
         if metrics.get(metric) != "ignore":
             yield f"{metric}: expected to keep its state without data, found {metrics.get(metric)}"
-    for metric in ("MessagesUnsent", "ApproximateNumberOfMessagesVisible"):
+    for metric in ("MessagesUnsent", "ReportsUnstored", "ApproximateNumberOfMessagesVisible"):
         if metric not in metrics:
             yield f"expected an alarm for {metric}"
 
@@ -231,6 +237,44 @@ def freeze(template):
             yield f"Enabled={enabled}: found {found}"
         if any(not v.exists("Sweep") or "State" in v.resource("Sweep") for v in (by_schedule, by_window)):
             yield f"Enabled={enabled}: expected sweeps"
+
+
+def prunes(template):
+    """A schedule that plans, unless a parameter says otherwise; and a function that keeps what the parameters say."""
+    for apply in ("false", "true"):
+        values = Values(template, {"PruneApply": apply})
+        given = json.loads(values.resource("Prune")["Target"]["Input"])
+        expected = {"mode": "prune", "apply": apply == "true", "trigger": "schedule"}
+        if {k: given.get(k) for k in expected} != expected:
+            yield f"PruneApply={apply}: found {given}"
+    if Values(template, {"PruneSchedule": ""}).exists("Prune"):
+        yield "PruneSchedule='': expected no schedule"
+    if Values(template, {"Enabled": "false"}).resource("Prune")["State"] != "DISABLED":
+        yield "Enabled=false: expected no prunes"
+    kept = {"PruneKeep": "5", "PruneOlderThanDays": "60", "PruneGraceDays": "14"}
+    variables = Values(template, kept).resource("Function")["Environment"]["Variables"]
+    names = ("ASG_PATCH_PRUNE_KEEP", "ASG_PATCH_PRUNE_OLDER_THAN_DAYS", "ASG_PATCH_PRUNE_GRACE_DAYS")
+    if [variables[name] for name in names] != list(kept.values()):
+        yield f"{kept}: the function reads {[variables[name] for name in names]}"
+
+
+def reports(template):
+    """A private bucket that outlives the stack, and that function and state machine both know."""
+    values = Values(template, {"ReportRetentionDays": "30"})
+    bucket, found = values.resource("ReportBucket"), template["Resources"]["ReportBucket"]
+    if found.get("DeletionPolicy") != "RetainExceptOnCreate" or found.get("UpdateReplacePolicy") != "Retain":
+        yield f"ReportBucket: expected to be kept, found {found.get('DeletionPolicy')}"
+    if not all(bucket["PublicAccessBlockConfiguration"].values()) or len(bucket["PublicAccessBlockConfiguration"]) != 4:
+        yield f"ReportBucket: is not private: {bucket['PublicAccessBlockConfiguration']}"
+    [days] = [r["ExpirationInDays"] for r in bucket["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in r]
+    if days != "30":
+        yield f"ReportRetentionDays=30: reports are kept {days} days"
+    names = {
+        values.resource("Function")["Environment"]["Variables"]["ASG_PATCH_REPORT_BUCKET"],
+        values.resource("StateMachine")["DefinitionSubstitutions"]["ReportBucket"],
+    }
+    if names != {"ReportBucket"}:
+        yield f"the bucket of reports: found {names}"
 
 
 def chat(template):
@@ -362,6 +406,8 @@ def main():
             environment(template),
             alarms(template),
             freeze(template),
+            prunes(template),
+            reports(template),
             for_organisations(template),
         )
         problems += [problem for check in checks for problem in check]

@@ -120,6 +120,7 @@ const ROOMS: [(&str, &[&str]); 25] = [
             "place",
             "report",
             "request",
+            "retention",
             "run",
             "schedule",
             "signature",

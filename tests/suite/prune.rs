@@ -20,13 +20,13 @@ use chrono::TimeDelta;
 
 use crate::common::{Scenario, aws, drive, in_virtual_time};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// As many runs as there are months in this story.
 const MONTHS: u64 = 5;
 
 /// One group follows `$Latest`, one names its version by number; a third one, which did not opt in, is asleep at the
 /// second one's first image.
-const FLEET: &str = r#"
+pub(crate) const FLEET: &str = r#"
 start = 2026-01-14T04:00:00Z
 
 [[images]]
@@ -73,6 +73,7 @@ fn request(apply: bool) -> PruneRequest {
         },
         groups: Vec::new(),
         apply,
+        stop_at: None,
     }
 }
 
@@ -112,21 +113,21 @@ async fn months_of_patches(account: &Account) {
 }
 
 /// The account after these months, and with the first removal waiting if `deprecated`.
-fn on_account<T>(deprecated: bool, test: impl AsyncFnOnce(Account) -> T) -> T {
+pub(crate) fn on_account<T>(deprecated: bool, test: impl AsyncFnOnce(Account) -> T) -> T {
     let scenario = Scenario::parse(FLEET).expect("a fleet");
     in_virtual_time(1, async {
         let account = scenario.fleet.account(1);
-        months_of_patches(&account).await;
+        Box::pin(months_of_patches(&account)).await;
         if deprecated {
             pruned(&account, true).await;
             account.clock().wait(8 * DAY).await;
         }
-        test(account).await
+        Box::pin(test(account)).await
     })
 }
 
 /// The template and the month of each image of a run, e.g. `web 2`.
-fn images(account: &Account) -> BTreeSet<String> {
+pub(crate) fn images(account: &Account) -> BTreeSet<String> {
     account.with_world(|w| {
         let ours = w.images.values().filter(|i| i.tags.contains_key(RUN_TAG));
         ours.map(|i| label(&i.name)).collect()
@@ -139,14 +140,14 @@ fn label(name: &str) -> String {
     format!("{} {}", parts[2], parts[4])
 }
 
-fn changes(account: &Account) -> Vec<String> {
+pub(crate) fn changes(account: &Account) -> Vec<String> {
     let calls = account.calls();
     calls.changes().map(|c| c.name.clone()).collect()
 }
 
 /// All that runs have made is whole: no version names an image that is gone, no image lacks its snapshots, and no snapshot
 /// its image.
-fn assert_whole(account: &Account) {
+pub(crate) fn assert_whole(account: &Account) {
     account.with_world(|w| {
         for template in w.templates.values() {
             for (number, version) in &template.versions {
@@ -169,14 +170,14 @@ fn assert_whole(account: &Account) {
     });
 }
 
-fn all_but(gone: &[&str]) -> BTreeSet<String> {
+pub(crate) fn all_but(gone: &[&str]) -> BTreeSet<String> {
     let all = (1..=MONTHS).flat_map(|n| [format!("web {n}"), format!("batch {n}")]);
     all.filter(|image| !gone.contains(&image.as_str()))
         .collect()
 }
 
 /// Of five images each two are kept as the newest, and the first of `batch` for the group that was forgotten.
-const GONE: [&str; 5] = ["web 1", "web 2", "web 3", "batch 2", "batch 3"];
+pub(crate) const GONE: [&str; 5] = ["web 1", "web 2", "web 3", "batch 2", "batch 3"];
 
 #[test]
 fn what_nobody_uses_is_deprecated_and_later_removed() {
@@ -369,7 +370,7 @@ fn what_cannot_be_read_keeps_everything() {
     });
 }
 
-fn refuse(account: &Account, operation: &str, refusal: &ApiError) {
+pub(crate) fn refuse(account: &Account, operation: &str, refusal: &ApiError) {
     let fault = InjectedFault::Error(refusal.clone());
     let rule = FaultRule::at(operation, 0, u64::MAX, fault);
     account.with_faults(|faults| faults.add(rule));
@@ -443,5 +444,24 @@ fn a_snapshot_in_use_is_asked_for_again_and_a_missing_permission_ends_it() {
         );
         assert_eq!(report.of(PruneAction::Remove).count(), 0);
         assert_eq!(images(&account), all_but(&[]));
+    });
+}
+
+/// There is no time to read the account: what was not read may use anything.
+#[test]
+fn what_is_not_read_in_time_is_no_reason_to_remove() {
+    on_account(true, async |account| {
+        let slow = InjectedFault::Slow(Duration::from_secs(25));
+        let rule = FaultRule::at("ec2:DescribeLaunchTemplateVersions", 0, u64::MAX, slow);
+        account.with_faults(|faults| faults.add(rule));
+        let before = changes(&account).len();
+        let request = PruneRequest {
+            stop_at: Some(account.clock().now() + TimeDelta::seconds(20)),
+            ..request(true)
+        };
+        let pruned = prune(&aws(&account, "prune"), &request, &mut |_| ()).await;
+        let error = pruned.expect_err("no time").to_string();
+        assert!(error.contains("nothing was changed"), "{error}");
+        assert_eq!(changes(&account).len(), before);
     });
 }

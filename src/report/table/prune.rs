@@ -23,7 +23,7 @@ pub fn prune_table(report: &PruneReport, width: u16) -> String {
         counted(images, "image"),
         place(&report.region, report.account.as_deref()),
         moment(report.read_at),
-        tally(report),
+        report.tally(),
     );
     lines.extend(wrapped("", &sentence, width));
     if report.is_unread() {
@@ -33,40 +33,6 @@ pub fn prune_table(report: &PruneReport, width: u16) -> String {
     }
     lines.extend(next_step(report).iter().flat_map(|l| wrapped("", l, width)));
     joined(lines)
-}
-
-/// `1 removed (8 GiB), 2 deprecated (16 GiB), 3 kept`
-fn tally(report: &PruneReport) -> String {
-    let sized = |action, words: &str| {
-        let n = report.of(action).count();
-        (n > 0).then(|| format!("{n} {words} ({} GiB)", report.gib(action)))
-    };
-    let word = |action| sized(action, word(action, report.applied));
-    let failed = report.entries.iter().filter(|e| e.done == Some(false));
-    let failed = Some(failed.count()).filter(|n| *n > 0);
-    let parts = [
-        word(PruneAction::Remove),
-        word(PruneAction::Deprecate),
-        sized(PruneAction::Wait, "deprecated before and waiting"),
-        failed.map(|n| format!("{n} failed")),
-        Some(report.untried().count())
-            .filter(|n| *n > 0)
-            .map(|n| format!("{n} not tried")),
-        Some(format!("{} kept", report.of(PruneAction::Keep).count())),
-    ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    parts.join(", ")
-}
-
-fn word(action: PruneAction, applied: bool) -> &'static str {
-    match (action, applied) {
-        (PruneAction::Keep, _) => "keep",
-        (PruneAction::Wait, _) => "wait",
-        (PruneAction::Deprecate, false) => "to deprecate",
-        (PruneAction::Deprecate, true) => "deprecated",
-        (PruneAction::Remove, false) => "to remove",
-        (PruneAction::Remove, true) => "removed",
-    }
 }
 
 fn next_step(report: &PruneReport) -> Option<String> {
@@ -103,9 +69,9 @@ fn row(report: &PruneReport, entry: &PruneEntry, style: Style) -> Row {
     let versions: Vec<String> = entry.versions.iter().map(|v| plain_text(v)).collect();
     let what = match entry.done {
         Some(false) => "failed",
-        // It was to be done, and another failure ended the prune before.
-        None => word(entry.action, false),
-        Some(true) => word(entry.action, report.applied),
+        // It was to be done, and the prune ended before.
+        None => entry.action.word(false),
+        Some(true) => entry.action.word(report.applied),
     };
     let made = entry.made_at;
     let mut cells = vec![

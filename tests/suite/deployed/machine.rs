@@ -16,8 +16,11 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
+use super::bucket::{self, Bucket};
+use super::language::{at, catcher, is_chosen, is_for, known, put, text, whole_numbers};
+
 /// Step Functions: "Service quotas", input or output of a state.
-const PAYLOAD_LIMIT_BYTES: usize = 256 * 1024;
+pub(super) const PAYLOAD_LIMIT_BYTES: usize = 256 * 1024;
 /// The state machine of the stack.
 pub(crate) const STATE_MACHINE: &str =
     "arn:aws:states:eu-west-1:123456789012:stateMachine:AsgPatch";
@@ -61,6 +64,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) costs: RefCell<Costs>,
     /// The invocations to be lost, by number: their effects may have taken place.
     pub(crate) lost: Box<Losses<'a>>,
+    /// The bucket of reports.
+    pub(crate) bucket: Bucket,
     invocation: Cell<u64>,
     stopped: Cell<bool>,
     last_state: RefCell<Value>,
@@ -89,7 +94,7 @@ struct Execution<'m> {
     events: u64,
 }
 
-type StateResult = Result<Value, (String, String)>;
+pub(super) type StateResult = Result<Value, (String, String)>;
 
 impl<'a> Machine<'a> {
     pub(crate) fn new(
@@ -108,6 +113,7 @@ impl<'a> Machine<'a> {
             execution: format!("arn:aws:states:eu-west-1:123456789012:execution:AsgPatch:{name}"),
             costs: RefCell::default(),
             lost: Box::new(|_, _| None),
+            bucket: Bucket::default(),
             invocation: Cell::new(0),
             stopped: Cell::new(false),
             last_state: RefCell::default(),
@@ -186,69 +192,6 @@ enum Step {
     End(End),
 }
 
-fn text(value: &Value) -> &str {
-    value
-        .as_str()
-        .unwrap_or_else(|| panic!("expected text, found {value}"))
-}
-
-/// Simple paths only.
-fn at<'v>(value: &'v Value, path: &str) -> &'v Value {
-    let keys = path
-        .strip_prefix('$')
-        .unwrap_or_else(|| panic!("path {path}"));
-    let mut found = value;
-    for key in keys.split('.').filter(|k| !k.is_empty()) {
-        found = found
-            .get(key)
-            .unwrap_or_else(|| panic!("States.Runtime: {path} is not in {value}"));
-    }
-    found
-}
-
-fn put(mut state: Value, path: &str, value: Value) -> Value {
-    let keys: Vec<&str> = path.trim_start_matches("$.").split('.').collect();
-    let (last, parents) = keys.split_last().expect("a path");
-    let mut place = &mut state;
-    for key in parents {
-        place = place.get_mut(*key).unwrap_or_else(|| panic!("{path}"));
-    }
-    place[*last] = value;
-    state
-}
-
-/// Step Functions knows numbers as JavaScript does.
-fn whole_numbers(value: &Value) {
-    const LARGEST: u64 = 1 << 53;
-    match value {
-        Value::Number(n) => assert!(n.as_u64().unwrap_or_default() <= LARGEST, "{n}"),
-        Value::Array(values) => values.iter().for_each(whole_numbers),
-        Value::Object(fields) => fields.values().for_each(whole_numbers),
-        Value::Null | Value::Bool(_) | Value::String(_) => {}
-    }
-}
-
-fn known(state: &Value, name: &str, fields: &[&str]) {
-    for field in state.as_object().expect("a state").keys() {
-        let common = ["Type", "Comment", "Next"];
-        assert!(
-            common.contains(&field.as_str()) || fields.contains(&field.as_str()),
-            "{name}: this machine does not know {field}"
-        );
-    }
-}
-
-/// Whether an entry of `Retry` or `Catch` is for an error.
-fn is_for(entry: &Value, error: &str) -> bool {
-    let errors = entry["ErrorEquals"].as_array().expect("errors");
-    errors.iter().any(|e| e == "States.ALL" || e == error)
-}
-
-fn catcher<'v>(state: &'v Value, error: &str) -> Option<&'v Value> {
-    let entries = state.get("Catch")?.as_array().expect("entries");
-    entries.iter().find(|e| is_for(e, error))
-}
-
 impl Execution<'_> {
     async fn step(&mut self, name: &str, input: Value) -> Step {
         let state = self
@@ -287,9 +230,7 @@ impl Execution<'_> {
             "Choice" => {
                 known(state, name, &["Choices", "Default"]);
                 let choices = state["Choices"].as_array().expect("choices");
-                let chosen = choices.iter().find(|c| {
-                    at(&input, text(&c["Variable"])).as_str() == c["StringEquals"].as_str()
-                });
+                let chosen = choices.iter().find(|c| is_chosen(c, &input));
                 let next = chosen.map_or(&state["Default"], |c| &c["Next"]);
                 Step::Go(text(next).to_owned(), input)
             }
@@ -303,17 +244,14 @@ impl Execution<'_> {
                     "Resource",
                     "Parameters",
                     "OutputPath",
+                    "ResultPath",
                     "TimeoutSeconds",
                     "Retry",
                     "Catch",
                 ];
                 known(state, name, &fields);
                 let result = self.task(state, &input).await;
-                self.caught(
-                    state,
-                    input,
-                    result.map(|payload| json!({"Payload": payload})),
-                )
+                self.caught(state, input, result)
             }
             "Map" => {
                 let fields = [
@@ -336,8 +274,13 @@ impl Execution<'_> {
 
     fn caught(&self, state: &Value, input: Value, result: StateResult) -> Step {
         match result {
-            Ok(output) => {
-                let output = at(&output, text(&state["OutputPath"])).clone();
+            Ok(result) => {
+                // Without the one, or with null for the other, as the language has it.
+                let output = match (state.get("OutputPath"), state.get("ResultPath")) {
+                    (Some(path), None) => at(&result, text(path)).clone(),
+                    (None, Some(Value::Null)) => input,
+                    paths => panic!("this machine does not know {paths:?}"),
+                };
                 Step::Go(text(&state["Next"]).to_owned(), output)
             }
             Err((error, cause)) => match catcher(state, &error) {
@@ -372,9 +315,8 @@ impl Execution<'_> {
         let mut attempts = vec![0_u64; entries.len()];
         loop {
             let retries = attempts.iter().sum();
-            let payload = self.filled(&state["Parameters"]["Payload"], input, retries);
             self.events += 3;
-            let result = self.machine.call(payload).await;
+            let result = self.called(state, input, retries).await;
             let Err((error, _)) = &result else {
                 return result;
             };
@@ -397,6 +339,22 @@ impl Execution<'_> {
             let pause = std::time::Duration::from_secs_f64(pause);
             self.machine.clock.wait(pause).await;
             attempts[index] += 1;
+        }
+    }
+
+    async fn called(&self, state: &Value, input: &Value, retries: u64) -> StateResult {
+        let parameters = &state["Parameters"];
+        match text(&state["Resource"]) {
+            "arn:aws:states:::lambda:invoke" => {
+                let payload = self.filled(&parameters["Payload"], input, retries);
+                let answer = self.machine.call(payload).await;
+                answer.map(|payload| json!({"Payload": payload}))
+            }
+            bucket::PUT_OBJECT => {
+                let put = self.filled(parameters, input, retries);
+                self.machine.bucket.put(&put)
+            }
+            other => panic!("this machine does not know {other}"),
         }
     }
 

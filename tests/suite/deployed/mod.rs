@@ -1,9 +1,13 @@
 //! The function under its state machine, on the simulated account in virtual time: what is deployed does
 //! what the command line does, whatever invocation is lost.
 
+mod bucket;
 mod forged;
+mod language;
 mod living;
 mod machine;
+mod pruned;
+mod stored;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +26,8 @@ use crate::common::{
     self, Ran, Scenario, in_virtual_time, invariants, on_all_cores, scenario_names,
 };
 
+/// The stack's bucket of reports.
+const BUCKET: &str = "asg-patch-reports";
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:asg-patch";
 
 /// An execution environment of a stack whose settings are those of the scenario.
@@ -65,6 +71,7 @@ fn settings(scenario: &Scenario, account: &Account) -> Settings {
         allowed: common::allowed(account),
         mac_key: Some(MAC_KEY.into()),
         state_machine: Some(STATE_MACHINE.into()),
+        report_bucket: Some(BUCKET.into()),
         ..Settings::read(|_| None)
     }
 }
@@ -76,6 +83,8 @@ struct Deployed {
     costs: Costs,
     /// Differences from the account as it would be without the run, and leftovers.
     problems: Vec<String>,
+    /// The objects in the bucket of reports.
+    stored: Vec<(String, String)>,
 }
 
 /// Runs a scenario under the state machine; `lost` says which invocations are lost.
@@ -112,6 +121,7 @@ fn deploy(
             end,
             costs,
             problems,
+            stored: machine.bucket.objects().into_iter().collect(),
         })
     })
 }
@@ -445,6 +455,7 @@ fn a_large_fleet_stays_within_step_functions_limits() {
         costs,
         end,
         problems,
+        stored,
     } = deployed;
     assert!(problems.is_empty(), "{problems:?}");
     let End::Succeeded(output) = end else {
@@ -454,6 +465,10 @@ fn a_large_fleet_stays_within_step_functions_limits() {
     let expected = format!("asg-patch run eu-west-1: {groups} groups: {groups} patched");
     assert_eq!(output["summary"], expected);
     let left_out = output["report"]["groups_left_out"].as_u64();
+    let [(_, stored)] = stored.as_slice() else {
+        panic!("{stored:?}");
+    };
+    assert_eq!(*stored, output["report"].to_string(), "the same report");
     let listed = ran.report.groups.len();
     assert_eq!(listed + left_out.unwrap_or_default() as usize, groups);
     assert!(
@@ -482,6 +497,7 @@ fn the_policy_is_checked_against_the_calls_of_all_scenarios() {
     })
     .into_iter()
     .fold(BTreeSet::new(), |all, some: BTreeSet<String>| &all | &some);
+    all.extend(pruned::calls());
     // Messages go to topics that only some scenarios have.
     all.insert("sns:Publish".into());
     // When windows open is read where the account has some (tests/suite/windows.rs).
