@@ -209,7 +209,7 @@ impl Stage {
         *self.unsent.lock().expect("a count")
     }
 
-    /// What readers see.
+    /// Texts as readers see them.
     fn seen(&self) -> String {
         self.outsiders.parties.with(|p| {
             let posts = &p.slack.channels["C0SIMULATED"].posts;
@@ -494,7 +494,7 @@ fn a_channel_that_is_down_fails_no_run() {
         Pingdom: {101} from 14 04:00:00 to 14 04:12:45"#]].assert_eq(&format!("{}\n{page}", output["report"]["warnings"]));
 }
 
-/// Who may write parameters, and has no key, has nothing said and no run changed.
+/// One who may write parameters, and has no key, has nothing said and no run changed.
 #[test]
 fn a_file_or_a_mark_of_others_is_not_believed() {
     let (output, seen) = in_virtual_time(7, async {
@@ -530,7 +530,7 @@ fn a_file_or_a_mark_of_others_is_not_believed() {
     );
 }
 
-/// What failed in acceptance waits in production; what never was there, too; a person waits for nothing.
+/// An application that failed in acceptance waits in production; so does one that never was there.
 #[test]
 fn a_window_after_another_takes_what_came_through_there() {
     let live = FLEET[FLEET.find("    [[templates]]").expect("templates")..]
