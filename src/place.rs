@@ -66,7 +66,7 @@ impl Place {
 
     /// The application for people.
     pub fn application(&self) -> &str {
-        self.application.as_deref().unwrap_or("other groups")
+        self.application.as_deref().unwrap_or("everything else")
     }
 
     /// The environment for people.
@@ -97,7 +97,10 @@ mod tests {
             of(&[("AppName", "shop"), ("Environment", "Test")]),
             "shop (Test)"
         );
-        assert_eq!(of(&[("appname", "shop")]), "other groups (no environment)");
-        assert_eq!(of(&[("AppName", " ")]), "other groups (no environment)");
+        assert_eq!(
+            of(&[("appname", "shop")]),
+            "everything else (no environment)"
+        );
+        assert_eq!(of(&[("AppName", " ")]), "everything else (no environment)");
     }
 }

@@ -109,7 +109,7 @@ pub(crate) fn execute(
 fn checkable(file: Option<ConfigFile>) -> Result<ConfigFile, CliError> {
     file.ok_or_else(|| {
         let expected = "FILE, --config, ASG_PATCH_CONFIG, or asg-patch.toml here or above";
-        CliError::input("the file to check", expected, "none of them")
+        CliError::input("the file", expected, "none of them")
     })
 }
 

@@ -1,14 +1,8 @@
 //! `asg-patch notices`
 
-use std::collections::BTreeMap;
-
-use asg_patch::aws::find_groups;
-use asg_patch::ids::GroupName;
 use asg_patch::request::OptInTag;
-use asg_patch::run::{Announcer, Overviewed, RunError, Watched, account_windows};
+use asg_patch::run::{Announcer, Overviewed, RunError};
 use asg_patch::text::plain_text;
-use asg_patch::trigger::Defaults;
-use asg_patch::windows::PatchWindow;
 use clap::Args;
 use serde_json::json;
 
@@ -56,41 +50,17 @@ pub(crate) async fn execute(
         let expected = "[[channel]] and [[route]] in the file that --config names, or in the one of asg-patch config push";
         return Err(CliError::input("notices", expected, "none"));
     }
-    let defaults = Defaults {
-        tag: args.tag.clone(),
-        ..Defaults::default()
-    };
-    let found = account_windows(&aws, None, &defaults)
-        .await
-        .map_err(RunError::from)?;
-    for problem in found.unread.iter().chain(
-        &found
-            .unreadable
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>(),
-    ) {
-        output.remark(problem);
-    }
-    let windows: Vec<PatchWindow> = found.windows.into_iter().map(|w| w.window).collect();
-    let groups = find_groups(&aws.clients).await.map_err(RunError::from)?;
-    let groups: BTreeMap<GroupName, BTreeMap<String, String>> = groups
-        .into_iter()
-        .filter(|(_, g)| args.tag.is_on(&g.tags))
-        .map(|(name, g)| (name, g.tags))
-        .collect();
     let announcer = Announcer {
         aws: &aws,
         outside: &outside,
         setup: &setup,
         by: aws.clock.now(),
     };
-    let watched = Watched {
-        windows: &windows,
-        are_all: true,
-        groups: &groups,
-    };
-    let all = announcer.overview(watched).await.map_err(RunError::from)?;
+    let overview = announcer.overview(&args.tag).await;
+    let (all, problems) = overview.map_err(RunError::from)?;
+    for problem in problems {
+        output.remark(&problem);
+    }
     output.result(&json!({ "notices": all }), |_| match all.as_slice() {
         [] => "nothing was said, and no window opens soon".into(),
         all => all.iter().map(line).collect::<Vec<String>>().join("\n"),

@@ -11,6 +11,7 @@ use super::job::{Deployment, Job};
 use super::outcome::Implication;
 use super::transition;
 use super::{Code, Failure, Outcome, Phase};
+use crate::request::FailureLimit;
 use crate::schedule::Window;
 
 /// The bounds of a run.
@@ -22,6 +23,8 @@ pub struct Bounds {
     pub max_in_flight: Option<usize>,
     /// Nothing more is started once more groups than this have failed.
     pub allowed_failures: usize,
+    /// Nor is a later wave started once more groups of an earlier one have failed, as a part of that wave.
+    pub allowed_in_wave: Option<FailureLimit>,
     /// The operator wants nothing new.
     pub stopping: bool,
     /// How long the calls of one group keep the slowest of AWS's rates busy, as far as we may use them.
@@ -134,6 +137,8 @@ pub fn admit<J: BorrowMut<Job>>(
 /// The counts that admission takes of all jobs of a run.
 struct Census {
     failures: usize,
+    /// By wave: its groups, and how many of them have failed.
+    waves: BTreeMap<i32, (usize, usize)>,
     in_flight: usize,
     building: usize,
     /// The first job of each wave that is not finished.
@@ -146,6 +151,7 @@ impl Census {
     fn of<J: Borrow<Job>>(jobs: &[J]) -> Self {
         let mut census = Self {
             failures: 0,
+            waves: BTreeMap::new(),
             in_flight: 0,
             building: 0,
             unfinished: BTreeMap::new(),
@@ -154,6 +160,9 @@ impl Census {
         for (index, job) in jobs.iter().enumerate() {
             let job: &Job = job.borrow();
             census.failures += usize::from(has_failed(job));
+            let (groups, failed) = census.waves.entry(job.wave()).or_default();
+            *groups += 1;
+            *failed += usize::from(has_failed(job));
             census.in_flight += usize::from(job.in_flight());
             census.building += usize::from(job.in_flight() && planned_to_bake(job));
             if !job.finished() {
@@ -161,6 +170,15 @@ impl Census {
             }
         }
         census
+    }
+
+    /// The first earlier wave of which too many groups have failed: it, how many may, and how many have.
+    fn broken_before(&self, wave: i32, limit: FailureLimit) -> Option<(i32, usize, usize)> {
+        let mut earlier = self.waves.range(..wave);
+        earlier.find_map(|(wave, (groups, failed))| {
+            let allowed = limit.groups(*groups);
+            (*failed > allowed).then_some((*wave, allowed, *failed))
+        })
     }
 
     /// The first unfinished job of an earlier wave.
@@ -222,6 +240,12 @@ fn decide<J: Borrow<Job>>(
             ),
         );
     }
+    let broken = bounds
+        .allowed_in_wave
+        .and_then(|limit| census.broken_before(job.wave(), limit));
+    if let Some((wave, allowed, failed)) = broken {
+        return refuse(Code::FailureBudget, too_many_in_wave(wave, allowed, failed));
+    }
     if let Some(earlier) = census.before(job.wave()) {
         let earlier: &Job = jobs[earlier].borrow();
         return Admission::Wait(format!(
@@ -248,6 +272,13 @@ fn decide<J: Borrow<Job>>(
             bakes: bakes_itself,
         },
     }
+}
+
+/// Why no later wave is started.
+pub fn too_many_in_wave(wave: i32, allowed: usize, failed: usize) -> String {
+    format!(
+        "expected at most {allowed} failed groups in wave {wave}, which goes before, found {failed}"
+    )
 }
 
 /// The consequence of the others of the bake for a queued job.

@@ -1,16 +1,14 @@
 //! Notices of the deployed runs: as the stack's file of settings says.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::task::FunctionError;
 use super::{Function, answer};
-use crate::aws::{StoredFileError, find_groups, stored_file};
+use crate::aws::{StoredFileError, stored_file};
 use crate::group::fault::Fault;
 use crate::group::{Code, Failure};
-use crate::ids::{GroupName, RunId};
+use crate::ids::RunId;
 use crate::notices::NoticeEvent;
 use crate::notify;
 use crate::report::{GroupReport, RunReport};
@@ -239,7 +237,7 @@ impl Function {
             return;
         }
         let said = async {
-            let groups = self.opted_in().await?;
+            let groups = run::opted_in(&self.aws, &self.settings.defaults.tag).await?;
             let (windows, are_all) = self.windows().await?;
             let watched = Watched {
                 windows: &windows,
@@ -250,13 +248,6 @@ impl Function {
         };
         let said = Box::pin(said).await;
         self.counted(said);
-    }
-
-    async fn opted_in(&self) -> Result<BTreeMap<GroupName, BTreeMap<String, String>>, Fault> {
-        let tag = &self.settings.defaults.tag;
-        let groups = find_groups(&self.aws.clients).await?;
-        let groups = groups.into_iter().filter(|(_, g)| tag.is_on(&g.tags));
-        Ok(groups.map(|(name, g)| (name, g.tags)).collect())
     }
 
     /// The windows that AWS opens, and the stack's own where AWS shows it not as such; and whether these are all.

@@ -33,7 +33,7 @@ pub use error::{RunError, SelectionError};
 pub use freeze::frozen;
 pub use notices::{
     Announcer, BY_HAND, BegunAt, Overviewed, OverviewedChannel, Places, Said, Scripted, SetupError,
-    Taken, TellError, Unsent, Watched, WindowSetup, ready, script, tell,
+    Taken, TellError, Unsent, Watched, WindowSetup, opted_in, ready, script, tell,
 };
 pub use owner::{this_host, this_process};
 pub use plan::{Planned, plan, planned};

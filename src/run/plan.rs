@@ -190,6 +190,7 @@ pub(super) fn bounds(aws: &Aws, request: &RunRequest, groups: usize) -> Bounds {
         window: request.window,
         max_in_flight: request.max_in_flight,
         allowed_failures: request.max_failures.groups(groups),
+        allowed_in_wave: Some(request.max_failures),
         stopping: false,
         calls_take: aws.calls_take(),
     }

@@ -112,6 +112,7 @@ pub(super) fn bounds(now: DateTime<Utc>, give_up_at: DateTime<Utc>) -> Bounds {
         },
         max_in_flight: None,
         allowed_failures: 0,
+        allowed_in_wave: None,
         stopping: false,
         calls_take: TimeDelta::zero(),
     }

@@ -522,6 +522,6 @@ fn lines_are_read_as_they_are_meant() {
         ["sim", "aws"]
     );
     assert!(!forbidden("group", &["ids"]).is_empty());
-    let known = ["ids", "request", "schedule", "signature", "text"];
+    let known = ["ids", "place", "request", "schedule", "signature", "text"];
     assert!(forbidden("group", &known).is_empty());
 }

@@ -105,6 +105,7 @@ async fn pass(
             window: request.window,
             max_in_flight: request.max_in_flight,
             allowed_failures: request.max_failures.groups(jobs.len()),
+            allowed_in_wave: Some(request.max_failures),
             stopping: false,
             calls_take: TimeDelta::zero(),
         },

@@ -36,6 +36,7 @@ async fn passes(account: &Account, request: &RunRequest, times: usize) -> Vec<Jo
             window: request.window,
             max_in_flight: request.max_in_flight,
             allowed_failures: usize::MAX,
+            allowed_in_wave: None,
             stopping: false,
             calls_take: TimeDelta::zero(),
         },

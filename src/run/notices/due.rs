@@ -7,11 +7,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::super::freeze::frozen;
 use super::announcer::{Announcer, Said};
 use super::setup::WindowSetup;
-use crate::aws::forget_marks;
+use crate::aws::{Aws, find_groups, forget_marks};
 use crate::group::fault::Fault;
 use crate::ids::GroupName;
 use crate::notices::{Coming, GroupNote, Known, Mark, NoticeEvent, Planned, happens, unsaid};
 use crate::place::Place;
+use crate::request::OptInTag;
 use crate::windows::PatchWindow;
 
 /// So far ahead openings are looked at beyond the first notice: an announced one may have moved there.
@@ -30,6 +31,19 @@ pub struct Watched<'a> {
     pub are_all: bool,
     /// The groups that opted in, with their tags.
     pub groups: &'a BTreeMap<GroupName, BTreeMap<String, String>>,
+}
+
+/// The groups that opted in, with their tags.
+///
+/// # Errors
+/// A call that failed.
+pub async fn opted_in(
+    aws: &Aws,
+    tag: &OptInTag,
+) -> Result<BTreeMap<GroupName, BTreeMap<String, String>>, Fault> {
+    let groups = find_groups(&aws.clients).await?;
+    let groups = groups.into_iter().filter(|(_, g)| tag.is_on(&g.tags));
+    Ok(groups.map(|(name, g)| (name, g.tags)).collect())
 }
 
 impl Watched<'_> {

@@ -3,11 +3,15 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::super::windows::account_windows;
 use super::announcer::Announcer;
-use super::due::Watched;
+use super::due::{Watched, opted_in};
 use crate::group::fault::Fault;
 use crate::notices::{Coming, Known, Mark, Notice, NoticeEvent, about, targets, window_id};
 use crate::place::Place;
+use crate::request::OptInTag;
+use crate::trigger::Defaults;
+use crate::windows::PatchWindow;
 
 /// A notice that was or will be sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,12 +45,27 @@ pub struct OverviewedChannel {
 }
 
 impl Announcer<'_> {
-    /// All that is known of windows, and all that is to come within the longest time ahead, in order of time.
+    /// All that is known of windows, and all that is to come within the longest time ahead, in order of time; and windows
+    /// that are not known, in words.
     ///
     /// # Errors
-    /// Marks could not be read.
-    pub async fn overview(&self, watched: Watched<'_>) -> Result<Vec<Overviewed>, Fault> {
+    /// Marks, windows or groups could not be read.
+    pub async fn overview(&self, tag: &OptInTag) -> Result<(Vec<Overviewed>, Vec<String>), Fault> {
         let now = self.aws.clock.now();
+        let defaults = Defaults {
+            tag: tag.clone(),
+            ..Defaults::default()
+        };
+        let found = account_windows(self.aws, None, &defaults).await?;
+        let unreadable = found.unreadable.iter().map(ToString::to_string);
+        let problems = found.unread.iter().cloned().chain(unreadable).collect();
+        let windows: Vec<PatchWindow> = found.windows.into_iter().map(|w| w.window).collect();
+        let groups = opted_in(self.aws, tag).await?;
+        let watched = Watched {
+            windows: &windows,
+            are_all: true,
+            groups: &groups,
+        };
         let known = self.known().await?;
         let mut all: Vec<Overviewed> = known
             .iter()
@@ -59,7 +78,7 @@ impl Announcer<'_> {
             }
         }
         all.sort_by(|a, b| (a.at, &a.window, &a.place).cmp(&(b.at, &b.window, &b.place)));
-        Ok(all)
+        Ok((all, problems))
     }
 
     fn happened_before(&self, known: &Known, fact: &Mark) -> Overviewed {

@@ -180,6 +180,8 @@ async fn pass_in_time(
                 window: request.window,
                 max_in_flight: limits.max_in_flight,
                 allowed_failures: limits.allowed_failures.unwrap_or(usize::MAX),
+                // A batch is of one wave.
+                allowed_in_wave: None,
                 stopping: false,
                 calls_take: aws.calls_take(),
             };

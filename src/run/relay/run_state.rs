@@ -10,6 +10,7 @@ use super::super::summary;
 use super::batch::add;
 use super::{Batch, BatchResult, INVOCATION_LIMIT, Stage, Work};
 use crate::aws::Aws;
+use crate::group::admit::too_many_in_wave;
 use crate::group::{Code, Failure, Outcome};
 use crate::ids::GroupName;
 use crate::report::{GroupReport, RunReport};
@@ -28,6 +29,8 @@ pub struct RunState {
     pub steps: Vec<Step>,
     /// Once more groups than this have failed, nothing more is started; `None` for no limit.
     pub allowed_failures: Option<usize>,
+    /// Groups that had failed before the wave at work.
+    pub failed_before: usize,
     /// Groups that are done.
     pub reports: Vec<GroupReport>,
     /// Calls so far, per `service:Operation`.
@@ -41,6 +44,10 @@ pub struct RunState {
 /// Batches that go on side by side.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
+    /// The wave that it is of.
+    pub wave: i32,
+    /// No later wave is started once more groups of this one have failed; `None` for no limit.
+    pub allowed_in_wave: Option<usize>,
     /// This many at once.
     pub concurrency: usize,
     /// The batches.
@@ -58,6 +65,7 @@ impl RunState {
             step: None,
             steps: Vec::new(),
             allowed_failures: None,
+            failed_before: 0,
             reports: Vec::new(),
             api_calls: BTreeMap::new(),
             passes: 0,
@@ -117,6 +125,7 @@ fn failures(reports: &[GroupReport]) -> usize {
 /// are restored from their records.
 pub fn gather(mut run_state: RunState, now: DateTime<Utc>) -> RunState {
     let step = run_state.step.take();
+    let wave = step.as_ref().map(|s| (s.wave, s.allowed_in_wave));
     let (batches, results) = step.map_or_else(Default::default, |s| (s.batches, s.results));
     for result in results {
         run_state.reports.extend(result.reports);
@@ -130,11 +139,20 @@ pub fn gather(mut run_state: RunState, now: DateTime<Utc>) -> RunState {
         .filter(|b| !b.assignment.groups.iter().all(is_reported))
         .collect();
     if !lost.is_empty() {
-        recover(&mut run_state, lost, now);
+        recover(&mut run_state, lost, wave.unwrap_or_default(), now);
     } else if let Some(allowed) = run_state.allowed_failures
         && failures(&run_state.reports) > allowed
     {
-        refuse_the_rest(&mut run_state, allowed);
+        let found = failures(&run_state.reports);
+        let reason = format!("expected at most {allowed} failed groups in the run, found {found}");
+        refuse_the_rest(&mut run_state, reason);
+    } else if let Some((wave, allowed)) = wave
+        && run_state
+            .steps
+            .first()
+            .is_some_and(|next| next.wave != wave)
+    {
+        end_wave(&mut run_state, wave, allowed);
     }
     run_state.proceed();
     run_state
@@ -142,7 +160,12 @@ pub fn gather(mut run_state: RunState, now: DateTime<Utc>) -> RunState {
 
 /// A batch broke for good: its groups are restored from their records, by a batch of their own. If that one
 /// breaks, too, the sweep restores them. What is done is done.
-fn recover(run_state: &mut RunState, lost: Vec<Batch>, now: DateTime<Utc>) {
+fn recover(
+    run_state: &mut RunState,
+    lost: Vec<Batch>,
+    (wave, allowed_in_wave): (i32, Option<usize>),
+    now: DateTime<Utc>,
+) {
     let names = lost.iter().flat_map(|b| b.assignment.groups.clone());
     let groups: Vec<GroupName> = names.collect();
     let is_restore = |b: &Batch| matches!(b.assignment.work, Work::Restore { .. });
@@ -176,6 +199,8 @@ fn recover(run_state: &mut RunState, lost: Vec<Batch>, now: DateTime<Utc>) {
     };
     let batches: Vec<Batch> = lost.into_iter().map(restoring).collect();
     let step = Step {
+        wave,
+        allowed_in_wave,
         concurrency: batches.len(),
         batches,
         results: Vec::new(),
@@ -183,11 +208,19 @@ fn recover(run_state: &mut RunState, lost: Vec<Batch>, now: DateTime<Utc>) {
     run_state.steps.insert(0, step);
 }
 
-fn refuse_the_rest(run_state: &mut RunState, allowed: usize) {
-    let reason = format!(
-        "expected at most {allowed} failed groups in the run, found {}",
-        failures(&run_state.reports)
-    );
+/// A wave has ended: what broke in it does not reach the next one.
+fn end_wave(run_state: &mut RunState, wave: i32, allowed: Option<usize>) {
+    let all = failures(&run_state.reports);
+    let failed = all.saturating_sub(run_state.failed_before);
+    run_state.failed_before = all;
+    if let Some(allowed) = allowed
+        && failed > allowed
+    {
+        refuse_the_rest(run_state, too_many_in_wave(wave, allowed, failed));
+    }
+}
+
+fn refuse_the_rest(run_state: &mut RunState, reason: String) {
     let failure = Failure::new(Code::FailureBudget, reason);
     let rest: Vec<GroupReport> = run_state
         .groups()
@@ -205,6 +238,7 @@ pub fn report(aws: &Aws, run_state: RunState) -> RunReport {
         step: _,
         steps: _,
         allowed_failures: _,
+        failed_before: _,
         reports,
         api_calls,
         passes: _,
@@ -242,6 +276,8 @@ mod tests {
             quiet: false,
         };
         let step = |group: &str| Step {
+            wave: 0,
+            allowed_in_wave: None,
             concurrency: 1,
             batches: vec![Batch::planned(&work, vec![group.into()])],
             results: Vec::new(),
@@ -262,5 +298,48 @@ mod tests {
         run_state.reports.push(failed);
         run_state.proceed();
         assert_eq!(limit(&run_state), Some(1));
+    }
+    /// Of a wave of five groups one may fail; the second ends the run before its second wave.
+    #[test]
+    fn a_wave_that_breaks_ends_the_run() {
+        let now: DateTime<Utc> = "2026-10-14T04:00:00Z".parse().expect("a time");
+        let work = Work::Restore {
+            run_id: "run-1".into(),
+            owner: "arn:x".into(),
+            give_up_at: now,
+            quiet: false,
+        };
+        let outcomes = |failed: usize| {
+            let step = |wave, group: &str| Step {
+                wave,
+                allowed_in_wave: Some(1),
+                concurrency: 1,
+                batches: vec![Batch::planned(&work, vec![group.into()])],
+                results: Vec::new(),
+            };
+            let mut run_state = RunState {
+                steps: vec![step(0, "first"), step(0, "second"), step(1, "third")],
+                allowed_failures: Some(9),
+                ..RunState::empty(work.clone(), now)
+            };
+            run_state.proceed();
+            for (number, group) in ["first", "second"].into_iter().enumerate() {
+                let mut report = crate::report::sample::patched(group);
+                if number < failed {
+                    report.outcome = Outcome::RolledBack;
+                }
+                run_state.reports.push(report);
+                run_state = gather(run_state, now);
+            }
+            let refused = run_state
+                .reports
+                .iter()
+                .find(|r| r.group.as_str() == "third");
+            let reason = refused.map(|r| r.reason.clone());
+            (run_state.step.is_some(), reason)
+        };
+        assert_eq!(outcomes(1), (true, None));
+        let reason = "expected at most 1 failed groups in wave 0, which goes before, found 2";
+        assert_eq!(outcomes(2), (false, Some(reason.into())));
     }
 }

@@ -65,12 +65,22 @@ pub(super) fn steps(mut candidates: Vec<BatchMember>, work: &Work) -> Vec<Step> 
         }
     }
     let mut steps = Vec::new();
-    for bakes in waves.into_values() {
+    for (wave, bakes) in waves {
+        let groups = bakes.iter().map(Vec::len).sum();
+        let allowed_in_wave = match work {
+            Work::Run(request) => Some(request.max_failures.groups(groups)),
+            Work::Restore { .. } => None,
+        };
+        let step = |batches| Step {
+            wave,
+            allowed_in_wave,
+            ..step(batches, work)
+        };
         let batches = filled(bakes);
         if in_turn {
-            steps.extend(batches.into_iter().map(|b| step(vec![b], work)));
+            steps.extend(batches.into_iter().map(|b| step(vec![b])));
         } else {
-            steps.push(step(batches, work));
+            steps.push(step(batches));
         }
     }
     let count: usize = steps.iter().map(|s| s.batches.len()).sum();
@@ -119,6 +129,8 @@ fn step(batches: Vec<Vec<BatchMember>>, work: &Work) -> Step {
         batch
     };
     Step {
+        wave: 0,
+        allowed_in_wave: None,
         concurrency,
         batches: batches.into_iter().map(batch).collect(),
         results: Vec::new(),

@@ -533,11 +533,16 @@ fn a_file_or_a_mark_of_others_is_not_believed() {
 /// What failed in acceptance waits in production; what never was there, too; a person waits for nothing.
 #[test]
 fn a_window_after_another_takes_what_came_through_there() {
-    let fleet = FLEET.replace("\"Production\"", "\"Acceptance\"")
-        + &FLEET[FLEET.find("    [[groups]]").expect("groups")..]
-            .replace("shop-web", "shop-live")
-            .replace("blog-web", "blog-live")
-            .replace("install-fails", "installs-nothing");
+    let live = FLEET[FLEET.find("    [[templates]]").expect("templates")..]
+        .replace("\"web\"", "\"web-live\"")
+        .replace("\"blog\"\n", "\"blog-live\"\n")
+        .replace("shop-web", "shop-live")
+        .replace("blog-web", "blog-live")
+        .replace(
+            "    [groups.behaviour]\n    failure = \"install-fails\"\n",
+            "",
+        );
+    let fleet = FLEET.replace("\"Production\"", "\"Acceptance\"") + &live;
     let file = "[[window]]\nname = 'acceptance'\nschedule = 'cron(0 6 ? * WED#2 *)'\n\
         [[window]]\nname = 'production'\nschedule = 'cron(0 6 ? * WED#3 *)'\nafter = 'acceptance'\n";
     let held = in_virtual_time(7, async {

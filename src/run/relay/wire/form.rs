@@ -91,14 +91,24 @@ pub(super) struct WireRun {
     steps: Vec<WireStep>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     allowed_failures: Option<usize>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    failed_before: usize,
     reports: Packed<Vec<GroupReport>>,
     api_calls: BTreeMap<String, u64>,
     passes: u64,
     warnings: Vec<String>,
 }
 
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
 #[derive(Serialize, Deserialize)]
 pub(super) struct WireStep {
+    #[serde(default)]
+    wave: i32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    allowed_in_wave: Option<usize>,
     concurrency: usize,
     batches: Vec<WireBatch>,
     /// Written by the state machine: of a batch that broke, nothing or anything.
@@ -268,11 +278,15 @@ impl From<WireResult> for BatchResult {
 impl From<Step> for WireStep {
     fn from(step: Step) -> Self {
         let Step {
+            wave,
+            allowed_in_wave,
             concurrency,
             batches,
             results: _, // comes back only from the state machine
         } = step;
         Self {
+            wave,
+            allowed_in_wave,
             concurrency,
             batches: batches.into_iter().map(WireBatch::from).collect(),
             results: None,
@@ -283,6 +297,8 @@ impl From<Step> for WireStep {
 impl From<WireStep> for Step {
     fn from(wire: WireStep) -> Self {
         let WireStep {
+            wave,
+            allowed_in_wave,
             concurrency,
             batches,
             results,
@@ -290,6 +306,8 @@ impl From<WireStep> for Step {
         let results = results.unwrap_or_default().into_iter();
         let readable = results.filter_map(|r| serde_json::from_value::<WireResult>(r).ok());
         Self {
+            wave,
+            allowed_in_wave,
             concurrency,
             batches: batches.into_iter().map(Batch::from).collect(),
             results: readable.map(BatchResult::from).collect(),
@@ -306,6 +324,7 @@ impl From<RunState> for WireRun {
             step,
             steps,
             allowed_failures,
+            failed_before,
             reports,
             api_calls,
             passes,
@@ -323,6 +342,7 @@ impl From<RunState> for WireRun {
             step: step.map(WireStep::from),
             steps: steps.into_iter().map(WireStep::from).collect(),
             allowed_failures,
+            failed_before,
             reports: Packed(reports),
             api_calls,
             passes,
@@ -342,6 +362,7 @@ impl From<WireRun> for RunState {
             step,
             steps,
             allowed_failures,
+            failed_before,
             reports: Packed(reports),
             api_calls,
             passes,
@@ -353,6 +374,7 @@ impl From<WireRun> for RunState {
             step: step.map(Step::from),
             steps: steps.into_iter().map(Step::from).collect(),
             allowed_failures,
+            failed_before,
             reports,
             api_calls,
             passes,
