@@ -30,5 +30,5 @@ fi
 
 aws cloudformation delete-stack --stack-name "$stack"
 aws cloudformation wait stack-delete-complete --stack-name "$stack"
-printf '%s\n' "deleted. Kept: the log groups, the claims of the last 35 days (parameters below /asg-patch/runs), the bucket of the" \
-    "uploads, and the images and launch template versions that groups use." >&2
+printf '%s\n' "deleted. Kept: the log groups, the claims of the last 35 days (parameters below /asg-patch/runs), the buckets of the" \
+    "uploads and of the reports, and the images and launch template versions that groups use." >&2
