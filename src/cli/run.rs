@@ -26,10 +26,10 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     keep: KeepOptions,
     /// Tell the channels of the file that --config names that the run begins and how it ended
-    #[arg(long)]
+    #[arg(long, help_heading = "The run", hide_short_help = true)]
     notify: bool,
     /// Run although a freeze lies over the window
-    #[arg(long)]
+    #[arg(long, help_heading = "The run", hide_short_help = true)]
     despite_freeze: bool,
     #[command(flatten)]
     aws: AwsOptions,

@@ -59,6 +59,9 @@ BY_RESOURCE = {"kms:GenerateMac"}
 UNCONDITIONED = {
     "ReadAndDeleteRecords": "guarded by the path of the parameter",
     "MakeRecords": "guarded by the path of the parameter",
+    "ReadAndDeleteMarks": "guarded by the path of the parameter",
+    "MakeMarks": "guarded by the path of the parameter",
+    "DecryptSecrets": "guarded by the key that the operator names, and by Systems Manager alone",
     "GiveGroupsBack": "a group must be restored even if its owner has removed the opt-in tag meanwhile",
     "VersionTemplates": "only with TemplatesTagged=false",
     "LaunchFromTemplates": "AWS offers no condition that names the group; a template is demanded",

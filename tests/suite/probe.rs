@@ -94,7 +94,11 @@ fn every_belief_that_can_be_flipped_is_checked_but_those_of_guests_and_clocks() 
         .filter(|id| beliefs().all(|b| b.id != *id))
         .collect();
     // A clock that skips an hour is not to be had on demand.
-    let expected = ["agent-and-first-boot", "installed-time", "window-at-skipped-time"];
+    let expected = [
+        "agent-and-first-boot",
+        "installed-time",
+        "window-at-skipped-time",
+    ];
     assert_eq!(unchecked, expected);
 }
 

@@ -498,6 +498,7 @@ fn the_policy_is_checked_against_the_calls_of_all_scenarios() {
     .into_iter()
     .fold(BTreeSet::new(), |all, some: BTreeSet<String>| &all | &some);
     all.extend(pruned::calls());
+    all.extend(told::calls());
     // Messages go to topics that only some scenarios have.
     all.insert("sns:Publish".into());
     // When windows open is read where the account has some (tests/suite/windows.rs).

@@ -1,5 +1,7 @@
 //! Notices of the deployed stack: what the readers of channels see of a window, from the day before until its end.
 
+use std::collections::BTreeSet;
+
 use asg_patch::aws::{Aws, DeclaredFreeze, claim_mark, declare_freeze, lift_freeze, store_file};
 use asg_patch::channels::Outside;
 use asg_patch::lambda::Function;
@@ -424,6 +426,19 @@ fn a_frozen_window_is_announced_and_alarms_nobody() {
           in its thread: Patching is frozen: shop (Production). shop (Production) is not patched on 14 October 2026 06:00 to 09:00 CEST (04:00 to 07:00 UTC), as it is frozen: the big sale (declared by mara, until 2026-10-15 06:00:00 UTC)."#]].assert_eq(&seen);
 }
 
+/// The calls of a window that is told of and that a calendar may freeze, beside those that set the stage.
+pub(super) fn calls() -> BTreeSet<String> {
+    in_virtual_time(7, async {
+        let frozen = FILE.to_owned() + "[[freeze]]\ncalendar = 'Unknown'\n";
+        let stage = Stage::new(FLEET, &frozen).await;
+        let before = stage.account.calls().counts;
+        stage.wait_until("2026-10-13T04:00:00Z").await;
+        stage.sweep_until("2026-10-13T04:15:00Z").await;
+        let all = stage.account.calls().counts.into_keys();
+        all.filter(|call| !before.contains_key(call)).collect()
+    })
+}
+
 /// A calendar that closes within the window; one that may not be read.
 #[test]
 fn calendars_freeze_windows() {
@@ -585,5 +600,13 @@ fn a_window_after_another_takes_what_came_through_there() {
         }
         held.join("\n")
     });
-    expect![[r#""#]].assert_eq(&held);
+    expect![[r#"
+        early "blog-live": "skipped" "AP-0207" "it comes after window acceptance, of which no run for blog has ended within 7 days"
+        early "shop-live": "skipped" "AP-0207" "it comes after window acceptance, of which no run for shop has ended within 7 days"
+        first "blog-web": "rolled_back" "AP-0311" ""
+        first "shop-web": "patched" null ""
+        second "blog-live": "skipped" "AP-0207" "it comes after window acceptance, in which blog had 1 rolled back on 2026-10-15"
+        second "shop-live": "patched" null ""
+        late "blog-live": "skipped" "AP-0207" "it comes after window acceptance, of which no run for blog has ended within 7 days"
+        late "shop-live": "skipped" "AP-0207" "it comes after window acceptance, of which no run for shop has ended within 7 days""#]].assert_eq(&held);
 }
