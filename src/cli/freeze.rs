@@ -56,6 +56,13 @@ impl FreezeArgs {
     fn end(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, CliError> {
         let lasting = self.lasting.and_then(|l| TimeDelta::from_std(l).ok());
         let end = self.until.or_else(|| now.checked_add_signed(lasting?));
+        if self.lasting.is_some() && end.is_none() {
+            return Err(CliError::input(
+                "--for",
+                "a time such as 48h",
+                "one that no calendar has",
+            ));
+        }
         match end {
             Some(end) if end <= now => {
                 Err(CliError::input("--until", "a time to come", moment(end)))
@@ -136,8 +143,20 @@ fn line(freeze: &Shown) -> String {
 
 async fn all(aws: &Aws, now: DateTime<Utc>) -> Result<Vec<Shown>, CliError> {
     let mut shown: Vec<Shown> = declared(aws, now).await?.into_iter().collect();
-    let Some((setup, version)) = channels::of_stack(aws).await? else {
-        return Ok(shown);
+    let (setup, version) = match channels::of_stack(aws).await {
+        Ok(Some(stored)) => stored,
+        Ok(None) => return Ok(shown),
+        // The deployed stack begins nothing then.
+        Err(problem) => {
+            shown.push(Shown {
+                source: "the stack's file".into(),
+                when: "until the file can be used".into(),
+                why: problem.to_string(),
+                windows: Vec::new(),
+                is_frozen_now: true,
+            });
+            return Ok(shown);
+        }
     };
     for freeze in &setup.freezes {
         shown.push(of_file(aws, freeze, version, now).await);

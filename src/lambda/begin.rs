@@ -18,6 +18,9 @@ use crate::run::{self, RecordFilter, RunError, run_span};
 use crate::signature::is_same;
 use crate::trigger::{self, Asked, Cause, RunInput, TriggerError};
 
+/// So long a sweep tells channels before it restores: what they lack then, the next one sends.
+const TELLING: TimeDelta = TimeDelta::minutes(2);
+
 /// A sweep gives up after this long: before the next one begins, 15 min later by the template.
 const SWEEP_LIMIT: TimeDelta = TimeDelta::minutes(14);
 
@@ -45,7 +48,7 @@ impl Function {
             }
             Asked::Sweep => {
                 self.look_around().await;
-                self.tell_due(by).await;
+                self.tell_due(by.min(self.aws.clock.now() + TELLING)).await;
                 let work = self.restoring(execution, SWEEP_LIMIT, true);
                 self.begin_restore(work, &RecordFilter::Due, by).await
             }

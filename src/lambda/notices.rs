@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::task::FunctionError;
 use super::{Function, answer};
 use crate::aws::{StoredFileError, stored_file};
-use crate::group::fault::Fault;
+use crate::group::fault::{Fault, FaultClass};
 use crate::group::{Code, Failure};
 use crate::ids::RunId;
 use crate::notices::NoticeEvent;
@@ -36,9 +36,12 @@ pub(super) struct StackFile {
 fn window<'a>(request: &'a RunRequest, input: &RunInput) -> BegunAt<'a> {
     let is_by_hand = input.cause == Cause::Hand;
     let usual = if is_by_hand { BY_HAND } else { DEFAULT_WINDOW };
+    // A run of some groups says nothing of the others of its window.
+    let is_of_some = is_by_hand && !request.selection.groups.is_empty();
+    let named = request.about.window.as_deref().filter(|_| !is_of_some);
     BegunAt {
         request,
-        window: request.about.window.as_deref().unwrap_or(usual),
+        window: named.unwrap_or(usual),
         is_by_hand,
     }
 }
@@ -85,6 +88,23 @@ impl Function {
         }
     }
 
+    /// No task of the function waits longer for channels: those that are asked at that moment may have taken their notice.
+    async fn in_time<T>(
+        &self,
+        told: impl Future<Output = Result<T, Fault>>,
+        by: DateTime<Utc>,
+    ) -> Result<T, Fault> {
+        tokio::select! {
+            told = told => told,
+            () = self.aws.clock.wait_until(by) => Err(Fault {
+                operation: "notices".into(),
+                code: "Timeout".into(),
+                message: "channels did not answer in time".into(),
+                class: FaultClass::Unreachable,
+            }),
+        }
+    }
+
     /// Counts what was not sent, and says it.
     fn counted(&self, said: Result<Said, Fault>) -> Vec<String> {
         let warnings = match said {
@@ -118,10 +138,15 @@ impl Function {
         }
         let run = window(request, input);
         let announcer = self.announcer(&file.setup, by);
-        match Box::pin(announcer.begun(run, places)).await {
+        match self
+            .in_time(Box::pin(announcer.begun(run, places)), by)
+            .await
+        {
             Ok((_, Some(lacking))) => Err(lacking),
             Ok((said, None)) => Ok(self.counted(Ok(said))),
-            Err(fault) if file.setup.is_required_for(run.window) => Err(fault.to_failure().reason),
+            Err(fault) if !run.is_by_hand && file.setup.is_required_for(run.window) => {
+                Err(fault.to_failure().reason)
+            }
             Err(fault) => Ok(self.counted(Err(fault))),
         }
     }
@@ -194,7 +219,8 @@ impl Function {
         }
         let announcer = self.announcer(&file.setup, by);
         let run = window(request, input);
-        self.counted(Box::pin(announcer.is_off(run, event, reason)).await);
+        let told = Box::pin(announcer.is_off(run, event, reason));
+        self.counted(self.in_time(told, by).await);
     }
 
     /// Tells that groups of a run have failed.
@@ -209,7 +235,8 @@ impl Function {
             return;
         }
         let announcer = self.announcer(&file.setup, by);
-        self.counted(Box::pin(announcer.failed(run, groups)).await);
+        let told = Box::pin(announcer.failed(run, groups));
+        self.counted(self.in_time(told, by).await);
     }
 
     /// Tells that a run has ended. Answers warnings for its report.
@@ -227,7 +254,8 @@ impl Function {
         }
         let link = answer::link(owner);
         let announcer = self.announcer(&file.setup, by);
-        self.counted(Box::pin(announcer.ended(report, link.as_deref())).await)
+        let told = Box::pin(announcer.ended(report, link.as_deref()));
+        self.counted(self.in_time(told, by).await)
     }
 
     /// A sweep's part: tells what is due.
@@ -246,7 +274,7 @@ impl Function {
             };
             self.announcer(&file.setup, by).keep_up(watched).await
         };
-        let said = Box::pin(said).await;
+        let said = self.in_time(Box::pin(said), by).await;
         self.counted(said);
     }
 

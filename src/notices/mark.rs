@@ -7,10 +7,16 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::event::NoticeEvent;
-use super::notice::{Notice, Planned, Windows};
+use super::notice::{GroupNote, Notice, Planned, Windows};
 use crate::group::Outcome;
-use crate::ids::RunId;
+use crate::ids::{GroupName, RunId};
 use crate::place::Place;
+use crate::text::{plain_text, shortened};
+
+/// Characters of a reason: a parameter has 4 KB.
+const REASON_CHARS: usize = 200;
+/// Groups that a mark names.
+const OPEN_SHOWN: usize = 5;
 
 /// A mark, as its parameter holds it (JSON).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +57,9 @@ pub struct Mark {
     /// Why it is as it is; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// Groups that are not restored yet, the first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<GroupName>,
     /// Unlike that of every other mark: it tells whose mark is there after an answer was lost.
     #[serde(default)]
     pub by: u64,
@@ -79,7 +88,14 @@ impl Mark {
             before: before.map(|b| (b.start, b.end)),
             run_id: notice.run_id.clone(),
             outcomes: notice.outcomes.clone(),
-            reason: notice.reason.clone(),
+            reason: shortened(&plain_text(&notice.reason), REASON_CHARS),
+            open: notice
+                .groups
+                .iter()
+                .filter(|g| g.left_open)
+                .map(|g| g.group.clone())
+                .take(OPEN_SHOWN)
+                .collect(),
             by,
         }
     }
@@ -111,6 +127,14 @@ impl Mark {
             lead_minutes: self.lead_minutes,
             outcomes: self.outcomes.clone(),
             reason: self.reason.clone(),
+            groups: self
+                .open
+                .iter()
+                .map(|group| GroupNote {
+                    left_open: true,
+                    ..GroupNote::named(group.clone())
+                })
+                .collect(),
             run_id: self.run_id.clone(),
             ..notice
         }

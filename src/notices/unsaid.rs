@@ -12,6 +12,9 @@ use super::route::{Target, targets};
 /// After this long nothing more is said of a window that is past.
 const STALE: TimeDelta = TimeDelta::hours(24);
 
+/// So long a run may be at telling what it has written down: an invocation of the function takes 5 min at most.
+const BY_ITSELF: TimeDelta = TimeDelta::minutes(6);
+
 /// The notices about windows that channels still lack, each with its channel. `groups` says which groups a window takes, as
 /// far as that is known.
 pub fn unsaid<'c>(
@@ -48,7 +51,7 @@ fn notice(fact: &Mark, known: &Known, groups: impl Fn(&Known) -> Vec<GroupNote>)
     Notice {
         groups: match is_announcement {
             true => groups(known),
-            false => Vec::new(),
+            false => notice.groups.clone(),
         },
         times: Windows {
             planned,
@@ -60,6 +63,10 @@ fn notice(fact: &Mark, known: &Known, groups: impl Fn(&Known) -> Vec<GroupNote>)
 
 /// Whether a fact is still worth a notice.
 fn is_news(fact: &Mark, known: &Known, now: DateTime<Utc>) -> bool {
+    // The run that wrote it tells it, with more than the fact knows.
+    if fact.run_id.is_some() && now < fact.at + BY_ITSELF {
+        return false;
+    }
     match fact.event {
         NoticeEvent::Scheduled => known.is_to_come() && now < known.planned().start,
         NoticeEvent::BeginsSoon => {

@@ -106,7 +106,7 @@ impl FreezeTable {
     fn read(&self) -> Result<Freeze, (String, String)> {
         let when = match (&self.from, &self.until, &self.calendar) {
             (Some(from), Some(until), None) => {
-                let (from, until) = (self.time(from)?, self.time(until)?);
+                let (from, until) = (self.time(from, false)?, self.time(until, true)?);
                 if until <= from {
                     let found = format!("{} until {}", moment(from), moment(until));
                     return Err(("an end after its begin".into(), found));
@@ -137,7 +137,7 @@ impl FreezeTable {
         })
     }
 
-    fn time(&self, text: &str) -> Result<DateTime<Utc>, (String, String)> {
+    fn time(&self, text: &str, is_end: bool) -> Result<DateTime<Utc>, (String, String)> {
         if let Ok(time) = DateTime::parse_from_rfc3339(text) {
             return Ok(time.with_timezone(&Utc));
         }
@@ -150,7 +150,15 @@ impl FreezeTable {
         let local = formats
             .iter()
             .find_map(|f| NaiveDateTime::parse_from_str(text, f).ok());
-        let time = local.and_then(|local| zone.from_local_datetime(&local).earliest());
+        // Of an hour that comes twice, the whole is in the freeze.
+        let time = local.and_then(|local| {
+            let times = zone.from_local_datetime(&local);
+            if is_end {
+                times.latest()
+            } else {
+                times.earliest()
+            }
+        });
         time.map(|t| t.with_timezone(&Utc)).ok_or_else(|| {
             let expected =
                 "a time such as 2026-12-20T00:00, or with an offset 2026-12-20T00:00:00+01:00";

@@ -14,8 +14,8 @@ use crate::group::fault::Fault;
 use crate::notices::config::ChannelTable;
 use crate::notices::{Known, Mark, Notice, NoticeEvent, Target, TargetIds, fact_name};
 
-/// Nothing is sent any more when less than this is left: a service may ask to be asked again in a minute.
-const LONGEST: TimeDelta = TimeDelta::minutes(2);
+/// Nothing is sent any more when less than this is left: a service takes some seconds.
+const LONGEST: TimeDelta = TimeDelta::seconds(30);
 
 /// Tells channels what happens to windows, until `by` at the latest.
 #[derive(Clone, Copy, Debug)]
@@ -102,15 +102,21 @@ impl<'a> Announcer<'a> {
         Ok(Known::of(self.marks().await?.into_values().flatten()))
     }
 
-    /// Writes down what happened; answers the marks.
-    pub(super) async fn write_down(&self, happened: &[Notice]) -> Result<Vec<Mark>, Fault> {
-        let mut marks = Vec::new();
+    /// Writes down what happened; answers the marks, and the last fault. One fact that cannot be written keeps no other from it.
+    pub(super) async fn write_down(&self, happened: &[Notice]) -> (Vec<Mark>, Result<(), Fault>) {
+        let (mut marks, mut result) = (Vec::new(), Ok(()));
         for notice in happened {
             let mark = Mark::of(notice, None, self.aws.clock.now(), fastrand::u64(..));
-            claim_mark(&self.aws.clients, &fact_name(notice), &mark).await?;
-            marks.push(mark);
+            match claim_mark(&self.aws.clients, &fact_name(notice), &mark).await {
+                Ok(_) => marks.push(mark),
+                Err(fault) => {
+                    let (place, event) = (notice.place(), notice.event);
+                    tracing::error!(code = fault.code, %event, "not written down for {place}: {}", fault.message);
+                    result = Err(fault);
+                }
+            }
         }
-        Ok(marks)
+        (marks, result)
     }
 
     /// Sends notices: to the channels that silence monitoring first, and to each channel in order.
@@ -176,7 +182,7 @@ impl<'a> Announcer<'a> {
         notice: &Notice,
     ) -> Result<Receipt, String> {
         if self.aws.clock.now() + LONGEST > self.by {
-            return Err("no time was left; the next sweep sends it".into());
+            return Err("no time was left".into());
         }
         let told = tell(self.aws, self.outside, channel, ids, notice).await;
         told.map_err(|e| e.to_string())

@@ -47,12 +47,18 @@ pub async fn opted_in(
 }
 
 impl Watched<'_> {
-    /// The openings to come that have to be known now.
-    pub fn coming(&self, setup: &WindowSetup, now: DateTime<Utc>) -> Vec<Coming> {
+    /// The openings to come that have to be known now: those that are near, and all until the last that was announced.
+    pub fn coming(
+        &self,
+        setup: &WindowSetup,
+        now: DateTime<Utc>,
+        last: Option<DateTime<Utc>>,
+    ) -> Vec<Coming> {
         let mut coming = Vec::new();
         for window in self.windows {
             let ahead = setup.ahead_of(&window.name);
-            let until = now + ahead.first().copied().unwrap_or_default() + BEYOND;
+            let near = now + ahead.first().copied().unwrap_or_default();
+            let until = last.map_or(near, |last| last.max(near)) + BEYOND;
             let places = self.places(window, setup);
             let openings = window.openings(now).take(MOST_OPENINGS);
             for opening in openings.take_while(|o| o.window.start <= until) {
@@ -109,25 +115,28 @@ impl Announcer<'_> {
         let now = self.aws.clock.now();
         let marks = self.marks().await?;
         let known = Known::of(marks.values().flatten().cloned());
-        let mut coming = watched.coming(self.setup, now);
+        let mut old = old(&marks, &known, now);
+        old.retain(|name| !self.is_awaited(marks.get(name), now));
+        // First: where the account is full of parameters, nothing new could be written.
+        if let Err(fault) = forget_marks(&self.aws.clients, &old).await {
+            tracing::warn!(code = fault.code, "old marks stay: {}", fault.message);
+        }
+        let announced = known.iter().filter(|k| k.is_to_come());
+        let last = announced.map(|k| k.planned().start).max();
+        let mut coming = watched.coming(self.setup, now, last);
         self.ask_for_freezes(&mut coming, now).await?;
         let is_watched = |k: &&Known| watched.are_all || watched.has(k.window()) || !k.is_to_come();
         let watched_known: Vec<Known> = known.iter().filter(is_watched).cloned().collect();
         let happened = happens(now, &coming, &watched_known, |window| {
             watched.lateness(window)
         });
-        let new = self.write_down(&happened).await?;
+        let (new, written) = self.write_down(&happened).await;
         let all: Vec<Mark> = marks.values().flatten().cloned().chain(new).collect();
         let (channels, routes) = (&self.setup.file.channels, &self.setup.file.routes);
         let groups = |known: &Known| groups_of(known, &coming);
         let unsaid = unsaid(now, &Known::of(all), groups, channels, routes);
         let said = self.send(unsaid).await;
-        // What was sent counts for more; the next sweep forgets them.
-        let mut old = old(&marks, &known, now);
-        old.retain(|name| !self.is_awaited(marks.get(name), now));
-        if let Err(fault) = forget_marks(&self.aws.clients, &old).await {
-            tracing::warn!(code = fault.code, "old marks stay: {}", fault.message);
-        }
+        written?;
         Ok(said)
     }
 }

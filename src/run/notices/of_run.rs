@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 
 use super::announcer::{Announcer, Said};
+use crate::group::Code;
 use crate::group::fault::Fault;
 use crate::ids::{GroupName, RunId};
 use crate::notices::{
@@ -14,7 +15,7 @@ use crate::place::Place;
 use crate::report::{GroupReport, RunReport};
 use crate::request::RunRequest;
 
-/// A run is that of an announced opening if it was asked for within this of its time.
+/// A run is that of an announced opening if it begins in it, or this much before.
 const SAME: TimeDelta = TimeDelta::minutes(5);
 
 /// In the place of a window's name, if a person started the run.
@@ -40,16 +41,20 @@ impl BegunAt<'_> {
         if known.is_of(&self.request.run_id) {
             return true;
         }
-        let start = self.request.window.start;
-        let distance = (known.planned().start - start).abs();
-        !self.is_by_hand && known.window() == self.window && known.is_to_come() && distance <= SAME
+        let (start, planned) = (self.request.window.start, known.planned());
+        // A maintenance window's run counts from its own begin, which may be late.
+        let is_within = planned.start - SAME <= start && start < planned.end;
+        !self.is_by_hand && known.window() == self.window && known.is_to_come() && is_within
     }
 
     /// The notice about a place, with the id under which its window was announced if it was.
     fn notice(&self, place: &Place, event: NoticeEvent, known: &[Known]) -> Notice {
         let window = &self.request.window;
         let here = known.iter().filter(|k| k.place() == place);
-        let announced = here.clone().find(|k| self.is_of(k));
+        let announced = here
+            .clone()
+            .filter(|k| self.is_of(k))
+            .max_by_key(|k| k.planned().start);
         let planned = Planned {
             start: announced.map_or(window.start, |k| k.planned().start),
             end: window.deadline,
@@ -94,7 +99,7 @@ impl<'a> Announcer<'a> {
         places: &Places,
     ) -> Result<(Said, Option<String>), Fault> {
         let known = self.known().await?;
-        let is_required = self.setup.is_required_for(run.window);
+        let is_required = !run.is_by_hand && self.setup.is_required_for(run.window);
         if let Some(lacking) = is_required
             .then(|| self.unannounced(run, places, &known))
             .flatten()
@@ -105,7 +110,17 @@ impl<'a> Announcer<'a> {
             groups: groups.iter().cloned().map(GroupNote::named).collect(),
             ..run.notice(&place.in_words(), NoticeEvent::Begun, &known)
         };
-        let said = self.happened(places.iter().map(notice).collect()).await?;
+        // A place none of whose groups is taken was announced in vain.
+        let here: BTreeSet<Place> = places.keys().map(Place::in_words).collect();
+        let in_vain = known
+            .iter()
+            .filter(|k| run.is_of(k) && k.is_to_come() && !here.contains(k.place()));
+        let in_vain = in_vain.map(|known| Notice {
+            reason: "its run takes none of the groups, and its report says why".into(),
+            ..about(known, NoticeEvent::Missed)
+        });
+        let notices = places.iter().map(notice).chain(in_vain);
+        let said = self.happened(notices.collect()).await?;
         let lacking = said.unsent.first().filter(|_| is_required);
         let lacking = lacking.map(ToString::to_string);
         Ok((said, lacking))
@@ -159,7 +174,11 @@ impl<'a> Announcer<'a> {
         let known = self.known().await?;
         let of_run = known.iter().filter(|k| k.is_of(&report.run_id));
         let notices = of_run.filter(|k| k.is_under_way()).map(|known| {
-            let of_place = |g: &GroupReport| g.place.in_words() == *known.place();
+            // Of a group that was restored from its record the place is not known: it may be this one.
+            let is_lost = |g: &GroupReport| {
+                g.place.is_unknown() && (g.left_open || g.code == Some(Code::RestoredFromRecord))
+            };
+            let of_place = |g: &GroupReport| is_lost(g) || g.place.in_words() == *known.place();
             Notice {
                 report_url: url.map(str::to_owned),
                 ..about(known, NoticeEvent::Ended).with_report(report, of_place)
@@ -189,8 +208,9 @@ impl<'a> Announcer<'a> {
 
     /// Writes down what happened, and tells it.
     async fn happened(&self, notices: Vec<Notice>) -> Result<Said, Fault> {
-        self.write_down(&notices).await?;
-        Ok(self.tell_all(notices).await)
+        let (_, written) = self.write_down(&notices).await;
+        let said = self.tell_all(notices).await;
+        written.map(|()| said)
     }
 
     async fn tell_all(&self, notices: Vec<Notice>) -> Said {

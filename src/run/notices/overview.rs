@@ -72,7 +72,7 @@ impl Announcer<'_> {
             .flat_map(|k| k.facts().map(move |fact| (k, fact)))
             .map(|(known, fact)| self.happened_before(known, fact))
             .collect();
-        for coming in watched.coming(self.setup, now) {
+        for coming in watched.coming(self.setup, now, None) {
             for place in coming.places.keys() {
                 all.extend(self.upcoming(&coming, place, &known, now));
             }

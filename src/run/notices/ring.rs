@@ -61,13 +61,13 @@ fn ring(after: &After, known: &[Known], now: DateTime<Utc>) -> Ring {
 fn failed(end: &Mark) -> Option<String> {
     let day = end.at.format("%F");
     if end.outcomes.is_empty() {
-        return Some(format!("had a run on {day} of which no report came"));
+        return Some(format!("had a run on {day} without a result"));
     }
-    let count = |outcome| end.outcomes.get(&outcome).copied().unwrap_or_default();
-    let bad = [Outcome::Failed, Outcome::RolledBack].map(|o| (o, count(o)));
-    let bad: Vec<String> = bad
+    let is_well = |outcome: &Outcome| matches!(outcome, Outcome::Patched | Outcome::AlreadyCurrent);
+    let bad: Vec<String> = end
+        .outcomes
         .iter()
-        .filter(|(_, n)| *n > 0)
+        .filter(|(outcome, _)| !is_well(outcome))
         .map(|(outcome, n)| format!("{n} {}", outcome.words()))
         .collect();
     (!bad.is_empty()).then(|| format!("had {} on {day}", bad.join(" and ")))
@@ -117,7 +117,7 @@ mod tests {
             [
                 "it comes after window acceptance, in which blog had 1 failed and 2 rolled back on 2026-10-12",
                 "it comes after window acceptance, of which no run for wiki has ended within 7 days",
-                "it comes after window acceptance, in which mail had a run on 2026-10-12 of which no report came",
+                "it comes after window acceptance, in which mail had a run on 2026-10-12 without a result",
             ]
         );
     }

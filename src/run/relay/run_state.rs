@@ -138,8 +138,9 @@ pub fn gather(mut run_state: RunState, now: DateTime<Utc>) -> RunState {
         .into_iter()
         .filter(|b| !b.assignment.groups.iter().all(is_reported))
         .collect();
-    if !lost.is_empty() {
-        recover(&mut run_state, lost, wave.unwrap_or_default(), now);
+    let of_wave = wave.unwrap_or_default();
+    if !lost.is_empty() && recover(&mut run_state, lost, of_wave, now) {
+        // Its groups are counted once they are restored.
     } else if let Some(allowed) = run_state.allowed_failures
         && failures(&run_state.reports) > allowed
     {
@@ -159,13 +160,13 @@ pub fn gather(mut run_state: RunState, now: DateTime<Utc>) -> RunState {
 }
 
 /// A batch broke for good: its groups are restored from their records, by a batch of their own. If that one
-/// breaks, too, the sweep restores them. What is done is done.
+/// breaks, too, the sweep restores them. What is done is done. Answers whether such a batch goes next.
 fn recover(
     run_state: &mut RunState,
     lost: Vec<Batch>,
     (wave, allowed_in_wave): (i32, Option<usize>),
     now: DateTime<Utc>,
-) {
+) -> bool {
     let names = lost.iter().flat_map(|b| b.assignment.groups.clone());
     let groups: Vec<GroupName> = names.collect();
     let is_restore = |b: &Batch| matches!(b.assignment.work, Work::Restore { .. });
@@ -174,7 +175,7 @@ fn recover(
         let failure = Failure::new(Code::LeftOpen, reason);
         let open = groups.iter().map(|g| summary::of_unreadable(g, &failure));
         run_state.reports.extend(open);
-        return;
+        return false;
     }
     run_state.warnings.push(format!(
         "a batch of {} broke; what it had changed is restored from the records",
@@ -206,6 +207,7 @@ fn recover(
         results: Vec::new(),
     };
     run_state.steps.insert(0, step);
+    true
 }
 
 /// A wave has ended: what broke in it does not reach the next one.

@@ -426,7 +426,7 @@ fn a_frozen_window_is_announced_and_alarms_nobody() {
           in its thread: Patching is frozen: shop (Production). shop (Production) is not patched on 14 October 2026 06:00 to 09:00 CEST (04:00 to 07:00 UTC), as it is frozen: the big sale (declared by mara, until 2026-10-15 06:00:00 UTC)."#]].assert_eq(&seen);
 }
 
-/// The calls of a window that is told of and that a calendar may freeze, beside those that set the stage.
+/// The calls for a window with notices that a calendar may freeze, beside those that set the stage.
 pub(super) fn calls() -> BTreeSet<String> {
     in_virtual_time(7, async {
         let frozen = FILE.to_owned() + "[[freeze]]\ncalendar = 'Unknown'\n";
