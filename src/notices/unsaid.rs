@@ -64,7 +64,15 @@ fn notice(fact: &Mark, known: &Known, groups: impl Fn(&Known) -> Vec<GroupNote>)
 /// Whether a fact is still worth a notice.
 fn is_news(fact: &Mark, known: &Known, now: DateTime<Utc>) -> bool {
     // The run that wrote it tells it, with more than the fact knows.
-    if fact.run_id.is_some() && now < fact.at + BY_ITSELF {
+    let is_of_run = match fact.event {
+        NoticeEvent::Begun => true,
+        // Without outcomes a sweep has ended it.
+        NoticeEvent::Ended => !fact.outcomes.is_empty(),
+        NoticeEvent::Scheduled | NoticeEvent::BeginsSoon | NoticeEvent::Moved => false,
+        NoticeEvent::GroupFailed | NoticeEvent::Withdrawn | NoticeEvent::Frozen => false,
+        NoticeEvent::NotApproved | NoticeEvent::Missed => false,
+    };
+    if is_of_run && now < fact.at + BY_ITSELF {
         return false;
     }
     match fact.event {

@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(
             held,
             [
-                "it comes after window acceptance, in which blog had 1 failed and 2 rolled back on 2026-10-12",
+                "it comes after window acceptance, in which blog had 2 rolled back and 1 failed on 2026-10-12",
                 "it comes after window acceptance, of which no run for wiki has ended within 7 days",
                 "it comes after window acceptance, in which mail had a run on 2026-10-12 without a result",
             ]
