@@ -48,9 +48,9 @@ def reduced(node):
         kept["installed"] = f"{len(kept['installed'])} patches"
     if isinstance(kept.get("phases"), list):
         kept["phases"] = " ".join(p["phase"] for p in kept["phases"])
-    if isinstance(kept.get("images"), list):
+    if isinstance(kept.get("entries"), list):
         # Images that were made within the same seconds have no order.
-        kept["images"] = sorted(kept["images"], key=json.dumps)
+        kept["entries"] = sorted(kept["entries"], key=json.dumps)
     return kept
 
 
