@@ -5,7 +5,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Clients;
-use super::faults::{fault, missing, required};
+use super::faults::{fault, required};
+use super::parameter::{delete_parameters, read_value, storable};
 use crate::group::fault::Fault;
 use crate::group::names::FREEZE_PARAMETER;
 
@@ -38,22 +39,10 @@ pub enum Declared {
 /// # Errors
 /// A call that failed.
 pub async fn declared_freeze(clients: &Clients) -> Result<Declared, Fault> {
-    const OPERATION: &str = "ssm:GetParameters";
-    clients.turn(OPERATION).await;
-    let answer = clients
-        .ssm
-        .get_parameters()
-        .names(FREEZE_PARAMETER)
-        .send()
-        .await;
-    let answer = answer.map_err(|e| fault(OPERATION, &e))?;
-    if !answer.invalid_parameters().is_empty() {
+    let Some(value) = read_value(clients, FREEZE_PARAMETER).await? else {
         return Ok(Declared::None);
-    }
-    // Silence about it is no absence.
-    let value = answer.parameters().first().and_then(|p| p.value());
-    let value = value.ok_or_else(|| missing(OPERATION, FREEZE_PARAMETER))?;
-    Ok(match serde_json::from_str(value) {
+    };
+    Ok(match serde_json::from_str(&value) {
         Ok(freeze) => Declared::Freeze(freeze),
         Err(problem) => Declared::Unreadable(problem.to_string()),
     })
@@ -73,8 +62,7 @@ pub async fn declare_freeze(clients: &Clients, freeze: &DeclaredFreeze) -> Resul
         .name(FREEZE_PARAMETER)
         .r#type(ParameterType::String)
         .overwrite(true)
-        // Parameter Store takes no value with double braces; outside of strings JSON has none here.
-        .value(text.replace("{{", "{\\u007b"));
+        .value(storable(&text));
     put.send().await.map_err(|e| fault(OPERATION, &e))?;
     Ok(())
 }
@@ -84,7 +72,7 @@ pub async fn declare_freeze(clients: &Clients, freeze: &DeclaredFreeze) -> Resul
 /// # Errors
 /// A call that failed.
 pub async fn lift_freeze(clients: &Clients) -> Result<(), Fault> {
-    super::forget_marks(clients, &[FREEZE_PARAMETER.to_owned()]).await
+    delete_parameters(clients, &[FREEZE_PARAMETER.to_owned()]).await
 }
 
 /// The state of a Change Calendar at a time.

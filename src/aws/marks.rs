@@ -11,14 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Clients;
-use super::faults::{fault, missing, required};
+use super::faults::{fault, required};
 use super::paging::every;
+use super::parameter::{delete_parameters, read_value, storable};
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::names::MARK_PREFIX;
 use crate::signature::{self, Purpose, SigningKey};
-
-/// `DeleteParameters` takes this many names.
-const NAMES_PER_CALL: usize = 10;
 
 /// A mark, as it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +39,7 @@ fn to_text(mark: &impl Serialize, parameter: &str, key: Option<&SigningKey>) -> 
     if let Some(key) = key {
         document[signature::FIELD] = key.sign(Purpose::Mark, parameter, &document).into();
     }
-    // Parameter Store takes no value with double braces, which a tag's value may have. Outside of strings JSON has no such.
-    document.to_string().replace("{{", "{\\u007b")
+    storable(&document.to_string())
 }
 
 /// None for a text that is no such mark, or with a key one that the key has not signed.
@@ -83,10 +80,12 @@ pub async fn claim_mark(
     match put.send().await.map_err(|e| fault(OPERATION, &e)) {
         Ok(_) => Ok(Marked::Now),
         // It may be our own, whose answer was lost: no two texts are the same.
-        Err(fault) if fault.class == FaultClass::Exists => match read(clients, &parameter).await? {
-            Some(found) if found == text => Ok(Marked::Now),
-            Some(_) | None => Ok(Marked::Before),
-        },
+        Err(fault) if fault.class == FaultClass::Exists => {
+            match read_value(clients, &parameter).await? {
+                Some(found) if found == text => Ok(Marked::Now),
+                Some(_) | None => Ok(Marked::Before),
+            }
+        }
         Err(fault) => Err(fault),
     }
 }
@@ -101,22 +100,8 @@ pub async fn read_mark<T: DeserializeOwned>(
 ) -> Result<Option<T>, Fault> {
     let key = clients.signing_key().await?;
     let parameter = parameter(name, key);
-    let text = read(clients, &parameter).await?;
+    let text = read_value(clients, &parameter).await?;
     Ok(text.and_then(|text| from_text(&text, &parameter, key)))
-}
-
-async fn read(clients: &Clients, parameter: &str) -> Result<Option<String>, Fault> {
-    const OPERATION: &str = "ssm:GetParameters";
-    clients.turn(OPERATION).await;
-    let answer = clients.ssm.get_parameters().names(parameter).send().await;
-    let answer = answer.map_err(|e| fault(OPERATION, &e))?;
-    if answer.invalid_parameters().iter().any(|n| n == parameter) {
-        return Ok(None);
-    }
-    // Silence about it is no absence.
-    let value = answer.parameters().first().and_then(|p| p.value());
-    let value = value.ok_or_else(|| missing(OPERATION, parameter))?;
-    Ok(Some(value.to_owned()))
 }
 
 /// All marks by their parameters' names; none in the place of one that makes no sense or is not ours.
@@ -158,12 +143,5 @@ pub async fn forget_mark(clients: &Clients, name: &str) -> Result<(), Fault> {
 /// # Errors
 /// The first call that failed.
 pub async fn forget_marks(clients: &Clients, parameters: &[String]) -> Result<(), Fault> {
-    const OPERATION: &str = "ssm:DeleteParameters";
-    for chunk in parameters.chunks(NAMES_PER_CALL) {
-        clients.turn(OPERATION).await;
-        let delete = clients.ssm.delete_parameters();
-        let deleted = delete.set_names(Some(chunk.to_vec())).send().await;
-        deleted.map_err(|e| fault(OPERATION, &e))?;
-    }
-    Ok(())
+    delete_parameters(clients, parameters).await
 }

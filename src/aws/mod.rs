@@ -24,6 +24,7 @@ mod offset;
 mod operation;
 mod pace;
 mod paging;
+mod parameter;
 mod perform;
 mod permissions;
 mod publish;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Clients;
-use super::faults::{fault, missing, required};
+use super::faults::{fault, required};
+use super::parameter::read_parameter;
 use crate::group::fault::Fault;
 use crate::group::names::CONFIG_PARAMETER;
 use crate::signature::{self, Purpose, SignatureError};
@@ -37,6 +38,8 @@ pub struct StoredFile {
     pub at: DateTime<Utc>,
     /// The person who stored it.
     pub by: String,
+    /// Whether it has a signature, by whatever key.
+    pub is_signed: bool,
 }
 
 /// The stack's file cannot be used, or could not be stored.
@@ -77,27 +80,16 @@ impl From<Fault> for StoredFileError {
 /// # Errors
 /// A call that failed, or a file that was not stored by this program, with this key.
 pub async fn stored_file(clients: &Clients) -> Result<Option<StoredFile>, StoredFileError> {
-    const OPERATION: &str = "ssm:GetParameters";
-    clients.turn(OPERATION).await;
-    let answer = clients
-        .ssm
-        .get_parameters()
-        .names(CONFIG_PARAMETER)
-        .send()
-        .await
-        .map_err(|e| fault(OPERATION, &e))?;
-    if !answer.invalid_parameters().is_empty() {
+    let Some(parameter) = read_parameter(clients, CONFIG_PARAMETER).await? else {
         return Ok(None);
-    }
-    let parameter = answer.parameters().first();
-    // Silence about it is no absence.
-    let parameter = parameter.ok_or_else(|| missing(OPERATION, CONFIG_PARAMETER))?;
-    let value = required(parameter.value(), OPERATION, "Value")?;
+    };
+    let value = required(parameter.value(), "ssm:GetParameters", "Value")?;
     let unreadable = |found: String| StoredFileError::Unreadable { found };
     let document: Value = serde_json::from_str(value).map_err(|e| unreadable(e.to_string()))?;
     if let Some(key) = clients.signing_key().await? {
         key.verify(Purpose::File, CONFIG_PARAMETER, &document)?;
     }
+    let is_signed = document.get(signature::FIELD).is_some();
     let document: Document =
         serde_json::from_value(document).map_err(|e| unreadable(e.to_string()))?;
     let bytes = text::unpacked(&document.file, FILE_BYTES);
@@ -107,6 +99,7 @@ pub async fn stored_file(clients: &Clients) -> Result<Option<StoredFile>, Stored
         version: parameter.version(),
         at: document.at,
         by: document.by,
+        is_signed,
     }))
 }
 

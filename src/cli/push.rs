@@ -1,9 +1,9 @@
 //! `asg-patch config push`
 
-use asg_patch::aws::{StoredFileError, store_file};
+use asg_patch::aws::{StoredFileError, store_file, stored_file};
 use asg_patch::config::Origin;
 use asg_patch::run::RunError;
-use asg_patch::text::counted;
+use asg_patch::text::{counted, moment};
 use clap::Args;
 use serde_json::json;
 
@@ -38,12 +38,26 @@ pub(super) async fn execute(
     }
     let setup = channels::read(file)?;
     let aws = connect(&args.aws).await?;
+    let before = stored_file(&aws.clients).await.ok().flatten();
+    if let (None, Some(before)) = (&args.aws.mac_key, before.as_ref().filter(|b| b.is_signed)) {
+        let expected = "the stack's key of signatures, as the file that is stored is signed: its stack would begin no run";
+        let found = format!(
+            "none, and version {}, which {} stored",
+            before.version, before.by
+        );
+        return Err(CliError::input("--mac-key", expected, found));
+    }
     let by = options::user().unwrap_or_else(|| "unknown".into());
     let stored = store_file(&aws.clients, file.text(), &by, aws.clock.now()).await;
     let version = stored.map_err(|problem| match problem {
         StoredFileError::Fault(fault) => CliError::from(RunError::from(fault)),
         other => CliError::input(&file.shown, "a file that can be stored", other.to_string()),
     })?;
+    for window in setup.unknown_windows() {
+        output.remark(&format!(
+            "[[freeze]] windows and after: no [[window]] '{window}' in the file; it must be the name of one that AWS opens"
+        ));
+    }
     if args.aws.mac_key.is_none() {
         output.remark("It is not signed: a stack with a key of signatures does not believe it. --mac-key signs it.");
     }
@@ -61,11 +75,19 @@ pub(super) async fn execute(
         "freezes": setup.freezes.len(),
         "is_signed": args.aws.mac_key.is_some(),
     });
-    output.result(&document, |_| {
+    let before = before.map_or_else(String::new, |b| {
         format!(
-            "{} is version {version} of the stack's file: {}",
-            file.shown,
-            counts.join(", ")
+            "\nIt takes the place of version {}, which {} stored at {}.",
+            b.version,
+            b.by,
+            moment(b.at)
+        )
+    });
+    output.result(&document, |_| {
+        let counts = counts.join(", ");
+        format!(
+            "{} is version {version} of the stack's file: {counts}{before}",
+            file.shown
         )
     });
     Ok(Exit::Well)

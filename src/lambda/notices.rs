@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::task::FunctionError;
 use super::{Function, answer};
 use crate::aws::{StoredFileError, stored_file};
-use crate::group::fault::{Fault, FaultClass};
+use crate::group::fault::Fault;
 use crate::group::{Code, Failure};
 use crate::ids::RunId;
 use crate::notices::NoticeEvent;
@@ -88,23 +88,6 @@ impl Function {
         }
     }
 
-    /// No task of the function waits longer for channels: those that are asked at that moment may have taken their notice.
-    async fn in_time<T>(
-        &self,
-        told: impl Future<Output = Result<T, Fault>>,
-        by: DateTime<Utc>,
-    ) -> Result<T, Fault> {
-        tokio::select! {
-            told = told => told,
-            () = self.aws.clock.wait_until(by) => Err(Fault {
-                operation: "notices".into(),
-                code: "Timeout".into(),
-                message: "channels did not answer in time".into(),
-                class: FaultClass::Unreachable,
-            }),
-        }
-    }
-
     /// Counts what was not sent, and says it.
     fn counted(&self, said: Result<Said, Fault>) -> Vec<String> {
         let warnings = match said {
@@ -138,15 +121,9 @@ impl Function {
         }
         let run = window(request, input);
         let announcer = self.announcer(&file.setup, by);
-        match self
-            .in_time(Box::pin(announcer.begun(run, places)), by)
-            .await
-        {
+        match Box::pin(announcer.begun(run, places)).await {
             Ok((_, Some(lacking))) => Err(lacking),
             Ok((said, None)) => Ok(self.counted(Ok(said))),
-            Err(fault) if !run.is_by_hand && file.setup.is_required_for(run.window) => {
-                Err(fault.to_failure().reason)
-            }
             Err(fault) => Ok(self.counted(Err(fault))),
         }
     }
@@ -200,7 +177,7 @@ impl Function {
         self.tell_off(file, request, input, off, by).await;
         let link = answer::link(&request.owner);
         let (region, pages) = (&self.aws.region, self.pages_url());
-        let message = notify::refused(&request.run_id, region, &failure, pages, link.as_deref());
+        let message = notify::frozen(&request.run_id, region, &failure, pages, link.as_deref());
         self.notifier.notify(&message, by).await;
         answer::frozen(&request.run_id, &failure)
     }
@@ -220,7 +197,7 @@ impl Function {
         let announcer = self.announcer(&file.setup, by);
         let run = window(request, input);
         let told = Box::pin(announcer.is_off(run, event, reason));
-        self.counted(self.in_time(told, by).await);
+        self.counted(told.await);
     }
 
     /// Tells that groups of a run have failed.
@@ -236,7 +213,7 @@ impl Function {
         }
         let announcer = self.announcer(&file.setup, by);
         let told = Box::pin(announcer.failed(run, groups));
-        self.counted(self.in_time(told, by).await);
+        self.counted(told.await);
     }
 
     /// Tells that a run has ended. Answers warnings for its report.
@@ -255,7 +232,7 @@ impl Function {
         let link = answer::link(owner);
         let announcer = self.announcer(&file.setup, by);
         let told = Box::pin(announcer.ended(report, link.as_deref()));
-        self.counted(self.in_time(told, by).await)
+        self.counted(told.await)
     }
 
     /// A sweep's part: tells what is due.
@@ -274,7 +251,10 @@ impl Function {
             };
             self.announcer(&file.setup, by).keep_up(watched).await
         };
-        let said = self.in_time(Box::pin(said), by).await;
+        let said = self
+            .announcer(&file.setup, by)
+            .in_time(Box::pin(said))
+            .await;
         self.counted(said);
     }
 

@@ -1,6 +1,6 @@
 //! The sweep's findings beside groups to restore.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::Settings;
 use crate::aws::{Aws, Claim, Claims, Held, KEPT_CLAIM, claim_run, list_claims, list_records};
@@ -8,12 +8,10 @@ use crate::group::Code;
 use crate::group::fault::Fault;
 use crate::group::seen::RecordSeen;
 use crate::ids::RunId;
+use crate::notices::LATE;
 use crate::run::RecordFilter;
 use crate::text::short_hash;
 use crate::trigger::{Asked, BY_HAND};
-
-/// A run begins within minutes of its time; an hour leaves room for retries.
-const LATE: TimeDelta = TimeDelta::hours(1);
 
 /// A sweep's findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -188,7 +188,10 @@ fn withdrawn(known: &Known, opens_still: bool) -> Notice {
 }
 
 fn moved(known: &Known, planned: Planned) -> Notice {
+    let before = known.facts().map(|f| f.move_number).max();
     Notice {
+        // By its number: a window may move to where it was before.
+        move_number: before.unwrap_or_default() + 1,
         times: Windows {
             planned,
             before: Some(known.planned()),

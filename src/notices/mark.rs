@@ -45,6 +45,9 @@ pub struct Mark {
     /// For a reminder, how long before the begin it is due, minutes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lead_minutes: u32,
+    /// For a move, which of the window's moves it is, from 1.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub move_number: u32,
     /// The times before, if it was moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<(DateTime<Utc>, DateTime<Utc>)>,
@@ -65,8 +68,8 @@ pub struct Mark {
     pub by: u64,
 }
 
-fn is_zero(minutes: &u32) -> bool {
-    *minutes == 0
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Mark {
@@ -85,6 +88,7 @@ impl Mark {
             channel: channel.map(str::to_owned),
             at,
             lead_minutes: notice.lead_minutes,
+            move_number: notice.move_number,
             before: before.map(|b| (b.start, b.end)),
             run_id: notice.run_id.clone(),
             outcomes: notice.outcomes.clone(),
@@ -125,6 +129,7 @@ impl Mark {
                 ..notice.times
             },
             lead_minutes: self.lead_minutes,
+            move_number: self.move_number,
             outcomes: self.outcomes.clone(),
             reason: self.reason.clone(),
             groups: self
@@ -156,6 +161,7 @@ mod tests {
         for event in facts {
             let mut notice = sample(*event);
             notice.lead_minutes = 60;
+            notice.move_number = 2;
             let mark = Mark::of(&notice, None, notice.times.planned.start, 7);
             let text = serde_json::to_string(&mark).unwrap();
             let back: Mark = serde_json::from_str(&text).unwrap();

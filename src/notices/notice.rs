@@ -127,6 +127,8 @@ pub struct Notice {
     pub times: Windows,
     /// Of a reminder: how long before the begin it is due, minutes; 0 of every other notice.
     pub lead_minutes: u32,
+    /// Of a move: which of the window's moves it is, from 1; 0 of every other notice.
+    pub move_number: u32,
     /// The groups that it is about.
     pub groups: Vec<GroupNote>,
     /// How many groups ended in each way.
@@ -160,6 +162,7 @@ impl Notice {
                 before: None,
             },
             lead_minutes: 0,
+            move_number: 0,
             groups: Vec::new(),
             outcomes: BTreeMap::new(),
             packages: Vec::new(),
@@ -230,14 +233,7 @@ impl Notice {
     pub fn occasion(&self) -> String {
         let event = self.event.name();
         match self.event {
-            NoticeEvent::Moved => {
-                let planned = self.times.planned;
-                format!(
-                    "{event}-{}-{}",
-                    planned.start.timestamp(),
-                    planned.end.timestamp()
-                )
-            }
+            NoticeEvent::Moved => format!("{event}-{}", self.move_number),
             NoticeEvent::GroupFailed => {
                 let names: Vec<&str> = self.groups.iter().map(|g| g.group.as_str()).collect();
                 format!("{event}-{}", hash_hex(&names, 6))
@@ -286,7 +282,7 @@ mod tests {
     fn another_move_and_another_failure_are_other_notices() {
         let mut notice = sample(NoticeEvent::Moved);
         let first = notice.occasion();
-        notice.times.planned.end += chrono::TimeDelta::hours(1);
+        notice.move_number += 1;
         assert_ne!(notice.occasion(), first);
         notice.event = NoticeEvent::GroupFailed;
         let first = notice.occasion();

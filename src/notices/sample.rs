@@ -58,6 +58,7 @@ pub fn sample(event: NoticeEvent) -> Notice {
             before: Some(before),
         },
         lead_minutes: 0,
+        move_number: 0,
         groups: vec![web, batch],
         outcomes: [(Outcome::Patched, 1), (Outcome::RolledBack, 1)].into(),
         packages: ["kernel-6.1.112", "openssl-3.0.8", "zlib-1.2.11"]

@@ -127,15 +127,39 @@ pub fn refused(
     pages_url: Option<&str>,
     link: Option<&str>,
 ) -> Message {
+    let words = ("refused", "was refused");
+    not_begun(words, run_id, region, failure, pages_url, link)
+}
+
+/// A freeze kept a run from beginning: nothing was touched.
+pub fn frozen(
+    run_id: &RunId,
+    region: &str,
+    failure: &Failure,
+    pages_url: Option<&str>,
+    link: Option<&str>,
+) -> Message {
+    let words = ("frozen", "did not begin");
+    not_begun(words, run_id, region, failure, pages_url, link)
+}
+
+fn not_begun(
+    (word, sentence): (&str, &str),
+    run_id: &RunId,
+    region: &str,
+    failure: &Failure,
+    pages_url: Option<&str>,
+    link: Option<&str>,
+) -> Message {
     let reason = shortened(&plain_text(&failure.reason), REASON_LIMIT);
     let code = failure.code;
     let news = News {
         kind: MessageKind::Refused,
         run_id,
         region,
-        line: format!("asg-patch {region}: refused ({code}): {reason}"),
+        line: format!("asg-patch {region}: {word} ({code}): {reason}"),
         lines: vec![
-            format!("A run in {region} was refused; nothing was touched."),
+            format!("A run in {region} {sentence}; nothing was touched."),
             String::new(),
             format!("Why ({code}): {reason}"),
             format!("What to do: {}", code.remedy()),

@@ -8,7 +8,7 @@ use aws_sdk_ssm::config::{BehaviorVersion, Region};
 use aws_sdk_ssm::types::ParameterType;
 use serde_json::Value;
 
-use crate::support::{Simulation, text};
+use crate::support::{Simulation, asg_patch, text};
 
 const CHANNELS: &str = r#"
 [run]
@@ -160,6 +160,93 @@ fn a_test_reaches_every_channel_of_the_simulated_third_parties() {
         "{}",
         ended.json
     );
+}
+
+/// The commands around windows, one after the other, as an operator types them.
+#[test]
+fn a_file_is_stored_a_freeze_holds_and_a_run_tells_what_it_did() {
+    let simulation = Simulation::of_small_fleet("2000");
+    let routed = CHANNELS.to_owned() + "[[route]]\nchannels = [\"hook\"]\n";
+    let config = file("channels-run.toml", &routed);
+    for (name, value) in SECRETS {
+        store(&simulation, name, value);
+    }
+    let key = ["--mac-key", "alias/asg-patch"];
+    let push = ["config", "push", "--config", &config];
+    let unsigned = simulation.json(&push);
+    assert_eq!(
+        (unsigned.code, &unsigned.json["version"]),
+        (Some(0), &1.into())
+    );
+    assert!(
+        unsigned.stderr.contains("not signed"),
+        "{}",
+        unsigned.stderr
+    );
+    let signed = simulation.json(&[&push[..], &key].concat());
+    // The one before has no signature: it is not read, and replaced.
+    assert_eq!((signed.code, &signed.json["version"]), (Some(0), &2.into()));
+    let again = simulation.json(&push);
+    let said = again.json.to_string();
+    assert!(
+        again.code == Some(2) && said.contains("version 2"),
+        "{said}"
+    );
+
+    let frozen = simulation.json(&["freeze", "--for", "30d", "--why", "the sale"]);
+    assert_eq!(frozen.json["freezes"][0]["is_frozen_now"], true);
+    let run = [
+        "run",
+        "--group",
+        "web nightly",
+        "--config",
+        &config,
+        "--notify",
+    ];
+    let refused = simulation.json(&run);
+    let said = refused.json.to_string();
+    assert!(
+        refused.code == Some(2) && said.contains("AP-0808"),
+        "{said}"
+    );
+    let lifted = simulation.json(&["freeze", "--lift"]);
+    assert_eq!(lifted.json["freezes"], Value::Array(Vec::new()));
+
+    let ran = simulation.json(&run);
+    assert_eq!(ran.code, Some(0), "{} {}", ran.json, ran.stderr);
+    assert_eq!(ran.json["warnings"], Value::Array(Vec::new()));
+    let notices = simulation.json(&["notices", "--config", &config]);
+    let rows = notices.json["notices"].as_array().expect("notices");
+    let told: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{} {}", row["event"], row["channels"][0]["was_told"]))
+        .collect();
+    assert_eq!(told, ["\"begun\" true", "\"ended\" true"]);
+}
+
+#[test]
+fn a_rehearsal_shows_the_notices_of_its_window() {
+    let contents = r#"
+        [[channel]]
+        name = "intake"
+        kind = "webhook"
+        secret = "/asg-patch/secrets/intake"
+        url = "https://receiver.example.org/patching"
+        [channel.words.begun]
+        title = "We maintain {{ application }}"
+        [[route]]
+        channels = ["intake"]
+    "#;
+    let config = file("channels-rehearsed.toml", contents);
+    let rehearsed = asg_patch(&["rehearse", "--config", &config], &[]);
+    let said = text(&rehearsed.stderr);
+    for part in [
+        "Notices of this window:",
+        "to intake: We maintain",
+        "Patching has ended",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }
 
 #[test]

@@ -170,10 +170,32 @@ fn a_window_that_moves_keeps_its_id_and_one_that_goes_is_withdrawn() {
     book.tick("10-14T03:00", &[coming("10-14T04:00", &["shop"])]);
     expect_test::expect![[r#"
         10-13T05:00 scheduled shop 14 04:00 nightly-20261014T040000Z
-        10-13T06:00 moved-1791955800-1791966600 shop 14 05:30 nightly-20261014T040000Z
+        10-13T06:00 moved-1 shop 14 05:30 nightly-20261014T040000Z
         10-13T07:00 withdrawn shop 14 05:30 nightly-20261014T040000Z the window does not open then any more
         10-13T08:00 scheduled shop 14 04:00 nightly-20261014T040000Z-2
         10-14T03:00 begins-soon-60 shop 14 04:00 nightly-20261014T040000Z-2
+    "#]]
+    .assert_eq(&book.told());
+}
+
+#[test]
+fn a_window_that_moves_to_and_fro_is_told_of_each_time() {
+    let mut book = Book::default();
+    for (tick, start) in [
+        ("05", "04:00"),
+        ("06", "05:30"),
+        ("07", "04:00"),
+        ("08", "05:30"),
+    ] {
+        let opening = coming(&format!("10-14T{start}"), &["shop"]);
+        book.tick(&format!("10-13T{tick}:00"), std::slice::from_ref(&opening));
+        book.tick(&format!("10-13T{tick}:15"), &[opening]);
+    }
+    expect_test::expect![[r#"
+        10-13T05:00 scheduled shop 14 04:00 nightly-20261014T040000Z
+        10-13T06:00 moved-1 shop 14 05:30 nightly-20261014T040000Z
+        10-13T07:00 moved-2 shop 14 04:00 nightly-20261014T040000Z
+        10-13T08:00 moved-3 shop 14 05:30 nightly-20261014T040000Z
     "#]]
     .assert_eq(&book.told());
 }
@@ -191,7 +213,7 @@ fn a_run_without_an_end_is_told_of_too() {
     expect_test::expect![[r#"
         10-13T05:00 scheduled shop 14 04:00 nightly-20261014T040000Z
         10-14T04:15 begun shop 14 04:00 nightly-20261014T040000Z
-        10-14T07:00 moved-1791950400-1791968400 shop 14 04:00 nightly-20261014T040000Z it takes longer than planned
+        10-14T07:00 moved-1 shop 14 04:00 nightly-20261014T040000Z it takes longer than planned
         10-14T10:00 ended shop 14 04:00 nightly-20261014T040000Z no report of its run came, and sweeps restore its groups
     "#]]
     .assert_eq(&book.told());

@@ -10,7 +10,7 @@ use super::setup::WindowSetup;
 use super::tell::tell;
 use crate::aws::{Aws, claim_mark, list_marks, read_secret};
 use crate::channels::{Channel, Outside, Receipt};
-use crate::group::fault::Fault;
+use crate::group::fault::{Fault, FaultClass};
 use crate::notices::config::ChannelTable;
 use crate::notices::{Known, Mark, Notice, NoticeEvent, Target, TargetIds, fact_name};
 
@@ -92,6 +92,25 @@ impl Said {
 }
 
 impl<'a> Announcer<'a> {
+    /// Ends at the time at which it must: channels that are asked at that moment may have taken their notice.
+    ///
+    /// # Errors
+    /// Those of the work, or that the time is over.
+    pub async fn in_time<T>(
+        &self,
+        told: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        tokio::select! {
+            told = told => told,
+            () = self.aws.clock.wait_until(self.by) => Err(Fault {
+                operation: "notices".into(),
+                code: "Timeout".into(),
+                message: "channels did not answer in time".into(),
+                class: FaultClass::Unreachable,
+            }),
+        }
+    }
+
     /// All marks, by their parameters' names; none in the place of one that is no fact and no notice, or not ours.
     pub(super) async fn marks(&self) -> Result<BTreeMap<String, Option<Mark>>, Fault> {
         list_marks(&self.aws.clients).await

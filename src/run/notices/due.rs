@@ -154,7 +154,7 @@ impl Announcer<'_> {
     }
 
     /// Finds out which of the openings that are near a freeze lies over.
-    async fn ask_for_freezes(
+    pub(super) async fn ask_for_freezes(
         &self,
         coming: &mut [Coming],
         now: DateTime<Utc>,

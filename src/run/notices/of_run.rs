@@ -92,14 +92,26 @@ impl<'a> Announcer<'a> {
     /// that were not sent.
     ///
     /// # Errors
-    /// Marks could not be read or made.
+    /// Marks could not be read or made, and its window demands none.
     pub async fn begun(
         &self,
         run: BegunAt<'_>,
         places: &Places,
     ) -> Result<(Said, Option<String>), Fault> {
-        let known = self.known().await?;
         let is_required = !run.is_by_hand && self.setup.is_required_for(run.window);
+        match self.in_time(self.begin(run, places, is_required)).await {
+            Err(fault) if is_required => Ok((Said::default(), Some(fault.to_failure().reason))),
+            begun => begun,
+        }
+    }
+
+    async fn begin(
+        &self,
+        run: BegunAt<'_>,
+        places: &Places,
+        is_required: bool,
+    ) -> Result<(Said, Option<String>), Fault> {
+        let known = self.known().await?;
         if let Some(lacking) = is_required
             .then(|| self.unannounced(run, places, &known))
             .flatten()
@@ -149,6 +161,10 @@ impl<'a> Announcer<'a> {
         if groups.is_empty() {
             return Ok(Said::default());
         }
+        self.in_time(self.fail(run, groups)).await
+    }
+
+    async fn fail(&self, run: &RunId, groups: &[&GroupReport]) -> Result<Said, Fault> {
         let known = self.known().await?;
         let of_run = known.iter().filter(|k| k.is_of(run));
         let notices = of_run.filter_map(|known| {
@@ -171,9 +187,15 @@ impl<'a> Announcer<'a> {
     /// # Errors
     /// Marks could not be read or made.
     pub async fn ended(&self, report: &RunReport, url: Option<&str>) -> Result<Said, Fault> {
+        self.in_time(self.end(report, url)).await
+    }
+
+    /// Also what a report before, which died, has written down: channels that have heard of it are not told again.
+    async fn end(&self, report: &RunReport, url: Option<&str>) -> Result<Said, Fault> {
         let known = self.known().await?;
         let of_run = known.iter().filter(|k| k.is_of(&report.run_id));
-        let notices = of_run.filter(|k| k.is_under_way()).map(|known| {
+        let begun = of_run.filter(|k| k.fact(NoticeEvent::Begun).is_some());
+        let notices = begun.map(|known| {
             // Of a group that was restored from its record the place is not known: it may be this one.
             let is_lost = |g: &GroupReport| {
                 g.place.is_unknown() && (g.left_open || g.code == Some(Code::RestoredFromRecord))
@@ -192,6 +214,15 @@ impl<'a> Announcer<'a> {
     /// # Errors
     /// Marks could not be read or made.
     pub async fn is_off(
+        &self,
+        run: BegunAt<'_>,
+        event: NoticeEvent,
+        reason: &str,
+    ) -> Result<Said, Fault> {
+        self.in_time(self.call_off(run, event, reason)).await
+    }
+
+    async fn call_off(
         &self,
         run: BegunAt<'_>,
         event: NoticeEvent,

@@ -72,7 +72,9 @@ impl Announcer<'_> {
             .flat_map(|k| k.facts().map(move |fact| (k, fact)))
             .map(|(known, fact)| self.happened_before(known, fact))
             .collect();
-        for coming in watched.coming(self.setup, now, None) {
+        let mut upcoming = watched.coming(self.setup, now, None);
+        self.ask_for_freezes(&mut upcoming, now).await?;
+        for coming in upcoming {
             for place in coming.places.keys() {
                 all.extend(self.upcoming(&coming, place, &known, now));
             }
@@ -96,6 +98,7 @@ impl Announcer<'_> {
         now: DateTime<Utc>,
     ) -> Vec<Overviewed> {
         let start = coming.planned.start;
+        let is_frozen = |k: &Known| k.fact(NoticeEvent::Frozen).is_some();
         let is_it = |k: &&Known| {
             k.window() == coming.window && k.place() == place && k.planned().start == start
         };
@@ -120,6 +123,15 @@ impl Announcer<'_> {
             (start - *ahead, event)
         });
         let all = ahead.chain([(start, NoticeEvent::Begun)]);
+        if let Some(why) = &coming.frozen {
+            let frozen = Notice {
+                reason: why.clone(),
+                ..notice(NoticeEvent::Frozen)
+            };
+            let is_said = announced.is_some_and(is_frozen);
+            let row = (!is_said).then(|| self.overviewed(&frozen, now, false, |_| false));
+            return row.into_iter().collect();
+        }
         let later = all.filter(|(at, _)| *at > now);
         later
             .map(|(at, event)| self.overviewed(&notice(event), at, false, |_| false))

@@ -1,6 +1,6 @@
 //! The part of a file of settings that is about windows: their notices, and freezes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use serde::Deserialize;
@@ -9,7 +9,9 @@ use crate::config::{self, Origin};
 use crate::notices::NoticesFile;
 use crate::notices::config::ConfigError;
 use crate::toml_file;
-use crate::windows::{After, Freeze, FreezeError, FreezeTable, WindowError, WindowNotices};
+use crate::windows::{
+    After, DEFAULT_WINDOW, Freeze, FreezeError, FreezeTable, WindowError, WindowNotices,
+};
 
 /// Channels, routes, the notices of each window, and freezes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -106,6 +108,18 @@ impl WindowSetup {
     pub fn ahead_of(&self, window: &str) -> &[TimeDelta] {
         let own = self.windows.get(window).and_then(|w| w.ahead.as_deref());
         own.unwrap_or(&self.ahead)
+    }
+
+    /// Windows that freezes and other windows name and that the file has not, nor the stack by itself.
+    pub fn unknown_windows(&self) -> BTreeSet<&str> {
+        let of_freezes = self.freezes.iter().flat_map(|f| &f.windows);
+        let after = self.windows.values().filter_map(|w| w.after.as_ref());
+        let named = of_freezes
+            .chain(after.map(|a| &a.window))
+            .map(String::as_str);
+        named
+            .filter(|name| *name != DEFAULT_WINDOW && !self.windows.contains_key(*name))
+            .collect()
     }
 
     /// Whether marks are kept though there may be nobody to tell: a window comes after another.
