@@ -102,6 +102,9 @@ pub struct About {
     /// The version of the stack's file of settings that it works by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_version: Option<i64>,
+    /// The person who approved it, when and why: in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<String>,
 }
 
 impl About {

@@ -97,8 +97,8 @@ impl fmt::Display for TagFilters {
     }
 }
 
-/// Whether `text` is like `pattern`. Goes back to the last `*` only, so its time grows with the product of the lengths.
-fn is_like(pattern: &str, text: &str) -> bool {
+/// Whether `text` is like `pattern`, in which `*` stands for any characters and `?` for one. Goes back to the last `*` only, so its time grows with the product of the lengths.
+pub fn is_like(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut p, mut t) = (0, 0);

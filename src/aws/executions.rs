@@ -15,6 +15,8 @@ pub struct Execution {
     pub state_machine: String,
     /// Whether it runs; its answers may be some seconds old (Step Functions: DescribeExecution).
     pub is_running: bool,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
     /// When it ended, if it has.
     pub stopped_at: Option<DateTime<Utc>>,
     /// The input that it was started with; none if it is no JSON, or is not shown.
@@ -47,6 +49,7 @@ pub async fn find_execution(clients: &Clients, arn: &str) -> Result<Option<Execu
         )?
         .to_owned(),
         is_running: matches!(answer.status().as_str(), "RUNNING" | "PENDING_REDRIVE"),
+        started_at: required(time(answer.start_date()), OPERATION, "startDate")?,
         stopped_at: answer.stop_date().and_then(time),
         input: answer.input().and_then(|i| serde_json::from_str(i).ok()),
     }))

@@ -15,7 +15,6 @@ use super::faults::{fault, required};
 use super::paging::every;
 use super::parameter::{delete_parameters, read_value, storable};
 use crate::group::fault::{Fault, FaultClass};
-use crate::group::names::MARK_PREFIX;
 use crate::signature::{self, Purpose, SigningKey};
 
 /// A mark, as it was found.
@@ -104,19 +103,20 @@ pub async fn read_mark<T: DeserializeOwned>(
     Ok(text.and_then(|text| from_text(&text, &parameter, key)))
 }
 
-/// All marks by their parameters' names; none in the place of one that makes no sense or is not ours.
+/// All marks below a path by their parameters' names; none in the place of one that makes no sense or is not ours.
 ///
 /// # Errors
 /// A call that failed.
 pub async fn list_marks<T: for<'d> Deserialize<'d>>(
     clients: &Clients,
+    path: &str,
 ) -> Result<BTreeMap<String, Option<T>>, Fault> {
     const OPERATION: &str = "ssm:GetParametersByPath";
     let key = clients.signing_key().await?;
     let pages = clients
         .ssm
         .get_parameters_by_path()
-        .path(MARK_PREFIX.trim_end_matches('/'))
+        .path(path.trim_end_matches('/'))
         .recursive(true)
         .into_paginator()
         .send();

@@ -2,7 +2,10 @@
 //!
 //! The same code runs against AWS, the simulated account and third-party emulators.
 
+mod approvals;
+mod automations;
 mod buckets;
+mod callbacks;
 #[cfg(test)]
 mod canned;
 mod claims;
@@ -37,6 +40,9 @@ mod signing;
 mod stored_file;
 mod windows;
 
+pub use approvals::decisions;
+pub use automations::{Automation, find_automation, start_automation};
+pub use callbacks::wake_task;
 pub use claims::{Claim, Claims, Held, KEPT_CLAIM, claim_run, forget_claims, list_claims};
 pub use clients::{CallCount, Clients};
 pub use discover::{Instances, describe_account, find_groups, template_facts};

@@ -73,9 +73,15 @@ fn lines(notice: &Scripted) -> String {
         own_text,
         ..
     } = notice;
-    let text = match own_text {
+    let text: Vec<String> = match own_text {
         Some(own) => own.lines().map(str::to_owned).collect(),
-        None => [vec![story.sentence.clone()], story.groups.clone()].concat(),
+        None => {
+            let approval = story.facts.iter().filter(|f| f.label == "Approval");
+            let approval = approval.map(|f| format!("Approval: {}", f.value));
+            let sentence = [story.sentence.clone()].into_iter();
+            let groups = story.groups.iter().cloned();
+            sentence.chain(approval).chain(groups).collect()
+        }
     };
     let text = text.iter().map(|line| format!("\n      {line}"));
     format!(

@@ -325,6 +325,7 @@ mod tests {
             window: None,
             pages_url: None,
             file_version: None,
+            approved: None,
             cost: None,
             account: None,
             started_at: at,

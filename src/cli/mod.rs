@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Only this room writes to stdout.
 
+mod approve;
 mod channels;
 mod complete;
 mod completions;
@@ -158,6 +159,8 @@ enum Command {
     Documents(documents::DocumentsArgs),
     /// Show the freezes in which nothing is patched, declare one, or lift it
     Freeze(freeze::FreezeArgs),
+    /// Approve or reject an opening of a window that demands it, or list the decisions
+    Approve(approve::ApproveArgs),
     /// Show each setting and where it comes from; print the file's schema; check a file; store it for the stack
     Config(config::ConfigArgs),
     /// List what was said of windows, to which channels, and what will be
@@ -179,7 +182,7 @@ impl Command {
             Self::Config(args) => args.shows(),
             Self::Simulate(_) | Self::Snapshot(_) | Self::Probe(_) => false,
             Self::Documents(_) | Self::Completions(_) | Self::Notify(_) => false,
-            Self::Freeze(_) | Self::Notices(_) => false,
+            Self::Freeze(_) | Self::Approve(_) | Self::Notices(_) => false,
         }
     }
 
@@ -189,6 +192,7 @@ impl Command {
             Self::Run(_) | Self::Restore(_) | Self::Prune(_) | Self::Probe(_) => true,
             Self::Documents(args) => args.creates(),
             Self::Freeze(args) => args.changes(),
+            Self::Approve(args) => args.decides(),
             Self::Plan(_) | Self::Status(_) | Self::Windows(_) | Self::Snapshot(_) => false,
             Self::Rehearse(_) | Self::Simulate(_) => false,
             Self::Report(_) | Self::History(_) | Self::Explain(_) => false,
@@ -209,6 +213,7 @@ impl Command {
             Self::Rehearse(_) | Self::Simulate(_) | Self::Snapshot(_) | Self::Probe(_) => false,
             Self::Report(_) | Self::History(_) | Self::Documents(_) => false,
             Self::Notify(_) | Self::Freeze(_) | Self::Notices(_) => false,
+            Self::Approve(_) => false,
         }
     }
 }
@@ -308,6 +313,7 @@ pub(crate) fn main() -> Exit {
         Command::Documents(args) => block_on(documents::execute(&args, &output)),
         Command::Notices(args) => block_on(notices::execute(&args, &settings, &output)),
         Command::Freeze(args) => block_on(freeze::execute(&args, &output)),
+        Command::Approve(args) => block_on(approve::execute(&args, &output)),
         Command::Config(args) => config::execute(&args, &settings, &wanted, &output),
         Command::Notify(args) => block_on(notify::execute(&args, &settings, &output)),
         Command::Completions(args) => completions::execute(&args, &output),

@@ -218,6 +218,7 @@ impl RunOptions {
                 asked_by: None,
                 why: self.why.clone(),
                 file_version: None,
+                approved: None,
                 window: self.window.clone(),
                 pages_url: pages_url.map(str::to_owned),
             }),

@@ -72,6 +72,7 @@ pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit,
         asked_by: options::user(),
         why: None,
         file_version: None,
+        approved: None,
         window: None,
         pages_url: output.pages_url().map(str::to_owned),
     };

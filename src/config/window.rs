@@ -21,7 +21,7 @@ pub struct WindowEntry {
 
 /// The keys that only a window has.
 #[rustfmt::skip]
-pub(super) const OWN_KEYS: [(&str, Kind, &str); 10] = [
+pub(super) const OWN_KEYS: [(&str, Kind, &str); 13] = [
     ("name", Kind::Text, "Its name: letters, digits, -, _ and ."),
     ("schedule", Kind::Text, "When it opens: cron(...) with six fields, rate(...) or at(...), as AWS reads them."),
     ("time-zone", Kind::Text, "IANA name of the zone in which the schedule is read; UTC if none is named."),
@@ -32,6 +32,9 @@ pub(super) const OWN_KEYS: [(&str, Kind, &str); 10] = [
     ("after", Kind::Text, "Name of the window that goes before: only applications that came through it without a failure are patched."),
     ("after-days", Kind::Number, "How many days ago that may have been, 1 to 31; 7 if nothing is said."),
     ("notice", Kind::Choice(&["optional", "required"]), "Whether a run begins in it that was not announced."),
+    ("approval", Kind::Choice(&["optional", "required"]), "Whether a run begins in it that nobody approved."),
+    ("approval-within", Kind::Text, "So long after its opening a run still waits for that, such as 30m, and until the cutoff at most; 0s if nothing is said."),
+    ("approvers", Kind::List, "ARNs of the roles and users that may approve, * and ? being wildcards; without it, all that may run the document AsgPatch-Approve."),
 ];
 
 /// Takes one of a window's own keys into its text; false if it is none.
@@ -44,11 +47,16 @@ pub(super) fn own(
         return Ok(false);
     };
     let words = kind.words(value)?;
-    if key == "ahead" {
-        text.ahead = Some(words);
-        return Ok(true);
+    match key {
+        "ahead" => text.ahead = Some(words),
+        "approvers" => text.approvers = words,
+        _ => own_word(text, key, words.into_iter().next().unwrap_or_default()),
     }
-    let word = words.into_iter().next().unwrap_or_default();
+    Ok(true)
+}
+
+/// The same for a key of one word.
+fn own_word(text: &mut WindowText, key: &str, word: String) {
     match key {
         "name" => text.name = word,
         "schedule" => text.schedule = word,
@@ -57,10 +65,11 @@ pub(super) fn own(
         "after" => text.after = Some(word),
         "after-days" => text.after_days = word.parse().ok(),
         "notice" => text.is_notice_required = word == "required",
+        "approval" => text.is_approval_required = word == "required",
+        "approval-within" => text.approval_within = Some(word),
         "flexible-minutes" => text.flexible_minutes = word.parse().unwrap_or(i64::MAX),
         _ => text.owner = Some(word),
     }
-    Ok(true)
 }
 
 /// The tables of `[[window]]`, if the value is a list of tables.

@@ -37,6 +37,10 @@ pub const CONFIG_PARAMETER: &str = "/asg-patch/config";
 pub const FREEZE_PARAMETER: &str = "/asg-patch/freeze";
 /// Where notices that were sent are marked in Parameter Store.
 pub const MARK_PREFIX: &str = "/asg-patch/notices/";
+/// Where decisions about openings of windows live in Parameter Store.
+pub const APPROVAL_PREFIX: &str = "/asg-patch/approvals/";
+/// Where runs that wait for a decision say so in Parameter Store.
+pub const WAITING_PREFIX: &str = "/asg-patch/waiting/";
 
 /// A parameter name may have 1,011 characters (SSM: 2,048 less 1,037 for the ARN).
 const ENCODED_NAME_LIMIT: usize = 900;

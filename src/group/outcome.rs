@@ -375,6 +375,12 @@ codes! {
     SettingsUnusable = "AP-0809", "the stack's file of settings cannot be used",
         "store it anew with `asg-patch config push`",
         [];
+    NotApproved = "AP-0810", "the run was not approved",
+        "nothing, if that is meant; else start it by hand, or approve its next opening in time",
+        [];
+    NotDecided = "AP-0811", "an approval was not taken",
+        "correct what the reason names, and approve again",
+        [];
 }
 
 impl Code {

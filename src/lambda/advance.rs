@@ -89,7 +89,7 @@ impl Function {
 
     /// The run between two steps. One that cannot be read is refused with a message, and what the execution
     /// still holds is restored.
-    async fn run_state(
+    pub(super) async fn run_state(
         &self,
         state: Value,
         execution: &str,

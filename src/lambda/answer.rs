@@ -6,10 +6,11 @@ use serde_json::{Map, Value, json};
 use super::store::{Storing, console};
 use crate::aws::Claim;
 use crate::clock::Clock;
-use crate::group::Failure;
+use crate::group::{Code, Failure};
 use crate::ids::RunId;
 use crate::report::{PlanReport, PruneAction, PruneReport, RunReport, fit};
-use crate::text::{counted, moment, shortened};
+use crate::text::{counted, moment, plain_text, shortened};
+use crate::windows::{Approval, Decision};
 
 /// Bytes of a report. Step Functions passes 256 KiB along: with what an answer has besides, with what Lambda says of the
 /// invocation, and with S3's words if the report cannot be stored. Beyond it an execution ends, and nothing can catch that.
@@ -31,6 +32,58 @@ pub(super) fn later(at: DateTime<Utc>, clock: &Clock) -> Value {
 pub(super) fn wake_at(at: DateTime<Utc>, clock: &Clock) -> String {
     let real = clock.to_real(at) + WHOLE_SECONDS;
     real.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// The run is planned, and channels hear that it begins. Where that is required, the reason stands by for an execution that cannot
+/// even ask the function.
+pub(super) fn announce(state: Value, is_required: bool) -> Value {
+    let mut answer = json!({"next": "Announce", "state": state});
+    if is_required {
+        let code = Code::NoticeNotSent;
+        answer["reason"] = json!(format!("{code}: channels could not be told that it begins"));
+    }
+    answer
+}
+
+/// The run is planned, and waits for a person until then.
+pub(super) fn wait_for_approval(until: DateTime<Utc>, clock: &Clock) -> Value {
+    let left = until - clock.now() + WHOLE_SECONDS;
+    json!({"next": "Approval", "wait_seconds": left.num_seconds().max(1)})
+}
+
+/// Of a task whose answer nobody reads.
+pub(super) fn empty() -> Value {
+    json!({})
+}
+
+/// A decision about an opening.
+pub(super) fn decided(approval: &Approval, has_waited: bool) -> Value {
+    let (status, word) = match approval.decision {
+        Decision::Approved => ("Approved", "approved"),
+        Decision::Rejected => ("Rejected", "rejected"),
+    };
+    let then = match has_waited {
+        true => "; its run waited, and goes on now",
+        false => "",
+    };
+    let summary = format!(
+        "the opening of {} on {} is {word} by {}{then}",
+        plain_text(&approval.window),
+        moment(approval.start),
+        approval.words(),
+    );
+    let output = json!({"status": status, "summary": summary, "approval": approval});
+    json!({"next": "Ended", "output": output})
+}
+
+/// A decision was not taken: its runbook fails, and nobody is alarmed.
+pub(super) fn not_decided(failure: &Failure) -> Value {
+    let reason = shortened(&failure.reason, REASON_LIMIT);
+    json!({"next": "Ended", "output": {
+        "status": "NotDecided",
+        "code": failure.code,
+        "summary": format!("{}: {reason}", failure.code),
+    }})
 }
 
 pub(super) fn refused(failure: &Failure) -> Value {
@@ -60,13 +113,22 @@ pub(super) fn nothing_to_do(summary: &str) -> Value {
 
 /// A freeze is no failure: nobody is alarmed.
 pub(super) fn frozen(run_id: &RunId, failure: &Failure) -> Value {
+    not_begun("Frozen", run_id, failure)
+}
+
+/// Nor is it a failure that nobody approved.
+pub(super) fn not_approved(run_id: &RunId, failure: &Failure) -> Value {
+    not_begun("NotApproved", run_id, failure)
+}
+
+fn not_begun(status: &str, run_id: &RunId, failure: &Failure) -> Value {
     let summary = format!(
         "{}: {}",
         failure.code,
         shortened(&failure.reason, REASON_LIMIT)
     );
     json!({"next": "Ended", "output": {
-        "status": "Frozen",
+        "status": status,
         "run_id": run_id,
         "code": failure.code,
         "summary": summary,

@@ -9,14 +9,12 @@ use super::task::{Begin, FunctionError};
 use super::{BEGIN_RETRIES, Function, answer, malformed, sweep};
 use crate::aws::{Execution, find_execution};
 use crate::group::{Code, Failure};
-use crate::ids::GroupName;
-use crate::notices::NoticeEvent;
-use crate::notify::{self, Beginning};
 use crate::request::{About, RunRequest};
-use crate::run::relay::{self, Begun, BegunRestore, RESTORE_LIMIT, RunState, Work};
+use crate::run::relay::{self, Begun, BegunRestore, RESTORE_LIMIT, Work};
 use crate::run::{self, RecordFilter, RunError, run_span};
 use crate::signature::is_same;
 use crate::trigger::{self, Asked, Cause, RunInput, TriggerError};
+use crate::windows::Standing;
 
 /// So long a sweep tells channels before it restores: what they lack then, the next one sends.
 const TELLING: TimeDelta = TimeDelta::minutes(2);
@@ -32,15 +30,16 @@ impl Function {
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         let execution = task.execution.as_str();
-        self.check_execution(task).await?;
+        let began_at = self.check_execution(task).await?;
         let asked = match trigger::read(&task.input) {
             Ok(asked) => asked,
             Err(error) => return Ok(self.refuse(execution, &malformed(&error), by).await),
         };
         match asked {
-            Asked::Run(input) => self.begin_run(&input, task, by).await,
-            Asked::Plan(input) => self.plan(&input, execution, task.retries).await,
+            Asked::Run(input) => self.begin_run(&input, task, began_at, by).await,
+            Asked::Plan(input) => self.plan(&input, execution, began_at, task.retries).await,
             Asked::Prune(input) => Box::pin(self.prune(&input, task, pass_by, by)).await,
+            Asked::Approve { automation } => Box::pin(self.approve(&automation, task)).await,
             Asked::Restore { groups, force } => {
                 let filter = RecordFilter::named_or_due(groups, force);
                 let work = self.restoring(execution, RESTORE_LIMIT, false);
@@ -64,10 +63,11 @@ impl Function {
     }
 
     /// Only an execution of the state machine that runs begins something, and with its own input: to invoke the function is
-    /// not enough.
-    async fn check_execution(&self, task: &Begin) -> Result<(), FunctionError> {
+    /// not enough. Answers when it began: that of a run whose trigger names no time, however late it is planned.
+    async fn check_execution(&self, task: &Begin) -> Result<DateTime<Utc>, FunctionError> {
+        let now = self.aws.clock.now();
         let Some(state_machine) = &self.settings.state_machine else {
-            return Ok(());
+            return Ok(now);
         };
         let found = find_execution(&self.aws.clients, &task.execution).await;
         let found = found.map_err(|fault| FunctionError::Run(fault.into()))?;
@@ -77,9 +77,11 @@ impl Function {
             Some(e) if e.state_machine != *state_machine => format!("one of {}", e.state_machine),
             Some(e) if !e.is_running => format!("{}, which has ended", task.execution),
             Some(Execution {
-                input: Some(input), ..
+                input: Some(input),
+                started_at,
+                ..
             }) if is_same(&input, &task.input) => {
-                return Ok(());
+                return Ok(now.min(started_at));
             }
             Some(_) => format!("{} with another input", task.execution),
         };
@@ -141,10 +143,11 @@ impl Function {
         &self,
         input: &RunInput,
         task: &Begin,
+        began_at: DateTime<Utc>,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         let execution = task.execution.as_str();
-        match self.request(input, execution) {
+        match self.request(input, execution, began_at) {
             Ok(request) => {
                 let span = run_span(&request.run_id);
                 let begun = Box::pin(self.begin_request(request, input, task, by));
@@ -172,11 +175,13 @@ impl Function {
             return Ok(self.refuse_run(run_id, &task.execution, &failure, by).await);
         }
         let ring = self.ring(&file, &request, input).await?;
+        let standing = self.standing(&file, &request, input).await?;
         let request = RunRequest {
             ring,
             place_tags: file.setup.file.notices.place_tags(),
             about: Box::new(About {
                 file_version: file.version,
+                approved: standing.as_ref().and_then(Standing::approved),
                 ..*request.about
             }),
             ..request
@@ -194,68 +199,49 @@ impl Function {
                 self.notifier.measure_one("RunsDuplicate");
                 return Ok(answer::duplicate(&claim));
             }
-            Begun::RunState(mut run_state, places) => {
+            Begun::RunState(run_state) => {
                 if let Some(why) = self.frozen(&file, &request, input).await? {
                     return Ok(self.freeze(&file, &request, input, why, by).await);
                 }
-                match self.tell_begun(&file, &request, input, &places, by).await {
-                    Ok(warnings) => {
-                        run_state.warnings.extend(warnings);
-                        self.notifier.measure_one("RunsBegun");
-                        self.notify_beginning(&request, input, &run_state, by).await;
-                        let key = self.signing_key().await?;
-                        return Ok(relay::write_run_state(*run_state, key));
-                    }
-                    Err(lacking) => Failure::new(Code::NoticeNotSent, lacking),
+                if let Some(Standing::Awaited(until)) = standing {
+                    let asked = (&request, input);
+                    return Box::pin(
+                        self.wait_for_approval(&file, &run_state, asked, task, until, by),
+                    )
+                    .await;
                 }
+                if task.waited {
+                    self.waited(&task.execution).await;
+                }
+                if let Some(why) = standing.and_then(|s| Self::disapproval(s)) {
+                    return Ok(self.disapprove(&file, &request, input, why, by).await);
+                }
+                return self.planned(&file, *run_state, &request, input, by).await;
             }
         };
-        let why = format!("{}: {}", failure.code, failure.reason);
-        let off = (NoticeEvent::Missed, why.as_str());
-        self.tell_off(&file, &request, input, off, by).await;
-        Ok(self
-            .refuse_run(&request.run_id, &task.execution, &failure, by)
-            .await)
+        Ok(self.called_off(&file, &request, input, &failure, by).await)
     }
 
-    fn request(&self, input: &RunInput, execution: &str) -> Result<RunRequest, TriggerError> {
+    fn request(
+        &self,
+        input: &RunInput,
+        execution: &str,
+        began_at: DateTime<Utc>,
+    ) -> Result<RunRequest, TriggerError> {
         match &self.settings.problem {
             Some(problem) => Err(problem.clone()),
-            None => input.request(&self.settings.defaults, execution, self.aws.clock.now()),
+            None => input.request(&self.settings.defaults, execution, began_at),
         }
-    }
-
-    async fn notify_beginning(
-        &self,
-        request: &RunRequest,
-        input: &RunInput,
-        run_state: &RunState,
-        by: DateTime<Utc>,
-    ) {
-        let groups: Vec<&GroupName> = run_state.groups().collect();
-        // A run that has nothing to do sends its report in a moment.
-        if groups.is_empty() {
-            return;
-        }
-        let beginning = Beginning {
-            request,
-            region: &self.aws.region,
-            groups,
-            refused: run_state.reports.iter().collect(),
-            reason: input.reason.as_deref(),
-        };
-        let link = answer::link(&request.owner);
-        let message = notify::begins(&beginning, link.as_deref());
-        self.notifier.notify(&message, by).await;
     }
 
     pub(super) async fn plan(
         &self,
         input: &RunInput,
         execution: &str,
+        began_at: DateTime<Utc>,
         retries: u64,
     ) -> Result<Value, FunctionError> {
-        let request = match self.request(input, execution) {
+        let request = match self.request(input, execution, began_at) {
             Ok(request) => request,
             Err(error) => return Ok(answer::refused(&malformed(&error))),
         };

@@ -2,7 +2,9 @@
 //! run's ([`crate::run::relay`]) and the triggers' ([`crate::trigger`]).
 
 mod advance;
+mod announce;
 mod answer;
+mod approval;
 mod begin;
 mod kept;
 mod metrics;
@@ -102,6 +104,10 @@ impl Function {
         };
         match task {
             Task::Begin(task) => Box::pin(self.begin(&task, pass_by, by)).await,
+            Task::Announce(task) => Box::pin(self.announce(task, by)).await,
+            Task::AwaitApproval { execution, token } => {
+                self.await_approval(&execution, &token).await
+            }
             Task::Advance { state, retries } => {
                 Box::pin(self.advance(state, options(false, retries), by)).await
             }
@@ -159,7 +165,11 @@ impl Function {
     /// Without the state machine nothing goes on with a run: only a plan can be had.
     async fn answer_by_hand(&self, event: &Value) -> Result<Value, FunctionError> {
         match trigger::read(event) {
-            Ok(Asked::Plan(input)) => self.plan(&input, "lambda:by-hand", BEGIN_RETRIES).await,
+            Ok(Asked::Plan(input)) => {
+                let now = self.aws.clock.now();
+                self.plan(&input, "lambda:by-hand", now, BEGIN_RETRIES)
+                    .await
+            }
             Ok(_) => {
                 let reason = "expected {\"mode\":\"plan\"} where the function is invoked by itself; \
                     start an execution of the state machine with this input instead";

@@ -32,8 +32,20 @@ pub(super) struct StackFile {
     pub(super) fault: Option<Fault>,
 }
 
+/// How it went to tell that a run begins.
+pub(super) enum Telling {
+    /// All was tried.
+    All(Said),
+    /// The time was over before all was tried.
+    Cut(Said),
+    /// Its window demands notices, and this one lacks.
+    Lacking(String),
+    /// Marks could not be read or made.
+    Failed(Fault),
+}
+
 /// The window that a run is of.
-fn window<'a>(request: &'a RunRequest, input: &RunInput) -> BegunAt<'a> {
+pub(super) fn window<'a>(request: &'a RunRequest, input: &RunInput) -> BegunAt<'a> {
     let is_by_hand = input.cause == Cause::Hand;
     let usual = if is_by_hand { BY_HAND } else { DEFAULT_WINDOW };
     // A run of some groups says nothing of the others of its window.
@@ -89,7 +101,7 @@ impl Function {
     }
 
     /// Counts what was not sent, and says it.
-    fn counted(&self, said: Result<Said, Fault>) -> Vec<String> {
+    pub(super) fn counted(&self, said: Result<Said, Fault>) -> Vec<String> {
         let warnings = match said {
             Ok(said) => said.warnings(),
             Err(fault) => {
@@ -107,7 +119,7 @@ impl Function {
         warnings
     }
 
-    /// Tells that a run begins. Answers warnings for its report, or why it must not begin.
+    /// Tells that a run begins.
     pub(super) async fn tell_begun(
         &self,
         file: &StackFile,
@@ -115,17 +127,51 @@ impl Function {
         input: &RunInput,
         places: &Places,
         by: DateTime<Utc>,
-    ) -> Result<Vec<String>, String> {
+    ) -> Telling {
         if !file.setup.remembers() {
-            return Ok(Vec::new());
+            return Telling::All(Said::default());
         }
         let run = window(request, input);
         let announcer = self.announcer(&file.setup, by);
         match Box::pin(announcer.begun(run, places)).await {
-            Ok((_, Some(lacking))) => Err(lacking),
-            Ok((said, None)) => Ok(self.counted(Ok(said))),
-            Err(fault) => Ok(self.counted(Err(fault))),
+            Ok((said, _)) if said.is_cut => Telling::Cut(said),
+            Ok((_, Some(lacking))) => Telling::Lacking(lacking),
+            Ok((said, None)) => Telling::All(said),
+            Err(fault) => Telling::Failed(fault),
         }
+    }
+
+    /// Tells that a run waits for an approval.
+    pub(super) async fn tell_awaiting(
+        &self,
+        file: &StackFile,
+        request: &RunRequest,
+        input: &RunInput,
+        places: &Places,
+        until: DateTime<Utc>,
+        by: DateTime<Utc>,
+    ) -> Telling {
+        if !file.setup.remembers() {
+            return Telling::All(Said::default());
+        }
+        let run = window(request, input);
+        let announcer = self.announcer(&file.setup, by);
+        match Box::pin(announcer.awaits(run, places, until)).await {
+            Ok(said) if said.is_cut => Telling::Cut(said),
+            Ok(said) => Telling::All(said),
+            Err(fault) => Telling::Failed(fault),
+        }
+    }
+
+    /// Whether the run must not begin without its notices.
+    pub(super) fn is_notice_required(
+        &self,
+        file: &StackFile,
+        request: &RunRequest,
+        input: &RunInput,
+    ) -> bool {
+        let run = window(request, input);
+        !run.is_by_hand && file.setup.is_required_for(run.window)
     }
 
     /// The window that goes before a run's, if the run is an opening of its window.
@@ -259,7 +305,7 @@ impl Function {
     }
 
     /// The windows that AWS opens, and the stack's own where AWS shows it not as such; and whether these are all.
-    async fn windows(&self) -> Result<(Vec<PatchWindow>, bool), Fault> {
+    pub(super) async fn windows(&self) -> Result<(Vec<PatchWindow>, bool), Fault> {
         let (machine, defaults) = (
             self.settings.state_machine.as_deref(),
             &self.settings.defaults,

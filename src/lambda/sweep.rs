@@ -103,7 +103,7 @@ pub(super) fn left_by(dead: String, status: &str, input: Option<&Asked>) -> Opti
     let was_stopped = status == "ABORTED";
     match input {
         None | Some(Asked::Run(_)) => Some(RecordFilter::OwnedBy(dead)),
-        Some(Asked::Plan(_) | Asked::Prune(_) | Asked::Sweep) => None,
+        Some(Asked::Plan(_) | Asked::Prune(_) | Asked::Approve { .. } | Asked::Sweep) => None,
         Some(Asked::Restore { .. } | Asked::Dead { .. }) if was_stopped => None,
         Some(Asked::Restore { groups, force }) => {
             Some(RecordFilter::named_or_due(groups.clone(), *force))

@@ -17,6 +17,10 @@ const SHOWN_LIMIT: usize = 300;
 pub(super) enum Task {
     /// Begin with the input that the execution was started with.
     Begin(Begin),
+    /// Tell that a run begins.
+    Announce(Announce),
+    /// Note by which token an execution is woken that waits for an approval.
+    AwaitApproval { execution: String, token: String },
     /// Make a pass of a batch.
     Advance {
         state: Value,
@@ -50,6 +54,18 @@ pub(super) struct Begin {
     /// Whether it was asked to come again later, and does.
     #[serde(default)]
     pub waited: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Announce {
+    /// The run, as it was planned.
+    pub state: Value,
+    /// The execution's input.
+    pub input: Value,
+    /// The execution's ARN.
+    pub execution: String,
+    #[serde(default)]
+    pub retries: u64,
 }
 
 impl Task {

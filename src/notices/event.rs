@@ -33,6 +33,7 @@ macro_rules! events {
 events! {
     Scheduled = "scheduled", "Patching scheduled", "A window is planned.";
     BeginsSoon = "begins-soon", "Patching begins soon", "A reminder: it begins soon.";
+    AwaitsApproval = "awaits-approval", "Patching waits for an approval", "Its run waits for a person to approve it.";
     Begun = "begun", "Patching has begun", "Its run has begun.";
     GroupFailed = "group-failed", "A group was not patched", "Groups have failed; the run goes on.";
     Ended = "ended", "Patching has ended", "Its run has ended.";
@@ -47,9 +48,19 @@ impl NoticeEvent {
     /// Whether a service that shows windows as such, or keeps silent for them, has something to do.
     pub fn concerns_the_window(self) -> bool {
         match self {
-            Self::BeginsSoon | Self::GroupFailed => false,
+            Self::BeginsSoon | Self::AwaitsApproval | Self::GroupFailed => false,
             Self::Scheduled | Self::Begun | Self::Ended | Self::Moved => true,
             Self::Withdrawn | Self::Frozen | Self::NotApproved | Self::Missed => true,
+        }
+    }
+
+    /// Whether it says how it stands with the approval that its window demands.
+    pub fn tells_of_approval(self) -> bool {
+        match self {
+            Self::Scheduled | Self::BeginsSoon | Self::AwaitsApproval => true,
+            Self::Begun | Self::Moved => true,
+            Self::GroupFailed | Self::Ended | Self::Withdrawn | Self::Frozen => false,
+            Self::NotApproved | Self::Missed => false,
         }
     }
 
@@ -57,7 +68,7 @@ impl NoticeEvent {
     pub fn is_off(self) -> bool {
         match self {
             Self::Withdrawn | Self::Frozen | Self::NotApproved | Self::Missed => true,
-            Self::Scheduled | Self::BeginsSoon | Self::Begun => false,
+            Self::Scheduled | Self::BeginsSoon | Self::AwaitsApproval | Self::Begun => false,
             Self::GroupFailed | Self::Ended | Self::Moved => false,
         }
     }

@@ -5,6 +5,7 @@
 //! service takes, within that service's limits and with all foreign text escaped. Sending is the room `channels`.
 
 mod address;
+mod approval;
 mod coming;
 pub mod config;
 mod event;
@@ -22,6 +23,7 @@ mod unsaid;
 mod words;
 
 pub use address::{AddressError, check_address, default_hosts, is_inside};
+pub use approval::approval_words;
 pub use coming::{Coming, LATE, about, happens, window_id};
 pub use event::NoticeEvent;
 pub use file::NoticesFile;

@@ -137,6 +137,8 @@ pub struct Notice {
     pub packages: Vec<String>,
     /// Why it is as it is, for occasions that have a reason; may be empty.
     pub reason: String,
+    /// How it stands with the approval that its window demands, or how to give it; none if it demands none.
+    pub approval: Option<String>,
     /// Steps for the readers, if there are any.
     pub what_to_do: Vec<String>,
     /// The run.
@@ -167,6 +169,7 @@ impl Notice {
             outcomes: BTreeMap::new(),
             packages: Vec::new(),
             reason: String::new(),
+            approval: None,
             what_to_do: Vec::new(),
             run_id: None,
             report_url: None,
@@ -239,7 +242,8 @@ impl Notice {
                 format!("{event}-{}", hash_hex(&names, 6))
             }
             NoticeEvent::BeginsSoon => format!("{event}-{}", self.lead_minutes),
-            NoticeEvent::Scheduled | NoticeEvent::Begun => event.into(),
+            NoticeEvent::Scheduled | NoticeEvent::AwaitsApproval => event.into(),
+            NoticeEvent::Begun => event.into(),
             NoticeEvent::Ended | NoticeEvent::Withdrawn | NoticeEvent::Frozen => event.into(),
             NoticeEvent::NotApproved | NoticeEvent::Missed => event.into(),
         }

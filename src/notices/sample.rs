@@ -65,6 +65,7 @@ pub fn sample(event: NoticeEvent) -> Notice {
             .map(str::to_owned)
             .into(),
         reason: "the freeze of the quarter's end".into(),
+        approval: None,
         what_to_do: vec![format!("{code}: {}", code.remedy())],
         run_id: Some("sched-20261014T040000Z-ab12".into()),
         report_url: Some("https://example.org/reports/sched-20261014T040000Z-ab12".into()),

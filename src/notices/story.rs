@@ -71,6 +71,9 @@ fn sentence(notice: &Notice) -> String {
     match notice.event {
         NoticeEvent::Scheduled => format!("{place} is patched on {when}{because}."),
         NoticeEvent::BeginsSoon => format!("Patching of {place} begins at {}.", clock(planned)),
+        NoticeEvent::AwaitsApproval => {
+            format!("{place} is to be patched on {when}, and waits for an approval{because}.")
+        }
         NoticeEvent::Begun => format!(
             "{place} is being patched, until {} at the latest.",
             until(planned)
@@ -103,7 +106,7 @@ fn sentence(notice: &Notice) -> String {
             format!("{place} is not patched on {when}, as it is frozen{because}.")
         }
         NoticeEvent::NotApproved => {
-            format!("{place} is not patched on {when}, as nobody approved it{because}.")
+            format!("{place} is not patched on {when}, as it was not approved{because}.")
         }
         NoticeEvent::Missed => {
             format!("{place} was to be patched on {when}, and no run has begun{because}.")
@@ -156,6 +159,10 @@ fn facts(notice: &Notice) -> Vec<Fact> {
             value: notice.times.planned.words(),
         },
     ];
+    facts.extend(notice.approval.as_ref().map(|approval| Fact {
+        label: "Approval",
+        value: plain_text(approval),
+    }));
     if !notice.groups.is_empty() {
         let counts = tally(notice);
         facts.push(Fact {
@@ -230,6 +237,8 @@ mod tests {
               shop (Production) is patched on 14 October 2026 06:00 to 09:00 CEST (04:00 to 07:00 UTC): the freeze of the quarter's end.
             Patching begins soon: shop (Production)
               Patching of shop (Production) begins at 06:00 CEST.
+            Patching waits for an approval: shop (Production)
+              shop (Production) is to be patched on 14 October 2026 06:00 to 09:00 CEST (04:00 to 07:00 UTC), and waits for an approval: the freeze of the quarter's end.
             Patching has begun: shop (Production)
               shop (Production) is being patched, until 09:00 CEST at the latest.
             A group was not patched: shop (Production)
@@ -243,7 +252,7 @@ mod tests {
             Patching is frozen: shop (Production)
               shop (Production) is not patched on 14 October 2026 06:00 to 09:00 CEST (04:00 to 07:00 UTC), as it is frozen: the freeze of the quarter's end.
             Patching was not approved: shop (Production)
-              shop (Production) is not patched on 14 October 2026 06:00 to 09:00 CEST (04:00 to 07:00 UTC), as nobody approved it: the freeze of the quarter's end.
+              shop (Production) is not patched on 14 October 2026 06:00 to 09:00 CEST (04:00 to 07:00 UTC), as it was not approved: the freeze of the quarter's end.
             Patching was missed: shop (Production)
               shop (Production) was to be patched on 14 October 2026 06:00 to 09:00 CEST (04:00 to 07:00 UTC), and no run has begun: the freeze of the quarter's end.
         "#]].assert_eq(&all);

@@ -65,7 +65,7 @@ fn notice(fact: &Mark, known: &Known, groups: impl Fn(&Known) -> Vec<GroupNote>)
 fn is_news(fact: &Mark, known: &Known, now: DateTime<Utc>) -> bool {
     // The run that wrote it tells it, with more than the fact knows.
     let is_of_run = match fact.event {
-        NoticeEvent::Begun => true,
+        NoticeEvent::Begun | NoticeEvent::AwaitsApproval => true,
         // Without outcomes a sweep has ended it.
         NoticeEvent::Ended => !fact.outcomes.is_empty(),
         NoticeEvent::Scheduled | NoticeEvent::BeginsSoon | NoticeEvent::Moved => false,
@@ -81,6 +81,7 @@ fn is_news(fact: &Mark, known: &Known, now: DateTime<Utc>) -> bool {
             let is_last = known.fact(fact.event) == Some(fact);
             is_last && known.is_to_come() && now < known.planned().start
         }
+        NoticeEvent::AwaitsApproval => known.fact(NoticeEvent::Begun).is_none() && !known.is_over(),
         NoticeEvent::Moved => known.fact(fact.event) == Some(fact) && !known.is_over(),
         NoticeEvent::Begun => !known.is_over(),
         NoticeEvent::GroupFailed => false,
@@ -93,6 +94,7 @@ fn lacks(channel: &str, fact: &Mark, known: &Known) -> bool {
     let is_change = match fact.event {
         NoticeEvent::Moved | NoticeEvent::Withdrawn => true,
         NoticeEvent::Scheduled | NoticeEvent::BeginsSoon | NoticeEvent::Begun => false,
+        NoticeEvent::AwaitsApproval => false,
         NoticeEvent::GroupFailed | NoticeEvent::Ended | NoticeEvent::Frozen => false,
         NoticeEvent::NotApproved | NoticeEvent::Missed => false,
     };

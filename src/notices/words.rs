@@ -144,7 +144,7 @@ fn environment(kind: Option<ChannelKind>) -> Environment<'static> {
 }
 
 /// The names that templates can use.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "title",
     "sentence",
     "event",
@@ -159,6 +159,7 @@ const NAMES: [&str; 16] = [
     "packages",
     "what_to_do",
     "reason",
+    "approval",
     "run_id",
     "link",
 ];
@@ -191,6 +192,7 @@ fn values(notice: &Notice) -> Value {
         packages => story.packages,
         what_to_do => story.what_to_do,
         reason => plain_text(&notice.reason),
+        approval => notice.approval.as_deref().map(plain_text),
         run_id => notice.run_id.as_ref().map(|id| id.as_str().to_owned()),
         link => story.link,
     }

@@ -37,6 +37,8 @@ const WARNING_LIMIT: usize = 20;
 pub enum MessageKind {
     /// A run begins.
     Begins,
+    /// A run waits for an approval.
+    AwaitsApproval,
     /// A group has failed.
     GroupFailed,
     /// Something is left to restore: the operator must see to it.
@@ -53,6 +55,7 @@ impl fmt::Display for MessageKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Begins => "begins",
+            Self::AwaitsApproval => "awaits_approval",
             Self::GroupFailed => "group_failed",
             Self::LeftOpen => "left_open",
             Self::Ended => "ended",

@@ -69,6 +69,40 @@ pub fn begins(beginning: &Beginning<'_>, link: Option<&str>) -> Message {
     news.message(link)
 }
 
+/// A run waits for a person to approve it, until then.
+pub fn awaits_approval(
+    beginning: &Beginning<'_>,
+    window: &str,
+    until: DateTime<Utc>,
+    link: Option<&str>,
+) -> Message {
+    let (request, region) = (beginning.request, beginning.region);
+    let (many, by) = (counted(beginning.groups.len(), "group"), clock(until));
+    let window = plain_text(window);
+    let command = format!("asg-patch approve --window {window} --why REASON");
+    let mut lines = vec![
+        format!("asg-patch run {} in {region} waits for an approval of the window {window}.", request.run_id),
+        String::new(),
+        format!("It is given up at {by}. To approve it: {command}"),
+        "or run the document AsgPatch-Approve of Systems Manager. To reject it: the same with --reject.".into(),
+        String::new(),
+    ];
+    lines.extend(group_lines(beginning));
+    let news = News {
+        kind: MessageKind::AwaitsApproval,
+        run_id: &request.run_id,
+        region,
+        line: format!("asg-patch run {region}: waits for an approval until {by}, {many}"),
+        lines,
+        document: json!({
+            "event": MessageKind::AwaitsApproval, "run_id": request.run_id, "region": region, "window": window,
+            "until": until, "groups_planned": beginning.groups.len(), "execution": link,
+        }),
+        next_steps: vec![command],
+    };
+    news.message(link)
+}
+
 fn clock(at: DateTime<Utc>) -> String {
     at.format("%d %b %H:%M UTC").to_string()
 }
@@ -78,7 +112,7 @@ fn beginning_lines(beginning: &Beginning<'_>) -> Vec<String> {
         request,
         region,
         groups,
-        refused,
+        refused: _,
         reason,
     } = beginning;
     let treatment = match request.operation {
@@ -99,7 +133,19 @@ fn beginning_lines(beginning: &Beginning<'_>) -> Vec<String> {
     ];
     lines.extend(reason.map(|r| format!("Reason: {}", plain_text(r))));
     lines.push(String::new());
+    lines.extend(group_lines(beginning));
+    lines.push(String::new());
+    lines.push("To stop it: stop the execution; what is under way is then restored.".into());
+    lines
+}
+
+/// The groups that will be tried, and those that will not.
+fn group_lines(beginning: &Beginning<'_>) -> Vec<String> {
+    let Beginning {
+        groups, refused, ..
+    } = beginning;
     let (shown, left_out) = fit::first(groups, GROUPS_LIMIT);
+    let mut lines = Vec::new();
     lines.extend(shown.iter().map(|g| format!("  * {}", plain_text(g))));
     if left_out > 0 {
         lines.push(format!("  and {left_out} more"));
@@ -114,8 +160,6 @@ fn beginning_lines(beginning: &Beginning<'_>) -> Vec<String> {
             format!("  * {}{code}: {reason}", plain_text(&group.group))
         }));
     }
-    lines.push(String::new());
-    lines.push("To stop it: stop the execution; what is under way is then restored.".into());
     lines
 }
 
@@ -140,6 +184,18 @@ pub fn frozen(
     link: Option<&str>,
 ) -> Message {
     let words = ("frozen", "did not begin");
+    not_begun(words, run_id, region, failure, pages_url, link)
+}
+
+/// A run that nobody approved in time did not begin: nothing was touched.
+pub fn not_approved(
+    run_id: &RunId,
+    region: &str,
+    failure: &Failure,
+    pages_url: Option<&str>,
+    link: Option<&str>,
+) -> Message {
+    let words = ("not approved", "was not approved and did not begin");
     not_begun(words, run_id, region, failure, pages_url, link)
 }
 

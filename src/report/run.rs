@@ -37,6 +37,9 @@ pub struct RunReport {
     /// The version of the stack's file of settings that it works by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_version: Option<i64>,
+    /// The principal who approved it, when and why, in words; none if its window demanded no approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<String>,
     /// Where the pages about the codes are published, if they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages_url: Option<String>,
@@ -198,6 +201,7 @@ impl RunReport {
             why: about.why.clone(),
             window: about.window.clone(),
             file_version: about.file_version,
+            approved: about.approved.clone(),
             pages_url: about.pages_url.clone(),
             ..self
         }

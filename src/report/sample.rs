@@ -107,6 +107,7 @@ pub(crate) fn run() -> RunReport {
         window: None,
         pages_url: None,
         file_version: None,
+        approved: None,
         cost: None,
         started_at: at(0),
         finished_at: at(4320),

@@ -127,6 +127,10 @@ fn heading(report: &RunReport) -> Vec<String> {
             shortened(&plain_text(why), REASON_LIMIT)
         ));
     }
+    if let Some(approved) = &report.approved {
+        let approved = shortened(&plain_text(approved), REASON_LIMIT);
+        lines.push(format!("Approved by {approved}"));
+    }
     lines.push(String::new());
     lines.push(format!("{}.", tally(report)));
     lines

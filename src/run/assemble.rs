@@ -47,6 +47,7 @@ pub(super) fn report(aws: &Aws, heading: Heading, results: Results) -> RunReport
         window: None,
         pages_url: None,
         file_version: None,
+        approved: None,
         cost: None,
         started_at,
         finished_at: aws.clock.now(),

@@ -3,6 +3,7 @@
 
 mod absent;
 pub mod advance;
+mod approval;
 mod assemble;
 mod documents;
 mod drive;
@@ -29,11 +30,14 @@ use crate::group::{Outcome, Phase};
 use crate::ids::{GroupName, RunId};
 use crate::request::OptInTag;
 
+pub use approval::{
+    APPROVE_DOCUMENT, ApproveError, NEXT, approval, decide, waits, waits_no_more, will_wait,
+};
 pub use error::{RunError, SelectionError};
 pub use freeze::frozen;
 pub use notices::{
     Announcer, BY_HAND, BegunAt, Overviewed, OverviewedChannel, Places, Said, Scripted, SetupError,
-    Taken, TellError, Unsent, Watched, WindowSetup, opted_in, ready, script, tell,
+    Taken, TellError, Unsent, Watched, WindowSetup, opted_in, places, ready, script, tell,
 };
 pub use owner::{this_host, this_process};
 pub use plan::{Planned, plan, planned};

@@ -89,6 +89,9 @@ impl<'a> RunNotices<'a> {
                 lacking,
             ))),
             Ok((said, None)) => Ok(said.warnings()),
+            Err(fault) if self.setup.is_required_for(run.window) && !run.is_by_hand => Err(
+                RunError::Refused(Failure::new(Code::NoticeNotSent, fault.to_failure().reason)),
+            ),
             Err(fault) => Ok(vec![untold(&fault)]),
         }
     }

@@ -24,6 +24,8 @@ const NAME_LIMIT: usize = 255;
 const KEEP_LIMIT: usize = 10_000;
 /// EC2 takes no time of deprecation that is further away than ten years (EnableImageDeprecation, DeprecateAt).
 const DAYS_LIMIT: u32 = 3_650;
+/// Characters of an execution's id (SSM: GetAutomationExecution, AutomationExecutionId).
+const AUTOMATION_ID_LENGTH: usize = 36;
 /// Characters of a group's name that an error shows.
 const NAME_SHOWN: usize = 60;
 
@@ -58,6 +60,7 @@ struct Input {
     keep: Option<usize>,
     older_than_days: Option<u32>,
     grace_days: Option<u32>,
+    automation: Option<String>,
 }
 
 /// A value, or a list of them.
@@ -84,6 +87,7 @@ enum Mode {
     Run,
     Plan,
     Prune,
+    Approve,
     Restore,
     Sweep,
 }
@@ -129,7 +133,12 @@ impl Input {
             let expected = "none but with the mode prune";
             return Err(TriggerError::field(field, expected, "a value"));
         }
+        if self.automation.is_some() && self.mode != Mode::Approve {
+            let expected = "none but with the mode approve";
+            return Err(TriggerError::field("automation", expected, "a value"));
+        }
         match self.mode {
+            Mode::Approve => self.approve(),
             Mode::Prune => Ok(Asked::Prune(Box::new(self.prune()?))),
             Mode::Run => Ok(Asked::Run(Box::new(self.run()?))),
             Mode::Plan => Ok(Asked::Plan(Box::new(self.run()?))),
@@ -199,6 +208,22 @@ impl Input {
             grace,
             reason: run.reason,
         })
+    }
+
+    /// An approval takes nothing but the execution in which a person asked for it.
+    fn approve(mut self) -> Result<Asked, TriggerError> {
+        let automation = self.automation.take().unwrap_or_default();
+        if self.run()? != RunInput::default() {
+            let expected = "nothing but mode and automation for an approval";
+            return Err(TriggerError::field("mode", expected, "settings of a run"));
+        }
+        let is_id = |c: char| c.is_ascii_hexdigit() || c == '-';
+        if automation.len() != AUTOMATION_ID_LENGTH || !automation.chars().all(is_id) {
+            let expected = "the id of an execution of the document AsgPatch-Approve";
+            let found = format!("'{}'", shortened(&automation, NAME_SHOWN));
+            return Err(TriggerError::field("automation", expected, found));
+        }
+        Ok(Asked::Approve { automation })
     }
 
     /// A restore takes nothing but groups: any other setting would be lost.

@@ -31,6 +31,11 @@ pub enum Asked {
     Plan(Box<RunInput>),
     /// Remove what past runs have made and nobody uses, or show what would go.
     Prune(Box<PruneInput>),
+    /// Take the decision of a person about an opening of a window.
+    Approve {
+        /// The id of the execution in which it was made.
+        automation: String,
+    },
     /// Restore: the groups that are named, or all whose deadline has passed.
     Restore {
         /// Names; empty for all that are due.

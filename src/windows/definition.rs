@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 
 use super::WindowSource;
 use super::ahead::{AheadError, ahead};
+use super::approval::ApprovalDemand;
 use crate::ids::GroupName;
 use crate::schedule::{AwsSchedule, Dialect, ScheduleError, Window};
 use crate::tag_filter::TagFilters;
@@ -64,6 +65,8 @@ pub struct WindowNotices {
     pub is_required: bool,
     /// The window that goes before it.
     pub after: Option<After>,
+    /// What it demands of a person before its runs begin.
+    pub approval: Option<ApprovalDemand>,
 }
 
 /// A window that goes before another: only what came through it without a failure is patched in the later one.
@@ -117,6 +120,12 @@ pub struct WindowText {
     pub after: Option<String>,
     /// How many days ago that may have been.
     pub after_days: Option<u64>,
+    /// Whether a person must approve each of its runs.
+    pub is_approval_required: bool,
+    /// So long after its opening a run still waits for that, such as 30m.
+    pub approval_within: Option<String>,
+    /// ARNs of those who may decide.
+    pub approvers: Vec<String>,
 }
 
 /// A window that cannot be one.
@@ -144,6 +153,14 @@ pub enum WindowError {
     /// The times at which notices are sent.
     #[error("{0}")]
     Ahead(#[from] AheadError),
+    /// The approval that it demands.
+    #[error("expected {expected}, found {found}")]
+    Approval {
+        /// Values that can be.
+        expected: String,
+        /// This one.
+        found: String,
+    },
     /// The window that goes before.
     #[error("expected {expected}, found {found}")]
     After {
@@ -256,6 +273,19 @@ impl WindowText {
             ahead: self.ahead.as_deref().map(ahead).transpose()?,
             is_required: self.is_notice_required,
             after,
+            approval: self.approval()?,
         })
+    }
+
+    fn approval(&self) -> Result<Option<ApprovalDemand>, WindowError> {
+        let within = self.approval_within.as_deref();
+        if !self.is_approval_required && (within.is_some() || !self.approvers.is_empty()) {
+            return Err(WindowError::Approval {
+                expected: "approval-within and approvers beside approval = \"required\"".into(),
+                found: "them without it".into(),
+            });
+        }
+        let demand = || ApprovalDemand::read(within, &self.approvers);
+        self.is_approval_required.then(demand).transpose()
     }
 }

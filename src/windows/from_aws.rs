@@ -115,6 +115,7 @@ impl Reader<'_> {
             Asked::Run(input) => Ok(Some(*input)),
             Asked::Plan(_)
             | Asked::Prune(_)
+            | Asked::Approve { .. }
             | Asked::Restore { .. }
             | Asked::Sweep
             | Asked::Dead { .. } => Ok(None),

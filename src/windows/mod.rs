@@ -6,6 +6,7 @@
 
 mod advice;
 mod ahead;
+mod approval;
 mod definition;
 mod freeze;
 mod from_aws;
@@ -18,6 +19,7 @@ mod twin;
 
 pub use advice::meant;
 pub use ahead::{AheadError, ahead};
+pub use approval::{Approval, ApprovalDemand, Decision, Standing, chosen, standing};
 pub use definition::{After, PatchWindow, WindowError, WindowNotices, WindowState, WindowText};
 pub use freeze::{Freeze, FreezeError, FreezeTable, FreezeTime};
 pub use from_aws::{AwsWindow, DEFAULT_WINDOW, Found, Reader, Unreadable, may_start};

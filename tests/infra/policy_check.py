@@ -61,6 +61,9 @@ UNCONDITIONED = {
     "MakeRecords": "guarded by the path of the parameter",
     "ReadAndDeleteMarks": "guarded by the path of the parameter",
     "MakeMarks": "guarded by the path of the parameter",
+    "ReadAndDeleteDecisions": "guarded by the path of the parameter",
+    "MakeDecisions": "guarded by the path of the parameter",
+    "WakeRuns": "it takes no resource; the function uses only tokens that it has signed",
     "DecryptSecrets": "guarded by the key that the operator names, and by Systems Manager alone",
     "GiveGroupsBack": "a group must be restored even if its owner has removed the opt-in tag meanwhile",
     "VersionTemplates": "only with TemplatesTagged=false",
@@ -287,6 +290,13 @@ def allowed_cases(looks):
     yield "mark a notice", put("/asg-patch/notices/w/ops-1/begun", "false")
     yield "forget a mark", [ask("ssm:DeleteParameters", parameter("/asg-patch/notices/w/ops-1/begun"))]
     yield "list marks", [ask("ssm:GetParametersByPath", parameter("/asg-patch/notices"), ssm_Recursive="true")]
+    for path in ("/asg-patch/approvals", "/asg-patch/waiting"):
+        yield f"make one below {path}", put(f"{path}/w/a", "false")
+        yield f"forget one below {path}", [ask("ssm:DeleteParameters", parameter(f"{path}/w/a"))]
+        yield f"read one below {path}", [ask("ssm:GetParameters", parameter(f"{path}/w/a"))]
+        yield f"list {path}", [ask("ssm:GetParametersByPath", parameter(path), ssm_Recursive="true")]
+    yield "see who decided", [ask("ssm:GetAutomationExecution", arn("ssm", "automation-execution/e"))]
+    yield "wake a run", [ask("states:SendTaskSuccess", "*")]
     yield "look at a calendar", [ask("ssm:GetCalendarState", arn("ssm", "document/Freeze"))]
     yield "look at an execution", [ask("states:DescribeExecution", arn("states", "execution:AsgPatch:e"))]
     yield "look at a schedule", [ask("scheduler:GetSchedule", A_SCHEDULE)]
@@ -329,6 +339,14 @@ def denied_cases():
         yield f"delete {name}", [ask("ssm:DeleteParameters", parameter(name))]
     yield "list secrets", [ask("ssm:GetParametersByPath", parameter("/asg-patch/secrets"), ssm_Recursive="true")]
     yield "overwrite a mark", put("/asg-patch/notices/w/ops-1/begun", "true")
+    for path in ("/asg-patch/approvals", "/asg-patch/waiting"):
+        yield f"overwrite one below {path}", put(f"{path}/w/a", "true")
+    approve = arn("ssm", "automation-definition/AsgPatch-Approve:1")
+    yield "approve", [ask("ssm:StartAutomationExecution", approve)]
+    yield "see who decided in another region", [
+        ask("ssm:GetAutomationExecution", arn("ssm", "automation-execution/e").replace(REGION, "us-east-1"))
+    ]
+    yield "start a run", [ask("states:StartExecution", arn("states", "stateMachine:AsgPatch"))]
     yield "make a calendar", [ask("ssm:CreateDocument", arn("ssm", "document/Freeze"))]
     for action in ("CreateSchedule", "UpdateSchedule", "DeleteSchedule"):
         yield f"{action}", [ask(f"scheduler:{action}", A_SCHEDULE)]

@@ -38,6 +38,7 @@ TAKEN = {
     },
     "AsgPatch-Plan": {"mode", "groups", "duration_hours", "cutoff_hours"},
     "AsgPatch-Restore": {"mode", "groups"},
+    "AsgPatch-Approve": {"mode", "automation"},
 }
 # Parameters of a document, and the input that the state machine must get.
 INPUTS = [
@@ -82,6 +83,7 @@ INPUTS = [
     ("AsgPatch-Plan", {"CutoffHours": "2"}, {"mode": "plan", "cutoff_hours": 2}),
     ("AsgPatch-Restore", {}, {"mode": "restore"}),
     ("AsgPatch-Restore", {"Groups": ["a", "b"]}, {"mode": "restore", "groups": ["a", "b"]}),
+    ("AsgPatch-Approve", {"Reason": "CHG-17"}, {"mode": "approve", "automation": EXECUTION_ID}),
 ]
 # Values that the documents refuse before anything is started.
 NOT_ALLOWED = {
@@ -92,6 +94,9 @@ NOT_ALLOWED = {
     "MaxFailures": ["-1", "101%", "%", "10 %", "1.5%", "010%", ""],
     "AtDeadline": ["Finish", "rollback", ""],
     "Reason": ["two\nlines", "x" * 257],
+    "Window": ["", "two words", "x" * 49],
+    "Opening": ["", "next", "2026-10-14", "2026-10-14 04:00", "2026-10-14T04:00:00"],
+    "Decision": ["approve", "No", ""],
 }
 ALLOWED = {
     "DurationHours": [str(n) for n in range(1, 25)],
@@ -99,6 +104,9 @@ ALLOWED = {
     "MaxInFlight": ["1", "9999"],
     "MaxFailures": ["0", "500", *(f"{n}%" for n in range(101))],
     "Reason": ["", "x" * 256, "CHG-17: größer"],
+    "Window": ["default", "database-server", "w_1.2"],
+    "Opening": ["Next", "2026-10-14T04:00:00Z", "2026-10-14T04:00Z", "2026-10-14T06:00:00+02:00"],
+    "Decision": ["Approve", "Reject"],
 }
 
 

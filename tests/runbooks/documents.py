@@ -8,7 +8,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ROOT / "runbooks" / "documents"
-AUTOMATIONS = ("AsgPatch-Run", "AsgPatch-Plan", "AsgPatch-Restore")
+AUTOMATIONS = ("AsgPatch-Run", "AsgPatch-Plan", "AsgPatch-Restore", "AsgPatch-Approve")
 COMMANDS = (
     "AsgPatch-ReadyLinux-1",
     "AsgPatch-ReadyWindows-1",

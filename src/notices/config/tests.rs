@@ -116,7 +116,7 @@ fn mistakes_are_named_with_their_place() {
         unknown field `slack-chanel`, expected one of `name`, `kind`, `secret`, `previous-secret`, `hosts`, `slack-channel`, `page`, `from`, `url`, `bare-card`, `words`
         [[channel]] 'ops' secret: expected the name of a SecureString parameter below /asg-patch/secrets/, found something else (not shown, in case it is the secret)
         [[channel]] 'page' page: expected an id of letters and digits, found 'a/b'
-        unknown variant `began`, expected one of `scheduled`, `begins-soon`, `begun`, `group-failed`, `ended`, `moved`, `withdrawn`, `frozen`, `not-approved`, `missed`
+        unknown variant `began`, expected one of `scheduled`, `begins-soon`, `awaits-approval`, `begun`, `group-failed`, `ended`, `moved`, `withdrawn`, `frozen`, `not-approved`, `missed`
         [[channel]] 'intake' url: expected an address that begins with https://, found another
         [[channel]] 'intake' url: expected a host outside, found '169.254.169.254', which is this machine, its metadata or its network
         [[channel]] name: expected a name of its own for each channel, found 'ops' twice

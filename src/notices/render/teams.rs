@@ -99,6 +99,7 @@ fn colour(notice: &Notice) -> &'static str {
     match notice.event {
         NoticeEvent::Scheduled
         | NoticeEvent::BeginsSoon
+        | NoticeEvent::AwaitsApproval
         | NoticeEvent::Begun
         | NoticeEvent::Moved => "Warning",
         NoticeEvent::Ended if notice.has_open_group() => "Attention",

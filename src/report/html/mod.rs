@@ -56,6 +56,7 @@ mod tests {
             region: MARKUP.into(),
             asked_by: Some(MARKUP.into()),
             why: Some(MARKUP.into()),
+            approved: Some(MARKUP.into()),
             warnings: vec![MARKUP.into()],
             ..sample::run()
         };

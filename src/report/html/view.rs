@@ -171,7 +171,10 @@ fn facts(report: &RunReport) -> Vec<(&'static str, String)> {
         .window
         .as_deref()
         .map(|name| ("Window", plain_text(name)));
-    facts.extend(window.into_iter().chain(asked_by).chain(why));
+    let approved = report.approved.as_deref();
+    let approved = approved.map(|by| ("Approved by", plain_text(by)));
+    let about = window.into_iter().chain(asked_by).chain(why);
+    facts.extend(about.chain(approved));
     facts
 }
 

@@ -8,14 +8,21 @@ use serde::Serialize;
 
 use super::setup::WindowSetup;
 use super::tell::tell;
-use crate::aws::{Aws, claim_mark, list_marks, read_secret};
+use crate::aws::{Aws, claim_mark, decisions, list_marks, read_secret};
 use crate::channels::{Channel, Outside, Receipt};
 use crate::group::fault::{Fault, FaultClass};
+use crate::group::names::MARK_PREFIX;
 use crate::notices::config::ChannelTable;
-use crate::notices::{Known, Mark, Notice, NoticeEvent, Target, TargetIds, fact_name};
+use crate::notices::{
+    Known, Mark, Notice, NoticeEvent, Target, TargetIds, approval_words, fact_name,
+};
+use crate::windows::standing;
 
-/// Nothing is sent any more when less than this is left: a service takes some seconds.
+/// Nothing is begun any more when less than this is left: a service takes some seconds.
 const LONGEST: TimeDelta = TimeDelta::seconds(30);
+
+/// The code of the fault that the time was over.
+pub(super) const TIME_OVER: &str = "Timeout";
 
 /// Tells channels what happens to windows, until `by` at the latest.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +44,8 @@ pub struct Said {
     pub taken: Vec<Taken>,
     /// Those that were not.
     pub unsent: Vec<Unsent>,
+    /// Whether the time was over before all was written down and tried: who comes again goes on.
+    pub is_cut: bool,
 }
 
 /// A notice that a channel took.
@@ -82,6 +91,7 @@ impl Said {
     pub(super) fn and(mut self, other: Self) -> Self {
         self.taken.extend(other.taken);
         self.unsent.extend(other.unsent);
+        self.is_cut |= other.is_cut;
         self
     }
 
@@ -104,7 +114,7 @@ impl<'a> Announcer<'a> {
             told = told => told,
             () = self.aws.clock.wait_until(self.by) => Err(Fault {
                 operation: "notices".into(),
-                code: "Timeout".into(),
+                code: TIME_OVER.into(),
                 message: "channels did not answer in time".into(),
                 class: FaultClass::Unreachable,
             }),
@@ -113,7 +123,7 @@ impl<'a> Announcer<'a> {
 
     /// All marks, by their parameters' names; none in the place of one that is no fact and no notice, or not ours.
     pub(super) async fn marks(&self) -> Result<BTreeMap<String, Option<Mark>>, Fault> {
-        list_marks(&self.aws.clients).await
+        list_marks(&self.aws.clients, MARK_PREFIX).await
     }
 
     /// All that is known of windows.
@@ -121,10 +131,14 @@ impl<'a> Announcer<'a> {
         Ok(Known::of(self.marks().await?.into_values().flatten()))
     }
 
-    /// Writes down what happened; answers the marks, and the last fault. One fact that cannot be written keeps no other from it.
+    /// Writes down what happened, as far as there is time; answers the marks, and the last fault. One fact that cannot be written
+    /// keeps no other from it.
     pub(super) async fn write_down(&self, happened: &[Notice]) -> (Vec<Mark>, Result<(), Fault>) {
         let (mut marks, mut result) = (Vec::new(), Ok(()));
         for notice in happened {
+            if self.is_late() {
+                break;
+            }
             let mark = Mark::of(notice, None, self.aws.clock.now(), fastrand::u64(..));
             match claim_mark(&self.aws.clients, &fact_name(notice), &mark).await {
                 Ok(_) => marks.push(mark),
@@ -138,10 +152,15 @@ impl<'a> Announcer<'a> {
         (marks, result)
     }
 
+    /// Whether it is too late to begin anything.
+    pub(super) fn is_late(&self) -> bool {
+        self.aws.clock.now() + LONGEST > self.by
+    }
+
     /// Sends notices: to the channels that silence monitoring first, and to each channel in order.
     pub(super) async fn send(&self, notices: Vec<(Notice, Target<'a>)>) -> Said {
         let mut by_channel: BTreeMap<(bool, &str), Vec<(Notice, Target<'a>)>> = BTreeMap::new();
-        for (notice, target) in notices {
+        for (notice, target) in self.with_approvals(notices).await {
             let table = target.channel;
             let key = (!table.kind.shows_windows(), table.name.as_str());
             by_channel.entry(key).or_default().push((notice, target));
@@ -160,10 +179,43 @@ impl<'a> Announcer<'a> {
         said
     }
 
+    /// The same with how it stands with the approval that a window demands.
+    async fn with_approvals(
+        &self,
+        mut notices: Vec<(Notice, Target<'a>)>,
+    ) -> Vec<(Notice, Target<'a>)> {
+        let demanding = |n: &Notice| {
+            let demand = self.setup.approval(&n.window);
+            demand.filter(|_| n.event.tells_of_approval())
+        };
+        if !notices.iter().any(|(n, _)| demanding(n).is_some()) {
+            return notices;
+        }
+        let decisions = decisions(&self.aws.clients).await.unwrap_or_else(|fault| {
+            tracing::warn!(
+                code = fault.code,
+                "approvals are not known: {}",
+                fault.message
+            );
+            Vec::new()
+        });
+        let now = self.aws.clock.now();
+        for (notice, _) in &mut notices {
+            if let Some(demand) = demanding(notice) {
+                let planned = notice.times.planned;
+                let span = (planned.start, planned.end);
+                let standing = standing(demand, &decisions, &notice.window, span, now);
+                notice.approval = approval_words(&standing, notice);
+            }
+        }
+        notices
+    }
+
     async fn tell_channel(&self, notices: Vec<(Notice, Target<'a>)>) -> Said {
         let mut said = Said::default();
         let mut ready = None;
         for (notice, Target { channel, ids }) in notices {
+            said.is_cut |= self.is_late();
             if ready.is_none() {
                 ready = Some(self.ready(channel).await);
             }
@@ -200,7 +252,7 @@ impl<'a> Announcer<'a> {
         ids: &TargetIds,
         notice: &Notice,
     ) -> Result<Receipt, String> {
-        if self.aws.clock.now() + LONGEST > self.by {
+        if self.is_late() {
             return Err("no time was left".into());
         }
         let told = tell(self.aws, self.outside, channel, ids, notice).await;

@@ -6,13 +6,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::freeze::frozen;
 use super::announcer::{Announcer, Said};
+use super::of_run::Places;
 use super::setup::WindowSetup;
 use crate::aws::{Aws, find_groups, forget_marks};
 use crate::group::fault::Fault;
 use crate::ids::GroupName;
 use crate::notices::{Coming, GroupNote, Known, Mark, NoticeEvent, Planned, happens, unsaid};
 use crate::place::Place;
-use crate::request::OptInTag;
+use crate::request::{OptInTag, RunRequest};
 use crate::windows::PatchWindow;
 
 /// So far ahead openings are looked at beyond the first notice: an announced one may have moved there.
@@ -44,6 +45,25 @@ pub async fn opted_in(
     let groups = find_groups(&aws.clients).await?;
     let groups = groups.into_iter().filter(|(_, g)| tag.is_on(&g.tags));
     Ok(groups.map(|(name, g)| (name, g.tags)).collect())
+}
+
+/// The places that these groups of a run serve, by their tags. One that is gone serves none.
+///
+/// # Errors
+/// A call that failed.
+pub async fn places(
+    aws: &Aws,
+    request: &RunRequest,
+    groups: &BTreeSet<GroupName>,
+) -> Result<Places, Fault> {
+    let mut places = Places::new();
+    for (name, tags) in opted_in(aws, &request.selection.tag).await? {
+        if groups.contains(&name) {
+            let place = request.place_tags.place(&tags);
+            places.entry(place).or_default().insert(name);
+        }
+    }
+    Ok(places)
 }
 
 impl Watched<'_> {
@@ -128,7 +148,8 @@ impl Announcer<'_> {
         let is_watched = |k: &&Known| watched.are_all || watched.has(k.window()) || !k.is_to_come();
         let watched_known: Vec<Known> = known.iter().filter(is_watched).cloned().collect();
         let happened = happens(now, &coming, &watched_known, |window| {
-            watched.lateness(window)
+            let waits = self.setup.approval(window).map(|demand| demand.within);
+            watched.lateness(window) + waits.unwrap_or_default()
         });
         let (new, written) = self.write_down(&happened).await;
         let all: Vec<Mark> = marks.values().flatten().cloned().chain(new).collect();

@@ -18,7 +18,7 @@ mod setup;
 mod tell;
 
 pub use announcer::{Announcer, Said, Taken, Unsent, ready};
-pub use due::{Watched, opted_in};
+pub use due::{Watched, opted_in, places};
 pub use of_run::{BY_HAND, BegunAt, Places};
 pub use overview::{Overviewed, OverviewedChannel};
 pub use script::{Scripted, script};

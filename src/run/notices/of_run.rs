@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::announcer::{Announcer, Said};
+use super::announcer::{Announcer, Said, TIME_OVER};
 use crate::group::Code;
 use crate::group::fault::Fault;
 use crate::ids::{GroupName, RunId};
@@ -92,7 +92,7 @@ impl<'a> Announcer<'a> {
     /// that were not sent.
     ///
     /// # Errors
-    /// Marks could not be read or made, and its window demands none.
+    /// Marks could not be read or made.
     pub async fn begun(
         &self,
         run: BegunAt<'_>,
@@ -100,7 +100,16 @@ impl<'a> Announcer<'a> {
     ) -> Result<(Said, Option<String>), Fault> {
         let is_required = !run.is_by_hand && self.setup.is_required_for(run.window);
         match self.in_time(self.begin(run, places, is_required)).await {
-            Err(fault) if is_required => Ok((Said::default(), Some(fault.to_failure().reason))),
+            Err(fault) if fault.code == TIME_OVER => {
+                let is_cut = true;
+                Ok((
+                    Said {
+                        is_cut,
+                        ..Said::default()
+                    },
+                    None,
+                ))
+            }
             begun => begun,
         }
     }
@@ -132,10 +141,36 @@ impl<'a> Announcer<'a> {
             ..about(known, NoticeEvent::Missed)
         });
         let notices = places.iter().map(notice).chain(in_vain);
-        let said = self.happened(notices.collect()).await?;
+        let said = self.happened(notices.collect(), &known).await?;
         let lacking = said.unsent.first().filter(|_| is_required);
         let lacking = lacking.map(ToString::to_string);
         Ok((said, lacking))
+    }
+
+    /// A run waits until then for an approval.
+    ///
+    /// # Errors
+    /// Marks could not be read or made.
+    pub async fn awaits(
+        &self,
+        run: BegunAt<'_>,
+        places: &Places,
+        until: DateTime<Utc>,
+    ) -> Result<Said, Fault> {
+        let awaiting = async {
+            let known = self.known().await?;
+            let notices = places.iter().map(|(place, groups)| {
+                let notice = run.notice(&place.in_words(), NoticeEvent::AwaitsApproval, &known);
+                let until = until.with_timezone(&notice.times.planned.zone);
+                Notice {
+                    groups: groups.iter().cloned().map(GroupNote::named).collect(),
+                    reason: format!("it is given up at {}", until.format("%H:%M %Z")),
+                    ..notice
+                }
+            });
+            self.happened(notices.collect(), &known).await
+        };
+        self.in_time(awaiting).await
     }
 
     /// The first place that was not announced on every channel of its route.
@@ -179,7 +214,7 @@ impl<'a> Announcer<'a> {
                 ..about(known, NoticeEvent::GroupFailed)
             })
         });
-        Ok(self.tell_all(notices.collect()).await)
+        Ok(self.tell_all(notices.collect(), |_, _| false).await)
     }
 
     /// A run has ended.
@@ -206,7 +241,7 @@ impl<'a> Announcer<'a> {
                 ..about(known, NoticeEvent::Ended).with_report(report, of_place)
             }
         });
-        self.happened(notices.collect()).await
+        self.happened(notices.collect(), &known).await
     }
 
     /// A run that was announced does not take place. Where nothing was announced nobody waits for it.
@@ -234,19 +269,38 @@ impl<'a> Announcer<'a> {
             reason: reason.to_owned(),
             ..about(known, event)
         });
-        self.happened(notices.collect()).await
+        self.happened(notices.collect(), &known).await
     }
 
-    /// Writes down what happened, and tells it.
-    async fn happened(&self, notices: Vec<Notice>) -> Result<Said, Fault> {
-        let (_, written) = self.write_down(&notices).await;
-        let said = self.tell_all(notices).await;
-        written.map(|()| said)
+    /// Writes down what happened and is not known yet, and tells the channels that have not heard of it.
+    async fn happened(&self, notices: Vec<Notice>, known: &[Known]) -> Result<Said, Fault> {
+        let about = |n: &Notice| {
+            let place = n.of_place();
+            let same = |k: &&Known| k.window_id() == n.window_id && *k.place() == place;
+            known.iter().find(same)
+        };
+        let is_new = |n: &&Notice| !about(n).is_some_and(|k| k.has(&n.occasion()));
+        let new: Vec<Notice> = notices.iter().filter(is_new).cloned().collect();
+        let (marks, written) = self.write_down(&new).await;
+        let is_cut = written.is_ok() && marks.len() < new.len();
+        let has_told = |n: &Notice, t: &Target<'_>| {
+            about(n).is_some_and(|k| k.has_told(&t.channel.name, &n.occasion()))
+        };
+        let said = self.tell_all(notices, has_told).await;
+        written.map(|()| Said {
+            is_cut: said.is_cut || is_cut,
+            ..said
+        })
     }
 
-    async fn tell_all(&self, notices: Vec<Notice>) -> Said {
+    async fn tell_all(
+        &self,
+        notices: Vec<Notice>,
+        has_told: impl Fn(&Notice, &Target<'_>) -> bool,
+    ) -> Said {
         let targeted = notices.into_iter().flat_map(|notice| {
-            let targets = self.targets(&notice);
+            let mut targets = self.targets(&notice);
+            targets.retain(|t| !has_told(&notice, t));
             targets.into_iter().map(move |t| (notice.clone(), t))
         });
         self.send(targeted.collect()).await

@@ -8,11 +8,13 @@ use super::of_run::Places;
 use super::setup::WindowSetup;
 use crate::group::Outcome;
 use crate::notices::{
-    GroupNote, Notice, NoticeEvent, OwnWords, Planned, Story, Windows, targets, window_id,
+    GroupNote, Notice, NoticeEvent, OwnWords, Planned, Story, Windows, approval_words, targets,
+    window_id,
 };
 use crate::place::Place;
 use crate::report::{GroupReport, RunReport};
 use crate::schedule::Window;
+use crate::windows::standing;
 
 /// A notice as one channel would get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +90,16 @@ pub fn script(
         }));
         let ended = notice(NoticeEvent::Ended).with_report(report, of_place);
         notices.push((report.finished_at, ended));
+    }
+    if let Some(demand) = setup.approval(name) {
+        let telling = notices
+            .iter_mut()
+            .filter(|(_, n)| n.event.tells_of_approval());
+        for (at, notice) in telling {
+            let span = (window.start, window.cutoff);
+            let standing = standing(demand, &[], name, span, *at);
+            notice.approval = approval_words(&standing, notice);
+        }
     }
     notices.sort_by_key(|(at, _)| *at);
     let told = notices

@@ -10,7 +10,8 @@ use crate::notices::NoticesFile;
 use crate::notices::config::ConfigError;
 use crate::toml_file;
 use crate::windows::{
-    After, DEFAULT_WINDOW, Freeze, FreezeError, FreezeTable, WindowError, WindowNotices,
+    After, ApprovalDemand, DEFAULT_WINDOW, Freeze, FreezeError, FreezeTable, WindowError,
+    WindowNotices,
 };
 
 /// Channels, routes, the notices of each window, and freezes.
@@ -136,6 +137,17 @@ impl WindowSetup {
     pub fn is_awaited(&self, window: &str) -> bool {
         let after = self.windows.values().filter_map(|w| w.after.as_ref());
         after.into_iter().any(|a| a.window == window)
+    }
+
+    /// What a window of this name demands of a person before its runs begin.
+    pub fn approval(&self, window: &str) -> Option<&ApprovalDemand> {
+        self.windows.get(window)?.approval.as_ref()
+    }
+
+    /// Names of the windows that demand one.
+    pub fn demanding(&self) -> impl Iterator<Item = &str> {
+        let demanding = self.windows.iter().filter(|(_, w)| w.approval.is_some());
+        demanding.map(|(name, _)| name.as_str())
     }
 
     /// Whether no run begins in a window of this name that was not announced.

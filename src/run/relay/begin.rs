@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::super::notices::Places;
 use super::super::patience::patiently;
 use super::super::prepare::{never_stopped, prepare};
 use super::super::{RecordFilter, RunError, SelectionError, absent, restore};
@@ -20,8 +19,8 @@ const CLAIMS_KEPT: TimeDelta = TimeDelta::days(35);
 /// How a run begins.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Begun {
-    /// With this to be passed along, for groups that serve these places.
-    RunState(Box<RunState>, Places),
+    /// With this to be passed along.
+    RunState(Box<RunState>),
     /// Not at all: the same cause has started a run already.
     Duplicate(Claim),
     /// Not at all.
@@ -96,7 +95,6 @@ async fn claim_and_plan(
     let prepared = Box::pin(prepare(aws, request, &stop)).await?;
     let work = Work::Run(Box::new(request.clone()));
     let candidates = prepared.jobs.iter().map(BatchMember::from).collect();
-    let places = prepared.places();
     let mut run_state = RunState {
         steps: steps(candidates, &work),
         allowed_failures: Some(request.max_failures.groups(prepared.groups())),
@@ -106,7 +104,7 @@ async fn claim_and_plan(
         ..RunState::empty(work, now)
     };
     run_state.proceed();
-    Ok(Begun::RunState(Box::new(run_state), places))
+    Ok(Begun::RunState(Box::new(run_state)))
 }
 
 /// How a restore begins.

@@ -16,3 +16,14 @@ pub struct Execution {
     /// When it ended.
     pub stopped_at: Option<DateTime<Utc>>,
 }
+
+/// A task that waits for a word from outside (`.waitForTaskToken`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitingTask {
+    /// It waits.
+    Waits,
+    /// The word came.
+    Done,
+    /// Its time was over before a word came.
+    TimedOut,
+}

@@ -71,6 +71,8 @@ pub struct World {
     pub sns: topics::Sns,
     /// Executions of state machines, by ARN: written by what runs them, outside the world.
     pub executions: BTreeMap<String, executions::Execution>,
+    /// Tasks of executions that wait for a word from outside, by their tokens.
+    pub waiting_tasks: BTreeMap<String, executions::WaitingTask>,
     /// Schedules of EventBridge Scheduler, by the names of their group and their own.
     pub schedules: scheduler::Schedules,
     /// Maintenance windows of Systems Manager, by id.
@@ -118,6 +120,7 @@ impl World {
             ssm: commands::Ssm::default(),
             sns: topics::Sns::default(),
             executions: BTreeMap::new(),
+            waiting_tasks: BTreeMap::new(),
             schedules: scheduler::Schedules::default(),
             maintenance_windows: BTreeMap::new(),
             rivals: rivals::Rivals::default(),

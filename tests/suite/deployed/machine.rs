@@ -10,7 +10,7 @@ use asg_patch::clock::Clock;
 use asg_patch::lambda::Function;
 use asg_patch::signature::{FIELD, Purpose};
 use asg_patch::sim::Account;
-use asg_patch::sim::world::executions::Execution as Shown;
+use asg_patch::sim::world::executions::{Execution as Shown, WaitingTask};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{self, StreamExt};
@@ -26,6 +26,8 @@ pub(crate) const STATE_MACHINE: &str =
     "arn:aws:states:eu-west-1:123456789012:stateMachine:AsgPatch";
 /// The HMAC key of the simulated account.
 pub(crate) const MAC_KEY: &str = "alias/asg-patch";
+/// The token of a task that waits.
+const TASK_TOKEN: &str = "$$.Task.Token";
 /// The function's own time limit in the template.
 const FUNCTION_SECONDS: i64 = 300;
 
@@ -234,6 +236,10 @@ impl Execution<'_> {
                 let next = chosen.map_or(&state["Default"], |c| &c["Next"]);
                 Step::Go(text(next).to_owned(), input)
             }
+            "Pass" => {
+                known(state, name, &["InputPath"]);
+                Step::Go(next(), at(&input, text(&state["InputPath"])).clone())
+            }
             "Wait" => {
                 known(state, name, &["Seconds", "TimestampPath"]);
                 self.wait(state, &input).await;
@@ -246,6 +252,7 @@ impl Execution<'_> {
                     "OutputPath",
                     "ResultPath",
                     "TimeoutSeconds",
+                    "TimeoutSecondsPath",
                     "Retry",
                     "Catch",
                 ];
@@ -350,11 +357,46 @@ impl Execution<'_> {
                 let answer = self.machine.call(payload).await;
                 answer.map(|payload| json!({"Payload": payload}))
             }
+            "arn:aws:states:::lambda:invoke.waitForTaskToken" => {
+                self.until_woken(state, input, retries).await
+            }
             bucket::PUT_OBJECT => {
                 let put = self.filled(parameters, input, retries);
                 self.machine.bucket.put(&put)
             }
             other => panic!("this machine does not know {other}"),
+        }
+    }
+
+    /// Gives a token away, and goes on once it comes back.
+    async fn until_woken(&self, state: &Value, input: &Value, retries: u64) -> StateResult {
+        let machine = self.machine;
+        let token = format!("{}#{}", machine.execution, machine.invocation.get());
+        machine
+            .account
+            .with_world(|w| w.waiting_tasks.insert(token.clone(), WaitingTask::Waits));
+        let seconds = at(input, text(&state["TimeoutSecondsPath"]));
+        let seconds = seconds.as_i64().filter(|s| *s > 0).expect("seconds");
+        let until = machine.clock.now() + TimeDelta::seconds(seconds);
+        let mut payload = self.filled(&state["Parameters"]["Payload"], input, retries);
+        for value in payload.as_object_mut().expect("a payload").values_mut() {
+            if value == TASK_TOKEN {
+                *value = json!(token);
+            }
+        }
+        machine.call(payload).await?;
+        loop {
+            let task = machine.account.with_world(|w| w.waiting_tasks[&token]);
+            if task == WaitingTask::Done {
+                return Ok(json!({}));
+            }
+            if machine.clock.now() >= until {
+                machine
+                    .account
+                    .with_world(|w| w.waiting_tasks.insert(token, WaitingTask::TimedOut));
+                return Err(("States.Timeout".into(), String::new()));
+            }
+            machine.clock.wait(std::time::Duration::from_secs(1)).await;
         }
     }
 
@@ -367,6 +409,7 @@ impl Execution<'_> {
                     "$$.Execution.Input" => self.input.clone(),
                     "$$.Execution.Id" => json!(self.machine.execution),
                     "$$.State.RetryCount" => json!(retries),
+                    TASK_TOKEN => json!(TASK_TOKEN),
                     path => at(input, path).clone(),
                 };
                 (key.to_owned(), value)

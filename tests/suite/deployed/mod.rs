@@ -1,6 +1,7 @@
 //! The function under its state machine, on the simulated account in virtual time: what is deployed does
 //! what the command line does, whatever invocation is lost.
 
+mod approved;
 mod bucket;
 mod forged;
 mod language;
@@ -499,6 +500,7 @@ fn the_policy_is_checked_against_the_calls_of_all_scenarios() {
     .fold(BTreeSet::new(), |all, some: BTreeSet<String>| &all | &some);
     all.extend(pruned::calls());
     all.extend(told::calls());
+    all.extend(approved::calls());
     // Messages go to topics that only some scenarios have.
     all.insert("sns:Publish".into());
     // When windows open is read where the account has some (tests/suite/windows.rs).

@@ -1,6 +1,7 @@
 //! Notices of the deployed stack: what the readers of channels see of a window, from the day before until its end.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use asg_patch::aws::{Aws, DeclaredFreeze, claim_mark, declare_freeze, lift_freeze, store_file};
 use asg_patch::channels::Outside;
@@ -18,7 +19,7 @@ use crate::channels::{BOT_TOKEN, HOOK, Outsiders};
 use crate::common::{self, Scenario, in_virtual_time, on_all_cores};
 
 /// Two applications, a group of which fails.
-const FLEET: &str = r#"
+pub(super) const FLEET: &str = r#"
     start = 2026-10-13T03:00:00Z
     [[images]]
     name = "base"
@@ -45,7 +46,7 @@ const FLEET: &str = r#"
     failure = "install-fails"
 "#;
 
-const FILE: &str = r#"
+pub(super) const FILE: &str = r#"
     [notices]
     ahead = ["24h", "1h"]
 
@@ -76,16 +77,16 @@ const FILE: &str = r#"
     channels = ["ops"]
 "#;
 
-struct Stage {
-    account: Account,
-    aws: Aws,
-    outsiders: Outsiders,
+pub(super) struct Stage {
+    pub(super) account: Account,
+    pub(super) aws: Aws,
+    pub(super) outsiders: Outsiders,
     scenario: Scenario,
     unsent: std::sync::Arc<std::sync::Mutex<u64>>,
 }
 
 impl Stage {
-    async fn new(fleet_text: &str, file: &str) -> Self {
+    pub(super) async fn new(fleet_text: &str, file: &str) -> Self {
         let scenario = Scenario::parse(fleet_text).expect("a fleet");
         let account = scenario.fleet.account(1);
         let aws = common::aws(&account, "operator").signing_by(Some(MAC_KEY));
@@ -119,14 +120,14 @@ impl Stage {
     }
 
     /// Stores a file as the stack's.
-    async fn push(&self, file: &str) {
+    pub(super) async fn push(&self, file: &str) {
         let at = self.account.clock().now();
         let stored = store_file(&self.aws.clients, file, "ops", at).await;
         stored.expect("a file");
     }
 
     /// Makes the schedule of a window, as the stacks do.
-    async fn window(&self, name: &str, schedule: &str, more: Value) {
+    pub(super) async fn window(&self, name: &str, schedule: &str, more: Value) {
         use aws_sdk_scheduler::types::{FlexibleTimeWindow, FlexibleTimeWindowMode, Target};
         let mut input = json!({
             "trigger": "schedule",
@@ -153,7 +154,7 @@ impl Stage {
             .expect("a schedule");
     }
 
-    fn function(&self) -> Function {
+    pub(super) fn function(&self) -> Function {
         let settings = settings(&self.scenario, &self.account);
         let parties = PartiesConnector::new(self.outsiders.parties.clone());
         let outside = Outside::over(parties, self.account.clock().clone());
@@ -171,7 +172,7 @@ impl Stage {
     }
 
     /// A sweep each quarter of an hour until then.
-    async fn sweep_until(&self, until: &str) {
+    pub(super) async fn sweep_until(&self, until: &str) {
         let until: DateTime<Utc> = until.parse().expect("a time");
         let clock = self.account.clock();
         let function = || self.function();
@@ -202,17 +203,17 @@ impl Stage {
         }
     }
 
-    async fn wait_until(&self, at: &str) {
+    pub(super) async fn wait_until(&self, at: &str) {
         let at = at.parse().expect("a time");
         self.account.clock().wait_until(at).await;
     }
 
-    fn unsent(&self) -> u64 {
+    pub(super) fn unsent(&self) -> u64 {
         *self.unsent.lock().expect("a count")
     }
 
     /// Texts as readers see them.
-    fn seen(&self) -> String {
+    pub(super) fn seen(&self) -> String {
         self.outsiders.parties.with(|p| {
             let posts = &p.slack.channels["C0SIMULATED"].posts;
             let mut lines: Vec<String> = posts
@@ -306,6 +307,47 @@ fn a_window_is_told_from_the_day_before_until_its_end() {
           in_progress: shop (Production) is being patched, until 09:00 CEST at the latest.
           completed: Patching of shop (Production) has ended.
         Pingdom: {101} from 14 04:00:00 to 14 04:12:44"#]].assert_eq(&seen);
+}
+
+/// Slack takes a message a second: to tell a begin of so many places takes more than one invocation.
+#[test]
+fn a_begin_of_many_places_is_told_by_more_than_one_invocation() {
+    const PLACES: usize = 150;
+    let (output, announced, begun) = in_virtual_time(7, async {
+        let (head, groups) = FLEET.split_once("    [[groups]]").expect("groups");
+        let (group, _) = groups.split_once("    [[groups]]").expect("two groups");
+        let group = |n: usize| {
+            let group = group.replace("shop", &format!("shop{n}"));
+            format!("    [[groups]]{group}")
+        };
+        let fleet = head.to_owned() + &(0..PLACES).map(group).collect::<String>();
+        let file = FILE.replace("application = \"shop\"", "application = \"none\"");
+        let stage = Stage::new(&fleet, &file).await;
+        stage.wait_until("2026-10-14T04:00:00Z").await;
+        let function = || stage.function();
+        let announced = Mutex::new(0);
+        let mut machine = Machine::new(&function, &stage.account, "scheduled");
+        machine.lost = Box::new(|_, action| {
+            *announced.lock().expect("a count") += usize::from(action == "announce");
+            None
+        });
+        let input = json!({"trigger": "schedule", "schedule": "nightly", "scheduled_time": "2026-10-14T04:00:00Z"});
+        let End::Succeeded(output) = machine.execute(input).await else {
+            panic!("no report");
+        };
+        let seen = stage.seen();
+        let begun = (0..PLACES).map(|n| {
+            let text = format!("in its thread: Patching has begun: shop{n} (Production).");
+            let first = format!("Slack: Patching has ended: shop{n} (Production).");
+            (seen.matches(&text).count(), seen.matches(&first).count())
+        });
+        let begun: BTreeSet<(usize, usize)> = begun.collect();
+        drop(machine);
+        (output, announced.into_inner().expect("a count"), begun)
+    });
+    assert_eq!(output["status"], "Done", "{output}");
+    assert!((2..5).contains(&announced), "{announced}");
+    assert_eq!(begun, [(1, 1)].into(), "{begun:?}");
 }
 
 /// Of all combinations every so-many-th, unless `TOLD_STRIDE` says otherwise.
