@@ -25,7 +25,7 @@ pub(crate) struct RunArgs {
     run: RunOptions,
     #[command(flatten)]
     keep: KeepOptions,
-    /// Tell the channels of the file that --config names that the run begins and how it ended
+    /// Tell the channels of the file that --config names that the run begins, which groups fail, and how it ended
     #[arg(long, help_heading = "The run", hide_short_help = true)]
     notify: bool,
     /// Run although a freeze lies over the window

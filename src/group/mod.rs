@@ -31,6 +31,7 @@ pub mod options;
 mod outcome;
 pub mod own_documents;
 mod ownership;
+pub mod patch;
 pub mod phase;
 mod phases;
 pub mod pin;

@@ -29,7 +29,8 @@ pub use plan::{PlanReport, PlannedGroup};
 pub use prices::Prices;
 pub use prune::{KeptReason, PruneAction, PruneEntry, PruneReport};
 pub use run::{
-    DueAction, GroupReport, PatchCounts, PhaseReport, RunKind, RunReport, SCHEDULED_LIMIT,
+    DueAction, GroupReport, PatchCounts, PatchEvidence, PhaseReport, RunKind, RunReport,
+    SCHEDULED_LIMIT,
 };
 pub use sheet::{
     Sheet, codes_sheet, history_sheet, plan_sheet, prune_sheet, run_sheet, status_sheet,

@@ -90,6 +90,8 @@ pub fn run_sheet(report: &RunReport) -> Sheet {
             g.left_open.to_string(),
             plain_text(&g.reason),
             listed(&g.notes),
+            some(g.evidence.as_ref().and_then(|e| e.baseline.as_deref())),
+            listed(&g.fixed_cves()),
         ]
     };
     Sheet {
@@ -111,6 +113,8 @@ pub fn run_sheet(report: &RunReport) -> Sheet {
             "left_open",
             "reason",
             "notes",
+            "baseline",
+            "fixed_cves",
         ],
         rows: report.groups.iter().map(row).collect(),
     }
