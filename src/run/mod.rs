@@ -9,6 +9,7 @@ mod drive;
 pub mod engine;
 mod error;
 mod freeze;
+mod named;
 mod notices;
 mod owner;
 mod patience;
@@ -31,6 +32,7 @@ use crate::request::OptInTag;
 
 pub use error::{RunError, SelectionError};
 pub use freeze::frozen;
+pub use named::{Amiss, Named, NamedThing, amiss, named_in};
 pub use notices::{
     Announcer, BY_HAND, BegunAt, Overviewed, OverviewedChannel, Places, Said, Scripted, SetupError,
     Taken, TellError, Unsent, Watched, WindowSetup, opted_in, ready, script, tell,

@@ -394,7 +394,10 @@ mod tests {
         let mut fitted = few.clone();
         fit_to_pass_along(&mut fitted);
         assert_eq!(fitted, few);
-        for (number, patches, keeps_names) in [(25, 150, true), (25, 500, false)] {
+        let is_long = |patches: &usize| Packed::bytes(&jobs(40, *patches)) > JOBS_BYTES;
+        let some = (1..=25).map(|n| n * 20).find(is_long);
+        let some = some.expect("so much does not fit");
+        for (number, patches, keeps_names) in [(40, some, true), (90, 500, false)] {
             let many = jobs(number, patches);
             assert!(Packed::bytes(&many) > JOBS_BYTES, "{number}");
             let mut fitted = many.clone();
