@@ -12,6 +12,7 @@ mod convert;
 mod devices;
 mod discover;
 mod documents;
+mod events;
 mod executions;
 mod faults;
 mod freeze;
@@ -42,6 +43,7 @@ pub use claims::{Claim, Claims, Held, KEPT_CLAIM, claim_run, forget_claims, list
 pub use clients::{CallCount, Clients};
 pub use discover::{Instances, describe_account, find_groups, template_facts};
 pub use documents::{DocumentState, create_document, own_documents};
+pub use events::{Event, has_event_bus, put_event};
 pub use executions::{Execution, find_execution, is_execution};
 pub use faults::with_causes;
 use faults::{fault, missing};

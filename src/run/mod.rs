@@ -34,8 +34,9 @@ pub use error::{RunError, SelectionError};
 pub use freeze::frozen;
 pub use named::{Amiss, Named, NamedThing, amiss, named_in};
 pub use notices::{
-    Announcer, BY_HAND, BegunAt, Overviewed, OverviewedChannel, Places, Said, Scripted, SetupError,
-    Taken, TellError, Unsent, Watched, WindowSetup, opted_in, ready, script, tell,
+    Announcer, BY_HAND, BegunAt, EventBus, Overviewed, OverviewedChannel, Places, ReadyChannel,
+    Said, Scripted, SetupError, Taken, TellError, Unsent, Watched, WindowSetup, opted_in, ready,
+    script, tell,
 };
 pub use owner::{this_host, this_process};
 pub use plan::{Planned, plan, planned};

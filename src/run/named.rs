@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::notices::WindowSetup;
 use super::patience::passes;
 use super::windows::account_windows;
-use crate::aws::{Aws, DocumentFacts, calendar_state, document_facts, has_topic, parameter_type};
+use crate::aws::{
+    Aws, DocumentFacts, calendar_state, document_facts, has_event_bus, has_topic, parameter_type,
+};
 use crate::group::fault::{Fault, FaultClass};
 use crate::trigger::Defaults;
 use crate::windows::FreezeTime;
@@ -30,6 +32,8 @@ pub enum NamedThing {
         /// The parameter.
         parameter: String,
     },
+    /// An event bus, by name or ARN.
+    EventBus(String),
     /// A window that the file does not have itself.
     Window(String),
 }
@@ -78,7 +82,7 @@ type Wrong = (String, String, String);
 pub fn named_in(setup: &WindowSetup) -> Vec<Named> {
     let secrets = setup.file.channels.iter().flat_map(|channel| {
         let both = [
-            ("secret", Some(&channel.secret)),
+            ("secret", channel.secret.as_ref()),
             ("previous-secret", channel.previous_secret.as_ref()),
         ];
         both.into_iter().filter_map(|(key, name)| {
@@ -86,6 +90,12 @@ pub fn named_in(setup: &WindowSetup) -> Vec<Named> {
                 place: format!("[[channel]] '{}' {key}", channel.name),
                 thing: NamedThing::Secret(name?.clone()),
             })
+        })
+    });
+    let buses = setup.file.channels.iter().filter_map(|channel| {
+        Some(Named {
+            place: format!("[[channel]] '{}' bus", channel.name),
+            thing: NamedThing::EventBus(channel.bus.clone()?),
         })
     });
     let calendars = (1..)
@@ -101,7 +111,11 @@ pub fn named_in(setup: &WindowSetup) -> Vec<Named> {
         place: "[[window]] after, or [[freeze]] windows".into(),
         thing: NamedThing::Window(window.to_owned()),
     });
-    secrets.chain(calendars).chain(windows).collect()
+    secrets
+        .chain(buses)
+        .chain(calendars)
+        .chain(windows)
+        .collect()
 }
 
 /// Asks the account for each thing; answers those that a run could not use. What AWS does not say counts as one of these.
@@ -171,6 +185,14 @@ async fn of_thing(aws: &Aws, thing: &NamedThing) -> Result<Option<Wrong>, Fault>
             let known = found.and_then(|f| f.parameters);
             Ok(known.and_then(|known| wrong_parameter(document, parameter, &known)))
         }
+        // One of another account may not be looked at: that is not wrong.
+        NamedThing::EventBus(bus) => Ok((has_event_bus(clients, bus).await? == Some(false)).then(|| {
+            (
+                format!("the event bus {bus}"),
+                "none".into(),
+                "Correct its name, or create it: AWS takes events for a bus that there is not, and loses them.".into(),
+            )
+        })),
         NamedThing::Window(name) => wrong_window(aws, name).await,
     }
 }

@@ -26,7 +26,7 @@ use crate::request::RunRequest;
 const TELLING: TimeDelta = TimeDelta::minutes(10);
 /// So long channels have for the groups that have failed by a moment; after that they learn it from the end of the run.
 const TELLING_FAILED: TimeDelta = TimeDelta::minutes(2);
-/// Failed groups that are told together: as many as a notice names.
+/// Failed groups of one notice: as many as it names.
 const FAILED_AT_ONCE: usize = 50;
 
 /// Carries out a run to its end and sends the report.

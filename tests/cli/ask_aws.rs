@@ -22,8 +22,13 @@ name = "ops"
 kind = "slack-webhook"
 secret = "/asg-patch/secrets/ops"
 
+[[channel]]
+name = "bus"
+kind = "event-bus"
+bus = "default"
+
 [[route]]
-channels = ["ops"]
+channels = ["ops", "bus"]
 
 [[window]]
 name = "test"
@@ -65,7 +70,7 @@ fn what_a_file_names_is_looked_for_in_the_account() {
     assert_eq!(ended.code, Some(0), "{} {}", ended.json, ended.stderr);
     assert_eq!(
         (rows(&ended.json), &ended.json["aws"]["named"]),
-        (vec![], &json!(4))
+        (vec![], &json!(5))
     );
 
     store_as(
@@ -80,6 +85,7 @@ fn what_a_file_names_is_looked_for_in_the_account() {
         ("InstallOverrideList", "InstallOverideList"),
         (secret, "/asg-patch/secrets/none"),
         ("after = \"test\"", "after = \"tset\""),
+        ("bus = \"default\"", "bus = \"defualt\""),
     ];
     let mut wrong = changes
         .iter()
@@ -97,15 +103,16 @@ fn what_a_file_names_is_looked_for_in_the_account() {
             "[[channel]] 'open' secret",
             "a parameter of the type String",
         ),
+        ("[[channel]] 'bus' bus", "none"),
         ("[[freeze]] 1 calendar", "none"),
         (
             "[[freeze]] 2 calendar",
             "a document that is no Change Calendar",
         ),
         ("[[window]] after, or [[freeze]] windows", "'tset'"),
-        ("run.topic-arn (line 3)", "none"),
         ("documents.allow (line 6)", "none"),
         ("documents.parameters (line 7)", "'InstallOverideList'"),
+        ("run.topic-arn (line 3)", "none"),
     ];
     let expected = expected.map(|(place, found)| (place.to_owned(), found.to_owned()));
     assert_eq!(rows(&ended.json), expected);

@@ -127,6 +127,7 @@ OWN_CLASSIC = arn("elasticloadbalancing", "loadbalancer/web")
 FOREIGN_CLASSIC = arn("elasticloadbalancing", "loadbalancer/shop")
 VOLUME_KEY = arn("kms", "key/8a1f")
 SECRET_KEY = arn("kms", "key/5ec2")
+BUS = arn("events", "event-bus/patching")
 VOLUME_USES = [f"kms:{name}" for name in ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKeyWithoutPlaintext", "DescribeKey")]
 VOLUME_GRANTS = [f"kms:{name}" for name in ("CreateGrant", "ListGrants", "RevokeGrant")]
 # What AWS's guide to Data Lifecycle Manager says that snapshots may need; no call of the program's.
@@ -152,6 +153,7 @@ PROOFS = {
     "TargetGroupArns": (TARGET_CHANGES, OWN_TARGETS),
     "ClassicLoadBalancerArns": (CLASSIC_CHANGES, OWN_CLASSIC),
 }
+OF_BUSES = ["events:DescribeEventBus", "events:PutEvents"]
 # What a prune does to images before it removes them.
 OF_PRUNES = ["ec2:DescribeImageAttribute", "ec2:EnableImageDeprecation"]
 BUCKET = "arn:aws:s3:::ReportBucket"
@@ -562,6 +564,23 @@ def secret_key_cases():
     return allowed, denied
 
 
+def bus_cases():
+    """What channels of the kind event-bus need; and what is not theirs."""
+    ours = {"events_source": "asg-patch"}
+    allowed = [
+        ("look for a bus", [ask("events:DescribeEventBus", BUS)]),
+        ("put an event", [ask("events:PutEvents", BUS, **ours)]),
+    ]
+    denied = [
+        ("put an event as another source beside ours", [ask("events:PutEvents", BUS, events_source=["asg-patch", "billing"])]),
+        ("put an event as another source", [ask("events:PutEvents", BUS, events_source="billing")]),
+        ("put an event on another bus", [ask("events:PutEvents", arn("events", "event-bus/default"), **ours)]),
+        ("make a rule", [ask("events:PutRule", arn("events", "rule/patching/x"))]),
+        ("change who may put events", [ask("events:PutPermission", BUS)]),
+    ]
+    return allowed, denied
+
+
 def foreign_templates():
     return [(f"{a}, untagged template", [ask(a, TEMPLATE_ARN)]) for a in TEMPLATE_CHANGES]
 
@@ -728,6 +747,7 @@ def main():
         {"PatchDocumentArns": own_document},
         {"VolumeKeyArns": VOLUME_KEY},
         {"SecretKeyArn": SECRET_KEY},
+        {"EventBusArns": BUS},
         {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"},
         *({parameter: own} for parameter, (_, own) in PROOFS.items()),
     ):
@@ -758,6 +778,13 @@ def main():
         by_ssm, directly = secret_key_cases()
         denied += directly
         (allowed if parameters.get("SecretKeyArn") else denied).extend(by_ssm)
+        events, strange = bus_cases()
+        denied += strange
+        if parameters.get("EventBusArns"):
+            allowed += events
+        else:
+            denied += events
+            made = [call for call in made if call not in OF_BUSES]
         for parameter, (actions, resource) in PROOFS.items():
             if parameters.get(parameter):
                 allowed += on(actions, resource)

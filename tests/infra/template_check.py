@@ -126,6 +126,7 @@ def sizes(template):
         "SubnetIds": "subnet-1",
         "SecurityGroupIds": "sg-1",
         "SecretKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef",
+        "EventBusArns": "arn:aws:events:eu-west-1:111122223333:event-bus/patching",
         "VolumeKeyArns": "arn:aws:kms:eu-west-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef",
     }
     for parameters in ({}, everything):

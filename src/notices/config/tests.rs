@@ -32,6 +32,11 @@ kind = "webhook"
 secret = "/asg-patch/secrets/intake"
 url = "https://intake.example.org/patching?of=us"
 
+[[channel]]
+name = "events"
+kind = "event-bus"
+bus = "arn:aws:events:eu-west-1:123456789012:event-bus/patching"
+
 [[route]]
 application = "shop"
 environment = "Test"
@@ -97,6 +102,11 @@ fn mistakes_are_named_with_their_place() {
             "channels = [\"ops\", \"intake\"]\npingdom-checks = [7]",
         ),
         ("channels = [\"ops\", \"intake\"]", "channels = []"),
+        ("event-bus/patching", "event-bus/"),
+        ("bus = \"arn", "secret = \"/asg-patch/secrets/bus\"\nbus = \"arn"),
+        ("bus = \"arn", "hosts = [\"example.org\"]\nbus = \"arn"),
+        ("secret = \"/asg-patch/secrets/intake\"\n", ""),
+        ("page = \"kctbh9vrtdwd\"", "page = \"a\"\nbus = \"b\""),
         (
             "url = \"https://intake",
             "hosts = [\"localhost\"]\nurl = \"https://intake",

@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod behaviour;
+pub mod buses;
 pub mod calendars;
 pub mod commands;
 pub mod documents;
@@ -68,6 +69,8 @@ pub struct World {
     pub ssm: commands::Ssm,
     /// SNS.
     pub sns: topics::Sns,
+    /// EventBridge.
+    pub events: buses::Buses,
     /// Executions of state machines, by ARN: written by what runs them, outside the world.
     pub executions: BTreeMap<String, executions::Execution>,
     /// Schedules of EventBridge Scheduler, by the names of their group and their own.
@@ -116,6 +119,7 @@ impl World {
             instances: BTreeMap::new(),
             ssm: commands::Ssm::default(),
             sns: topics::Sns::default(),
+            events: buses::Buses::default(),
             executions: BTreeMap::new(),
             schedules: scheduler::Schedules::default(),
             maintenance_windows: BTreeMap::new(),
