@@ -30,6 +30,7 @@ mod parameter;
 mod perform;
 mod permissions;
 mod publish;
+mod published;
 mod records;
 mod refreshes;
 mod retention;
@@ -41,7 +42,9 @@ mod windows;
 
 pub use claims::{Claim, Claims, Held, KEPT_CLAIM, claim_run, forget_claims, list_claims};
 pub use clients::{CallCount, Clients};
-pub use discover::{Instances, describe_account, find_groups, template_facts};
+pub use discover::{
+    Instances, RunningImages, describe_account, find_groups, running_images, template_facts,
+};
 pub use documents::{DocumentState, create_document, own_documents};
 pub use events::{Event, has_event_bus, put_event};
 pub use executions::{Execution, find_execution, is_execution};
@@ -60,6 +63,7 @@ pub use pace::{Turn, Urgency};
 pub use perform::{await_turn, fold, is_turn_for, perform, retire};
 pub use permissions::check_permissions;
 pub use publish::{Post, publish};
+pub use published::{publish_image, published_images};
 use records::get_records;
 pub use records::list_records;
 pub use retention::{find_past, find_sharing};

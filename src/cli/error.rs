@@ -308,6 +308,7 @@ mod tests {
             installed: Vec::new(),
             missing: Vec::new(),
             evidence: None,
+            published: None,
             console: None,
             phases: Vec::new(),
             altered_seconds: 0,

@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod limits;
 pub mod lineage;
 pub mod made;
+mod managed;
 pub mod measured;
 pub mod members;
 pub mod names;

@@ -129,6 +129,9 @@ pub struct GroupReport {
     /// Names of the patches that the last scan of its build instance found missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
+    /// The parameter that has its image, if that was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
     /// The evidence of its patches: for audits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<PatchEvidence>,

@@ -45,6 +45,7 @@ pub(crate) fn group(name: &str, outcome: Outcome, failure: Option<(Code, &str)>)
         installed: Vec::new(),
         missing: Vec::new(),
         evidence: None,
+        published: None,
         console: None,
         phases: phases(&[(Phase::Queued, 60)]),
         altered_seconds: 0,

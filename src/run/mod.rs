@@ -16,6 +16,7 @@ mod patience;
 mod plan;
 mod prepare;
 mod prune;
+mod publish;
 pub mod relay;
 mod restore;
 mod send;
@@ -41,6 +42,7 @@ pub use notices::{
 pub use owner::{this_host, this_process};
 pub use plan::{Planned, plan, planned};
 pub use prune::{PruneRequest, prune};
+pub use publish::publish_images;
 pub use restore::restore;
 pub use send::{send, send_to_chat};
 pub use status::status;

@@ -288,6 +288,7 @@ def allowed_cases(looks):
         yield f"read {name}", [ask("ssm:GetParameters", parameter(name))]
     yield "mark a notice", put("/asg-patch/notices/w/ops-1/begun", "false")
     yield "forget a mark", [ask("ssm:DeleteParameters", parameter("/asg-patch/notices/w/ops-1/begun"))]
+    yield "list published images", [ask("ssm:GetParametersByPath", parameter("/asg-patch/images"), ssm_Recursive="true")]
     yield "list marks", [ask("ssm:GetParametersByPath", parameter("/asg-patch/notices"), ssm_Recursive="true")]
     yield "look at a calendar", [ask("ssm:GetCalendarState", arn("ssm", "document/Freeze"))]
     yield "look at an execution", [ask("states:DescribeExecution", arn("states", "execution:AsgPatch:e"))]
@@ -330,6 +331,7 @@ def denied_cases():
         yield f"overwrite {name}", put(name, "true")
         yield f"delete {name}", [ask("ssm:DeleteParameters", parameter(name))]
     yield "list secrets", [ask("ssm:GetParametersByPath", parameter("/asg-patch/secrets"), ssm_Recursive="true")]
+    yield "delete a published image", [ask("ssm:DeleteParameters", parameter("/asg-patch/images/web"))]
     yield "overwrite a mark", put("/asg-patch/notices/w/ops-1/begun", "true")
     yield "make a calendar", [ask("ssm:CreateDocument", arn("ssm", "document/Freeze"))]
     for action in ("CreateSchedule", "UpdateSchedule", "DeleteSchedule"):
@@ -748,6 +750,7 @@ def main():
         {"VolumeKeyArns": VOLUME_KEY},
         {"SecretKeyArn": SECRET_KEY},
         {"EventBusArns": BUS},
+        {"PublishImages": "true"},
         {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"},
         *({parameter: own} for parameter, (_, own) in PROOFS.items()),
     ):
@@ -778,6 +781,8 @@ def main():
         by_ssm, directly = secret_key_cases()
         denied += directly
         (allowed if parameters.get("SecretKeyArn") else denied).extend(by_ssm)
+        publishing = ("publish an image", put("/asg-patch/images/web", "true"))
+        (allowed if parameters.get("PublishImages") else denied).append(publishing)
         events, strange = bus_cases()
         denied += strange
         if parameters.get("EventBusArns"):

@@ -103,7 +103,10 @@ fn mistakes_are_named_with_their_place() {
         ),
         ("channels = [\"ops\", \"intake\"]", "channels = []"),
         ("event-bus/patching", "event-bus/"),
-        ("bus = \"arn", "secret = \"/asg-patch/secrets/bus\"\nbus = \"arn"),
+        (
+            "bus = \"arn",
+            "secret = \"/asg-patch/secrets/bus\"\nbus = \"arn",
+        ),
         ("bus = \"arn", "hosts = [\"example.org\"]\nbus = \"arn"),
         ("secret = \"/asg-patch/secrets/intake\"\n", ""),
         ("page = \"kctbh9vrtdwd\"", "page = \"a\"\nbus = \"b\""),

@@ -7,6 +7,7 @@ mod language;
 mod living;
 mod machine;
 mod pruned;
+mod published;
 mod stored;
 mod told;
 
