@@ -271,9 +271,11 @@ mod tests {
             ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
             web    0-4-0     web:$Latest (3)  ami-0a1b2c3d4e5f60718  12 days  2026-10-02 14:13  cli-20261002T040000Z-77aa
                              arm:7
+              2 of 4 running instances still run an older image, the oldest one of 45 days
               3 of 4 instances were launched from something else than what the group names now
             stuck  0-4-0     web:$Latest (3)  ami-0a1b2c3d4e5f60718  12 days  2026-10-02 14:13  cli-20261002T040000Z-77aa
                              arm:7
+              last run 2026-10-14 04:00 UTC: failed (AP-0601), cli-20261014T040000Z-ab12
               open record: run cli-20261014T040000Z-ab12, by cli:host:77, until 2026-10-14 07:00 UTC
 
             2 opted-in groups in eu-west-1 at 2026-10-14 04:00:00 UTC, 1 open record.
@@ -285,10 +287,12 @@ mod tests {
             ──────────────────────────────────────────────────────────────────────────
             web    0-4-0     web:$Latest (3)  ami-0a1b…0718  12 days  2026-10-02 14:13
                              arm:7
+              2 of 4 running instances still run an older image, the oldest one of 45 days
               3 of 4 instances were launched from something else than what the group names
               now
             stuck  0-4-0     web:$Latest (3)  ami-0a1b…0718  12 days  2026-10-02 14:13
                              arm:7
+              last run 2026-10-14 04:00 UTC: failed (AP-0601), cli-20261014T040000Z-ab12
               open record: run cli-20261014T040000Z-ab12, by cli:host:77, until 2026-10-14
               07:00 UTC
 
