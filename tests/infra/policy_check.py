@@ -61,6 +61,8 @@ UNCONDITIONED = {
     "MakeRecords": "guarded by the path of the parameter",
     "ReadAndDeleteMarks": "guarded by the path of the parameter",
     "MakeMarks": "guarded by the path of the parameter",
+    "PutEvents": "guarded by the bus, which the operator names, and by our own source",
+    "PublishImages": "guarded by the path of the parameter; only with PublishImages=true",
     "DecryptSecrets": "guarded by the key that the operator names, and by Systems Manager alone",
     "GiveGroupsBack": "a group must be restored even if its owner has removed the opt-in tag meanwhile",
     "VersionTemplates": "only with TemplatesTagged=false",
@@ -575,6 +577,7 @@ def bus_cases():
     ]
     denied = [
         ("put an event as another source beside ours", [ask("events:PutEvents", BUS, events_source=["asg-patch", "billing"])]),
+        ("put an event as nobody", [ask("events:PutEvents", BUS)]),
         ("put an event as another source", [ask("events:PutEvents", BUS, events_source="billing")]),
         ("put an event on another bus", [ask("events:PutEvents", arn("events", "event-bus/default"), **ours)]),
         ("make a rule", [ask("events:PutRule", arn("events", "rule/patching/x"))]),
