@@ -49,6 +49,8 @@ pub(super) fn bucket_of(operation: &str) -> (&str, Limits) {
         ("ssm", "GetParameter" | "GetParameters" | "GetParametersByPath") => {
             (operation, Limits::new(40.0, 40.0))
         }
+        // EventBridge: "Quotas", PutEvents in the smaller regions.
+        ("events", "PutEvents") => (operation, Limits::new(400.0, 400.0)),
         ("sns", _) => ("sns", Limits::new(300.0, 300.0)),
         // KMS: "Request quotas", HMAC keys: thousands a second, shared with all other symmetric operations.
         ("kms", _) => ("kms", Limits::new(300.0, 300.0)),

@@ -52,6 +52,8 @@ pub struct Clients {
     pub kms: aws_sdk_kms::Client,
     /// EventBridge Scheduler.
     pub scheduler: aws_sdk_scheduler::Client,
+    /// EventBridge.
+    pub events: aws_sdk_eventbridge::Client,
     /// Step Functions.
     pub sfn: aws_sdk_sfn::Client,
     /// Security Token Service.
@@ -104,6 +106,7 @@ impl Clients {
             sns: client!(aws_sdk_sns),
             kms: client!(aws_sdk_kms),
             scheduler: client!(aws_sdk_scheduler),
+            events: client!(aws_sdk_eventbridge),
             sfn: client!(aws_sdk_sfn),
             sts: client!(aws_sdk_sts),
             counts,

@@ -135,6 +135,18 @@ pub(super) fn number(value: Option<i64>, operation: &str, field: &str) -> Result
     u64::try_from(value).map_err(|_| invalid(operation, field, value))
 }
 
+/// A part of a request that was refused, although the call succeeded: AWS's code and message.
+pub(super) fn refused_part(operation: &str, code: &str, message: &str) -> Fault {
+    // EventBridge's own trouble has no status beside it.
+    let status = if code == "InternalFailure" { 500 } else { 200 };
+    Fault {
+        operation: operation.to_owned(),
+        code: code.to_owned(),
+        message: message.to_owned(),
+        class: class_of(code, status),
+    }
+}
+
 fn class_of(code: &str, status: u16) -> FaultClass {
     match code {
         "Throttling"
@@ -155,6 +167,8 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "SignatureDoesNotMatch"
         | "OptInRequired"
         | "MissingAuthenticationToken"
+        | "NotAuthorizedForSourceException"
+        | "NotAuthorizedForDetailTypeException"
         | "NotAuthorized" => FaultClass::Denied,
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => FaultClass::Expired,
         "InvalidInstanceID.NotFound"

@@ -11,6 +11,7 @@ pub(super) fn operation_of(cfg: &ConfigBag) -> Option<String> {
     let service = service.trim_end_matches("v2");
     let service = match service {
         "sfn" => "states",
+        "eventbridge" => "events",
         other => other,
     };
     Some(format!("{service}:{}", metadata.name()))

@@ -63,6 +63,14 @@ pub enum SetupError {
         /// This one, described.
         found: String,
     },
+    /// It is none of a service outside of AWS.
+    #[error("[[channel]] '{channel}': expected a kind with a secret, found {kind}")]
+    Inside {
+        /// The channel.
+        channel: String,
+        /// Its kind.
+        kind: ChannelKind,
+    },
     /// Its words cannot be used.
     #[error(transparent)]
     Words(#[from] WordsError),
@@ -81,7 +89,7 @@ impl Channel {
         let hosts = table.allowed_hosts();
         let wrong = |expected: String, found: String| SetupError::Secret {
             channel: table.name.clone(),
-            parameter: table.secret.clone(),
+            parameter: table.secret.clone().unwrap_or_default(),
             expected,
             found,
         };
@@ -122,6 +130,10 @@ impl Channel {
                     keys,
                 })
                 .map_err(|e| wrong(e.expected.into(), e.found)),
+            kind @ ChannelKind::EventBus => Err(SetupError::Inside {
+                channel: table.name.clone(),
+                kind,
+            }),
         }?;
         Ok(Self {
             common: Common {

@@ -13,8 +13,9 @@ use clap::{Args, Command, CommandFactory, FromArgMatches, Subcommand};
 use serde_json::{Value, json};
 
 use super::Cli;
+use super::ask;
 use super::error::{CliError, Exit};
-use super::options::RunOptions;
+use super::options::{AwsOptions, RunOptions};
 use super::output::Output;
 use super::push::{self, PushArgs};
 use super::settings::{self, ConfigFile, Settings, Source, Wanted};
@@ -32,13 +33,21 @@ enum Action {
     /// Print the file's JSON schema, for editors
     Schema,
     /// Say everything that is wrong with a file
-    Check {
-        /// The file [default: the one whose settings would be taken]
-        #[arg(value_name = "FILE")]
-        file: Option<PathBuf>,
-    },
+    Check(CheckArgs),
     /// Store the file that --config names as the one that the deployed stack works by, once it is checked
     Push(PushArgs),
+}
+
+#[derive(Args, Debug)]
+struct CheckArgs {
+    /// The file [default: the one whose settings would be taken]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Also ask AWS, read-only, for what the file names: secrets (which are not decrypted), topics, calendars, documents, windows
+    #[arg(long)]
+    ask_aws: bool,
+    #[command(flatten)]
+    aws: AwsOptions,
 }
 
 /// Variables of AWS that take a profile's place.
@@ -48,6 +57,7 @@ const EXAMPLES: &str = "\
 Examples:
   asg-patch config                                      each setting, and where it comes from
   asg-patch config check                                what is wrong with the file
+  asg-patch config check --ask-aws                      the same, and whether AWS has what it names
   asg-patch config push --config asg-patch.toml         the deployed stack works by it from now on
   asg-patch config schema > asg-patch.schema.json       for an editor: `#:schema asg-patch.schema.json` in the file";
 
@@ -60,14 +70,6 @@ impl ConfigArgs {
     /// Whether it stores the file.
     pub(super) fn pushes(&self) -> bool {
         matches!(self.action, Some(Action::Push(_)))
-    }
-
-    /// The file that it is to check, if it names one.
-    fn named(&self) -> Option<&PathBuf> {
-        match &self.action {
-            Some(Action::Check { file }) => file.as_ref(),
-            Some(Action::Schema | Action::Push(_)) | None => None,
-        }
     }
 }
 
@@ -89,18 +91,18 @@ pub(crate) fn execute(
             output.result(&schema, |_width| text);
             Ok(Exit::Well)
         }
-        Some(Action::Check { .. }) => {
-            let file = match args.named() {
+        Some(Action::Check(args)) => {
+            let file = match &args.file {
                 Some(path) => Some(ConfigFile::named("FILE", path)?),
                 None => ConfigFile::locate(wanted)?,
             };
-            check(&checkable(file)?, output)
+            check(&checkable(file)?, Some(args).filter(|a| a.ask_aws), output)
         }
         Some(Action::Push(args)) => {
             let file = checkable(ConfigFile::locate(wanted)?)?;
             match faults(&file).2.as_slice() {
                 [] => super::block_on(push::execute(args, &file, output)),
-                [_, ..] => check(&file, output),
+                [_, ..] => check(&file, None, output),
             }
         }
     }
@@ -275,29 +277,44 @@ fn disagreement(file: &ConfigFile, entries: &[Entry]) -> Option<Fault> {
     Some(Fault::new(entry.place, entry.setting.path(), &said))
 }
 
-fn check(file: &ConfigFile, output: &Output) -> Result<Exit, CliError> {
+/// Says what is wrong with a file; of one with which nothing is, AWS is asked if that is wanted.
+fn check(file: &ConfigFile, asking: Option<&CheckArgs>, output: &Output) -> Result<Exit, CliError> {
     let (entries, windows, faults) = faults(file);
+    let asked = match (asking, faults.as_slice()) {
+        (Some(args), []) => Some(super::block_on(ask::ask(
+            &args.aws, file, &entries, &windows,
+        ))?),
+        (Some(_), [_, ..]) | (None, _) => None,
+    };
     let of = |f: &Fault| json!({"line": f.place.line, "column": f.place.column, "key": f.key, "message": f.message});
-    let document = json!({
+    let mut document = json!({
         "file": file.shown,
         "settings": entries.len(),
         "windows": windows.len(),
         "faults": faults.iter().map(of).collect::<Vec<_>>(),
     });
+    if let Some(asked) = &asked {
+        document["aws"] = json!(asked);
+    }
     output.result(&document, |_width| match faults.as_slice() {
-        [] => format!(
-            "{}: {} and {}, nothing is wrong",
-            file.shown,
-            counted(entries.len(), "setting"),
-            counted(windows.len(), "window")
-        ),
+        [] => {
+            let asked = asked.as_ref().map(|a| format!("\n{}", a.text()));
+            format!(
+                "{}: {} and {}, nothing is wrong{}",
+                file.shown,
+                counted(entries.len(), "setting"),
+                counted(windows.len(), "window"),
+                asked.unwrap_or_default()
+            )
+        }
         faults => faults
             .iter()
             .map(|f| format!("{}:{f}\n", file.shown))
             .collect(),
     });
-    Ok(match faults.as_slice() {
-        [] => Exit::Well,
-        _ => Exit::Usage,
+    Ok(match (faults.as_slice(), asked) {
+        ([_, ..], _) => Exit::Usage,
+        ([], Some(asked)) if !asked.amiss.is_empty() => Exit::SomeFailed,
+        ([], Some(_) | None) => Exit::Well,
     })
 }

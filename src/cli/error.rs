@@ -307,6 +307,8 @@ mod tests {
             patches: PatchCounts::default(),
             installed: Vec::new(),
             missing: Vec::new(),
+            evidence: None,
+            published: None,
             console: None,
             phases: Vec::new(),
             altered_seconds: 0,

@@ -48,7 +48,10 @@ pub(crate) fn execute(args: &HistoryArgs, output: &Output) -> Result<Exit, CliEr
 }
 
 /// The reports in a directory, and a warning for every other JSON file.
-fn kept(folder: &Path) -> std::io::Result<(Vec<RunReport>, Vec<String>)> {
+///
+/// # Errors
+/// The directory cannot be read.
+pub(super) fn kept(folder: &Path) -> std::io::Result<(Vec<RunReport>, Vec<String>)> {
     let (mut reports, mut warnings) = (Vec::new(), Vec::new());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {

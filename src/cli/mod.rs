@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand. Only this room writes to stdout.
 
 mod approve;
+mod ask;
 mod channels;
 mod complete;
 mod completions;
@@ -322,7 +323,7 @@ pub(crate) fn main() -> Exit {
 }
 
 /// Runs a command on a runtime of its own. One thread is enough: a run waits most of the time.
-fn block_on(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
+fn block_on<T>(command: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

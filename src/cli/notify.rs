@@ -1,7 +1,7 @@
 //! `asg-patch notify`
 
 use asg_patch::aws::Aws;
-use asg_patch::channels::{ChannelFault, Outside, Receipt, try_out};
+use asg_patch::channels::{ChannelFault, Outside, Receipt};
 use asg_patch::notices::config::{ChannelTable, RouteTable};
 use asg_patch::notices::{ChannelKind, NoticesFile, TargetIds, test_notice};
 use clap::Args;
@@ -140,7 +140,7 @@ async fn one(aws: &Aws, outside: &Outside, table: &ChannelTable, routes: &[Route
         Err(error) => return refused(error, None),
     };
     let notice = test_notice(aws.clock.now(), chrono_tz::Tz::UTC);
-    match try_out(outside, &channel, &ids, &notice).await {
+    match channel.try_out(aws, outside, &ids, &notice).await {
         Ok(receipt) => Tried::Taken(receipt),
         Err(fault) => refused(fault.to_string(), Some(fault)),
     }
@@ -159,7 +159,8 @@ fn ids(table: &ChannelTable, routes: &[RouteTable]) -> Result<TargetIds, String>
         ChannelKind::SlackBot
         | ChannelKind::SlackWebhook
         | ChannelKind::Teams
-        | ChannelKind::Webhook => Ok(TargetIds::Plain),
+        | ChannelKind::Webhook
+        | ChannelKind::EventBus => Ok(TargetIds::Plain),
         ChannelKind::Statuspage => {
             let found = naming()
                 .map(|r| r.statuspage_components.list())

@@ -5,6 +5,7 @@ use asg_patch::group::{Code, Failure};
 use asg_patch::report;
 use asg_patch::request::RunRequest;
 use asg_patch::run::{BY_HAND, RunError, RunNotices, Stop, WindowSetup};
+use chrono::TimeDelta;
 use clap::Args;
 
 use super::channels;
@@ -25,9 +26,12 @@ pub(crate) struct RunArgs {
     run: RunOptions,
     #[command(flatten)]
     keep: KeepOptions,
-    /// Tell the channels of the file that --config names that the run begins and how it ended
+    /// Tell the channels of the file that --config names that the run begins, which groups fail, and how it ended
     #[arg(long, help_heading = "The run", hide_short_help = true)]
     notify: bool,
+    /// Write the id of each patched group's image into the parameter /asg-patch/images/GROUP, for its owner's own tools
+    #[arg(long, help_heading = "The run", hide_short_help = true)]
+    publish_images: bool,
     /// Run although a freeze lies over the window
     #[arg(long, help_heading = "The run", hide_short_help = true)]
     despite_freeze: bool,
@@ -41,6 +45,9 @@ impl RunArgs {
         self.run
     }
 }
+
+/// So long the images of a run are published: at half of AWS's rates, some nine hundred.
+const PUBLISHING: TimeDelta = TimeDelta::minutes(10);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,7 +89,11 @@ pub(crate) async fn execute(
         setup: &setup,
     };
     let told = args.notify.then_some(&told);
-    let report = run_and_show(&aws, &request, told, output).await?;
+    let mut report = run_and_show(&aws, &request, told, output).await?;
+    if args.publish_images {
+        let by = aws.clock.now() + PUBLISHING;
+        asg_patch::run::publish_images(&aws, &mut report, by).await;
+    }
     let report = keep::with_cost(report, prices.as_ref());
     output.report(&report)?;
     Ok(args.keep.keep(&report, output, Exit::from(&report)))

@@ -149,7 +149,7 @@ const FORMATS: Kind = Choice(&["table", "wide", "csv", "md", "json"]);
 /// All settings, in the order of the file. Flags that are of one command line and no settings are not among them:
 /// `--group`, `--why`, `--force`.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 36] = [
+pub const SETTINGS: [Setting; 37] = [
     of(Table::Top, "region", Text, Found, "Region. AWS_REGION and AWS_DEFAULT_REGION count for more.").after(&["AWS_REGION", "AWS_DEFAULT_REGION"]),
     of(Table::Top, "profile", Text, Named, "Profile in ~/.aws/config and ~/.aws/credentials. AWS_PROFILE and credentials in the environment count for more.").after(&["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"]),
     of(Table::Top, "endpoint-url", Text, Named, "Endpoint for all services of AWS. AWS_ENDPOINT_URL counts for more.").after(&["AWS_ENDPOINT_URL"]),
@@ -170,6 +170,7 @@ pub const SETTINGS: [Setting; 36] = [
     of(Table::Run, "max-failures", NumberOrPercent, Found, "Start no more groups once more than this have failed: a number, or a percentage of all groups."),
     of(Table::Run, "api-share", Percent, Found, "Use at most this part of AWS's request rates."),
     of(Table::Run, "only-tagged-templates", Switch, Found, "Change only launch templates that carry the opt-in tag themselves."),
+    of(Table::Run, "publish-images", Switch, Named, "Write the id of each patched group's image into the parameter /asg-patch/images/GROUP; of `run` only."),
     of(Table::Run, "topic-arn", Text, Named, "SNS topic for the report; not used by `rehearse`."),
     of(Table::Documents, "allow", List, Named, "SSM documents that groups may name in their tags, by name or ARN.").flag("allow-document"),
     of(Table::Documents, "parameters", List, Named, "Parameters that groups may set, as DOCUMENT/PARAMETER.").flag("allow-parameter"),

@@ -13,6 +13,9 @@ pub struct Lineage {
     pub generation: u32,
     /// The image that the owner's template named before the first run.
     pub first_ancestor: Option<ImageId>,
+    /// The image that its build instance was launched from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ImageId>,
 }
 
 /// The tags of an image that tell its descent.
@@ -40,6 +43,7 @@ impl Lineage {
         Self {
             generation: generation.unwrap_or(1).max(1),
             first_ancestor: ancestor.map(ImageId::from),
+            source: tags.source.map(ImageId::from),
         }
     }
 
@@ -49,6 +53,7 @@ impl Lineage {
         Self {
             generation: self.generation.saturating_add(1),
             first_ancestor: Some(first.clone()),
+            source: Some(image.clone()),
         }
     }
 }

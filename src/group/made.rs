@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::effect::{CommandStep, Role};
+use super::patch::PatchTraces;
 use super::pin::Pin;
 use super::seen::MemberSeen;
 use crate::ids::{ImageId, InstanceId, TemplateId};
@@ -128,12 +129,27 @@ pub struct Evidence {
     pub named: Option<u8>,
     /// Names of the patches that the run installed.
     pub installed: Vec<String>,
+    /// The baseline that the last Scan of the build instance judged by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
+    /// The patches that the Scans found wanted and those that the run installed, before and after.
+    #[serde(default, skip_serializing_if = "PatchTraces::is_empty")]
+    pub patches: PatchTraces,
+    /// Whether the patches were too long to be passed along, and were left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub patches_left_out: bool,
 }
 
 impl Evidence {
     /// The counts of the last Scan.
     pub fn counts(&self) -> Option<Counts> {
         self.scans.last().map(|(_, counts)| *counts)
+    }
+
+    /// Leaves out the patches, for good: what later Scans list would not be all.
+    pub fn forget_patches(&mut self) {
+        self.patches_left_out |= !self.patches.is_empty();
+        self.patches = PatchTraces::default();
     }
 
     /// Whether the guest was scanned after the last Install.

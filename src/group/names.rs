@@ -35,6 +35,8 @@ pub const SECRET_PREFIX: &str = "/asg-patch/secrets/";
 pub const CONFIG_PARAMETER: &str = "/asg-patch/config";
 /// The parameter of a freeze that a person has declared.
 pub const FREEZE_PARAMETER: &str = "/asg-patch/freeze";
+/// Where images that runs publish live in Parameter Store.
+pub const IMAGE_PREFIX: &str = "/asg-patch/images/";
 /// Where notices that were sent are marked in Parameter Store.
 pub const MARK_PREFIX: &str = "/asg-patch/notices/";
 /// Where decisions about openings of windows live in Parameter Store.
@@ -51,6 +53,15 @@ const ENCODED_NAME_LIMIT: usize = 900;
 /// bytes become `_` and two hexadecimal digits. A name too long for a parameter becomes `__` and a
 /// hash; then only the record itself tells the group.
 pub fn record_parameter(group: &GroupName) -> String {
+    format!("{RECORD_PREFIX}{}", encoded(group))
+}
+
+/// The parameter that publishes a group's image. Its name is made as that of [`record_parameter`].
+pub fn image_parameter(group: &GroupName) -> String {
+    format!("{IMAGE_PREFIX}{}", encoded(group))
+}
+
+fn encoded(group: &GroupName) -> String {
     let mut encoded = String::new();
     for byte in group.as_str().bytes() {
         match byte {
@@ -61,7 +72,7 @@ pub fn record_parameter(group: &GroupName) -> String {
     if encoded.len() > ENCODED_NAME_LIMIT {
         encoded = format!("__{}", hash_hex(&[group.as_str()], 32));
     }
-    format!("{RECORD_PREFIX}{encoded}")
+    encoded
 }
 
 /// The group of a record's parameter; `None` if the name holds only a hash or is none of ours.

@@ -11,7 +11,7 @@ use super::measured::Measured;
 use super::options::{self, Options};
 use super::pin::{Pin, Templates, resolve};
 use super::record::{RECORD_LIMIT_BYTES, Record, SCHEMA};
-use super::{Code, Failure, limits, names, reverted, unsuitable};
+use super::{Code, Failure, limits, managed, names, reverted, unsuitable};
 use crate::ids::{GroupName, ImageId, TemplateId};
 use crate::request::{Operation, OptInTag, RunRequest};
 use crate::schedule::ScheduledAction;
@@ -83,7 +83,7 @@ pub fn check(
         (record, forward)
     });
     notes.extend(actions_not_understood(account.actions.get(&group.name)));
-    notes.extend(managed(group, account));
+    notes.extend(managed::note(group, account));
     let image = named_image(group, account);
     let newest = image.as_ref().and_then(|image| {
         let newest = reverted::reverted_from(&group.name, image, account)?;
@@ -108,25 +108,6 @@ pub fn check(
         notes,
         plan,
     }
-}
-
-/// CloudFormation writes this tag on what it makes, and lets nobody else write it.
-const STACK_TAG: &str = "aws:cloudformation:stack-name";
-
-/// That a stack will set the old image again, unless its template learns of the new one.
-fn managed(group: &GroupFacts, account: &AccountFacts) -> Option<String> {
-    let templates = group.pins.iter();
-    let mut templates = templates.filter_map(|p| account.templates.get(&p.template));
-    let of_template = templates.find_map(|t| Some((&t.name, t.tags.get(STACK_TAG)?)));
-    let (what, stack) = match (of_template, group.tags.get(STACK_TAG)) {
-        (Some((name, stack)), _) => (format!("launch template {name}"), stack),
-        (None, Some(stack)) => ("the group".to_owned(), stack),
-        (None, None) => return None,
-    };
-    Some(format!(
-        "the CloudFormation stack {stack} owns {what}: when it changes that next, it sets the image that its own template \
-         names"
-    ))
 }
 
 /// Refuses a group whose launch template has not opted in itself.

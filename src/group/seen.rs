@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Failure;
 use super::fault::Read;
+use super::patch::{PatchFacts, PatchState};
 use super::pin::{Pin, TemplateMark};
 use super::record::Record;
 use crate::ids::{Balancer, GroupName, ImageId, InstanceId, RunId, TemplateId};
@@ -358,6 +359,8 @@ pub struct PatchSeen {
     pub failed: u32,
     /// Waiting for a reboot.
     pub pending_reboot: u32,
+    /// The baseline that it judged by: `pb-...` or the ARN of one, if AWS names it.
+    pub baseline: Option<String>,
 }
 
 /// A patch as SSM reports it of an instance.
@@ -365,8 +368,10 @@ pub struct PatchSeen {
 pub struct PackageSeen {
     /// Its name.
     pub name: String,
-    /// Whether the instance still wants it.
-    pub missing: bool,
+    /// Its state.
+    pub state: PatchState,
+    /// The facts about it.
+    pub facts: PatchFacts,
 }
 
 /// An image.

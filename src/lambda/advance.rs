@@ -1,6 +1,6 @@
 //! The tasks of a run under way: pass after pass of its batches, step after step, and its report.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use tracing::Instrument;
 
@@ -10,8 +10,11 @@ use crate::group::{Code, Failure};
 use crate::notify;
 use crate::report::GroupReport;
 use crate::run::relay::{self, Advanced, PassOptions, RunState, WireError};
-use crate::run::run_span;
+use crate::run::{publish_images, run_span};
 use crate::trigger::Cause;
+
+/// Is kept for the notices and messages of a run's end when images are published before them.
+const MESSAGES: TimeDelta = TimeDelta::minutes(1);
 
 impl Function {
     pub(super) async fn advance(
@@ -119,6 +122,9 @@ impl Function {
         let mut report = relay::report(&self.aws, run_state);
         // A restore has no request to bring it.
         report.pages_url = self.pages_url().map(str::to_owned);
+        if self.settings.publish_images {
+            Box::pin(publish_images(&self.aws, &mut report, by - MESSAGES)).await;
+        }
         let unsent = Box::pin(self.tell_ended(&report, &owner, by)).await;
         report.warnings.extend(unsent);
         self.notifier.measure_report(&report, is_whole);

@@ -152,8 +152,26 @@ pub(super) fn planned(plan: &PlanReport) -> Value {
 /// A run's report, shortened to what can be passed along.
 pub(super) fn run_document(report: &RunReport) -> Value {
     let mut document = json!(report);
-    let fields = ["console", "installed", "missing", "phases", "notes"];
+    let fields = [
+        "evidence",
+        "console",
+        "installed",
+        "missing",
+        "phases",
+        "notes",
+    ];
     shorten(&mut document, "groups", &fields);
+    if is_shortened(&document) {
+        // The log keeps what the document lacks.
+        for group in report.groups.iter().filter(|g| g.evidence.is_some()) {
+            let evidence = serde_json::to_string(&group.evidence).ok();
+            tracing::info!(
+                group = group.group.as_str(),
+                evidence,
+                "evidence of patches"
+            );
+        }
+    }
     document
 }
 

@@ -35,6 +35,8 @@ pub struct Settings {
     pub state_machine: Option<String>,
     /// The things that prunes keep although nobody uses them; an input may only add to these.
     pub kept: Result<Kept, TriggerError>,
+    /// Whether runs publish the images of patched groups.
+    pub publish_images: bool,
     /// The bucket where the state machine puts reports; none: they are not stored.
     pub report_bucket: Option<String>,
 }
@@ -56,9 +58,13 @@ impl Settings {
             Ok(documents) => (documents, problem),
             Err(wrong) => (AllowedDocuments::default(), problem.or(Some(wrong))),
         };
-        let (only_tagged, problem) = match only_tagged_templates(&text) {
+        let (only_tagged, problem) = match switch(&text, "ASG_PATCH_TEMPLATES_TAGGED") {
             Ok(only) => (only, problem),
             Err(wrong) => (true, problem.or(Some(wrong))),
+        };
+        let (publish_images, problem) = match switch(&text, "ASG_PATCH_PUBLISH_IMAGES") {
+            Ok(publish) => (publish, problem),
+            Err(wrong) => (false, problem.or(Some(wrong))),
         };
         let minutes = text("ASG_PATCH_FLEXIBLE_MINUTES").and_then(|m| m.parse().ok());
         Self {
@@ -76,6 +82,7 @@ impl Settings {
             mac_key: text("ASG_PATCH_MAC_KEY"),
             state_machine: text("ASG_PATCH_STATE_MACHINE_ARN"),
             kept: kept::read(&text),
+            publish_images,
             report_bucket: text("ASG_PATCH_REPORT_BUCKET"),
             allowed: Allowed {
                 documents,
@@ -85,12 +92,11 @@ impl Settings {
     }
 }
 
-fn only_tagged_templates(text: &impl Fn(&str) -> Option<String>) -> Result<bool, TriggerError> {
-    const NAME: &str = "ASG_PATCH_TEMPLATES_TAGGED";
-    match text(NAME).as_deref() {
+fn switch(text: &impl Fn(&str) -> Option<String>, name: &str) -> Result<bool, TriggerError> {
+    match text(name).as_deref() {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
-        Some(found) => Err(wrong(NAME, "true or false", found)),
+        Some(found) => Err(wrong(name, "true or false", found)),
     }
 }
 

@@ -30,7 +30,7 @@ pub fn default_hosts(kind: ChannelKind) -> &'static [&'static str] {
         ChannelKind::Statuspage => &["api.statuspage.io"],
         ChannelKind::Pingdom => &["api.pingdom.com"],
         ChannelKind::Pagerduty => &["api.pagerduty.com", "api.eu.pagerduty.com"],
-        ChannelKind::Webhook => &[],
+        ChannelKind::Webhook | ChannelKind::EventBus => &[],
     }
 }
 

@@ -62,11 +62,11 @@ pub const NONE: &str = "NONE";
 pub struct ChannelTable {
     /// The name by which routes and reports call it.
     pub name: String,
-    /// `slack-bot`, `slack-webhook`, `teams`, `statuspage`, `pingdom`, `pagerduty` or `webhook`.
+    /// `slack-bot`, `slack-webhook`, `teams`, `statuspage`, `pingdom`, `pagerduty`, `webhook` or `event-bus`.
     pub kind: ChannelKind,
     /// Name of the SecureString parameter, below `/asg-patch/secrets/`, with the token (slack-bot, statuspage, pingdom, pagerduty), the
-    /// address (slack-webhook, teams) or the key of signatures (webhook).
-    pub secret: String,
+    /// address (slack-webhook, teams) or the key of signatures (webhook). None for `event-bus`.
+    pub secret: Option<String>,
     /// While a key is changed: the parameter with the old one; requests are then signed with both. Only `webhook`.
     pub previous_secret: Option<String>,
     /// Hosts that requests may go to, `*.` for one name or more [default: those of the kind's service].
@@ -80,6 +80,8 @@ pub struct ChannelTable {
     pub from: Option<String>,
     /// The address that is posted to. Only `webhook`.
     pub url: Option<String>,
+    /// Name or ARN of the event bus. Only `event-bus`.
+    pub bus: Option<String>,
     /// Whether the workflow takes the card alone, without the message around it. Only `teams`.
     #[serde(default)]
     pub bare_card: bool,
@@ -243,7 +245,7 @@ impl ChannelTable {
             ));
         }
         let secrets = [
-            ("secret", Some(&self.secret)),
+            ("secret", self.secret.as_ref()),
             ("previous-secret", self.previous_secret.as_ref()),
         ];
         for (key, secret) in secrets {
@@ -268,6 +270,7 @@ impl ChannelTable {
             ("page", self.page.is_some(), ChannelKind::Statuspage),
             ("from", self.from.is_some(), ChannelKind::Pagerduty),
             ("url", self.url.is_some(), ChannelKind::Webhook),
+            ("bus", self.bus.is_some(), ChannelKind::EventBus),
         ];
         for (key, is_given, kind) in keys {
             match (is_given, kind == self.kind) {
@@ -288,7 +291,31 @@ impl ChannelTable {
                 (true, true) | (false, false) => {}
             }
         }
+        self.check_secret()?;
         self.check_values()
+    }
+
+    fn check_secret(&self) -> Result<(), ConfigError> {
+        let kind = self.kind;
+        if kind.has_secret() != self.secret.is_some() {
+            let (expected, found) = match kind.has_secret() {
+                true => (
+                    format!("a value, as kind = \"{kind}\" needs it"),
+                    "none".into(),
+                ),
+                false => ("none".into(), format!("one, and kind = \"{kind}\"")),
+            };
+            return Err(error(self.place("secret"), expected, found));
+        }
+        if !kind.has_secret() && !self.hosts.is_empty() {
+            let found = format!("kind = \"{kind}\"");
+            return Err(error(
+                self.place("hosts"),
+                "it with other kinds only",
+                found,
+            ));
+        }
+        Ok(())
     }
 
     fn check_values(&self) -> Result<(), ConfigError> {
@@ -334,6 +361,13 @@ impl ChannelTable {
                 format!("'{from}'"),
             ));
         }
+        if let Some(bus) = self.bus.as_ref().filter(|bus| !is_event_bus(bus)) {
+            return Err(error(
+                self.place("bus"),
+                "the name or the ARN of an event bus",
+                format!("'{bus}'"),
+            ));
+        }
         for host in &self.hosts {
             let bare = host.strip_prefix("*.").unwrap_or(host);
             if bare.contains(['/', '*', '@']) || !bare.contains('.') || is_inside(bare) {
@@ -365,6 +399,23 @@ fn is_secret_name(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
     let rest = name.strip_prefix(SECRET_PREFIX).unwrap_or_default();
     !rest.is_empty() && rest.chars().all(legal) && !rest.contains("..")
+}
+
+/// Source: EventBridge API Reference, `PutEventsRequestEntry`, pattern of `EventBusName`.
+fn is_event_bus(bus: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "/.-_".contains(c);
+    let is_name = |name: &str| (1..=256).contains(&name.len()) && name.chars().all(legal);
+    match bus.strip_prefix("arn:") {
+        None => is_name(bus),
+        Some(rest) => match rest.splitn(5, ':').collect::<Vec<_>>().as_slice() {
+            [partition, "events", region, account, resource] => {
+                let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+                let name = resource.strip_prefix("event-bus/").unwrap_or_default();
+                is_name(partition) && is_name(region) && is_account && is_name(name)
+            }
+            _ => false,
+        },
+    }
 }
 
 fn is_slack_id(id: &str) -> bool {

@@ -22,6 +22,8 @@ pub enum ChannelKind {
     Pagerduty,
     /// Any address, signed by Standard Webhooks.
     Webhook,
+    /// An event bus of EventBridge.
+    EventBus,
 }
 
 impl ChannelKind {
@@ -35,6 +37,7 @@ impl ChannelKind {
             Self::Pingdom => "pingdom",
             Self::Pagerduty => "pagerduty",
             Self::Webhook => "webhook",
+            Self::EventBus => "event-bus",
         }
     }
 
@@ -42,7 +45,17 @@ impl ChannelKind {
     pub fn shows_windows(self) -> bool {
         match self {
             Self::Statuspage | Self::Pingdom | Self::Pagerduty => true,
-            Self::SlackBot | Self::SlackWebhook | Self::Teams | Self::Webhook => false,
+            Self::SlackBot | Self::SlackWebhook | Self::Teams => false,
+            Self::Webhook | Self::EventBus => false,
+        }
+    }
+
+    /// Whether it needs a secret. Amazon's own services know the caller.
+    pub fn has_secret(self) -> bool {
+        match self {
+            Self::SlackBot | Self::SlackWebhook | Self::Teams | Self::Webhook => true,
+            Self::Statuspage | Self::Pingdom | Self::Pagerduty => true,
+            Self::EventBus => false,
         }
     }
 
@@ -50,8 +63,9 @@ impl ChannelKind {
     pub fn is_once(self) -> bool {
         match self {
             Self::SlackBot | Self::SlackWebhook | Self::Teams => true,
-            // A receiver of webhooks knows a repetition by its id.
-            Self::Statuspage | Self::Pingdom | Self::Pagerduty | Self::Webhook => false,
+            Self::Statuspage | Self::Pingdom | Self::Pagerduty => false,
+            // Receivers of webhooks and events know a repetition by its id.
+            Self::Webhook | Self::EventBus => false,
         }
     }
 }

@@ -59,7 +59,8 @@ fn ids(route: &RouteTable, kind: ChannelKind) -> Option<TargetIds> {
         ChannelKind::SlackBot
         | ChannelKind::SlackWebhook
         | ChannelKind::Teams
-        | ChannelKind::Webhook => {
+        | ChannelKind::Webhook
+        | ChannelKind::EventBus => {
             return Some(TargetIds::Plain);
         }
         ChannelKind::Statuspage => {

@@ -29,13 +29,14 @@ pub use plan::{PlanReport, PlannedGroup};
 pub use prices::Prices;
 pub use prune::{KeptReason, PruneAction, PruneEntry, PruneReport};
 pub use run::{
-    DueAction, GroupReport, PatchCounts, PhaseReport, RunKind, RunReport, SCHEDULED_LIMIT,
+    DueAction, GroupReport, PatchCounts, PatchEvidence, PhaseReport, RunKind, RunReport,
+    SCHEDULED_LIMIT,
 };
 pub use sheet::{
     Sheet, codes_sheet, history_sheet, plan_sheet, prune_sheet, run_sheet, status_sheet,
     windows_sheet,
 };
-pub use status::{GroupStatus, OpenRecord, StatusReport};
+pub use status::{GroupStatus, LastRun, OpenRecord, StatusReport};
 pub use table::{
     codes_table, history_table, plan_table, prune_table, run_table, status_table, windows_table,
 };

@@ -1,12 +1,14 @@
 //! The report of a run: the one document behind the table, the JSON and the messages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::cost::Cost;
+use crate::group::lineage::Lineage;
+use crate::group::patch::{PatchState, PatchTraces};
 use crate::group::{Code, Outcome, Phase};
 use crate::ids::{GroupName, ImageId, RunId};
 use crate::place::Place;
@@ -130,6 +132,12 @@ pub struct GroupReport {
     /// Names of the patches that the last scan of its build instance found missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
+    /// The parameter that has its image, if that was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
+    /// The evidence of its patches: for audits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<PatchEvidence>,
     /// The last lines of the console of the instance that failed, as far as EC2 had them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub console: Option<String>,
@@ -168,6 +176,34 @@ pub struct DueAction {
     pub capacity: Capacity,
 }
 
+/// The evidence of a group's patches.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatchEvidence {
+    /// The patch baseline that the last Scan of the build instance judged by: `pb-...`, or the ARN of one of AWS's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
+    /// The descent of the image that the group launches from after the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Lineage>,
+    /// The group on whose instance its image was made, if that was another's: its evidence has the patches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_with: Option<GroupName>,
+    /// By name: the patches that a Scan of the build instance found wanted and those that the run installed.
+    #[serde(default, skip_serializing_if = "PatchTraces::is_empty")]
+    pub patches: PatchTraces,
+    /// Whether there were patches that were too long to be passed along.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub patches_left_out: bool,
+}
+
+impl PatchEvidence {
+    /// Leaves out the patches, and says so.
+    pub fn forget_patches(&mut self) {
+        self.patches_left_out |= !self.patches.is_empty();
+        self.patches = PatchTraces::default();
+    }
+}
+
 /// Numbers of patches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatchCounts {
@@ -190,6 +226,16 @@ pub struct PhaseReport {
     pub entered_at: DateTime<Utc>,
     /// How long it lasted, seconds.
     pub seconds: u64,
+}
+
+impl GroupReport {
+    /// The CVE ids of the patches that were installed, in order, each once, as far as AWS named them.
+    pub fn fixed_cves(&self) -> Vec<String> {
+        let patches = self.evidence.iter().flat_map(|e| e.patches.0.values());
+        let installed = patches.filter(|p| p.after == PatchState::Installed);
+        let ids: BTreeSet<&String> = installed.flat_map(|p| &p.facts.cves).collect();
+        ids.into_iter().cloned().collect()
+    }
 }
 
 impl RunReport {

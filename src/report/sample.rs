@@ -44,6 +44,8 @@ pub(crate) fn group(name: &str, outcome: Outcome, failure: Option<(Code, &str)>)
         patches: PatchCounts::default(),
         installed: Vec::new(),
         missing: Vec::new(),
+        evidence: None,
+        published: None,
         console: None,
         phases: phases(&[(Phase::Queued, 60)]),
         altered_seconds: 0,

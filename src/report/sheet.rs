@@ -90,6 +90,8 @@ pub fn run_sheet(report: &RunReport) -> Sheet {
             g.left_open.to_string(),
             plain_text(&g.reason),
             listed(&g.notes),
+            some(g.evidence.as_ref().and_then(|e| e.baseline.as_deref())),
+            listed(&g.fixed_cves()),
         ]
     };
     Sheet {
@@ -111,6 +113,8 @@ pub fn run_sheet(report: &RunReport) -> Sheet {
             "left_open",
             "reason",
             "notes",
+            "baseline",
+            "fixed_cves",
         ],
         rows: report.groups.iter().map(row).collect(),
     }
@@ -158,15 +162,21 @@ pub fn status_sheet(status: &StatusReport) -> Sheet {
             some(g.patched_at.map(|at| at.to_rfc3339())),
             g.instances.to_string(),
             g.old_instances.to_string(),
+            g.running.to_string(),
+            g.running_older.to_string(),
+            some(g.oldest_image_days),
+            some(g.last_run.as_ref().map(|r| r.started_at.to_rfc3339())),
+            some(g.last_run.as_ref().map(|r| r.outcome)),
+            some(g.last_run.as_ref().map(|r| r.run_id.as_str())),
             some(record.map(|r| r.parameter.as_str())),
             some(record.and_then(|r| r.run_id.as_deref())),
         ]
     });
     let strays = status.stray_records.iter().map(|r| {
-        let mut row = vec![String::new(); 11];
+        let mut row = vec![String::new(); 17];
         row[0] = some(r.group.as_deref());
-        row[9].clone_from(&r.parameter);
-        row[10] = some(r.run_id.as_deref());
+        row[15].clone_from(&r.parameter);
+        row[16] = some(r.run_id.as_deref());
         row
     });
     Sheet {
@@ -180,6 +190,12 @@ pub fn status_sheet(status: &StatusReport) -> Sheet {
             "patched_at",
             "instances",
             "old_instances",
+            "running",
+            "running_older",
+            "oldest_image_days",
+            "last_run_at",
+            "last_outcome",
+            "last_run",
             "open_record",
             "open_record_run",
         ],

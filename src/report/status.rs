@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::group::Code;
+use super::{RunKind, RunReport};
+use crate::group::{Code, Outcome};
 use crate::ids::{GroupName, ImageId, RunId};
 use crate::schedule::Capacity;
 
@@ -46,8 +47,62 @@ pub struct GroupStatus {
     /// How many of them were launched from something else than what the group names now.
     #[serde(default)]
     pub old_instances: usize,
+    /// The number of its instances that run.
+    #[serde(default)]
+    pub running: usize,
+    /// How many of them run an older image than the one that it launches from now, or one that is not known any more.
+    #[serde(default)]
+    pub running_older: usize,
+    /// The age of the oldest of these images, days, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_image_days: Option<i64>,
+    /// The last run that the kept reports know of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<LastRun>,
     /// Its open record, if a run has touched it and not restored it yet.
     pub record: Option<OpenRecord>,
+}
+
+/// The last run of a group, by a kept report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastRun {
+    /// Its id.
+    pub run_id: RunId,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// How it ended for the group.
+    pub outcome: Outcome,
+    /// The code of the failure or refusal, if there was one.
+    pub code: Option<Code>,
+}
+
+impl StatusReport {
+    /// With the last run of each group that these reports know of, in this account and region. Rehearsals are none.
+    #[must_use]
+    pub fn with_last_runs(mut self, reports: &[RunReport]) -> Self {
+        let is_here = |report: &&RunReport| {
+            let is_other = match (&report.account, &self.account) {
+                (Some(theirs), Some(ours)) => theirs != ours,
+                (Some(_) | None, _) => false,
+            };
+            report.region == self.region && !is_other && report.kind != RunKind::Rehearse
+        };
+        let mut here: Vec<&RunReport> = reports.iter().filter(is_here).collect();
+        here.sort_by_key(|report| report.started_at);
+        for group in &mut self.groups {
+            let of_group = |report: &&RunReport| {
+                let entry = report.groups.iter().find(|g| g.group == group.group)?;
+                Some(LastRun {
+                    run_id: report.run_id.clone(),
+                    started_at: report.started_at,
+                    outcome: entry.outcome,
+                    code: entry.code,
+                })
+            };
+            group.last_run = here.iter().rev().find_map(of_group);
+        }
+        self
+    }
 }
 
 /// A record of a group that is not restored yet.

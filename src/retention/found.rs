@@ -39,6 +39,8 @@ pub struct UsesFound {
     /// The images behind the SSM parameters that templates and groups name, by what follows `resolve:ssm:`. Those that do
     /// not exist are left out.
     pub aliases: Result<BTreeMap<String, String>, Fault>,
+    /// The images that runs have published, by parameter.
+    pub published: Result<BTreeMap<String, String>, Fault>,
     /// All open records, by parameter.
     pub records: Result<BTreeMap<String, RecordSeen>, Fault>,
 }

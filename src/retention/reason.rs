@@ -34,6 +34,8 @@ pub enum Reason {
     Shared(Vec<String>),
     /// An SSM parameter holds it, which a template or a group names.
     Parameter(String),
+    /// A parameter publishes it, for the tools of its group's owner.
+    Published(String),
     /// An open record names it: of this group.
     Record(GroupName),
     /// A block device mapping names a snapshot of it: of this version or launch configuration.
@@ -91,6 +93,7 @@ impl Reason {
             Self::Public => "public",
             Self::Shared(_) => "shared",
             Self::Parameter(_) => "parameter",
+            Self::Published(_) => "published",
             Self::Record(_) => "record",
             Self::Snapshot(..) => "snapshot",
             Self::Newest(..) => "newest",
@@ -132,6 +135,7 @@ impl fmt::Display for Reason {
                 f,
                 "SSM parameter {name} holds it, which a launch template names"
             ),
+            Self::Published(name) => write!(f, "parameter {name} publishes it"),
             Self::Record(group) => write!(f, "the open record of group {group} names it"),
             Self::Snapshot(snapshot, by) => write!(f, "{by} names its snapshot {snapshot}"),
             Self::Newest(1, template) => write!(f, "it is the newest image of {template}"),

@@ -61,6 +61,7 @@ impl<'a> Uses<'a> {
             configurations,
             instances,
             aliases,
+            published,
             records,
         } = &found.uses;
         let templates = uses.read("launch templates", templates);
@@ -86,6 +87,10 @@ impl<'a> Uses<'a> {
         let aliases = uses.read("SSM parameters of launch templates", aliases);
         for (name, image) in aliases.into_iter().flatten() {
             uses.add_use(image, Reason::Parameter(name.clone()));
+        }
+        let published = uses.read("published images", published);
+        for (name, image) in published.into_iter().flatten() {
+            uses.add_use(image, Reason::Published(name.clone()));
         }
         if let Some(records) = uses.read("open records", records) {
             for (parameter, record) in records {

@@ -1,13 +1,14 @@
 //! The driver for one process: keeps the engine going until all jobs are finished. It decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch::Receiver;
 
 use super::engine::{Engine, Setting};
-use super::{Progress, RunError, Stop};
+use super::{Progress, RunError, Stop, summary};
 use crate::aws::{Aws, list_records};
 use crate::group::admit::Bounds;
 use crate::group::decision::Directive;
@@ -16,6 +17,7 @@ use crate::group::names::record_parameter;
 use crate::group::seen::RecordSeen;
 use crate::group::{Code, Failure, Outcome, Phase};
 use crate::ids::GroupName;
+use crate::report::GroupReport;
 use crate::request::OptInTag;
 
 /// How long beyond the deadline a restore is retried before the process leaves it to the sweep: an hour
@@ -34,6 +36,8 @@ pub(super) struct Driver<'a> {
     pub tag: &'a OptInTag,
     pub bounds: Bounds,
     pub give_up_at: DateTime<Utc>,
+    /// Takes each group that fails while others go on.
+    pub failed: Option<UnboundedSender<GroupReport>>,
 }
 
 impl Driver<'_> {
@@ -44,6 +48,7 @@ impl Driver<'_> {
         progress: Listener<'_>,
     ) -> Result<(), RunError> {
         let mut reported = Reported::default();
+        let mut failed = BTreeSet::new();
         let mut engine = Engine::new(self.setting(), std::mem::take(jobs));
         let clock = &self.aws.clock;
         let mut wanted = Stop::Continue;
@@ -63,9 +68,10 @@ impl Driver<'_> {
                 () = clock.wait_until(self.give_up_at) => engine.cut(),
             }
             let now = clock.now();
-            engine
-                .changed()
-                .for_each(|job| reported.report(job, now, progress));
+            engine.changed().for_each(|job| {
+                reported.report(job, now, progress);
+                self.tell_failed(job, &mut failed);
+            });
         }
         *jobs = engine.into_jobs();
         let now = clock.now();
@@ -73,6 +79,20 @@ impl Driver<'_> {
         jobs.iter()
             .for_each(|job| reported.report(job, now, progress));
         Ok(())
+    }
+
+    /// Passes a group on that has failed, once. Nobody waits for what becomes of it.
+    fn tell_failed(&self, job: &Job, told: &mut BTreeSet<GroupName>) {
+        let Some(failed) = self.failed.as_ref().filter(|_| job.finished()) else {
+            return;
+        };
+        let reports = summary::of_jobs(std::slice::from_ref(job)).into_iter();
+        for report in reports.filter(summary::has_failed) {
+            if told.insert(report.group.clone()) {
+                // If the other end is gone, nobody wants to know.
+                let _ = failed.send(report);
+            }
+        }
     }
 
     fn setting(&self) -> Setting<'_> {

@@ -10,12 +10,14 @@ mod drive;
 pub mod engine;
 mod error;
 mod freeze;
+mod named;
 mod notices;
 mod owner;
 mod patience;
 mod plan;
 mod prepare;
 mod prune;
+mod publish;
 pub mod relay;
 mod restore;
 mod send;
@@ -35,13 +37,16 @@ pub use approval::{
 };
 pub use error::{RunError, SelectionError};
 pub use freeze::frozen;
+pub use named::{Amiss, Named, NamedThing, amiss, named_in};
 pub use notices::{
-    Announcer, BY_HAND, BegunAt, Overviewed, OverviewedChannel, Places, Said, Scripted, SetupError,
-    Taken, TellError, Unsent, Watched, WindowSetup, opted_in, places, ready, script, tell,
+    Announcer, BY_HAND, BegunAt, EventBus, Overviewed, OverviewedChannel, Places, ReadyChannel,
+    Said, Scripted, SetupError, Taken, TellError, Unsent, Watched, WindowSetup, opted_in, places,
+    ready, script, tell,
 };
 pub use owner::{this_host, this_process};
 pub use plan::{Planned, plan, planned};
 pub use prune::{PruneRequest, prune};
+pub use publish::publish_images;
 pub use restore::restore;
 pub use send::{send, send_to_chat};
 pub use status::status;

@@ -92,6 +92,7 @@ pub(super) async fn restore_records(
         tag: &request.tag,
         bounds: bounds(aws.clock.now(), request.give_up_at),
         give_up_at: request.give_up_at,
+        failed: None,
     };
     Box::pin(driver.drive(&mut jobs, stop, progress)).await?;
     reports.extend(summary::of_jobs(&jobs));

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+
 use super::RunError;
 use super::owner::{Life, life};
 use super::plan::{check_named, pin_texts};
-use crate::aws::{Aws, Instances, describe_account, list_records};
+use crate::aws::{Aws, Instances, RunningImages, describe_account, list_records, running_images};
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::names::{group_of_parameter, record_parameter};
 use crate::group::pin::{Templates, resolve};
@@ -36,20 +38,31 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
         names.iter().filter(|n| !is_recorded(n)),
     )?;
     let now = aws.clock.now();
-    let groups = account
-        .groups
-        .values()
-        .filter(|g| wanted(g))
+    let chosen: Vec<&GroupFacts> = account.groups.values().filter(|g| wanted(g)).collect();
+    let running = chosen.iter().map(|g| g.name.clone()).collect();
+    let running = Box::pin(running_images(&aws.clients, &running)).await?;
+    let groups = chosen
+        .into_iter()
         .map(|group| {
             let image = image_of(group, &account);
             let facts = image.as_ref().and_then(|i| account.images.get(i));
             let created_at = facts.and_then(|f| f.created_at);
             let run = facts.and_then(|f| f.run.clone());
+            let older = older(group, image.as_ref(), created_at, &running);
+            let age = |at: DateTime<Utc>| (now - at).num_days();
             GroupStatus {
+                running: running.count(&group.name),
+                running_older: older.values().sum(),
+                oldest_image_days: older
+                    .keys()
+                    .filter_map(|image| running.made_at.get(*image))
+                    .min()
+                    .map(|at| age(*at)),
+                last_run: None,
                 group: group.name.clone(),
                 capacity: group.capacity,
                 pins: pin_texts(group, &account),
-                image_age_days: created_at.map(|at| (now - at).num_days()),
+                image_age_days: created_at.map(age),
                 patched_at: run.as_ref().and(created_at),
                 patched_by_run: run,
                 instances: group.instances.len(),
@@ -69,6 +82,26 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
             .filter(|r| names.is_empty() || r.group.as_ref().is_some_and(|g| names.contains(g)))
             .collect(),
     })
+}
+
+/// The images of running instances that are older than the group's own, or are not shown any more, with the number of
+/// instances. None where the group's own is not known.
+fn older<'r>(
+    group: &GroupFacts,
+    present: Option<&ImageId>,
+    made_at: Option<DateTime<Utc>>,
+    running: &'r RunningImages,
+) -> BTreeMap<&'r ImageId, usize> {
+    let (Some(present), Some(made_at)) = (present, made_at) else {
+        return BTreeMap::new();
+    };
+    let images = running.by_group.get(&group.name).into_iter().flatten();
+    let is_older = |image: &ImageId| {
+        let theirs = running.made_at.get(image);
+        image != present && theirs.is_none_or(|at| *at < made_at)
+    };
+    let older = images.filter(|(image, _)| is_older(image));
+    older.map(|(image, count)| (image, *count)).collect()
 }
 
 /// How many instances were launched from something else than what the group names now.

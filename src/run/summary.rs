@@ -12,7 +12,7 @@ use crate::group::pin;
 use crate::group::{Code, Failure, Outcome, Record};
 use crate::ids::{BakeKey, GroupName, InstanceId, TemplateId};
 use crate::report::{
-    DueAction, GroupReport, PatchCounts, PhaseReport, PlannedGroup, SCHEDULED_LIMIT,
+    DueAction, GroupReport, PatchCounts, PatchEvidence, PhaseReport, PlannedGroup, SCHEDULED_LIMIT,
 };
 use crate::schedule::missed;
 use crate::text::{counted, duration};
@@ -31,10 +31,20 @@ pub(super) fn of_jobs(jobs: &[Job]) -> Vec<GroupReport> {
         if let Some(maker) = maker {
             let note = format!("its image was made with {}", maker.group());
             report.notes.push(note);
+            if let Some(evidence) = &mut report.evidence {
+                evidence.baseline.clone_from(&maker.evidence.baseline);
+                evidence.made_with = Some(maker.group().clone());
+            }
         }
         report
     };
     jobs.iter().map(report).collect()
+}
+
+/// Whether a group has failed in this run, and not in one before.
+pub(super) fn has_failed(report: &GroupReport) -> bool {
+    report.code != Some(Code::RestoredFromRecord)
+        && matches!(report.outcome, Outcome::Failed | Outcome::RolledBack)
 }
 
 fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
@@ -86,6 +96,8 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
         },
         installed: evidence.installed.clone(),
         missing: missing(evidence),
+        evidence: patch_evidence(job),
+        published: None,
         console: job.evidence.console.clone().filter(|text| !text.is_empty()),
         phases: phases(job),
         altered_seconds: job.altered.seconds.unsigned_abs(),
@@ -115,6 +127,27 @@ fn image_age_days(job: &Job) -> Option<u32> {
 /// Whole days from one time to a later one.
 pub(super) fn age_days(from: DateTime<Utc>, to: DateTime<Utc>) -> Option<u32> {
     u32::try_from((to - from).num_days().max(0)).ok()
+}
+
+/// The evidence of a group that was scanned, or whose image another's instance brought. Only the group that made the
+/// image lists its patches: all groups of a large bake would have the same list.
+fn patch_evidence(job: &Job) -> Option<PatchEvidence> {
+    let forward = job.forward.as_ref()?;
+    if job.evidence.scans.is_empty() && !job.was_promoted() {
+        return None;
+    }
+    let lineage = if job.deployment == Deployment::Promoted {
+        forward.lineage.next(&forward.image)
+    } else {
+        forward.lineage.clone()
+    };
+    Some(PatchEvidence {
+        baseline: job.evidence.baseline.clone(),
+        lineage: Some(lineage),
+        made_with: None,
+        patches: job.evidence.patches.clone(),
+        patches_left_out: job.evidence.patches_left_out,
+    })
 }
 
 /// Names of the patches that the last scan found missing, as far as AWS named them.
@@ -315,6 +348,8 @@ pub(super) fn of_skipped(group: &GroupName, failure: &Failure) -> GroupReport {
         patches: PatchCounts::default(),
         installed: Vec::new(),
         missing: Vec::new(),
+        evidence: None,
+        published: None,
         console: None,
         phases: Vec::new(),
         altered_seconds: 0,

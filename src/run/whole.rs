@@ -1,6 +1,8 @@
 //! A whole run in one process: restore what dead runs left, prepare, drive, report.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::try_join;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch::Receiver;
 use tracing::Instrument;
 
@@ -15,12 +17,17 @@ use crate::aws::Aws;
 use crate::channels::Outside;
 use crate::group::fault::Fault;
 use crate::group::{Code, Failure};
+use crate::ids::RunId;
 use crate::notify;
-use crate::report::{RunKind, RunReport};
+use crate::report::{GroupReport, RunKind, RunReport};
 use crate::request::RunRequest;
 
 /// So long a run waits for channels at its end.
 const TELLING: TimeDelta = TimeDelta::minutes(10);
+/// So long channels have for the groups that have failed by a moment; after that they learn it from the end of the run.
+const TELLING_FAILED: TimeDelta = TimeDelta::minutes(2);
+/// Failed groups of one notice: as many as it names.
+const FAILED_AT_ONCE: usize = 50;
 
 /// Carries out a run to its end and sends the report.
 ///
@@ -35,7 +42,7 @@ pub async fn run(
     run_telling(aws, request, None, stop, progress).await
 }
 
-/// The same, and tells channels that it begins and how it ended.
+/// The same, and tells channels that it begins, which groups have failed while it goes on, and how it ended.
 ///
 /// # Errors
 /// Those of [`run`], and a notice that its window demands and that was not sent: nothing was touched.
@@ -96,6 +103,26 @@ impl<'a> RunNotices<'a> {
         }
     }
 
+    /// Tells groups that have failed, beside the run, until no more can come; answers warnings for its report.
+    async fn failed(
+        &self,
+        aws: &Aws,
+        run_id: &RunId,
+        mut failed: UnboundedReceiver<GroupReport>,
+    ) -> Vec<String> {
+        let (mut warnings, mut groups) = (Vec::new(), Vec::new());
+        while failed.recv_many(&mut groups, FAILED_AT_ONCE).await > 0 {
+            let announcer = self.announcer(aws, aws.clock.now() + TELLING_FAILED);
+            let all: Vec<&GroupReport> = groups.iter().collect();
+            warnings.extend(match Box::pin(announcer.failed(run_id, &all)).await {
+                Ok(said) => said.warnings(),
+                Err(fault) => vec![untold(&fault)],
+            });
+            groups.clear();
+        }
+        warnings
+    }
+
     async fn ended(&self, aws: &Aws, report: &RunReport) -> Vec<String> {
         let announcer = self.announcer(aws, aws.clock.now() + TELLING);
         match Box::pin(announcer.ended(report, None)).await {
@@ -125,18 +152,33 @@ async fn run_to_its_end(
         Some(told) => told.begun(aws, request, &prepared).await?,
         None => Vec::new(),
     };
+    let (failed, failures) = unbounded_channel();
     let driver = Driver {
         aws,
         tag: &request.selection.tag,
         bounds: bounds(aws, request, prepared.groups()),
         give_up_at: request.restore_by() + GIVE_UP_AFTER,
+        failed: told.is_some().then_some(failed),
     };
     let Prepared {
         mut jobs,
         refused,
         warnings,
     } = prepared;
-    Box::pin(driver.drive(&mut jobs, stop.clone(), progress)).await?;
+    let driving = async {
+        let driven = Box::pin(driver.drive(&mut jobs, stop.clone(), progress)).await;
+        // Ends the telling.
+        drop(driver);
+        driven
+    };
+    let telling = async {
+        Ok(match told {
+            Some(told) => told.failed(aws, &request.run_id, failures).await,
+            None => Vec::new(),
+        })
+    };
+    // Side by side: patching never waits for a channel.
+    let ((), untold) = try_join(driving, Box::pin(telling)).await?;
     let mut groups = summary::of_jobs(&jobs);
     let overran = summary::overruns(&jobs, request.window.deadline, &mut groups);
     groups.extend(refused);
@@ -149,7 +191,7 @@ async fn run_to_its_end(
     let results = Results {
         groups,
         api_calls: calls.so_far(),
-        warnings: [swept, warnings, overran, unsent].concat(),
+        warnings: [swept, warnings, overran, unsent, untold].concat(),
     };
     let report = assemble::report(aws, heading, results);
     let mut report = report.asked(request.owner.clone(), &request.about);

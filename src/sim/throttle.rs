@@ -49,6 +49,8 @@ fn bucket_of(call: &Call) -> (String, f64, f64) {
         Service::Kms => ("kms:cryptographic".into(), 1000.0, 1000.0),
         // Step Functions: "Quotas related to API action throttling", DescribeExecution in the smaller regions.
         Service::States => (format!("states:{op}"), 250.0, 10.0),
+        // EventBridge: "Quotas", PutEvents in the smaller regions.
+        Service::Events => (format!("events:{op}"), 400.0, 400.0),
         // EventBridge Scheduler's figures differ from region to region: cautious ones.
         Service::Scheduler => (format!("scheduler:{op}"), 40.0, 10.0),
     }
@@ -109,7 +111,7 @@ impl Throttle {
             | Service::Sts
             | Service::LoadBalancing
             | Service::ClassicLoadBalancing => ApiError::new("Throttling", "Rate exceeded"),
-            Service::Ssm | Service::Kms | Service::States => {
+            Service::Ssm | Service::Kms | Service::States | Service::Events => {
                 ApiError::new("ThrottlingException", "Rate exceeded")
             }
             Service::Scheduler => {

@@ -71,6 +71,12 @@ const SECRETS: [(&str, &str); 6] = [
 
 /// Stores a secret in the simulated account.
 fn store(simulation: &Simulation, name: &str, value: &str) {
+    let name = format!("/asg-patch/secrets/{name}");
+    store_as(simulation, &name, value, ParameterType::SecureString);
+}
+
+/// Stores a parameter in the simulated account.
+pub(crate) fn store_as(simulation: &Simulation, name: &str, value: &str, kind: ParameterType) {
     let environment = simulation.environment();
     let endpoint = environment.iter().find(|(n, _)| *n == "AWS_ENDPOINT_URL");
     let config = aws_sdk_ssm::Config::builder()
@@ -82,10 +88,10 @@ fn store(simulation: &Simulation, name: &str, value: &str) {
     let ssm = aws_sdk_ssm::Client::from_conf(config);
     let put = ssm
         .put_parameter()
-        .name(format!("/asg-patch/secrets/{name}"))
+        .name(name)
         .value(value)
         .overwrite(true)
-        .r#type(ParameterType::SecureString);
+        .r#type(kind);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

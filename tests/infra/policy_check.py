@@ -64,6 +64,8 @@ UNCONDITIONED = {
     "ReadAndDeleteDecisions": "guarded by the path of the parameter",
     "MakeDecisions": "guarded by the path of the parameter",
     "WakeRuns": "it takes no resource; the function uses only tokens that it has signed",
+    "PutEvents": "guarded by the bus, which the operator names, and by our own source",
+    "PublishImages": "guarded by the path of the parameter; only with PublishImages=true",
     "DecryptSecrets": "guarded by the key that the operator names, and by Systems Manager alone",
     "GiveGroupsBack": "a group must be restored even if its owner has removed the opt-in tag meanwhile",
     "VersionTemplates": "only with TemplatesTagged=false",
@@ -130,6 +132,7 @@ OWN_CLASSIC = arn("elasticloadbalancing", "loadbalancer/web")
 FOREIGN_CLASSIC = arn("elasticloadbalancing", "loadbalancer/shop")
 VOLUME_KEY = arn("kms", "key/8a1f")
 SECRET_KEY = arn("kms", "key/5ec2")
+BUS = arn("events", "event-bus/patching")
 VOLUME_USES = [f"kms:{name}" for name in ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKeyWithoutPlaintext", "DescribeKey")]
 VOLUME_GRANTS = [f"kms:{name}" for name in ("CreateGrant", "ListGrants", "RevokeGrant")]
 # What AWS's guide to Data Lifecycle Manager says that snapshots may need; no call of the program's.
@@ -155,6 +158,7 @@ PROOFS = {
     "TargetGroupArns": (TARGET_CHANGES, OWN_TARGETS),
     "ClassicLoadBalancerArns": (CLASSIC_CHANGES, OWN_CLASSIC),
 }
+OF_BUSES = ["events:DescribeEventBus", "events:PutEvents"]
 # What a prune does to images before it removes them.
 OF_PRUNES = ["ec2:DescribeImageAttribute", "ec2:EnableImageDeprecation"]
 BUCKET = "arn:aws:s3:::ReportBucket"
@@ -289,6 +293,7 @@ def allowed_cases(looks):
         yield f"read {name}", [ask("ssm:GetParameters", parameter(name))]
     yield "mark a notice", put("/asg-patch/notices/w/ops-1/begun", "false")
     yield "forget a mark", [ask("ssm:DeleteParameters", parameter("/asg-patch/notices/w/ops-1/begun"))]
+    yield "list published images", [ask("ssm:GetParametersByPath", parameter("/asg-patch/images"), ssm_Recursive="true")]
     yield "list marks", [ask("ssm:GetParametersByPath", parameter("/asg-patch/notices"), ssm_Recursive="true")]
     for path in ("/asg-patch/approvals", "/asg-patch/waiting"):
         yield f"make one below {path}", put(f"{path}/w/a", "false")
@@ -338,6 +343,7 @@ def denied_cases():
         yield f"overwrite {name}", put(name, "true")
         yield f"delete {name}", [ask("ssm:DeleteParameters", parameter(name))]
     yield "list secrets", [ask("ssm:GetParametersByPath", parameter("/asg-patch/secrets"), ssm_Recursive="true")]
+    yield "delete a published image", [ask("ssm:DeleteParameters", parameter("/asg-patch/images/web"))]
     yield "overwrite a mark", put("/asg-patch/notices/w/ops-1/begun", "true")
     for path in ("/asg-patch/approvals", "/asg-patch/waiting"):
         yield f"overwrite one below {path}", put(f"{path}/w/a", "true")
@@ -580,6 +586,24 @@ def secret_key_cases():
     return allowed, denied
 
 
+def bus_cases():
+    """What channels of the kind event-bus need; and what is not theirs."""
+    ours = {"events_source": "asg-patch"}
+    allowed = [
+        ("look for a bus", [ask("events:DescribeEventBus", BUS)]),
+        ("put an event", [ask("events:PutEvents", BUS, **ours)]),
+    ]
+    denied = [
+        ("put an event as another source beside ours", [ask("events:PutEvents", BUS, events_source=["asg-patch", "billing"])]),
+        ("put an event as nobody", [ask("events:PutEvents", BUS)]),
+        ("put an event as another source", [ask("events:PutEvents", BUS, events_source="billing")]),
+        ("put an event on another bus", [ask("events:PutEvents", arn("events", "event-bus/default"), **ours)]),
+        ("make a rule", [ask("events:PutRule", arn("events", "rule/patching/x"))]),
+        ("change who may put events", [ask("events:PutPermission", BUS)]),
+    ]
+    return allowed, denied
+
+
 def foreign_templates():
     return [(f"{a}, untagged template", [ask(a, TEMPLATE_ARN)]) for a in TEMPLATE_CHANGES]
 
@@ -746,6 +770,8 @@ def main():
         {"PatchDocumentArns": own_document},
         {"VolumeKeyArns": VOLUME_KEY},
         {"SecretKeyArn": SECRET_KEY},
+        {"EventBusArns": BUS},
+        {"PublishImages": "true"},
         {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"},
         *({parameter: own} for parameter, (_, own) in PROOFS.items()),
     ):
@@ -776,6 +802,15 @@ def main():
         by_ssm, directly = secret_key_cases()
         denied += directly
         (allowed if parameters.get("SecretKeyArn") else denied).extend(by_ssm)
+        publishing = ("publish an image", put("/asg-patch/images/web", "true"))
+        (allowed if parameters.get("PublishImages") else denied).append(publishing)
+        events, strange = bus_cases()
+        denied += strange
+        if parameters.get("EventBusArns"):
+            allowed += events
+        else:
+            denied += events
+            made = [call for call in made if call not in OF_BUSES]
         for parameter, (actions, resource) in PROOFS.items():
             if parameters.get(parameter):
                 allowed += on(actions, resource)

@@ -43,6 +43,7 @@ DEFAULTS = {
     "MaxFailures": "20%",
     "AtDeadline": "roll-back",
     "KeepFailedDays": 0,
+    "PublishImages": "false",
     "MaxImageAgeDays": 90,
     "PruneSchedule": "cron(0 4 1 * ? *)",
     "PruneApply": "false",
@@ -126,6 +127,8 @@ def sizes(template):
         "SubnetIds": "subnet-1",
         "SecurityGroupIds": "sg-1",
         "SecretKeyArn": "arn:aws:kms:eu-west-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef",
+        "PublishImages": "true",
+        "EventBusArns": "arn:aws:events:eu-west-1:111122223333:event-bus/patching",
         "VolumeKeyArns": "arn:aws:kms:eu-west-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef",
     }
     for parameters in ({}, everything):
@@ -195,12 +198,17 @@ def optional(template):
 
 
 def environment(template):
-    """The function knows what its role demands of templates."""
+    """The function knows what its role demands of templates, and what it may write."""
     for tagged in ("true", "false"):
         variables = Values(template, {"TemplatesTagged": tagged}).resource("Function")["Environment"]["Variables"]
         found = variables.get("ASG_PATCH_TEMPLATES_TAGGED")
         if found != tagged:
             yield f"TemplatesTagged={tagged}: the function reads {found}"
+    for publish in ("true", "false"):
+        variables = Values(template, {"PublishImages": publish}).resource("Function")["Environment"]["Variables"]
+        found = variables.get("ASG_PATCH_PUBLISH_IMAGES")
+        if found != publish:
+            yield f"PublishImages={publish}: the function reads {found}"
 
 
 def alarms(template):

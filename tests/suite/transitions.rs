@@ -20,6 +20,7 @@ use asg_patch::group::measured::Measured;
 use asg_patch::group::members::Members;
 use asg_patch::group::names;
 use asg_patch::group::options::Options;
+use asg_patch::group::patch::{PatchFacts, PatchState};
 use asg_patch::group::phase::Phase;
 use asg_patch::group::pin::{Pin, Slot, TemplateMark};
 use asg_patch::group::processes::GUARDED_PROCESSES;
@@ -287,6 +288,7 @@ fn as_wished(job: &Job) -> Seen {
         missing: 0,
         failed: 0,
         pending_reboot: 0,
+        baseline: None,
     };
     let commands = job.made.commands.iter().map(|(step, id)| CommandSeen {
         id: id.clone(),
@@ -481,7 +483,8 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
         }
         seen.packages = Read::Present(vec![PackageSeen {
             name: "kernel".into(),
-            missing: true,
+            state: PatchState::Missing,
+            facts: PatchFacts::default(),
         }]);
     }
     if phase == Phase::RollingBack && situation != "nothing yet" {

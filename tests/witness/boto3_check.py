@@ -4,6 +4,7 @@ import sys
 
 import autoscaling_checks as autoscaling
 import ec2_checks as ec2
+import events_checks as events
 import ssm_sns_checks as ssm_sns
 import windows_checks as windows
 from witness import Account, run
@@ -47,6 +48,8 @@ CHECKS = [
     ssm_sns.messages_are_published,
     windows.schedules_are_made_and_read_back,
     windows.maintenance_windows_are_made_and_read_back,
+    events.events_are_put_and_refused,
+    events.a_parameter_holds_an_image,
     autoscaling.a_refresh_keeps_others_out,
     autoscaling.a_group_goes_to_sleep,
 ]

@@ -51,6 +51,7 @@ class Account:
         self.ssm = client("ssm")
         self.sns = client("sns")
         self.scheduler = client("scheduler")
+        self.events = client("events")
 
 
 def equal(found, expected, what):

@@ -4,6 +4,7 @@ mod actions;
 mod details;
 mod groups;
 mod images;
+mod running;
 mod templates;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use futures_util::future::try_join4;
 
 pub(super) use self::actions::scheduled_actions;
 pub use self::groups::{Instances, find_groups};
+pub use self::running::{RunningImages, running_images};
 use self::templates::TemplatesRead;
 pub use self::templates::template_facts;
 

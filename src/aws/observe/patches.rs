@@ -63,12 +63,14 @@ fn patch_seen(state: &InstancePatchState) -> Result<PatchSeen, Fault> {
     let operation = reported(Some(state.operation().as_str()), OPERATION, "Operation")?;
     let ended_at = time(state.operation_end_time()).filter(|at| *at > DateTime::UNIX_EPOCH);
     let pending = state.installed_pending_reboot_count().unwrap_or_default();
+    let baseline = Some(state.baseline_id()).filter(|id| !id.is_empty());
     Ok(PatchSeen {
         is_scan: operation == "Scan",
         ended_at: required(ended_at, OPERATION, "OperationEndTime")?,
         missing: count(state.missing_count(), "MissingCount")?,
         failed: count(state.failed_count(), "FailedCount")?,
         pending_reboot: count(pending, "InstalledPendingRebootCount")?,
+        baseline: baseline.map(str::to_owned),
     })
 }
 

@@ -14,7 +14,7 @@ use self::images::{images, sharing};
 use self::snapshots::snapshots;
 use self::templates::templates;
 use self::users::{aliases, configurations, instances};
-use super::{Clients, find_groups, list_records};
+use super::{Clients, find_groups, list_records, published_images};
 use crate::group::fault::Fault;
 use crate::group::names::RUN_TAG;
 use crate::ids::ImageId;
@@ -32,11 +32,12 @@ pub async fn find_past(clients: &Clients, at: DateTime<Utc>) -> Result<Found, Fa
         futures_util::future::try_join(images(clients), snapshots(clients)).await?;
     let of_runs = images.iter().filter(|(_, i)| i.tags.contains_key(RUN_TAG));
     let of_runs: BTreeSet<ImageId> = of_runs.map(|(id, _)| id.clone()).collect();
-    let (groups, templates, configurations, instances, records) = tokio::join!(
+    let (groups, templates, configurations, instances, published, records) = tokio::join!(
         find_groups(clients),
         templates(clients),
         configurations(clients),
         instances(clients, of_runs),
+        published_images(clients),
         list_records(clients),
     );
     let aliases = aliases(clients, &groups, &templates, &configurations).await;
@@ -50,6 +51,7 @@ pub async fn find_past(clients: &Clients, at: DateTime<Utc>) -> Result<Found, Fa
             configurations,
             instances,
             aliases,
+            published,
             records,
         },
         sharing: BTreeMap::new(),

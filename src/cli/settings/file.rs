@@ -38,8 +38,17 @@ impl Wanted {
             .disable_version_flag(true);
         let matches = lenient.try_get_matches_from(words).unwrap_or_default();
         let named = |m: &ArgMatches| m.try_get_one::<PathBuf>("config").ok().flatten().cloned();
+        let checked = |m: &ArgMatches| {
+            let check = m
+                .subcommand_matches("config")?
+                .subcommand_matches("check")?;
+            let asks = check.try_get_one::<bool>("ask_aws").ok().flatten().copied();
+            let file = check.try_get_one::<PathBuf>("file").ok().flatten();
+            file.filter(|_| asks == Some(true)).cloned()
+        };
         let no = |m: &ArgMatches| m.try_get_one::<bool>("no_config").ok().flatten().copied();
-        match (named(&matches), no(&matches)) {
+        // AWS is asked with the region of the file that is checked.
+        match (checked(&matches).or_else(|| named(&matches)), no(&matches)) {
             (_, Some(true)) => Self::None,
             (Some(path), _) => Self::Named(path),
             (None, _) => Self::Any,

@@ -8,7 +8,7 @@ use super::*;
 use crate::cli::Cli;
 
 /// Flags that are of one command line, and no settings.
-const NO_SETTINGS: [&str; 24] = [
+const NO_SETTINGS: [&str; 25] = [
     "json",
     "verbose",
     "config",
@@ -23,6 +23,7 @@ const NO_SETTINGS: [&str; 24] = [
     "record",
     "clean",
     "apply",
+    "ask-aws",
     "test",
     "channel",
     "next",

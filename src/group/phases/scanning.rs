@@ -65,6 +65,11 @@ pub(super) fn learn(job: &mut Job, seen: &Seen) {
         job.evidence.scanned(),
     ) {
         job.evidence.scans.push((pass, counts));
+        let states = seen.patches.present();
+        let state = states.and_then(|s| s.get(job.instance(Role::Build)?));
+        if let Some(baseline) = state.and_then(|s| s.baseline.clone()) {
+            job.evidence.baseline = Some(baseline);
+        }
         if !needs_names(job) {
             learn_names(job, &[]);
         }
@@ -88,8 +93,10 @@ pub(super) fn counts_of(job: &Job, seen: &Seen, step: CommandStep, role: Role) -
 
 fn learn_names(job: &mut Job, packages: &[PackageSeen]) {
     let evidence = &mut job.evidence;
-    let names = |missing| {
-        let of_kind = packages.iter().filter(move |p| p.missing == missing);
+    let names = |wanted| {
+        let of_kind = packages
+            .iter()
+            .filter(move |p| p.state.is_wanted() == wanted);
         of_kind
             .map(|p| p.name.clone())
             .collect::<BTreeSet<String>>()
@@ -100,7 +107,17 @@ fn learn_names(job: &mut Job, packages: &[PackageSeen]) {
         evidence.present = present.clone();
     }
     let installed = evidence.wanted.difference(&missing);
-    let added = present.difference(&evidence.present);
+    let added: BTreeSet<&String> = present.difference(&evidence.present).collect();
+    let is_first = evidence.passes == 0;
+    for PackageSeen { name, state, facts } in packages {
+        let concerns_run = state.is_wanted() || added.contains(name);
+        if concerns_run && !evidence.patches_left_out {
+            evidence.patches.learn(name, *state, facts, is_first);
+        }
+    }
+    evidence
+        .patches
+        .learn_installed(|name| missing.contains(name));
     let all: BTreeSet<String> = installed.chain(added).cloned().collect();
     evidence.installed = all.into_iter().collect();
     evidence.named = Some(evidence.passes);

@@ -32,6 +32,11 @@ kind = "webhook"
 secret = "/asg-patch/secrets/intake"
 url = "https://intake.example.org/patching?of=us"
 
+[[channel]]
+name = "events"
+kind = "event-bus"
+bus = "arn:aws:events:eu-west-1:123456789012:event-bus/patching"
+
 [[route]]
 application = "shop"
 environment = "Test"
@@ -97,6 +102,14 @@ fn mistakes_are_named_with_their_place() {
             "channels = [\"ops\", \"intake\"]\npingdom-checks = [7]",
         ),
         ("channels = [\"ops\", \"intake\"]", "channels = []"),
+        ("event-bus/patching", "event-bus/"),
+        (
+            "bus = \"arn",
+            "secret = \"/asg-patch/secrets/bus\"\nbus = \"arn",
+        ),
+        ("bus = \"arn", "hosts = [\"example.org\"]\nbus = \"arn"),
+        ("secret = \"/asg-patch/secrets/intake\"\n", ""),
+        ("page = \"kctbh9vrtdwd\"", "page = \"a\"\nbus = \"b\""),
         (
             "url = \"https://intake",
             "hosts = [\"localhost\"]\nurl = \"https://intake",
@@ -110,22 +123,27 @@ fn mistakes_are_named_with_their_place() {
         })
         .collect();
     expect![[r#"
-        unknown variant `slack`, expected one of `slack-bot`, `slack-webhook`, `teams`, `statuspage`, `pingdom`, `pagerduty`, `webhook`
+        unknown variant `slack`, expected one of `slack-bot`, `slack-webhook`, `teams`, `statuspage`, `pingdom`, `pagerduty`, `webhook`, `event-bus`
         [[channel]] 'ops' slack-channel: expected a value, as kind = "slack-bot" needs it, found none
         [[channel]] 'ops' slack-channel: expected an id such as C0123456789 (a name cannot be edited in), found '#ops'
-        unknown field `slack-chanel`, expected one of `name`, `kind`, `secret`, `previous-secret`, `hosts`, `slack-channel`, `page`, `from`, `url`, `bare-card`, `words`
+        unknown field `slack-chanel`, expected one of `name`, `kind`, `secret`, `previous-secret`, `hosts`, `slack-channel`, `page`, `from`, `url`, `bus`, `bare-card`, `words`
         [[channel]] 'ops' secret: expected the name of a SecureString parameter below /asg-patch/secrets/, found something else (not shown, in case it is the secret)
         [[channel]] 'page' page: expected an id of letters and digits, found 'a/b'
         unknown variant `began`, expected one of `scheduled`, `begins-soon`, `awaits-approval`, `begun`, `group-failed`, `ended`, `moved`, `withdrawn`, `frozen`, `not-approved`, `missed`
         [[channel]] 'intake' url: expected an address that begins with https://, found another
         [[channel]] 'intake' url: expected a host outside, found '169.254.169.254', which is this machine, its metadata or its network
         [[channel]] name: expected a name of its own for each channel, found 'ops' twice
-        [[route]] 2 channels: expected the name of a [[channel]] (there are: intake, ops, page), found 'pages'
+        [[route]] 2 channels: expected the name of a [[channel]] (there are: events, intake, ops, page), found 'pages'
         expected a list, or "NONE"
         [[route]] 2 statuspage-components: expected ids, or "NONE", as a channel of kind statuspage is named, found none
         [[route]] 2 statuspage-components: expected ids of letters and digits, found '8kbf/..'
         [[route]] 3 pingdom-checks: expected it beside a channel of kind pingdom only, found no such channel among its channels
         [[route]] 3 channels: expected names of channels, or "NONE", found an empty list
+        [[channel]] 'events' bus: expected the name or the ARN of an event bus, found 'arn:aws:events:eu-west-1:123456789012:event-bus/'
+        [[channel]] 'events' secret: expected none, found one, and kind = "event-bus"
+        [[channel]] 'events' hosts: expected it with other kinds only, found kind = "event-bus"
+        [[channel]] 'intake' secret: expected a value, as kind = "webhook" needs it, found none
+        [[channel]] 'page' bus: expected it with kind = "event-bus" only, found kind = "statuspage"
         [[channel]] 'intake' hosts: expected hosts outside, such as chat.example.org or *.example.org, found 'localhost'"#]].assert_eq(&found.join("\n"));
     assert!(!found.join("").contains("xoxb"));
 }

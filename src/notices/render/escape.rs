@@ -66,7 +66,8 @@ fn push(kind: ChannelKind, before: &str, c: char, shown: &mut String) {
             c => shown.push(c),
         },
         ChannelKind::Teams => push_markdown(before, c, shown),
-        ChannelKind::Pingdom | ChannelKind::Pagerduty | ChannelKind::Webhook => shown.push(c),
+        ChannelKind::Pingdom | ChannelKind::Pagerduty => shown.push(c),
+        ChannelKind::Webhook | ChannelKind::EventBus => shown.push(c),
     }
 }
 

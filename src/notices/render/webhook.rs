@@ -1,4 +1,4 @@
-//! Notices for programs: JSON, as Standard Webhooks 1.0.0 wants it.
+//! Notices for programs: JSON, as Standard Webhooks 1.0.0 wants it; and the detail of events, which has the same.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
@@ -28,10 +28,29 @@ pub fn id(notice: &Notice, channel: &str) -> String {
     format!("msg_{}", hash_hex(&parts, 16))
 }
 
+/// The word for its occasion: `patching.begun`.
+pub fn kind(notice: &Notice) -> String {
+    format!("patching.{}", notice.event.name())
+}
+
 /// The body. Packages and groups beyond its limit are left out, and counted.
 pub fn body(notice: &Notice, words: &OwnWords, at: DateTime<Utc>) -> String {
-    let text =
-        |groups: usize, packages: usize| document(notice, words, at, groups, packages).to_string();
+    fitting(notice, |groups, packages| {
+        document(notice, words, at, groups, packages).to_string()
+    })
+}
+
+/// The detail of an event: the data of the body, and the id by which a receiver knows a repetition.
+pub fn detail(notice: &Notice, words: &OwnWords, channel: &str, at: DateTime<Utc>) -> String {
+    let id = id(notice, channel);
+    fitting(notice, |groups, packages| {
+        let mut data = document(notice, words, at, groups, packages)["data"].take();
+        data["id"] = id.as_str().into();
+        data.to_string()
+    })
+}
+
+fn fitting(notice: &Notice, text: impl Fn(usize, usize) -> String) -> String {
     let packages = fit::most(notice.packages.len(), |n| {
         text(notice.groups.len(), n).len() <= BODY_BYTES
     });
@@ -53,7 +72,7 @@ fn document(
         |p: Planned| json!({"start": time(p.start), "end": time(p.end), "zone": p.zone.name()});
     let (steps, _) = fit::first(&notice.what_to_do, 20);
     json!({
-        "type": format!("patching.{}", notice.event.name()),
+        "type": kind(notice),
         "timestamp": time(at),
         "data": {
             "test": notice.is_test,

@@ -46,7 +46,25 @@ pub fn html(report: &RunReport) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::html;
-    use crate::report::{Cost, RunReport, sample};
+    use crate::group::patch::{PatchFacts, PatchState};
+    use crate::report::{Cost, PatchEvidence, RunReport, sample};
+
+    fn evidence(text: &str) -> PatchEvidence {
+        let mut evidence = PatchEvidence {
+            baseline: Some(text.into()),
+            made_with: Some(text.into()),
+            ..PatchEvidence::default()
+        };
+        let facts = PatchFacts {
+            classification: Some(text.into()),
+            severity: Some(text.into()),
+            cves: vec![text.into()],
+            cves_left_out: 2,
+        };
+        let patches = &mut evidence.patches;
+        patches.learn(text, PatchState::Missing, &facts, true);
+        evidence
+    }
 
     #[test]
     fn names_and_reasons_are_text() {
@@ -65,6 +83,7 @@ mod tests {
             group.reason = MARKUP.into();
             group.notes = vec![MARKUP.into()];
             group.installed = vec![MARKUP.into()];
+            group.evidence = Some(evidence(MARKUP));
             group.image_before = Some(MARKUP.into());
             group.version_before = Some(MARKUP.into());
             group.seconds_by_type = [(MARKUP.to_owned(), 5)].into();

@@ -7,10 +7,12 @@ use serde::Serialize;
 use super::scale::{Scale, Tick, WIDTH};
 use super::sizes::{Sizes, sizes};
 use super::timeline::{Bar, KINDS, bars};
+use crate::group::patch::{PatchState, PatchTrace};
 use crate::group::{Code, Outcome};
 use crate::report::format::{transition, worked_seconds};
 use crate::report::{
-    Amounts, GroupReport, PatchCounts, RunKind, RunReport, by_urgency, more_about, tally,
+    Amounts, GroupReport, PatchCounts, PatchEvidence, RunKind, RunReport, by_urgency, more_about,
+    tally,
 };
 use crate::text::{duration, plain_text, shell_word};
 
@@ -79,10 +81,33 @@ pub(super) struct Group {
     pub(super) missing_before: Option<u32>,
     pub(super) patches: PatchCounts,
     pub(super) installed: Vec<String>,
+    pub(super) evidence: Option<EvidenceView>,
     pub(super) console: Option<String>,
     pub(super) bars: Vec<Bar>,
     pub(super) sizes: Option<Sizes>,
     pub(super) notes: Vec<String>,
+}
+
+/// The evidence of a group's patches.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct EvidenceView {
+    pub(super) baseline: Option<String>,
+    pub(super) lineage: Option<String>,
+    pub(super) made_with: Option<String>,
+    pub(super) patches: Vec<PatchRow>,
+    pub(super) patches_left_out: bool,
+}
+
+/// A patch.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct PatchRow {
+    pub(super) name: String,
+    pub(super) classification: String,
+    pub(super) severity: String,
+    pub(super) cves: Vec<String>,
+    pub(super) cves_left_out: u32,
+    pub(super) before: &'static str,
+    pub(super) after: &'static str,
 }
 
 /// The cost.
@@ -236,10 +261,31 @@ fn group(group: &GroupReport, id: String, scale: &Scale) -> Group {
         missing_before: group.missing_before,
         patches: group.patches,
         installed: group.installed.iter().map(|p| plain_text(p)).collect(),
+        evidence: group.evidence.as_ref().map(evidence),
         console: group.console.clone(),
         bars: bars(group, scale),
         sizes: sizes(group, scale),
         notes: group.notes.iter().map(|n| plain_text(n)).collect(),
+    }
+}
+
+fn evidence(evidence: &PatchEvidence) -> EvidenceView {
+    let word = |text: &Option<String>| text.as_deref().map_or("-".to_owned(), plain_text);
+    let row = |(name, trace): (&String, &PatchTrace)| PatchRow {
+        name: plain_text(name),
+        classification: word(&trace.facts.classification),
+        severity: word(&trace.facts.severity),
+        cves: trace.facts.cves.iter().map(|id| plain_text(id)).collect(),
+        cves_left_out: trace.facts.cves_left_out,
+        before: trace.before.map_or("-", PatchState::words),
+        after: trace.after.words(),
+    };
+    EvidenceView {
+        baseline: evidence.baseline.as_deref().map(plain_text),
+        lineage: evidence.lineage.as_ref().map(ToString::to_string),
+        made_with: evidence.made_with.as_ref().map(|g| plain_text(g)),
+        patches: evidence.patches.0.iter().map(row).collect(),
+        patches_left_out: evidence.patches_left_out,
     }
 }
 

@@ -6,7 +6,7 @@ use super::grid::{Grid, Row, wrapped};
 use super::{Style, best, fixed, flexible, joined, or_dash, restore_line};
 use crate::group::Code;
 use crate::report::format::place;
-use crate::report::{GroupStatus, OpenRecord, StatusReport};
+use crate::report::{GroupStatus, LastRun, OpenRecord, StatusReport};
 use crate::text::{counted, plain_text};
 
 /// The table of the opted-in groups as they are now. `width` is in columns.
@@ -91,7 +91,31 @@ fn status_row(group: &GroupStatus, style: Style) -> Row {
     if style != Style::Narrow {
         cells.push(group.patched_by_run.as_deref().unwrap_or("-").to_owned());
     }
-    let old = (group.old_instances > 0).then(|| {
+    let older = (group.running_older > 0).then(|| {
+        let oldest = group.oldest_image_days.map(|days| {
+            let days = usize::try_from(days).unwrap_or_default();
+            format!(", the oldest one of {}", counted(days, "day"))
+        });
+        format!(
+            "{} of {} running {} still {} an older image{}",
+            group.running_older,
+            group.running,
+            if group.running == 1 {
+                "instance"
+            } else {
+                "instances"
+            },
+            if group.running_older == 1 {
+                "runs"
+            } else {
+                "run"
+            },
+            oldest.unwrap_or_default()
+        )
+    });
+    // The same image may come from another version.
+    let differs = group.old_instances > group.running_older;
+    let old = differs.then(|| {
         format!(
             "{} of {} were launched from something else than what the group names now",
             group.old_instances,
@@ -102,8 +126,25 @@ fn status_row(group: &GroupStatus, style: Style) -> Row {
     let record = record.map(|r| format!("open record: {}", record_words(r)));
     Row {
         cells,
-        below: old.into_iter().chain(record).collect(),
+        below: older
+            .into_iter()
+            .chain(old)
+            .chain(group.last_run.as_ref().map(last_run_words))
+            .chain(record)
+            .collect(),
     }
+}
+
+/// `last run 2026-10-14 04:00 UTC: rolled back (AP-0311), cli-20261014T040000Z-ab12`
+fn last_run_words(run: &LastRun) -> String {
+    let code = run.code.map(|code| format!(" ({code})"));
+    format!(
+        "last run {}: {}{}, {}",
+        run.started_at.format("%Y-%m-%d %H:%M UTC"),
+        run.outcome.words(),
+        code.unwrap_or_default(),
+        plain_text(&run.run_id)
+    )
 }
 
 fn record_words(record: &OpenRecord) -> String {
@@ -139,8 +180,8 @@ mod tests {
 
     use super::super::tests::at_widths;
     use super::{next_step, status_table};
-    use crate::group::Code;
-    use crate::report::{GroupStatus, OpenRecord, StatusReport, sample};
+    use crate::group::{Code, Outcome};
+    use crate::report::{GroupStatus, LastRun, OpenRecord, StatusReport, sample};
 
     /// The command is pasted: it must not take a group from a run that is alive.
     #[test]
@@ -206,6 +247,15 @@ mod tests {
             patched_at: Some(sample::at(-1_000_000)),
             instances: 4,
             old_instances: if name == "web" { 3 } else { 0 },
+            running: 4,
+            running_older: if name == "web" { 2 } else { 0 },
+            oldest_image_days: (name == "web").then_some(45),
+            last_run: (name == "stuck").then(|| LastRun {
+                run_id: "cli-20261014T040000Z-ab12".into(),
+                started_at: sample::at(0),
+                outcome: Outcome::Failed,
+                code: Some(Code::LeftOpen),
+            }),
             record,
         };
         let status = StatusReport {
@@ -221,9 +271,11 @@ mod tests {
             ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
             web    0-4-0     web:$Latest (3)  ami-0a1b2c3d4e5f60718  12 days  2026-10-02 14:13  cli-20261002T040000Z-77aa
                              arm:7
+              2 of 4 running instances still run an older image, the oldest one of 45 days
               3 of 4 instances were launched from something else than what the group names now
             stuck  0-4-0     web:$Latest (3)  ami-0a1b2c3d4e5f60718  12 days  2026-10-02 14:13  cli-20261002T040000Z-77aa
                              arm:7
+              last run 2026-10-14 04:00 UTC: failed (AP-0601), cli-20261014T040000Z-ab12
               open record: run cli-20261014T040000Z-ab12, by cli:host:77, until 2026-10-14 07:00 UTC
 
             2 opted-in groups in eu-west-1 at 2026-10-14 04:00:00 UTC, 1 open record.
@@ -235,10 +287,12 @@ mod tests {
             ──────────────────────────────────────────────────────────────────────────
             web    0-4-0     web:$Latest (3)  ami-0a1b…0718  12 days  2026-10-02 14:13
                              arm:7
+              2 of 4 running instances still run an older image, the oldest one of 45 days
               3 of 4 instances were launched from something else than what the group names
               now
             stuck  0-4-0     web:$Latest (3)  ami-0a1b…0718  12 days  2026-10-02 14:13
                              arm:7
+              last run 2026-10-14 04:00 UTC: failed (AP-0601), cli-20261014T040000Z-ab12
               open record: run cli-20261014T040000Z-ab12, by cli:host:77, until 2026-10-14
               07:00 UTC
 

@@ -117,6 +117,7 @@ fn found() -> Found {
             configurations: Ok(BTreeMap::new()),
             instances: Ok(BTreeMap::new()),
             aliases: Ok(BTreeMap::new()),
+            published: Ok(BTreeMap::new()),
             records: Ok(BTreeMap::new()),
         },
         sharing: (2..=5).map(|n| (id(n), Ok(Sharing::default()))).collect(),

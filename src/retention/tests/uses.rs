@@ -131,6 +131,15 @@ fn a_parameter_that_a_template_names() {
     );
 }
 
+#[test]
+fn an_image_that_a_run_has_published() {
+    let name = "/asg-patch/images/web";
+    stays(
+        |f| f.uses.published = Ok([(name.to_owned(), "ami-2".to_owned())].into()),
+        &["parameter /asg-patch/images/web publishes it"],
+    );
+}
+
 fn record(change: impl FnOnce(&mut Record)) -> RecordSeen {
     let mut record = Record {
         schema: SCHEMA,

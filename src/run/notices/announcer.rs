@@ -6,13 +6,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde::Serialize;
 
+use super::ready::{ReadyChannel, ready as to_tell};
 use super::setup::WindowSetup;
 use super::tell::tell;
-use crate::aws::{Aws, claim_mark, decisions, list_marks, read_secret};
-use crate::channels::{Channel, Outside, Receipt};
+use crate::aws::{Aws, claim_mark, decisions, list_marks};
+use crate::channels::{Outside, Receipt};
 use crate::group::fault::{Fault, FaultClass};
 use crate::group::names::MARK_PREFIX;
-use crate::notices::config::ChannelTable;
 use crate::notices::{
     Known, Mark, Notice, NoticeEvent, Target, TargetIds, approval_words, fact_name,
 };
@@ -217,7 +217,7 @@ impl<'a> Announcer<'a> {
         for (notice, Target { channel, ids }) in notices {
             said.is_cut |= self.is_late();
             if ready.is_none() {
-                ready = Some(self.ready(channel).await);
+                ready = Some(to_tell(self.aws, channel).await);
             }
             let result = match &ready {
                 Some(Ok(channel)) => self.one(channel, &ids, &notice).await,
@@ -248,7 +248,7 @@ impl<'a> Announcer<'a> {
 
     async fn one(
         &self,
-        channel: &Channel,
+        channel: &ReadyChannel,
         ids: &TargetIds,
         notice: &Notice,
     ) -> Result<Receipt, String> {
@@ -258,27 +258,4 @@ impl<'a> Announcer<'a> {
         let told = tell(self.aws, self.outside, channel, ids, notice).await;
         told.map_err(|e| e.to_string())
     }
-
-    /// A channel with its secrets.
-    async fn ready(&self, table: &ChannelTable) -> Result<Channel, String> {
-        ready(self.aws, table).await
-    }
-}
-
-/// A channel with its secrets.
-///
-/// # Errors
-/// In words: a secret cannot be read, or is none of the channel's kind.
-pub async fn ready(aws: &Aws, table: &ChannelTable) -> Result<Channel, String> {
-    let read = async |name: &str| {
-        read_secret(&aws.clients, name)
-            .await
-            .map_err(|fault| format!("{}: {} ({})", fault.operation, fault.message, fault.code))
-    };
-    let secret = read(&table.secret).await?;
-    let previous = match &table.previous_secret {
-        Some(name) => Some(read(name).await?),
-        None => None,
-    };
-    Channel::new(table, secret, previous).map_err(|e| e.to_string())
 }

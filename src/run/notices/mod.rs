@@ -12,15 +12,17 @@ mod announcer;
 mod due;
 mod of_run;
 mod overview;
+mod ready;
 mod ring;
 mod script;
 mod setup;
 mod tell;
 
-pub use announcer::{Announcer, Said, Taken, Unsent, ready};
+pub use announcer::{Announcer, Said, Taken, Unsent};
 pub use due::{Watched, opted_in, places};
 pub use of_run::{BY_HAND, BegunAt, Places};
 pub use overview::{Overviewed, OverviewedChannel};
+pub use ready::{EventBus, ReadyChannel, ready};
 pub use script::{Scripted, script};
 pub use setup::{SetupError, WindowSetup};
 pub use tell::{TellError, tell};

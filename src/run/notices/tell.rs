@@ -1,7 +1,8 @@
 //! A notice to one channel, with its mark: in this order, a channel without a list gets it once at most.
 
+use super::ready::ReadyChannel;
 use crate::aws::{Aws, Clients, Marked, claim_mark, forget_mark, read_mark};
-use crate::channels::{Channel, ChannelFault, Done, Outside, Receipt, send};
+use crate::channels::{ChannelFault, Done, Outside, Receipt};
 use crate::group::fault::Fault;
 use crate::notices::{Mark, Notice, SlackMessage, TargetIds, Told, mark_name};
 
@@ -33,7 +34,7 @@ pub enum TellError {
 pub async fn tell(
     aws: &Aws,
     outside: &Outside,
-    channel: &Channel,
+    channel: &ReadyChannel,
     ids: &TargetIds,
     notice: &Notice,
 ) -> Result<Receipt, TellError> {
@@ -61,7 +62,7 @@ pub async fn tell(
         told.is_marked = found.is_some();
     }
     let before = told.message.clone();
-    let sent = send(outside, channel, ids, notice, &mut told).await;
+    let sent = channel.send(aws, outside, ids, notice, &mut told).await;
     if let Some(posted) = told
         .message
         .as_ref()

@@ -16,8 +16,8 @@ use crate::aws::Aws;
 use crate::group::admit::Bounds;
 use crate::group::decision::Directive;
 use crate::group::job::Job;
-use crate::group::{Code, Outcome};
-use crate::report::{GroupReport, fit};
+use crate::group::made::Evidence;
+use crate::report::{GroupReport, PatchEvidence, fit};
 use crate::request::OptInTag;
 use crate::text::shortened;
 
@@ -159,10 +159,16 @@ fn wake_at(
 }
 
 fn fit_to_pass_along(jobs: &mut Vec<Job>) {
-    let steps: [fn(&mut Vec<Job>); 1] =
-        [|jobs| jobs.iter_mut().for_each(|j| j.evidence.installed.clear())];
+    fn each(jobs: &mut [Job], leave_out: fn(&mut Evidence)) {
+        jobs.iter_mut().for_each(|j| leave_out(&mut j.evidence));
+    }
+    let steps: [fn(&mut Vec<Job>); 3] = [
+        |jobs| each(jobs, |e| e.patches.forget_cves()),
+        |jobs| each(jobs, Evidence::forget_patches),
+        |jobs| each(jobs, |e| e.installed.clear()),
+    ];
     if fit::give_up(jobs, &steps, |j| Packed::bytes(j) <= JOBS_BYTES) > 0 {
-        tracing::warn!("names of packages are left out: there are too many to be passed along");
+        tracing::warn!("evidence of patches is left out: it is too long to be passed along");
     }
 }
 
@@ -219,15 +225,11 @@ fn apart(jobs: &[Job], give_up_at: DateTime<Utc>) -> TimeDelta {
 }
 
 fn newly_failed(working: &mut Working) -> Vec<GroupReport> {
-    let is_failed = |r: &GroupReport| {
-        r.code != Some(Code::RestoredFromRecord)
-            && matches!(r.outcome, Outcome::Failed | Outcome::RolledBack)
-    };
     let finished = working.jobs.iter().filter(|j| j.finished()).cloned();
     let finished: Vec<Job> = finished.collect();
     let reports = summary::of_jobs(&finished).into_iter();
     reports
-        .filter(is_failed)
+        .filter(summary::has_failed)
         .filter(|r| working.reported.insert(r.group.clone()))
         .collect()
 }
@@ -269,7 +271,15 @@ fn shorten(reports: &mut Vec<GroupReport>, most_bytes: usize) {
     for report in reports.iter() {
         tracing::info!(report = serde_json::to_string(report).ok(), "whole report");
     }
-    let steps: [fn(&mut Vec<GroupReport>); 4] = [
+    let steps: [fn(&mut Vec<GroupReport>); 6] = [
+        |all| {
+            let evidence = all.iter_mut().filter_map(|r| r.evidence.as_mut());
+            evidence.for_each(|e| e.patches.forget_cves());
+        },
+        |all| {
+            let evidence = all.iter_mut().filter_map(|r| r.evidence.as_mut());
+            evidence.for_each(PatchEvidence::forget_patches);
+        },
         |all| all.iter_mut().for_each(|r| r.console = None),
         |all| {
             all.iter_mut().for_each(|r| {
@@ -291,7 +301,11 @@ fn shorten(reports: &mut Vec<GroupReport>, most_bytes: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::group::Outcome;
+    use crate::group::Record;
+    use crate::group::patch::{PatchFacts, PatchState};
     use crate::report::sample;
+    use crate::schedule::Capacity;
 
     #[test]
     fn a_result_keeps_its_outcomes_and_leaves_out_what_is_missed_least() {
@@ -315,6 +329,87 @@ mod tests {
             assert_eq!(!reports[0].phases.is_empty(), phases, "{limit}");
             assert_eq!(reports.len(), 25);
             assert_eq!(reports[0].outcome, Outcome::Patched);
+        }
+    }
+
+    fn job(group: &str) -> Job {
+        let at: DateTime<Utc> = "2026-10-14T04:00:00Z".parse().expect("a time");
+        let capacity = Capacity {
+            min: 0,
+            max: 4,
+            desired: 0,
+        };
+        let record = Record {
+            schema: 1,
+            group: group.into(),
+            run_id: "run-1".into(),
+            owner: "cli:host:1".into(),
+            written_at: at,
+            deadline: at,
+            capacity,
+            suspended: Default::default(),
+            guarded: Default::default(),
+            pins: Vec::new(),
+            templates: Default::default(),
+            actions: Vec::new(),
+            image_name: String::new(),
+            bake_key: group.into(),
+            members: None,
+            signature: None,
+        };
+        Job::from_record(record, at)
+    }
+
+    /// Jobs of guests of many kinds, each of which lacks other patches.
+    fn jobs(number: usize, patches: usize) -> Vec<Job> {
+        let job = |n: usize| {
+            let mut job = self::job(&format!("group-{n}"));
+            for p in 0..patches {
+                let id = |i| {
+                    format!(
+                        "CVE-20{:02}-{:05}",
+                        (n * 7 + i) % 27,
+                        (n * 977 + p * 331 + i * 77) % 99_991
+                    )
+                };
+                let facts = PatchFacts {
+                    classification: Some("Security".into()),
+                    severity: Some("Important".into()),
+                    cves: (0..6).map(id).collect(),
+                    cves_left_out: 0,
+                };
+                let name = crate::text::hash_hex(&[&n.to_string(), &p.to_string()], 12);
+                job.evidence
+                    .patches
+                    .learn(&name, PatchState::Missing, &facts, true);
+            }
+            job
+        };
+        (0..number).map(job).collect()
+    }
+
+    #[test]
+    fn jobs_lose_evidence_and_nothing_else_where_they_would_be_too_long() {
+        let few = jobs(2, 20);
+        let mut fitted = few.clone();
+        fit_to_pass_along(&mut fitted);
+        assert_eq!(fitted, few);
+        let is_long = |patches: &usize| Packed::bytes(&jobs(40, *patches)) > JOBS_BYTES;
+        let some = (1..=25).map(|n| n * 20).find(is_long);
+        let some = some.expect("so much does not fit");
+        for (number, patches, keeps_names) in [(40, some, true), (90, 500, false)] {
+            let many = jobs(number, patches);
+            assert!(Packed::bytes(&many) > JOBS_BYTES, "{number}");
+            let mut fitted = many.clone();
+            fit_to_pass_along(&mut fitted);
+            assert!(Packed::bytes(&fitted) <= JOBS_BYTES, "{number}");
+            let evidence = &fitted[0].evidence;
+            assert_eq!(!evidence.patches.is_empty(), keeps_names, "{number}");
+            assert_eq!(evidence.patches_left_out, !keeps_names, "{number}");
+            for (job, whole) in fitted.iter_mut().zip(&many) {
+                job.evidence = whole.evidence.clone();
+            }
+            assert_eq!(fitted, many);
         }
     }
 }

@@ -3,6 +3,7 @@
 mod autoscaling;
 mod classic_load_balancing;
 mod ec2;
+mod events;
 mod kms;
 mod load_balancing;
 mod order;
@@ -32,6 +33,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         Service::Ssm => ssm::call(world, call),
         Service::Kms => kms::call(world, call),
         Service::States => states::call(world, call),
+        Service::Events => events::call(world, call),
         Service::Scheduler => scheduler::call(world, call),
     }?;
     order::arrange(world, &mut answer);

@@ -32,11 +32,13 @@ pub enum Service {
     States,
     /// EventBridge Scheduler (restJson1).
     Scheduler,
+    /// EventBridge (awsJson1.1).
+    Events,
 }
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AutoScaling,
         Self::Ec2,
         Self::Ssm,
@@ -47,6 +49,7 @@ impl Service {
         Self::Kms,
         Self::States,
         Self::Scheduler,
+        Self::Events,
     ];
 
     /// The name that call counts and logs use, as in `autoscaling:DescribeAutoScalingGroups`.
@@ -61,6 +64,7 @@ impl Service {
             Self::Kms => "kms",
             Self::States => "states",
             Self::Scheduler => "scheduler",
+            Self::Events => "events",
         }
     }
 
@@ -70,6 +74,7 @@ impl Service {
             "AmazonSSM" => Some(Self::Ssm),
             "TrentService" => Some(Self::Kms),
             "AWSStepFunctions" => Some(Self::States),
+            "AWSEvents" => Some(Self::Events),
             _ => None,
         }
     }
@@ -98,7 +103,7 @@ impl Service {
                 "http://elasticloadbalancing.amazonaws.com/doc/2012-06-01/"
             }
             Self::Ssm => "http://ssm.amazonaws.com/doc/2014-11-06/",
-            Self::Kms | Self::States | Self::Scheduler => "",
+            Self::Kms | Self::States | Self::Scheduler | Self::Events => "",
         }
     }
 }
@@ -265,7 +270,7 @@ pub fn encode(
     at: Option<DateTime<Utc>>,
 ) -> Response {
     let (status, content_type, body) = match call.service {
-        Service::Ssm | Service::Kms => {
+        Service::Ssm | Service::Kms | Service::Events => {
             let (status, body) = encode_json(result);
             (status, "application/x-amz-json-1.1", body)
         }

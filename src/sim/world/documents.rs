@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// How long a script step may run if nothing says otherwise, seconds.
 const SCRIPT_TIMEOUT_SECONDS: i64 = 3600;
@@ -126,6 +127,30 @@ impl Document {
             content: None,
             timeout_seconds: None,
         }
+    }
+
+    /// Its content, JSON. Of a document that nobody created here: its parameters and the names of its steps.
+    pub fn content(&self) -> String {
+        if let Some(content) = &self.content {
+            return content.clone();
+        }
+        let parameters = self.parameters.iter().map(|(name, rule)| {
+            let mut parameter = json!({"type": "String"});
+            if !rule.allowed.is_empty() {
+                parameter["allowedValues"] = json!(rule.allowed);
+            }
+            (name.clone(), parameter)
+        });
+        let parameters: serde_json::Map<String, Value> = parameters.collect();
+        let steps = self.steps.iter().map(|(name, platform)| {
+            json!({
+                "name": name,
+                "action": if platform == "Windows" { "aws:runPowerShellScript" } else { "aws:runShellScript" },
+                "inputs": {"runCommand": []},
+            })
+        });
+        let steps: Vec<Value> = steps.collect();
+        json!({"schemaVersion": "2.2", "parameters": parameters, "mainSteps": steps}).to_string()
     }
 
     /// A document of one script step and without parameters, created with this content.

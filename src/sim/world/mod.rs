@@ -6,6 +6,7 @@
 pub mod agents;
 pub mod automations;
 pub mod behaviour;
+pub mod buses;
 pub mod calendars;
 pub mod commands;
 pub mod documents;
@@ -69,6 +70,8 @@ pub struct World {
     pub ssm: commands::Ssm,
     /// SNS.
     pub sns: topics::Sns,
+    /// EventBridge.
+    pub events: buses::Buses,
     /// Executions of state machines, by ARN: written by what runs them, outside the world.
     pub executions: BTreeMap<String, executions::Execution>,
     /// Tasks of executions that wait for a word from outside, by their tokens.
@@ -119,6 +122,7 @@ impl World {
             instances: BTreeMap::new(),
             ssm: commands::Ssm::default(),
             sns: topics::Sns::default(),
+            events: buses::Buses::default(),
             executions: BTreeMap::new(),
             waiting_tasks: BTreeMap::new(),
             schedules: scheduler::Schedules::default(),

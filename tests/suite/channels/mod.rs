@@ -1,6 +1,8 @@
 //! Channels against simulated third parties: what their readers see, and what becomes of trouble.
 
+mod bus;
 mod chat;
+mod of_run;
 mod pages;
 mod secrets;
 mod told;

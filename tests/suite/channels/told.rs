@@ -1,9 +1,9 @@
 //! Marks: a channel without a list gets a notice once at most, whatever is lost.
 
 use asg_patch::aws::Aws;
-use asg_patch::channels::Done;
-use asg_patch::notices::{NoticeEvent, TargetIds, bare};
-use asg_patch::run::{TellError, tell};
+use asg_patch::channels::{Channel, Done, Outside, Receipt};
+use asg_patch::notices::{Notice, NoticeEvent, TargetIds, bare};
+use asg_patch::run::TellError;
 use asg_patch::sim::faults::{FaultRule, InjectedFault};
 use asg_patch::sim::parties::PartyFault;
 use asg_patch::sim::{Account, fleet, sdk};
@@ -38,6 +38,16 @@ fn marks(account: &Account) -> Vec<String> {
             .map(|n| n.rsplit('/').next().unwrap().to_owned())
             .collect()
     })
+}
+
+async fn tell(
+    aws: &Aws,
+    outside: &Outside,
+    channel: &Channel,
+    ids: &TargetIds,
+    notice: &Notice,
+) -> Result<Receipt, TellError> {
+    asg_patch::run::tell(aws, outside, &channel.clone().into(), ids, notice).await
 }
 
 const PLAIN: TargetIds = TargetIds::Plain;

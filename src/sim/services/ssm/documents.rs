@@ -118,12 +118,13 @@ pub(super) fn get(world: &World, request: Get) -> Result<Value, ApiError> {
         ));
     }
     let format = request.document_format.as_deref().unwrap_or("JSON");
-    let (Some(content), "JSON") = (&document.content, format) else {
+    let content = document.content();
+    if format != "JSON" {
         return Err(ApiError::unsupported(format!(
             "ssm:GetDocument of {} in {format}",
             document.name
         )));
-    };
+    }
     Ok(json!({
         "Name": document.name,
         "DocumentVersion": "1",

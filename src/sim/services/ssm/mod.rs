@@ -8,6 +8,7 @@ mod invocations;
 mod maintenance;
 mod nodes;
 mod parameters;
+mod patch_facts;
 mod patches;
 
 use chrono::{DateTime, Utc};

@@ -9,6 +9,7 @@ use super::{KeyValues, invalid, size};
 use crate::sim::beliefs::Flip;
 use crate::sim::services::query;
 use crate::sim::wire::ApiError;
+use crate::sim::world::images::ImageState;
 use crate::sim::world::parameters::{Parameter, Put, not_found};
 use crate::sim::world::{World, epoch};
 
@@ -111,7 +112,31 @@ pub(super) fn put(world: &mut World, request: PutRequest) -> Result<Value, ApiEr
         key_id: request.key_id,
         tags: request.tags.into_iter().map(|t| (t.key, t.value)).collect(),
     };
+    if put.data_type.as_deref() == Some(IMAGE_TYPE) {
+        return put_image(world, put);
+    }
     let (version, tier) = world.ssm.parameters.put(put, world.now)?;
+    Ok(json!({"Version": version, "Tier": tier}))
+}
+
+/// A parameter of this data type holds an image.
+const IMAGE_TYPE: &str = "aws:ec2:image";
+
+/// The form of the value is looked at before the answer, the image after it: one that cannot be used leaves the parameter as
+/// it was. Source: SSM User Guide, "Using native parameter support in Parameter Store for Amazon Machine Image IDs".
+fn put_image(world: &mut World, put: Put) -> Result<Value, ApiError> {
+    let digits = put.value.strip_prefix("ami-").unwrap_or_default();
+    if ![8, 17].contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let text = format!("The value '{}' is not the id of an AMI.", put.value);
+        return Err(invalid(text));
+    }
+    let image = world.images.get(&put.value);
+    if image.is_some_and(|image| image.state == ImageState::Available) {
+        let (version, tier) = world.ssm.parameters.put(put, world.now)?;
+        return Ok(json!({"Version": version, "Tier": tier}));
+    }
+    let mut others = world.ssm.parameters.clone();
+    let (version, tier) = others.put(put, world.now)?;
     Ok(json!({"Version": version, "Tier": tier}))
 }
 

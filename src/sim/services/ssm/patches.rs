@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::patch_facts::Facts;
 use super::{KeyValues, invalid, size};
 use crate::sim::services::query;
 use crate::sim::wire::ApiError;
+use crate::sim::world::guest::Family;
 use crate::sim::world::patching::{ListedPatch, PatchRecord, PatchState, RebootOption};
 use crate::sim::world::{World, epoch};
 
@@ -120,11 +122,14 @@ pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
             ));
         }
     }
+    let instance = world.instances.get(&request.instance_id);
+    let family = instance.map(|i| i.guest.family).unwrap_or_default();
     let keeps = |(id, state, _): &ListedPatch| {
+        let facts = Facts::of(id, *state, family);
         request.filters.iter().all(|f| {
             let value = match f.key.as_str() {
-                "Classification" => CLASSIFICATION,
-                "Severity" => SEVERITY,
+                "Classification" => facts.classification,
+                "Severity" => facts.severity,
                 "KBId" => id,
                 _ => state.name(),
             };
@@ -141,19 +146,18 @@ pub(super) fn list(world: &World, request: List) -> Result<Value, ApiError> {
         .filter(|(_, p)| keeps(p))
         .map(|(n, patch)| (format!("{n:020}"), patch));
     let (page, token) = query::page_of(keyed, request.next_token.as_deref(), limit)?;
-    let rows: Vec<Value> = page.into_iter().map(patch_row).collect();
+    let rows: Vec<Value> = page.into_iter().map(|p| patch_row(p, family)).collect();
     Ok(json!({"Patches": rows, "NextToken": token}))
 }
 
-const CLASSIFICATION: &str = "Security";
-const SEVERITY: &str = "Important";
-
-fn patch_row((id, state, installed_at): &ListedPatch) -> Value {
+fn patch_row((id, state, installed_at): &ListedPatch, family: Family) -> Value {
+    let facts = Facts::of(id, *state, family);
     json!({
         "Title": id,
         "KBId": id,
-        "Classification": CLASSIFICATION,
-        "Severity": SEVERITY,
+        "Classification": facts.classification,
+        "Severity": facts.severity,
+        "CVEIds": facts.cve_ids(),
         "State": state.name(),
         // Required by the API's model even for patches that are not there.
         "InstalledTime": installed_at.or_else(|| state.is_absent().then_some(0)),
