@@ -35,6 +35,8 @@ fn bucket_of(call: &Call) -> (String, f64, f64) {
             "PutParameter" | "DeleteParameter" | "DeleteParameters" => {
                 ("ssm:put-parameter".into(), 10.0, 3.0)
             }
+            // "StartAutomationExecution: 1 transaction per second" (General Reference, ssm).
+            "StartAutomationExecution" => ("ssm:start-automation".into(), 1.0, 1.0),
             "GetParameter" | "GetParameters" => ("ssm:get-parameter".into(), 40.0, 40.0),
             "GetParametersByPath" => ("ssm:by-path".into(), 40.0, 40.0),
             op => (format!("ssm:{op}"), 40.0, 10.0),

@@ -34,11 +34,8 @@ NOT_SIMULATED = {
     "scheduler",
     "service-quotas",
     "sqs",
-    "ssm create-document",
     "ssm describe-patch-baselines",
-    "ssm get-automation-execution",
     "ssm get-parameter-history",
-    "ssm start-automation-execution",
     "ssm update-maintenance-window",
     "stepfunctions",
 }

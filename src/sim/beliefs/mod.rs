@@ -11,10 +11,10 @@ mod sourced;
 mod tests;
 
 pub use open::{
-    AgentOnline, AnswerOrder, AutoScalingReads, Beliefs, DateHeader, DeadCommand, DryRun,
-    ImageNames, InstalledTime, LateActions, LaunchTime, MemberShown, MinVersion, NewResources,
-    OPEN, RecurringStart, ScheduledDelay, SkippedOpening, StandbyAgainstMax, StandbyEnded,
-    StandbyMove, StandbyTermination, StandbyWeight,
+    AgentOnline, AnswerOrder, AutoScalingReads, AutomationToken, Beliefs, DateHeader, DeadCommand,
+    DryRun, ImageNames, InstalledTime, LateActions, LaunchTime, MemberShown, MinVersion,
+    NewResources, OPEN, RecurringStart, ScheduledDelay, SkippedOpening, StandbyAgainstMax,
+    StandbyEnded, StandbyMove, StandbyTermination, StandbyWeight,
 };
 pub use page::page;
 pub use sourced::{Flip, SOURCED};

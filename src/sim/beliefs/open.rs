@@ -231,6 +231,12 @@ open! {
         OnlineFirst = "online-first": "The agent is Online while first boot is under way.",
         BootFirst = "boot-first": "First boot is over when the agent registers.",
     }
+    automation_token: AutomationToken = "automation-token-again",
+        "The answer to StartAutomationExecution with a client token and parameters that were sent before.",
+        Source::Open("StartAutomationExecution, ClientToken: an idempotency token that cannot be reused; IdempotentParameterMismatch is for other parameters"), {
+        Same = "same": "The execution that was started then.",
+        Refused = "refused": "IdempotentParameterMismatch.",
+    }
     installed_time: InstalledTime = "installed-time",
         "The InstalledTime of an installed patch.",
         Source::Open("DescribeInstancePatches: not all operating systems provide this level of information"), {

@@ -123,6 +123,10 @@ sourced! {
         "Systems Manager User Guide, tutorials with the AWS CLI; AWS CLI reference, get-maintenance-window";
     "command-without-token": "SendCommand has no client token: sent twice, it runs twice.",
         "SendCommand";
+    "automation-found-by-tag": "An automation that was started with a tag is listed by the key of that tag.",
+        "StartAutomationExecution, Tags; AutomationExecutionFilter, Key, TagKey";
+    "automation-names-its-starter": "An execution names the ARN of who started it.",
+        "AutomationExecution, ExecutedBy";
     "online-is-stale": "A node is called Online for minutes after its last heartbeat.",
         "DescribeInstanceInformation, PingStatus";
     "first-boot-not-resumed": "User data runs once for an instance and is not resumed after a reboot in its middle.",

@@ -142,6 +142,10 @@ impl Fleet {
             let document = document.value.document();
             world.ssm.documents.insert(document.name.clone(), document);
         }
+        for runbook in &self.runbooks {
+            let runbook = runbook.value.runbook();
+            world.ssm.runbooks.insert(runbook.name.clone(), runbook);
+        }
         for group in &self.groups {
             world.put_group(self.settling_group(&names, &group.value));
         }

@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::file_event::{EventFile, FaultFile};
 use super::file_group::GroupFile;
+use crate::sim::world::automations::{Course, Runbook};
 use crate::sim::world::behaviour::Behaviour;
 use crate::sim::world::documents::Document;
 use crate::sim::world::guest::Family;
@@ -94,6 +95,9 @@ pub(super) struct FleetFile {
     /// Command documents beside AWS's own.
     #[serde(default)]
     pub documents: Vec<Spanned<DocumentFile>>,
+    /// Automation runbooks.
+    #[serde(default)]
+    pub runbooks: Vec<Spanned<RunbookFile>>,
     /// Actions of others in the account while the simulation runs.
     #[serde(default)]
     pub events: Vec<Spanned<EventFile>>,
@@ -358,6 +362,59 @@ pub(super) struct DocumentFile {
     /// Parameters it takes beside.
     #[serde(default)]
     pub parameters: Vec<String>,
+}
+
+/// An Automation runbook.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RunbookFile {
+    /// Its name.
+    pub name: String,
+    /// Its content, in JSON.
+    pub content: String,
+    /// Contents of later versions; the last is the default.
+    #[serde(default)]
+    pub later: Vec<String>,
+    /// How long its steps take; without it they end only when the account's world is told so.
+    pub seconds: Option<i64>,
+    /// The status meanwhile.
+    #[serde(default = "RunbookFile::default_meanwhile")]
+    pub meanwhile: String,
+    /// The status in the end.
+    #[serde(default = "RunbookFile::default_status")]
+    pub status: String,
+    /// `FailureMessage`.
+    #[serde(default)]
+    pub message: String,
+    /// Outputs by `step.Name`.
+    #[serde(default)]
+    pub outputs: BTreeMap<String, Vec<String>>,
+}
+
+impl RunbookFile {
+    fn default_meanwhile() -> String {
+        "InProgress".into()
+    }
+
+    fn default_status() -> String {
+        "Success".into()
+    }
+
+    /// The runbook.
+    pub(super) fn runbook(&self) -> Runbook {
+        let course = Course {
+            seconds: self.seconds,
+            meanwhile: self.meanwhile.clone(),
+            status: self.status.clone(),
+            message: self.message.clone(),
+            outputs: self.outputs.clone(),
+        };
+        let mut runbook = Runbook::new(&self.name, &self.content, course);
+        for content in &self.later {
+            runbook.change(content);
+        }
+        runbook
+    }
 }
 
 fn created() -> bool {

@@ -23,7 +23,9 @@ use super::faults::{FaultRule, InjectedFault};
 use super::wire::ApiError;
 use crate::clock::Clock;
 use crate::toml_file::{self, Place};
-use file::{DocumentFile, FleetFile, ImageFile, ParameterFile, TemplateFile, TopicFile};
+use file::{
+    DocumentFile, FleetFile, ImageFile, ParameterFile, RunbookFile, TemplateFile, TopicFile,
+};
 use file_event::{EventFile, FaultFile, FaultName};
 use file_group::GroupFile;
 
@@ -85,6 +87,7 @@ pub struct Fleet {
     topics: Vec<Placed<TopicFile>>,
     parameters: Vec<Placed<ParameterFile>>,
     documents: Vec<Placed<DocumentFile>>,
+    runbooks: Vec<Placed<RunbookFile>>,
     events: Vec<Placed<EventFile>>,
     faults: Vec<Placed<FaultFile>>,
 }
@@ -115,6 +118,7 @@ pub fn parse(text: &str) -> Result<Fleet, FleetError> {
         topics: placed(text, file.topics),
         parameters: placed(text, file.parameters),
         documents: placed(text, file.documents),
+        runbooks: placed(text, file.runbooks),
         events: placed(text, file.events),
         faults: placed(text, file.faults),
     };

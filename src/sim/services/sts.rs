@@ -12,15 +12,19 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
     match call.operation.as_str() {
         "GetCallerIdentity" => {
             let Nothing {} = query::read(call, "ValidationError")?;
-            let account = &world.account;
             Ok(json!({
-                "Account": account,
-                "Arn": format!("arn:aws:iam::{account}:user/simulated"),
+                "Account": world.account,
+                "Arn": caller(world),
                 "UserId": "AIDASIMULATEDSIMULATE",
             }))
         }
         other => Err(ApiError::unsupported(format!("sts:{other}"))),
     }
+}
+
+/// The ARN of the one user that all callers are.
+pub(super) fn caller(world: &World) -> String {
+    format!("arn:aws:iam::{}:user/simulated", world.account)
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use super::agents::{on_instance_gone, on_instance_running, reboot_guest};
+use super::automations::{Automation, Runbook};
 use super::behaviour::{Behaviour, Spread};
 use super::calendars::Calendar;
 use super::documents::{self, Document};
@@ -30,6 +31,10 @@ pub struct Ssm {
     pub documents: BTreeMap<String, Document>,
     /// Change Calendars by name.
     pub calendars: BTreeMap<String, Calendar>,
+    /// Automation runbooks by name.
+    pub runbooks: BTreeMap<String, Runbook>,
+    /// Executions of runbooks by id.
+    pub automations: BTreeMap<String, Automation>,
     /// Commands by id.
     pub commands: BTreeMap<String, Command>,
     /// The parameters of all commands, each distinct set once: scripts are long, and sent again and again.
@@ -49,6 +54,8 @@ pub struct Ssm {
 impl Default for Ssm {
     fn default() -> Self {
         Self {
+            runbooks: BTreeMap::new(),
+            automations: BTreeMap::new(),
             calendars: BTreeMap::new(),
             documents: documents::set_up(),
             commands: BTreeMap::new(),
@@ -89,6 +96,8 @@ pub enum SsmEvent {
     DeliveryTimeout(InvocationKey),
     /// Too late for the agent to report the end of the command.
     TotalTimeout(InvocationKey),
+    /// The time of an execution's steps is up, or of its cancelling; by id.
+    AutomationOver(String),
 }
 
 /// One command on one instance.

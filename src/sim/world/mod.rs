@@ -4,6 +4,7 @@
 //! no background tasks, and the same seed gives the same world.
 
 pub mod agents;
+pub mod automations;
 pub mod behaviour;
 pub mod calendars;
 pub mod commands;

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use super::agents;
+use super::automations;
 use super::behaviour::{Failure, Spread};
 use super::commands::{
     Command, Invocation, InvocationKey, ScriptEffect, SsmEvent, Status, Step, Work,
@@ -111,6 +112,7 @@ pub(super) fn happen(world: &mut World, event: SsmEvent) {
         SsmEvent::Register(instance) => agents::register(world, &instance),
         SsmEvent::Back(instance) => agents::back(world, &instance),
         SsmEvent::Deliver(key) => deliver(world, &key),
+        SsmEvent::AutomationOver(id) => automations::over(world, &id),
         SsmEvent::Finish(key) => finish(world, &key),
         SsmEvent::DeliveryTimeout(key) => give_up(world, &key, Status::Pending),
         SsmEvent::TotalTimeout(key) => {

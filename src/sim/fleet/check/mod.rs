@@ -103,6 +103,7 @@ pub(super) fn all(fleet: &Fleet) -> Checked {
         check_launch(&place, &group.value, &templates, &images)?;
     }
     running(fleet)?;
+    runbooks(fleet)?;
     parameters(fleet)?;
     events(fleet, &images)?;
     faults(fleet)
@@ -137,7 +138,50 @@ fn names(fleet: &Fleet) -> Checked {
     distinct("group", &fleet.groups, |g| &g.name)?;
     distinct("topic", &fleet.topics, |t| &t.name)?;
     distinct("parameter", &fleet.parameters, |p| &p.name)?;
-    distinct("document", &fleet.documents, |d| &d.name)
+    distinct("document", &fleet.documents, |d| &d.name)?;
+    distinct("runbook", &fleet.runbooks, |r| &r.name)
+}
+
+/// The statuses of an execution (AutomationExecutionStatus).
+const STATUSES: [&str; 19] = [
+    "Approved",
+    "Cancelled",
+    "Cancelling",
+    "ChangeCalendarOverrideApproved",
+    "ChangeCalendarOverrideRejected",
+    "CompletedWithFailure",
+    "CompletedWithSuccess",
+    "Exited",
+    "Failed",
+    "InProgress",
+    "Pending",
+    "PendingApproval",
+    "PendingChangeCalendarOverride",
+    "Rejected",
+    "RunbookInProgress",
+    "Scheduled",
+    "Success",
+    "TimedOut",
+    "Waiting",
+];
+
+fn runbooks(fleet: &Fleet) -> Checked {
+    for runbook in &fleet.runbooks {
+        let place = table("runbook", runbook, &runbook.value.name);
+        let file = &runbook.value;
+        for content in [&file.content].into_iter().chain(&file.later) {
+            let is_json = serde_json::from_str::<serde_json::Value>(content).is_ok();
+            place.must(is_json, "content", "a runbook in JSON", content)?;
+        }
+        let seconds = file.seconds.unwrap_or(0);
+        let fits = (0..=LONGEST_SECONDS).contains(&seconds);
+        place.must(fits, "seconds", "0 to a thousand million", seconds)?;
+        for (key, status) in [("meanwhile", &file.meanwhile), ("status", &file.status)] {
+            let is_known = STATUSES.contains(&status.as_str());
+            place.must(is_known, key, "a status of an execution", status)?;
+        }
+    }
+    Ok(())
 }
 
 fn distinct<T>(kind: &str, tables: &[Placed<T>], name: impl Fn(&T) -> &String) -> Checked {

@@ -1,5 +1,5 @@
 //! CreateDocument, GetDocument, DeleteDocument: command documents of one step and Change Calendars, with the one version that
-//! they were created with.
+//! they were created with, and Automation runbooks.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{calendars, invalid};
 use crate::sim::wire::ApiError;
 use crate::sim::world::World;
+use crate::sim::world::automations::{Course, Runbook};
 use crate::sim::world::documents::Document;
 
 #[derive(Debug, Deserialize)]
@@ -39,7 +40,8 @@ pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiErr
     let kind = request.document_type.as_deref().unwrap_or("Command");
     let format = request.document_format.as_deref().unwrap_or("JSON");
     let is_calendar = (kind, format) == ("ChangeCalendar", "TEXT");
-    if !is_calendar && (kind, format) != ("Command", "JSON") {
+    let is_runbook = kind == "Automation";
+    if !is_calendar && !is_runbook && (kind, format) != ("Command", "JSON") {
         return Err(ApiError::unsupported(format!(
             "ssm:CreateDocument of type {kind} in {format}"
         )));
@@ -51,7 +53,9 @@ pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiErr
             "document name {name} begins with a reserved prefix"
         )));
     }
-    if world.ssm.documents.contains_key(&name) || world.ssm.calendars.contains_key(&name) {
+    let ssm = &world.ssm;
+    let is_taken = ssm.documents.contains_key(&name) || ssm.calendars.contains_key(&name);
+    if is_taken || ssm.runbooks.contains_key(&name) {
         return Err(ApiError::new(
             "DocumentAlreadyExists",
             format!("The specified document {name} already exists."),
@@ -59,6 +63,20 @@ pub(super) fn create(world: &mut World, request: Create) -> Result<Value, ApiErr
     }
     if is_calendar {
         return calendars::create(world, name, &content);
+    }
+    if is_runbook {
+        let runbook = Runbook::new(&name, &content, Course::default());
+        world.ssm.runbooks.insert(name.clone(), runbook);
+        return Ok(json!({"DocumentDescription": {
+            "Name": name,
+            "DocumentVersion": "1",
+            "LatestVersion": "1",
+            "DefaultVersion": "1",
+            "Status": "Creating",
+            "DocumentType": "Automation",
+            "DocumentFormat": format,
+            "SchemaVersion": "0.3",
+        }}));
     }
     let document = Document::created(&name, &content)
         .map_err(|why| ApiError::new("InvalidDocumentContent", why))?;
@@ -88,6 +106,9 @@ pub(super) fn get(world: &World, request: Get) -> Result<Value, ApiError> {
             "DocumentFormat": "TEXT",
         }));
     }
+    if let Some(runbook) = runbook(world, &request.name) {
+        return get_runbook(runbook, &request);
+    }
     let document = known(world, &request.name)?;
     let version = request.document_version.as_deref().unwrap_or("$DEFAULT");
     if !["$DEFAULT", "$LATEST", "1"].contains(&version) {
@@ -114,11 +135,44 @@ pub(super) fn get(world: &World, request: Get) -> Result<Value, ApiError> {
 }
 
 pub(super) fn delete(world: &mut World, request: Delete) -> Result<Value, ApiError> {
-    if world.ssm.calendars.remove(&request.name).is_none() {
+    let is_other = world.ssm.calendars.remove(&request.name).is_some();
+    if !is_other && world.ssm.runbooks.remove(&request.name).is_none() {
         known(world, &request.name)?;
         world.ssm.documents.remove(&request.name);
     }
     Ok(json!({}))
+}
+
+/// A runbook by its name or ARN.
+fn runbook<'w>(world: &'w World, name: &str) -> Option<&'w Runbook> {
+    let name = name.rsplit_once(":document/").map_or(name, |(_, own)| own);
+    world.ssm.runbooks.get(name)
+}
+
+/// "The document format can be either JSON or YAML" (GetDocument, DocumentFormat): what is kept in JSON is answered so.
+fn get_runbook(runbook: &Runbook, request: &Get) -> Result<Value, ApiError> {
+    let name = &runbook.name;
+    let Some((number, content)) = runbook.version(request.document_version.as_deref()) else {
+        return Err(ApiError::new(
+            "InvalidDocumentVersion",
+            format!("{name} has no such version"),
+        ));
+    };
+    let format = request.document_format.as_deref().unwrap_or("JSON");
+    let is_json = serde_json::from_str::<Value>(content).is_ok();
+    if (format == "JSON") != is_json {
+        return Err(ApiError::unsupported(format!(
+            "ssm:GetDocument of {name} in {format}"
+        )));
+    }
+    Ok(json!({
+        "Name": request.name,
+        "DocumentVersion": number.to_string(),
+        "Status": "Active",
+        "Content": content,
+        "DocumentType": "Automation",
+        "DocumentFormat": format,
+    }))
 }
 
 fn known<'w>(world: &'w World, name: &str) -> Result<&'w Document, ApiError> {

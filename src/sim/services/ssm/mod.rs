@@ -1,5 +1,6 @@
-//! Systems Manager: nodes, Run Command, patch states and Parameter Store.
+//! Systems Manager: nodes, Run Command, Automation, patch states and Parameter Store.
 
+mod automations;
 mod calendars;
 mod commands;
 mod documents;
@@ -30,6 +31,10 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         "CreateDocument" => documents::create(world, read(call)?),
         "GetDocument" => documents::get(world, read(call)?),
         "DeleteDocument" => documents::delete(world, read(call)?),
+        "StartAutomationExecution" => automations::start(world, read(call)?),
+        "GetAutomationExecution" => automations::get(world, read(call)?),
+        "DescribeAutomationExecutions" => automations::describe(world, read(call)?),
+        "StopAutomationExecution" => automations::stop(world, read(call)?),
         "GetCalendarState" => calendars::state(world, read(call)?),
         "DescribeInstancePatchStates" => patches::states(world, read(call)?),
         "DescribeInstancePatches" => patches::list(world, read(call)?),

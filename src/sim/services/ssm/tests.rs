@@ -1,5 +1,6 @@
 //! Through the real SDK client, in paused time.
 
+mod automations;
 mod guest;
 
 use aws_sdk_ssm::Client;

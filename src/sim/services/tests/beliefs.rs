@@ -10,6 +10,7 @@ use super::{START, Sim, sleeper, spec};
 use crate::sim::account::Reply;
 use crate::sim::beliefs::OPEN;
 use crate::sim::sdk::sdk_config;
+use crate::sim::world::automations::{Course, Runbook};
 use crate::sim::world::groups::{LaunchSource, MixedPolicy, Override, ScheduledAction};
 use crate::sim::world::guest::Family;
 use crate::sim::world::instance;
@@ -116,6 +117,26 @@ async fn observed(id: &str, variant: &str) -> String {
             let shown = ssm.describe_maintenance_windows().send().await.unwrap();
             let next = shown.window_identities()[0].next_execution_time();
             next.unwrap_or_default().to_owned()
+        }
+        "automation-token-again" => {
+            let ssm = aws_sdk_ssm::Client::new(&sdk_config(&sim.account, "test"));
+            let runbook = Runbook::new("Acme-Tell", "{}", Course::default());
+            sim.account
+                .with_world(|w| w.ssm.runbooks.insert(runbook.name.clone(), runbook));
+            let start = || {
+                let start = ssm.start_automation_execution().document_name("Acme-Tell");
+                start.client_token("0a1b2c3d-0000-4000-8000-000000000001")
+            };
+            let first = start().send().await.unwrap();
+            sim.wait(2).await;
+            match start().send().await {
+                Ok(again) => {
+                    let (first, again) =
+                        (first.automation_execution_id, again.automation_execution_id);
+                    format!("{}", first == again)
+                }
+                Err(refused) => format!("{:?}", refused.code()),
+            }
         }
         "standby-move-time" => {
             let first = sim.wake("web").await;
