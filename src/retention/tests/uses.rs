@@ -148,6 +148,7 @@ fn record(change: impl FnOnce(&mut Record)) -> RecordSeen {
         image_name: image(9).name,
         bake_key: BAKE.into(),
         members: None,
+        automates: false,
         signature: None,
     };
     change(&mut record);
