@@ -1,6 +1,8 @@
 //! The request for a run, from whatever trigger: [`RunRequest`], and the one place that says whether a group has
 //! opted in. Pure.
 
+mod documents;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +14,8 @@ use crate::ids::{GroupName, RunId};
 use crate::place::PlaceTags;
 use crate::schedule::Window;
 use crate::tag_filter::TagFilters;
+
+pub use documents::{AfterFailure, BeforeFailure, DocumentName, NotExpected, OwnersDocuments};
 
 /// With `--at-deadline finish`, a group that was started may go on this long past the deadline, the reserve
 /// included: one phase that takes as long as its own limit lets it (the longest is an install, 2 h and
@@ -44,6 +48,9 @@ pub struct RunRequest {
     /// For how long an image is kept that its canary did not prove, unless a group's tag says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_failed: Option<KeepDays>,
+    /// The owner's own documents, unless a group's tags say otherwise.
+    #[serde(default, skip_serializing_if = "OwnersDocuments::is_empty")]
+    pub documents: OwnersDocuments,
     /// Tags that say which application and environment a group serves.
     #[serde(default, skip_serializing_if = "PlaceTags::is_usual")]
     pub place_tags: PlaceTags,

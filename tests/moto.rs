@@ -130,6 +130,7 @@ fn job(group: &str, template: &str) -> Job {
         image_name: "asg-patch/web/run-1".into(),
         bake_key: "b1".into(),
         members: None,
+        automates: false,
         signature: None,
     };
     Job::from_record(record, now)

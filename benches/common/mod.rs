@@ -41,6 +41,7 @@ pub(crate) fn account_of(text: &str) -> (Account, Aws, RunRequest) {
         topic_arn: None,
         at_deadline: Default::default(),
         keep_failed: None,
+        documents: Default::default(),
         place_tags: Default::default(),
         ring: None,
         about: Default::default(),

@@ -51,6 +51,8 @@ pub(super) fn bucket_of(operation: &str) -> (&str, Limits) {
         }
         // EventBridge: "Quotas", PutEvents in the smaller regions.
         ("events", "PutEvents") => (operation, Limits::new(400.0, 400.0)),
+        // "StartAutomationExecution: 1 transaction per second" (General Reference, ssm).
+        ("ssm", "StartAutomationExecution") => (operation, Limits::new(1.0, 1.0)),
         ("sns", _) => ("sns", Limits::new(300.0, 300.0)),
         // KMS: "Request quotas", HMAC keys: thousands a second, shared with all other symmetric operations.
         ("kms", _) => ("kms", Limits::new(300.0, 300.0)),

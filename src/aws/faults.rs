@@ -174,6 +174,7 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         "InvalidInstanceID.NotFound"
         | "InvalidAMIID.NotFound"
         | "InvocationDoesNotExist"
+        | "AutomationExecutionNotFoundException"
         | "InvalidInstanceId"
         | "InvalidCommandId"
         | "InvalidLaunchTemplateId.VersionNotFound" => FaultClass::NotYet,
@@ -192,6 +193,7 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "SnapshotLimitExceeded"
         | "ResourceLimitExceeded"
         | "InstanceLimitExceeded"
+        | "AutomationExecutionLimitExceededException"
         | "VcpuLimitExceeded" => FaultClass::Exhausted,
         "ParameterAlreadyExists" | "InvalidAMIName.Duplicate" => FaultClass::Exists,
         // Elastic Load Balancing's: the target group or load balancer is gone, or the instance does not run (any more)
@@ -202,6 +204,8 @@ fn class_of(code: &str, status: u16) -> FaultClass {
         | "ResourceNotFoundException"
         | "DoesNotExistException"
         | "ExecutionDoesNotExist"
+        | "AutomationDefinitionNotFoundException"
+        | "AutomationDefinitionVersionNotFoundException"
         | "InvalidSnapshot.NotFound"
         | "InvalidLaunchTemplateId.NotFound"
         | "InvalidLaunchTemplateId.Malformed"

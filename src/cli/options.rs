@@ -5,10 +5,11 @@ use std::time::Duration;
 use asg_patch::aws::{ApiShare, Aws};
 use asg_patch::clock::Clock;
 use asg_patch::group::allowed::{Allowed, AllowedDocuments};
+use asg_patch::group::allowed_runbooks::AllowedRunbooks;
 use asg_patch::ids::{GroupName, RunId};
 use asg_patch::request::{
-    About, AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, KeepDays, Operation, OptInTag, RunRequest,
-    Selection,
+    About, AfterFailure, AtDeadline, BeforeFailure, DEFAULT_IN_FLIGHT, DocumentName, FailureLimit,
+    KeepDays, Operation, OptInTag, OwnersDocuments, RunRequest, Selection,
 };
 use asg_patch::schedule::Window;
 use asg_patch::tag_filter::TagFilter;
@@ -110,6 +111,22 @@ pub(crate) struct RunOptions {
         hide_short_help = true
     )]
     parameters: Vec<String>,
+    /// Let groups and runs name this Automation runbook as their before- or after-document, by its name or ARN (repeatable)
+    #[arg(
+        long = "allow-runbook",
+        value_name = "DOCUMENT",
+        help_heading = "The run",
+        hide_short_help = true
+    )]
+    runbooks: Vec<String>,
+    /// Let runbooks that are allowed run with this IAM role, and with no other (repeatable)
+    #[arg(
+        long = "runbook-role",
+        value_name = "ARN",
+        help_heading = "The run",
+        hide_short_help = true
+    )]
+    runbook_roles: Vec<String>,
     /// Change only launch templates that carry the opt-in tag themselves, as the deployed stack does by default
     #[arg(long, help_heading = "The run", hide_short_help = true)]
     only_tagged_templates: bool,
@@ -152,6 +169,38 @@ pub(crate) struct RunOptions {
         hide_short_help = true
     )]
     keep_failed: Option<KeepDays>,
+    /// Run this Automation runbook before the first change to a group, unless its tags name another
+    #[arg(
+        long,
+        value_name = "DOCUMENT",
+        help_heading = "The run",
+        hide_short_help = true
+    )]
+    before_document: Option<DocumentName>,
+    /// Run this Automation runbook once a group's new version is deployed, unless its tags name another
+    #[arg(
+        long,
+        value_name = "DOCUMENT",
+        help_heading = "The run",
+        hide_short_help = true
+    )]
+    after_document: Option<DocumentName>,
+    /// Policy for a group whose before-document fails: stop, which leaves it unchanged, or go-on [default: stop]
+    #[arg(
+        long,
+        value_name = "POLICY",
+        help_heading = "The run",
+        hide_short_help = true
+    )]
+    before_failure: Option<BeforeFailure>,
+    /// Policy for a group whose after-document fails: roll-back, or keep the new version [default: roll-back]
+    #[arg(
+        long,
+        value_name = "POLICY",
+        help_heading = "The run",
+        hide_short_help = true
+    )]
+    after_failure: Option<AfterFailure>,
     /// SNS topic for the report
     #[arg(long, value_name = "ARN", value_parser = topic_arn, help_heading = "The run", hide_short_help = true)]
     topic_arn: Option<String>,
@@ -182,7 +231,14 @@ impl RunOptions {
         let documents = self.documents.iter().map(String::as_str);
         let parameters = self.parameters.iter().map(String::as_str);
         let documents = AllowedDocuments::with(documents, parameters);
+        let runbooks = self.runbooks.iter().map(String::as_str);
+        let roles = self.runbook_roles.iter().map(String::as_str);
+        let runbooks = AllowedRunbooks::with(runbooks, roles);
         Ok(Allowed {
+            runbooks: runbooks.map_err(|wrong| {
+                let place = "--allow-runbook, --runbook-role";
+                CliError::input(place, wrong.expected, wrong.found)
+            })?,
             documents: documents.map_err(|wrong| {
                 let place = "--allow-document, --allow-parameter";
                 CliError::input(place, wrong.expected, wrong.found)
@@ -212,6 +268,12 @@ impl RunOptions {
             topic_arn: self.topic_arn.clone(),
             at_deadline: self.at_deadline,
             keep_failed: self.keep_failed,
+            documents: OwnersDocuments {
+                before: self.before_document.clone(),
+                after: self.after_document.clone(),
+                before_failure: self.before_failure,
+                after_failure: self.after_failure,
+            },
             place_tags: Default::default(),
             ring: None,
             about: Box::new(About {

@@ -149,7 +149,7 @@ const FORMATS: Kind = Choice(&["table", "wide", "csv", "md", "json"]);
 /// All settings, in the order of the file. Flags that are of one command line and no settings are not among them:
 /// `--group`, `--why`, `--force`.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 37] = [
+pub const SETTINGS: [Setting; 43] = [
     of(Table::Top, "region", Text, Found, "Region. AWS_REGION and AWS_DEFAULT_REGION count for more.").after(&["AWS_REGION", "AWS_DEFAULT_REGION"]),
     of(Table::Top, "profile", Text, Named, "Profile in ~/.aws/config and ~/.aws/credentials. AWS_PROFILE and credentials in the environment count for more.").after(&["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"]),
     of(Table::Top, "endpoint-url", Text, Named, "Endpoint for all services of AWS. AWS_ENDPOINT_URL counts for more.").after(&["AWS_ENDPOINT_URL"]),
@@ -164,6 +164,10 @@ pub const SETTINGS: [Setting; 37] = [
     of(Table::Run, "cutoff", Time, Found, "Start no more groups this long before the end of the window."),
     of(Table::Run, "at-deadline", POLICIES, Found, "What becomes of a group that is not done when only the time for its restore is left."),
     of(Table::Run, "keep-failed", Number, Found, "Keep an image that its canary did not prove for this many days."),
+    of(Table::Run, "before-document", Text, Named, "Automation runbook that is run before the first change to a group, by name or ARN."),
+    of(Table::Run, "after-document", Text, Named, "Automation runbook that is run once a group's new version is deployed, by name or ARN."),
+    of(Table::Run, "before-failure", Choice(&["stop", "go-on"]), Named, "What becomes of a group whose before-document fails: it stays unchanged, or is patched all the same."),
+    of(Table::Run, "after-failure", Choice(&["roll-back", "keep"]), Named, "What becomes of a group whose after-document fails: it is rolled back, or keeps the new version."),
     of(Table::Run, "where", List, Named, "Of the groups that opted in only those with these tags, as KEY=VALUE[,VALUE]; * and ? are wildcards. Also of `status` and `snapshot`."),
     of(Table::Run, "operation", OPERATIONS, Found, "Install patches, or Scan to report only what is missing."),
     of(Table::Run, "max-in-flight", Number, Found, "Work on at most this many groups at once; 0 for no limit."),
@@ -174,6 +178,8 @@ pub const SETTINGS: [Setting; 37] = [
     of(Table::Run, "topic-arn", Text, Named, "SNS topic for the report; not used by `rehearse`."),
     of(Table::Documents, "allow", List, Named, "SSM documents that groups may name in their tags, by name or ARN.").flag("allow-document"),
     of(Table::Documents, "parameters", List, Named, "Parameters that groups may set, as DOCUMENT/PARAMETER.").flag("allow-parameter"),
+    of(Table::Documents, "runbooks", List, Named, "Automation runbooks that groups and runs may name as their before- and after-documents, by name or ARN.").flag("allow-runbook"),
+    of(Table::Documents, "runbook-roles", List, Named, "IAM roles, by ARN, with which these runbooks may run: with no other.").flag("runbook-role"),
     of(Table::Restore, "duration", Time, Found, "`restore` gives up after this long; the records of groups that are not restored stay."),
     of(Table::Prune, "keep", Number, Found, "`prune` keeps the newest images of each launch template, this many."),
     of(Table::Prune, "older-than", Time, Found, "`prune` keeps what was made, or last launched from, less than this ago."),

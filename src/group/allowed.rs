@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::allowed_runbooks::AllowedRunbooks;
 use super::effect::Command;
+use super::names::document_name;
 use super::options::{Options, PATCH_DOCUMENT};
 use super::own_documents::OwnDocument;
 use super::proof::Proof;
@@ -21,6 +23,8 @@ const HARMLESS: &str = "RebootOption";
 pub struct Allowed {
     /// The documents that groups may name.
     pub documents: AllowedDocuments,
+    /// The Automation runbooks that groups and runs may name.
+    pub runbooks: AllowedRunbooks,
     /// Whether launch templates may be changed that do not carry the opt-in tag themselves.
     pub untagged_templates: bool,
 }
@@ -29,6 +33,7 @@ impl Default for Allowed {
     fn default() -> Self {
         Self {
             documents: AllowedDocuments::default(),
+            runbooks: AllowedRunbooks::default(),
             untagged_templates: true,
         }
     }
@@ -76,7 +81,7 @@ impl AllowedDocuments {
     ) -> Result<Self, NotAllowable> {
         let mut allowed = Self::default();
         for document in documents {
-            if name_of(document).is_none_or(|name| OwnDocument::named(name).is_some()) {
+            if document_name(document).is_none_or(|name| OwnDocument::named(name).is_some()) {
                 let expected =
                     "the name or the ARN of an SSM document that is not this program's own";
                 return Err(NotAllowable::new(expected, document));
@@ -106,10 +111,12 @@ impl AllowedDocuments {
         parameters: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, NotAllowable> {
         let arns: Vec<&str> = arns.into_iter().collect();
-        let names: Vec<&str> = arns.iter().filter_map(|arn| name_of(arn)).collect();
+        let names: Vec<&str> = arns.iter().filter_map(|arn| document_name(arn)).collect();
         let mut allowed = Self::with(arns.iter().chain(&names).copied(), parameters)?;
         for arn in arns {
-            let Some(name) = name_of(arn) else { continue };
+            let Some(name) = document_name(arn) else {
+                continue;
+            };
             let both = [arn, name].into_iter().filter_map(|n| allowed.0.get(n));
             let both: BTreeSet<String> = both.flatten().cloned().collect();
             for alias in [arn, name] {
@@ -176,18 +183,6 @@ impl AllowedDocuments {
 
 fn refused(reason: String) -> Failure {
     Failure::new(Code::DocumentNotAllowed, reason)
-}
-
-/// The name in a name or an ARN.
-fn name_of(document: &str) -> Option<&str> {
-    let name = match document.split_once(":document/") {
-        Some((arn, name)) if arn.starts_with("arn:") => name,
-        Some(_) => return None,
-        None => document,
-    };
-    let is_fine = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    let length = (3..=128).contains(&name.len());
-    (length && name.chars().all(is_fine)).then_some(name)
 }
 
 #[cfg(test)]

@@ -3,13 +3,15 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
+use super::automation::Moment;
 use super::doubt::Doubt;
-use super::job::Job;
+use super::job::{Forward, Job};
 use super::ledger::Key;
 use super::outcome::Implication;
 use super::pin::Style;
 use super::{Code, Failure, Phase};
 use crate::ids::{BakeKey, GroupName, ImageId, RunId, TemplateId};
+use crate::request::AfterFailure;
 
 /// The bake's image, as far as its jobs have brought it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,7 +46,7 @@ pub struct Bake {
     /// Other jobs use the image and its versions: they are between Versioning and Promoting, or have failed
     /// since and are not off them yet.
     pub others_at_work: bool,
-    /// Other groups launch from the new image for good.
+    /// Other groups launch from the new image for good: their own documents have nothing to say any more.
     pub others_patched: bool,
     /// Some group follows a template by `$Latest` or `$Default`, so that the version is taken by all groups
     /// or by none.
@@ -53,6 +55,8 @@ pub struct Bake {
     pub unheld: Option<GroupName>,
     /// Another group that has not proved the version yet.
     pub unproved: Option<GroupName>,
+    /// Another group that may still be rolled back because of its owner's document, which is run after the deployment.
+    pub running_after: Option<GroupName>,
     /// Another group that failed after it was started, and why.
     pub failed: Option<(GroupName, Failure)>,
     /// A group whose canary did not prove the image, which is to be kept.
@@ -98,7 +102,7 @@ impl Bakes {
             image: image.map_or(SharedImage::NotYet, SharedImage::Ready),
             versions: all().flat_map(|j| j.made.versions.clone()).collect(),
             others_at_work: others().any(|j| j.phase.uses_version() || is_on_its_way_off(j)),
-            others_patched: others().any(Job::was_promoted),
+            others_patched: others().any(|j| j.was_promoted() && j.phase != Phase::RunningAfter),
             all_or_nothing: is_all_or_nothing(all()),
             unheld: others()
                 .find(|j| follows_latest(j) && j.failure.is_none() && !is_held(j))
@@ -106,6 +110,7 @@ impl Bakes {
             unproved: others()
                 .find(|j| !j.finished() && j.failure.is_none() && j.phase < Phase::Promoting)
                 .map(name),
+            running_after: others().find(|j| awaits_after(j)).map(name),
             failed: others()
                 .find_map(|j| Some((name(j), j.failure.clone()?)))
                 .filter(|(_, f)| f.code != Code::SiblingFailed),
@@ -145,6 +150,19 @@ fn is_held(job: &Job) -> bool {
     job.phase >= Phase::LaunchingCanary
         || job.finished()
         || job.ledger.last_done(set_pins).is_some()
+}
+
+/// Whether a group may still be rolled back because of its owner's document.
+fn awaits_after(job: &Job) -> bool {
+    let rolls_back = |f: &Forward| {
+        f.runbooks.after.is_some() && f.runbooks.after_failure == AfterFailure::RollBack
+    };
+    let end = job.automation_end(Moment::After);
+    job.forward.as_ref().is_some_and(rolls_back)
+        && !job.finished()
+        && job.failure.is_none()
+        && job.phase <= Phase::RunningAfter
+        && !end.is_some_and(|end| end.is_good)
 }
 
 /// Whether a group that failed still names a version of ours.

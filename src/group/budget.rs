@@ -59,6 +59,8 @@ impl Budget {
             Phase::LaunchingCanary | Phase::ReturningCanary | Phase::Proving => {
                 installs && forward.options.canary
             }
+            Phase::RunningBefore => forward.runbooks.before.is_some(),
+            Phase::RunningAfter => forward.runbooks.after.is_some(),
             Phase::Queued
             | Phase::Recording
             | Phase::Versioning
@@ -92,7 +94,10 @@ impl Budget {
             seconds: limits::EXPECTED_RESTORE.num_seconds(),
             from: Basis::Default,
         };
-        let due = MEASURED_PHASES.into_iter().filter(|p| is_due(*p));
+        // Runbooks are the group's own: the image's times say nothing of them.
+        let first = [Phase::RunningBefore].into_iter();
+        let phases = first.chain(MEASURED_PHASES).chain([Phase::RunningAfter]);
+        let due = phases.filter(|p| is_due(*p));
         Self(due.map(part).chain([restore]).collect())
     }
 
@@ -228,6 +233,11 @@ fn times(forward: &Forward, phase: Phase) -> Times {
                 + limits::SCAN_LIMIT
                 + forward.options.prove.limit(),
         },
+        Phase::RunningBefore | Phase::RunningAfter => Times {
+            first_look: limits::COMMAND_SHOWS_PAUSE,
+            default: limits::EXPECTED_AUTOMATION,
+            limit: limits::AUTOMATION_LIMIT,
+        },
         Phase::Queued
         | Phase::Recording
         | Phase::Versioning
@@ -266,6 +276,7 @@ mod tests {
             lineage: Lineage::default(),
             image_created_at: None,
             reverted_from: None,
+            runbooks: Default::default(),
             place: Default::default(),
         };
         let (measured, note) = read_tag(&forward, tag);

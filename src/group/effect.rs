@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::automation::{Moment, Start};
 use super::devices::DeviceMapping;
 use super::doubt::Doubt;
 use super::fault::Fault;
@@ -78,6 +79,15 @@ pub enum Effect {
     },
     /// `ssm:SendCommand`.
     SendCommand(Command),
+    /// `ssm:StartAutomationExecution`.
+    StartAutomation(Box<Start>),
+    /// `ssm:StopAutomationExecution`.
+    StopAutomation {
+        /// Of which moment it is.
+        moment: Moment,
+        /// The execution's id.
+        id: String,
+    },
     /// `ec2:CreateImage`.
     CreateImage {
         /// The build instance.
@@ -147,6 +157,8 @@ impl Effect {
             Self::StoreRecord(_)
             | Self::Update { .. }
             | Self::SendCommand(_)
+            | Self::StartAutomation(_)
+            | Self::StopAutomation { .. }
             | Self::Suspend(_)
             | Self::Resume(_)
             | Self::EnterStandby { .. }
@@ -287,6 +299,8 @@ pub enum Done {
     Ok,
     /// A command was sent; its id.
     Command(String),
+    /// An automation was started; its id.
+    Automation(String),
     /// An image is being made; its id.
     Image(ImageId),
     /// A version was made; its number.

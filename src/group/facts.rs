@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::automation::Runbook;
 use super::devices::DeviceMapping;
 use super::lineage::Lineage;
 use super::pin::{Pin, TemplateMark};
@@ -140,6 +141,8 @@ pub struct AccountFacts {
     pub templates: BTreeMap<TemplateId, TemplateFacts>,
     /// Their images, by id.
     pub images: BTreeMap<ImageId, ImageFacts>,
+    /// The runbooks that groups and the run name, as far as they are allowed: checked, or why they are not run.
+    pub runbooks: BTreeMap<String, Result<Runbook, String>>,
     /// Images that runs made for the opted-in groups, and proved, by id.
     pub proved: BTreeMap<ImageId, ImageFacts>,
 }

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::automation::{End, Moment, Runbooks};
 use super::devices::DeviceMapping;
 use super::effect::{Effect, Role};
+use super::fault::FaultClass;
 use super::launch::{Launch, LaunchState};
-use super::ledger::{Key, Ledger};
+use super::ledger::{Key, Ledger, Try};
 use super::limits;
 use super::lineage::Lineage;
 use super::made::{Evidence, Made};
@@ -51,6 +53,9 @@ pub struct Forward {
     /// The proved image that it launched from until something set an older one.
     #[serde(default)]
     pub reverted_from: Option<ImageId>,
+    /// The owner's own runbooks.
+    #[serde(default, skip_serializing_if = "Runbooks::is_empty")]
+    pub runbooks: Runbooks,
     /// The application and environment that it serves.
     #[serde(default, skip_serializing_if = "Place::is_unknown")]
     pub place: Place,
@@ -362,6 +367,32 @@ impl Job {
     /// The job's instance of this role, if it has one.
     pub fn instance(&self, role: Role) -> Option<&InstanceId> {
         self.made.instances.get(&role)
+    }
+
+    /// How the execution of a runbook ended, if it is known to be over.
+    pub fn automation_end(&self, moment: Moment) -> Option<&End> {
+        self.made.automations.get(&moment)?.end.as_ref()
+    }
+
+    /// Whether a runbook may have been started for the group, and may not be over.
+    pub fn may_automate(&self, moment: Moment) -> bool {
+        if let Some(execution) = self.made.automations.get(&moment) {
+            return execution.end.is_none();
+        }
+        // A refusal says that it was not started, but for the one that says that it was.
+        let may_have_effect = |t: &Try| {
+            let fault = t.fault.as_ref();
+            t.done_at.is_some()
+                || fault.is_some_and(|f| {
+                    matches!(f.class, FaultClass::Unreachable | FaultClass::Exists)
+                })
+        };
+        let tried = self.ledger.get(&Key::StartAutomation(moment));
+        let by_another = || match &self.forward {
+            Some(forward) => forward.runbooks.of(moment).is_some(),
+            None => self.record.automates,
+        };
+        tried.is_some_and(may_have_effect) || self.resumed_at.is_some() && by_another()
     }
 
     /// Adds a note once.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use super::automation::{End, Execution, Standing};
 use super::bake::{Bake, SharedImage};
 use super::effect::{CommandStep, Done, Effect, Performed, Role};
 use super::fault::{Fault, FaultClass, Read};
@@ -38,6 +39,7 @@ pub fn learn(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
     learn_hooks(job, seen);
     learn_launch(job, seen, now);
     learn_commands(job, seen);
+    learn_automations(job, seen);
     learn_versions(job, seen);
     learn_pins(job, &seen.group);
     if seen.group.present().is_some() && seen.instances.present().is_some() {
@@ -124,6 +126,27 @@ fn learn_commands(job: &mut Job, seen: &Seen) {
             | CommandStatus::TimedOut
             | CommandStatus::Cancelled => _ = job.made.failed.insert(*step),
         }
+    }
+}
+
+/// Executions of the owner's runbooks, and how they end.
+fn learn_automations(job: &mut Job, seen: &Seen) {
+    for (moment, found) in seen.automations.present().into_iter().flatten() {
+        let known = job.made.automations.entry(*moment);
+        let execution = known.or_insert_with(|| Execution {
+            id: found.id.clone(),
+            end: None,
+        });
+        let standing = Standing::of(&found.status);
+        if execution.id != found.id || execution.end.is_some() || standing == Standing::Open {
+            continue;
+        }
+        let words = match found.message.as_str() {
+            "" => found.status.clone(),
+            message => format!("{}: {message}", found.status),
+        };
+        let is_good = standing == Standing::Good;
+        execution.end = Some(End { is_good, words });
     }
 }
 
@@ -412,6 +435,13 @@ fn remember(job: &mut Job, effect: &Effect, done: &Done, count: u32) {
         (Effect::SendCommand(command), Done::Command(id)) => {
             job.made.commands.insert(command.step, id.clone());
         }
+        (Effect::StartAutomation(start), Done::Automation(id)) => {
+            let execution = Execution {
+                id: id.clone(),
+                end: None,
+            };
+            job.made.automations.insert(start.moment, execution);
+        }
         (Effect::CreateImage { .. }, Done::Image(image)) => {
             job.made.asked_image = Some(image.clone());
         }
@@ -458,6 +488,11 @@ fn learn_fault(
         ));
         return None;
     }
+    // What follows is its owner's to say: the phase decides it.
+    let is_owners = matches!(
+        effect,
+        Effect::StartAutomation(_) | Effect::StopAutomation { .. }
+    );
     let doublings = entry.count.saturating_sub(1).min(4);
     let pause = (limits::FAULT_PAUSE * (1 << doublings)).min(limits::FAULT_PAUSE_MAX);
     job.wake_at = job.wake_at.max(now + pause);
@@ -465,22 +500,7 @@ fn learn_fault(
         job.reason = fault.to_failure().reason;
         return None;
     }
-    is_lasting(fault, entry).then(|| failure_of(effect, fault))
-}
-
-fn is_lasting(fault: &Fault, entry: &Try) -> bool {
-    match fault.class {
-        // The next look shows what is there.
-        FaultClass::Exists => false,
-        FaultClass::Gone | FaultClass::Refused => true,
-        FaultClass::Throttled
-        | FaultClass::Unreachable
-        | FaultClass::Contention
-        | FaultClass::Exhausted
-        | FaultClass::NotYet
-        | FaultClass::Expired
-        | FaultClass::Denied => limits::whole_seconds(entry.tried_for()) > fault.class.patience(),
-    }
+    (entry.is_lasting() && !is_owners).then(|| failure_of(effect, fault))
 }
 
 /// Refusals of two effects have codes of their own.

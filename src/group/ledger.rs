@@ -6,6 +6,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::automation::Moment;
 use super::effect::{CommandStep, Effect};
 use super::fault::{Fault, FaultClass};
 use super::limits;
@@ -39,6 +40,10 @@ pub enum Key {
     DeregisterTarget(Balancer, InstanceId),
     /// The instance runs the command of this step.
     Command(CommandStep, InstanceId),
+    /// The runbook of this moment is started.
+    StartAutomation(Moment),
+    /// Its execution is stopped.
+    StopAutomation(Moment),
     /// An image of this name is made.
     CreateImage(String),
     /// The template has a version of ours.
@@ -79,6 +84,8 @@ impl Effect {
                 Key::DeregisterTarget(balancer.clone(), instance.clone())
             }
             Self::SendCommand(c) => Key::Command(c.step, c.instance.clone()),
+            Self::StartAutomation(start) => Key::StartAutomation(start.moment),
+            Self::StopAutomation { moment, id: _ } => Key::StopAutomation(*moment),
             Self::CreateImage { name, .. } => Key::CreateImage(name.clone()),
             Self::CreateVersion { template, .. } => Key::CreateVersion(template.clone()),
             Self::SetDefault { template, version } => Key::SetDefault(template.clone(), *version),
@@ -110,6 +117,8 @@ impl Key {
             | Self::KeepImage(_)
             | Self::DeregisterTarget(..)
             | Self::Command(..)
+            | Self::StartAutomation(_)
+            | Self::StopAutomation(_)
             | Self::CreateImage(_)
             | Self::CreateVersion(_)
             | Self::SetDefault(..)
@@ -148,6 +157,8 @@ impl fmt::Display for Key {
                 write!(f, "deregister-target {instance} {}", balancer.name())
             }
             Self::Command(step, instance) => write!(f, "command {step} {instance}"),
+            Self::StartAutomation(moment) => write!(f, "start-automation {moment}"),
+            Self::StopAutomation(moment) => write!(f, "stop-automation {moment}"),
             Self::CreateImage(name) => write!(f, "create-image {name}"),
             Self::CreateVersion(template) => write!(f, "create-version {template}"),
             Self::SetDefault(template, version) => write!(f, "set-default {template} {version}"),
@@ -182,6 +193,27 @@ impl Try {
         let patience = |f: &Fault| f.class.patience().max(limits::DENIED_LIMIT);
         let fault = self.fault.as_ref();
         fault.is_some_and(|f| limits::whole_seconds(self.tried_for()) > patience(f))
+    }
+
+    /// Whether the last attempt did not succeed, and another would not either.
+    pub fn is_lasting(&self) -> bool {
+        let Some(fault) = &self.fault else {
+            return false;
+        };
+        match fault.class {
+            // The next look shows what is there.
+            FaultClass::Exists => false,
+            FaultClass::Gone | FaultClass::Refused => true,
+            FaultClass::Throttled
+            | FaultClass::Unreachable
+            | FaultClass::Contention
+            | FaultClass::Exhausted
+            | FaultClass::NotYet
+            | FaultClass::Expired
+            | FaultClass::Denied => {
+                limits::whole_seconds(self.tried_for()) > fault.class.patience()
+            }
+        }
     }
 
     /// How long it has been tried in vain.

@@ -109,6 +109,16 @@ pub const CANARY_LIMIT: TimeDelta = TimeDelta::minutes(15);
 pub const EXPECTED_PROOF: TimeDelta = TimeDelta::minutes(1);
 /// A proof that takes longer than 30 min hangs: what is proved is a start, not a load test.
 pub const PROOF_LIMIT: TimeDelta = TimeDelta::minutes(30);
+/// An owner's runbook: it tells someone, drains or checks, which takes a minute or two.
+pub const EXPECTED_AUTOMATION: TimeDelta = TimeDelta::minutes(2);
+/// A runbook that takes longer than an hour hangs, or waits for a person who does not come: it is stopped. The window's
+/// last turn mostly comes before.
+pub const AUTOMATION_LIMIT: TimeDelta = TimeDelta::hours(1);
+/// An execution that was started is listed within seconds; a start without an answer is looked for this long before it is
+/// tried again.
+pub const AUTOMATION_SHOWS_LIMIT: TimeDelta = TimeDelta::minutes(1);
+/// A stopped execution ends once the step that it is at has ended: mostly within seconds. A restore waits no longer for it.
+pub const AUTOMATION_STOP_LIMIT: TimeDelta = TimeDelta::minutes(2);
 /// A target group's first health checks: two at intervals of 10 to 30 s (ELB, "Health checks": defaults).
 pub const EXPECTED_HEALTHY: TimeDelta = TimeDelta::minutes(1);
 /// From its registration until every target group and Classic Load Balancer calls the canary healthy: ten times what is usual.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::automation::{Execution, Moment};
 use super::effect::{CommandStep, Role};
 use super::patch::PatchTraces;
 use super::pin::Pin;
@@ -31,6 +32,9 @@ pub struct Made {
     /// The commands that have ended otherwise.
     #[serde(default)]
     pub failed: BTreeSet<CommandStep>,
+    /// Executions of the owner's runbooks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub automations: BTreeMap<Moment, Execution>,
     /// Our instances whose agents have answered since they were launched.
     #[serde(default)]
     pub online: BTreeSet<InstanceId>,

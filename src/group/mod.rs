@@ -7,6 +7,8 @@
 
 pub mod admit;
 pub mod allowed;
+pub mod allowed_runbooks;
+pub mod automation;
 pub mod bake;
 pub mod budget;
 pub mod console;
@@ -42,6 +44,7 @@ pub mod proof;
 pub mod record;
 mod recover;
 mod reverted;
+pub mod runbook_content;
 pub mod seen;
 pub mod sharing;
 pub mod targets;

@@ -96,6 +96,18 @@ pub fn group_of_parameter(parameter: &str) -> Option<GroupName> {
     String::from_utf8(bytes).ok().map(GroupName::from)
 }
 
+/// The name in the name or the ARN of an SSM document; none if it is neither.
+pub(super) fn document_name(document: &str) -> Option<&str> {
+    let name = match document.split_once(":document/") {
+        Some((arn, name)) if arn.starts_with("arn:") => name,
+        Some(_) => return None,
+        None => document,
+    };
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let length = (3..=128).contains(&name.len());
+    (length && name.chars().all(is_fine)).then_some(name)
+}
+
 /// The bake key: groups with the same one share one image and its versions.
 ///
 /// `specs` are the distinct (template, resolved version) pairs, `options` what else shapes the image.

@@ -1,12 +1,13 @@
 //! Per-group options, read from tags that begin with the opt-in tag's key and a colon.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use super::proof::{Proof, ProofTags};
 use super::{Code, Failure};
-use crate::request::KeepDays;
+use crate::request::{AfterFailure, BeforeFailure, DocumentName, KeepDays, OwnersDocuments};
 
 /// AWS's patch document.
 pub(super) const PATCH_DOCUMENT: &str = "AWS-RunPatchBaseline";
@@ -40,6 +41,9 @@ pub struct Options {
     /// `keep-failed`: an image that its canary did not prove is kept for this number of days.
     #[serde(default)]
     pub keep_failed: Option<KeepDays>,
+    /// `before-document`, `after-document`, `before-failure` and `after-failure`: the owner's own runbooks.
+    #[serde(default, skip_serializing_if = "OwnersDocuments::is_empty")]
+    pub documents: OwnersDocuments,
 }
 
 /// The preparation of a guest before its image is made.
@@ -79,6 +83,7 @@ impl Default for Options {
             share_across_tags: false,
             max_generation: None,
             keep_failed: None,
+            documents: OwnersDocuments::default(),
         }
     }
 }
@@ -149,6 +154,16 @@ fn set(
             Ok(_) | Err(_) => return Err("a number of generations, 1 or more".into()),
         },
         "keep-failed" => options.keep_failed = Some(value.parse().map_err(|_| KeepDays::EXPECTED)?),
+        "before-document" => {
+            options.documents.before = Some(read_as(value, DocumentName::EXPECTED)?)
+        }
+        "after-document" => options.documents.after = Some(read_as(value, DocumentName::EXPECTED)?),
+        "before-failure" => {
+            options.documents.before_failure = Some(read_as(value, BeforeFailure::EXPECTED)?);
+        }
+        "after-failure" => {
+            options.documents.after_failure = Some(read_as(value, AfterFailure::EXPECTED)?);
+        }
         "canary" => options.canary = choice(value, "on", "off")?,
         "prove" => proof.set_kind(value)?,
         "prove-document" => proof.set_document(value)?,
@@ -166,6 +181,10 @@ fn set(
         )),
     }
     Ok(())
+}
+
+fn read_as<T: FromStr>(value: &str, expected: &str) -> Result<T, String> {
+    value.parse().map_err(|_| expected.to_owned())
 }
 
 fn seal(value: &str) -> Result<Seal, String> {
@@ -234,6 +253,7 @@ impl Options {
             share_across_tags,
             max_generation: _,
             keep_failed: _,
+            documents: _,
         } = self;
         format!(
             "{reboot_image} {seal:?} {document:?} {parameters:?} {tolerate_missing} {share_across_tags}"

@@ -182,6 +182,9 @@ codes! {
     TemplateNotTagged = "AP-0127", "the group's launch template does not carry the opt-in tag itself",
         "tag the launch template with the command in the reason, or let runs change untagged ones (the stack's TemplatesTagged=false)",
         [];
+    RunbookUnsuitable = "AP-0128", "a runbook that is to be run for the group cannot be",
+        "correct the runbook as the reason says: it must assume a role that is allowed, and require no parameters of its own",
+        [];
     // Not started.
     DoesNotFit = "AP-0201", "the group would not be restored before the window's deadline",
         "lengthen the window, or move the group to an earlier wave",
@@ -229,6 +232,9 @@ codes! {
     StandbyFailed = "AP-0308", "the build instance or the canary could not be moved to Standby",
         "look at the group's scaling activities; another actor may be changing the group",
         [AfterRestore, AfterDeletion];
+    BeforeFailed = "AP-0309", "the owner's before-document failed",
+        "look at the execution in Systems Manager, Automation; with the tag `:before-failure` = `go-on` the group is patched all the same",
+        [];
     PatchFailed = "AP-0311", "the patch command failed",
         "read the command's output in Run Command; fix the package or the baseline, then run again",
         [AfterRestore, AfterDeletion, SpoilsBake];
@@ -286,6 +292,9 @@ codes! {
     TargetUnhealthy = "AP-0365", "no load balancer called the canary healthy in time",
         "see the load balancer's reason; look at its health check, the security groups and the application's log",
         [AfterRestore, AfterDeletion, DoubtsImage];
+    AfterFailed = "AP-0366", "the owner's after-document failed",
+        "look at the execution in Systems Manager, Automation; with the tag `:after-failure` = `keep` the new version stays",
+        [AfterDeletion];
     SiblingFailed = "AP-0371", "a group that follows the same template by $Latest or $Default failed",
         "see that group in the same report: either all of them take the version or none does",
         [];

@@ -23,14 +23,16 @@ fn depends_on_record(job: &Job) -> bool {
     job.resumed_at.is_some() || restores || alters_group(job.phase)
 }
 
-/// Whether the group is changed in this phase.
+/// Whether the group is changed in this phase, or an owner's document run because it is about to be, or was.
 fn alters_group(phase: Phase) -> bool {
     match phase {
-        Phase::Launching
+        Phase::RunningBefore
+        | Phase::Launching
         | Phase::Returning
         | Phase::LaunchingCanary
         | Phase::ReturningCanary
-        | Phase::Promoting => true,
+        | Phase::Promoting
+        | Phase::RunningAfter => true,
         Phase::Queued
         | Phase::Recording
         | Phase::Settling

@@ -15,6 +15,8 @@ pub enum Phase {
     Queued,
     /// Storing the record.
     Recording,
+    /// Running the owner's own document, before the first change to the group.
+    RunningBefore,
     /// Having the group launch the build instance.
     Launching,
     /// Moving the build instance to Standby, and the group back to what its owner set.
@@ -39,6 +41,8 @@ pub enum Phase {
     Proving,
     /// Letting the pin name the new version in its own style.
     Promoting,
+    /// Running the owner's own document, now that the new version is deployed.
+    RunningAfter,
     /// Undoing our own changes.
     RollingBack,
     /// Restoring the group.
@@ -49,9 +53,10 @@ pub enum Phase {
 
 impl Phase {
     /// All phases, in order.
-    pub const ALL: [Phase; 17] = [
+    pub const ALL: [Phase; 19] = [
         Self::Queued,
         Self::Recording,
+        Self::RunningBefore,
         Self::Launching,
         Self::Returning,
         Self::Settling,
@@ -64,6 +69,7 @@ impl Phase {
         Self::ReturningCanary,
         Self::Proving,
         Self::Promoting,
+        Self::RunningAfter,
         Self::RollingBack,
         Self::Restoring,
         Self::Finished,
@@ -90,6 +96,7 @@ impl Phase {
             Self::LaunchingCanary | Self::ReturningCanary => Some(Role::Canary),
             Self::Queued
             | Self::Recording
+            | Self::RunningBefore
             | Self::Settling
             | Self::Scanning
             | Self::Patching
@@ -98,6 +105,7 @@ impl Phase {
             | Self::Versioning
             | Self::Proving
             | Self::Promoting
+            | Self::RunningAfter
             | Self::RollingBack
             | Self::Restoring
             | Self::Finished => None,
@@ -112,6 +120,7 @@ impl Phase {
     fn works_on_group(self) -> bool {
         match self {
             Self::Recording
+            | Self::RunningBefore
             | Self::Launching
             | Self::Returning
             | Self::Settling
@@ -123,7 +132,8 @@ impl Phase {
             | Self::LaunchingCanary
             | Self::ReturningCanary
             | Self::Proving
-            | Self::Promoting => true,
+            | Self::Promoting
+            | Self::RunningAfter => true,
             Self::Queued | Self::RollingBack | Self::Restoring | Self::Finished => false,
         }
     }
@@ -135,9 +145,11 @@ impl Phase {
             | Self::LaunchingCanary
             | Self::ReturningCanary
             | Self::Proving
-            | Self::Promoting => true,
+            | Self::Promoting
+            | Self::RunningAfter => true,
             Self::Queued
             | Self::Recording
+            | Self::RunningBefore
             | Self::Launching
             | Self::Returning
             | Self::Settling
@@ -157,6 +169,7 @@ impl fmt::Display for Phase {
         f.pad(match self {
             Self::Queued => "queued",
             Self::Recording => "recording",
+            Self::RunningBefore => "running_before",
             Self::Launching => "launching",
             Self::Returning => "returning",
             Self::Settling => "settling",
@@ -169,6 +182,7 @@ impl fmt::Display for Phase {
             Self::ReturningCanary => "returning_canary",
             Self::Proving => "proving",
             Self::Promoting => "promoting",
+            Self::RunningAfter => "running_after",
             Self::RollingBack => "rolling_back",
             Self::Restoring => "restoring",
             Self::Finished => "finished",
@@ -188,11 +202,15 @@ pub struct Entered {
 /// The way forward and the way back. Two rules come on top: every phase that works on a group may fail into
 /// `rolling_back`, and every phase may end the job (`finished`): a queued group that is not started, a group
 /// that another run owns now, one that could not be restored in time.
-const WAYS: [(Phase, Phase); 24] = [
+const WAYS: [(Phase, Phase); 29] = [
     (Phase::Queued, Phase::Recording),
     (Phase::Recording, Phase::Launching),
     // The group's image was made by another group of its bake.
     (Phase::Recording, Phase::Versioning),
+    // The owner names a document.
+    (Phase::Recording, Phase::RunningBefore),
+    (Phase::RunningBefore, Phase::Launching),
+    (Phase::RunningBefore, Phase::Versioning),
     (Phase::Launching, Phase::Returning),
     (Phase::Returning, Phase::Settling),
     (Phase::Settling, Phase::Scanning),
@@ -215,6 +233,9 @@ const WAYS: [(Phase, Phase); 24] = [
     (Phase::ReturningCanary, Phase::Proving),
     (Phase::Proving, Phase::Promoting),
     (Phase::Promoting, Phase::Restoring),
+    // The owner of a group of the bake names a document.
+    (Phase::Promoting, Phase::RunningAfter),
+    (Phase::RunningAfter, Phase::Restoring),
     (Phase::RollingBack, Phase::Restoring),
     (Phase::Restoring, Phase::Finished),
     (Phase::Recording, Phase::Finished),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::allowed::Allowed;
+use super::automation::Runbooks;
 use super::budget;
 use super::devices::restated;
 use super::facts::{AccountFacts, GroupFacts, ImageFacts, VersionFacts};
@@ -13,7 +14,7 @@ use super::pin::{Pin, Templates, resolve};
 use super::record::{RECORD_LIMIT_BYTES, Record, SCHEMA};
 use super::{Code, Failure, limits, managed, names, reverted, unsuitable};
 use crate::ids::{GroupName, ImageId, TemplateId};
-use crate::request::{Operation, OptInTag, RunRequest};
+use crate::request::{DocumentName, Operation, OptInTag, RunRequest};
 use crate::schedule::ScheduledAction;
 use crate::text::shell_word;
 
@@ -52,6 +53,12 @@ pub fn check(
     let mut reading = options::read(&group.tags, prefix);
     let documents = allowed.documents.check(&reading.options, prefix);
     reading.refusal = reading.refusal.or(documents.err());
+    let by_tag = reading.options.documents.clone();
+    reading.options.documents = by_tag.or(&request.documents);
+    let runbooks = allowed
+        .runbooks
+        .check(&reading.options.documents, &by_tag, prefix);
+    reading.refusal = reading.refusal.or(runbooks.err());
     let mut notes = reading.notes;
     let plan = match reading.refusal {
         Some(refusal) => Err(refusal),
@@ -164,12 +171,60 @@ fn ready(
         measured: Measured::default(),
         image_created_at: facts.created_at,
         reverted_from: None,
+        runbooks: runbooks(account, request, options)?,
         place: request.place_tags.place(&group.tags),
     };
-    Ok((
-        record(group, account, request, options, templates)?,
-        forward,
-    ))
+    let mut record = record(group, account, request, options, templates)?;
+    record.automates = !forward.runbooks.is_empty();
+    Ok((record, forward))
+}
+
+/// The names of the runbooks that a run with this request may need: of the groups that it selects, and its own.
+pub fn named_runbooks(
+    account: &AccountFacts,
+    request: &RunRequest,
+    allowed: &Allowed,
+) -> BTreeSet<String> {
+    if request.operation != Operation::Install {
+        return BTreeSet::new();
+    }
+    let groups = account.groups.values();
+    let selected = groups.filter(|g| request.selection.wants(&g.name, &g.tags));
+    let prefix = &request.selection.tag.key;
+    let documents = selected.map(|g| options::read(&g.tags, prefix).options.documents);
+    let wanted = documents.map(|own| own.or(&request.documents));
+    let names = wanted.flat_map(|d| d.names().cloned().collect::<Vec<_>>());
+    let names = names.map(String::from);
+    names.filter(|name| allowed.runbooks.permit(name)).collect()
+}
+
+/// The group's runbooks, as they were checked. A Scan deploys nothing, and runs none.
+fn runbooks(
+    account: &AccountFacts,
+    request: &RunRequest,
+    options: &Options,
+) -> Result<Runbooks, Failure> {
+    if request.operation != Operation::Install {
+        return Ok(Runbooks::default());
+    }
+    let documents = &options.documents;
+    let checked = |name: &Option<DocumentName>| match name {
+        None => Ok(None),
+        Some(name) => match account.runbooks.get(name.as_str()) {
+            Some(Ok(runbook)) => Ok(Some(runbook.clone())),
+            Some(Err(why)) => Err(Failure::new(Code::RunbookUnsuitable, why.clone())),
+            None => {
+                let reason = format!("runbook {name} was not read");
+                Err(Failure::new(Code::RunbookUnsuitable, reason))
+            }
+        },
+    };
+    Ok(Runbooks {
+        before: checked(&documents.before)?,
+        after: checked(&documents.after)?,
+        before_failure: documents.before_failure.unwrap_or_default(),
+        after_failure: documents.after_failure.unwrap_or_default(),
+    })
 }
 
 fn usable<'a>(image: &ImageId, account: &'a AccountFacts) -> Result<&'a ImageFacts, Failure> {
@@ -227,6 +282,7 @@ fn record(
         bake_key,
         // Listed when the record is written.
         members: None,
+        automates: false,
         signature: None,
     };
     if !record.fits() {

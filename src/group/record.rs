@@ -66,9 +66,16 @@ pub struct Record {
     /// The instances that it had: none of them is ours. None: they are not listed, for want of room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Members>,
+    /// Whether runbooks of its owner's may be run for it: a driver without memory stops those that still run.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub automates: bool,
     /// The signature of the stored text, where the program has a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Why a parameter's text is not a record of this version.
@@ -230,6 +237,7 @@ mod tests {
             image_name: "asg-patch/web/run-0a1b2c3d4e5f".into(),
             bake_key: "0a1b2c3d4e5f".into(),
             members: None,
+            automates: false,
             signature: None,
         };
         let members: Vec<InstanceId> = (0..members).map(member).collect();

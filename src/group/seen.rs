@@ -6,6 +6,7 @@ use std::ops::Deref;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Failure;
+use super::automation::Moment;
 use super::fault::Read;
 use super::patch::{PatchFacts, PatchState};
 use super::pin::{Pin, TemplateMark};
@@ -71,6 +72,8 @@ reads! {
     Targets => targets: BTreeMap<Balancer, TargetSeen>;
     /// Invocations of our commands, oldest first.
     Commands => commands: Vec<CommandSeen>;
+    /// The run's executions of the owner's runbooks, as far as they are listed.
+    Automations => automations: BTreeMap<Moment, AutomationSeen>;
     /// Patch states of our instances, by id.
     Patches => patches: BTreeMap<InstanceId, PatchSeen>;
     /// The patches of the build instance by name: those that are missing; all of them where the owner names
@@ -104,7 +107,7 @@ impl Need {
         match self {
             Self::Group | Self::Instances | Self::Checks | Self::Image | Self::Templates => 100,
             Self::Agents | Self::Commands | Self::Patches | Self::Actions => 50,
-            Self::Record => 10,
+            Self::Record | Self::Automations => 10,
             // One answer does for all.
             Self::Users => usize::MAX,
             Self::Targets
@@ -307,6 +310,19 @@ impl TargetState {
             Self::NotRegistered | Self::Draining => false,
         }
     }
+}
+
+/// An execution of a runbook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AutomationSeen {
+    /// Its id.
+    pub id: String,
+    /// Its status, in AWS's word.
+    pub status: String,
+    /// Its message, on one line and without control characters; at most 300 characters. Empty if there is none.
+    pub message: String,
+    /// When it began, by AWS's clock.
+    pub started_at: Option<DateTime<Utc>>,
 }
 
 /// One invocation of a command of ours.

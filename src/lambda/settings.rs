@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::kept;
 use crate::aws::ApiShare;
 use crate::group::allowed::{Allowed, AllowedDocuments};
+use crate::group::allowed_runbooks::AllowedRunbooks;
 use crate::request::{KeepDays, OptInTag, RequestError};
 use crate::schedule::{AwsSchedule, Dialect};
 use crate::trigger::{Defaults, Kept, TriggerError};
@@ -58,6 +59,10 @@ impl Settings {
             Ok(documents) => (documents, problem),
             Err(wrong) => (AllowedDocuments::default(), problem.or(Some(wrong))),
         };
+        let (runbooks, problem) = match runbooks(&text) {
+            Ok(runbooks) => (runbooks, problem),
+            Err(wrong) => (AllowedRunbooks::default(), problem.or(Some(wrong))),
+        };
         let (only_tagged, problem) = match switch(&text, "ASG_PATCH_TEMPLATES_TAGGED") {
             Ok(only) => (only, problem),
             Err(wrong) => (true, problem.or(Some(wrong))),
@@ -86,6 +91,7 @@ impl Settings {
             report_bucket: text("ASG_PATCH_REPORT_BUCKET"),
             allowed: Allowed {
                 documents,
+                runbooks,
                 untagged_templates: !only_tagged,
             },
         }
@@ -100,21 +106,33 @@ fn switch(text: &impl Fn(&str) -> Option<String>, name: &str) -> Result<bool, Tr
     }
 }
 
+fn entries(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|e| !e.is_empty())
+}
+
 /// Entries with commas between them. The role names the documents by their ARNs, so that here their names mean them.
 fn documents(text: &impl Fn(&str) -> Option<String>) -> Result<AllowedDocuments, TriggerError> {
     const DOCUMENTS: &str = "ASG_PATCH_DOCUMENTS";
     const PARAMETERS: &str = "ASG_PATCH_DOCUMENT_PARAMETERS";
     let list = |name| text(name).unwrap_or_default();
     let (documents, parameters) = (list(DOCUMENTS), list(PARAMETERS));
-    fn entries(list: &str) -> impl Iterator<Item = &str> {
-        list.split(',').map(str::trim).filter(|e| !e.is_empty())
-    }
     AllowedDocuments::of_role(entries(&documents), entries(&parameters)).map_err(|wrong| {
         TriggerError::field(
             format!("{DOCUMENTS}, {PARAMETERS}"),
             wrong.expected,
             wrong.found,
         )
+    })
+}
+
+/// The same for the owners' Automation runbooks, and the roles with which these may run.
+fn runbooks(text: &impl Fn(&str) -> Option<String>) -> Result<AllowedRunbooks, TriggerError> {
+    const RUNBOOKS: &str = "ASG_PATCH_RUNBOOKS";
+    const ROLES: &str = "ASG_PATCH_RUNBOOK_ROLES";
+    let list = |name| text(name).unwrap_or_default();
+    let (runbooks, roles) = (list(RUNBOOKS), list(ROLES));
+    AllowedRunbooks::of_role(entries(&runbooks), entries(&roles)).map_err(|wrong| {
+        TriggerError::field(format!("{RUNBOOKS}, {ROLES}"), wrong.expected, wrong.found)
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::documents::check_documents;
+use super::documents::{check_documents, with_runbooks};
 use super::{RunError, SelectionError, summary};
 use crate::aws::{Aws, Instances, check_permissions, describe_account, list_records};
 use crate::group::admit::Bounds;
@@ -54,6 +54,7 @@ pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunErro
         selection.wants(&g.name, &g.tags)
     })
     .await?;
+    let account = Box::pin(with_runbooks(account, aws, &[request])).await?;
     let mut planned = plan_of(&account, aws, request)?;
     match list_records(&aws.clients).await {
         Ok(records) => hold(&mut planned.report, &records),

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use tokio::sync::watch::{self, Receiver};
 
-use super::documents::check_documents;
+use super::documents::{check_documents, with_runbooks};
 use super::drive::Listener;
 use super::notices::Places;
 use super::patience::patiently;
@@ -60,7 +60,7 @@ pub(super) async fn prepare(
     request: &RunRequest,
     stop: &Receiver<Stop>,
 ) -> Result<Prepared, RunError> {
-    let account = Box::pin(read_account(aws, &request.selection, stop)).await?;
+    let account = Box::pin(read_account(aws, request, stop)).await?;
     let prepared = plan_in(&account, aws, request)?;
     Box::pin(check_permissions(&aws.clients, &prepared.jobs)).await?;
     Box::pin(check_documents(aws, &prepared.jobs)).await?;
@@ -81,7 +81,11 @@ pub(super) async fn prepare_again(
         groups: groups.to_vec(),
         ..request.selection.clone()
     };
-    let account = Box::pin(read_account(aws, &selection, &never_stopped())).await?;
+    let of_batch = RunRequest {
+        selection: selection.clone(),
+        ..request.clone()
+    };
+    let account = Box::pin(read_account(aws, &of_batch, &never_stopped())).await?;
     let (there, gone): (Vec<GroupName>, Vec<GroupName>) =
         groups.iter().cloned().partition(|name| {
             let group = account.groups.get(name);
@@ -146,14 +150,16 @@ pub(super) fn never_stopped() -> Receiver<Stop> {
 
 async fn read_account(
     aws: &Aws,
-    selection: &Selection,
+    request: &RunRequest,
     stop: &Receiver<Stop>,
 ) -> Result<AccountFacts, RunError> {
+    let selection = &request.selection;
     let account = patiently(&aws.clock, stop, async || {
-        describe_account(&aws.clients, Instances::Without, |g| {
+        let account = describe_account(&aws.clients, Instances::Without, |g| {
             selection.wants(&g.name, &g.tags)
         })
-        .await
+        .await?;
+        with_runbooks(account, aws, &[request]).await
     });
     Ok(account.await?)
 }

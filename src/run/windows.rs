@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::documents::with_runbooks;
 use super::plan::plan_of;
 use super::{RunError, SelectionError};
 use crate::aws::{Aws, AwsWindows, Instances, describe_account, read_windows};
@@ -72,6 +73,8 @@ pub async fn windows(
     let unread = found.unread.clone();
     let (entries, differences) = joined(file, found, now);
     troubles.extend(differences);
+    let requests: Vec<&RunRequest> = entries.iter().map(|e| &e.request).collect();
+    let account = Box::pin(with_runbooks(account, aws, &requests)).await?;
     let mut reports = Vec::new();
     for entry in &entries {
         let (report, refused) = of_window(&account, aws, entry, now, count)?;

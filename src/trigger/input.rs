@@ -10,7 +10,10 @@ use super::cause::time;
 use super::prune_input::{GRACE_DAYS, KEEP, OLDER_THAN_DAYS};
 use super::{Asked, Cause, PruneInput, RunInput, TriggerError, shown};
 use crate::ids::{GroupName, names};
-use crate::request::{AtDeadline, FailureLimit, KeepDays, Operation, RequestError};
+use crate::request::{
+    AfterFailure, AtDeadline, BeforeFailure, DocumentName, FailureLimit, KeepDays, Operation,
+    OwnersDocuments,
+};
 use crate::tag_filter::TagFilters;
 use crate::text::shortened;
 
@@ -54,6 +57,14 @@ struct Input {
     at_deadline: Option<AtDeadline>,
     #[serde(deserialize_with = "parsed")]
     keep_failed_days: Option<KeepDays>,
+    #[serde(deserialize_with = "parsed")]
+    before_document: Option<DocumentName>,
+    #[serde(deserialize_with = "parsed")]
+    after_document: Option<DocumentName>,
+    #[serde(deserialize_with = "parsed")]
+    before_failure: Option<BeforeFailure>,
+    #[serde(deserialize_with = "parsed")]
+    after_failure: Option<AfterFailure>,
     reason: Option<String>,
     force: bool,
     apply: bool,
@@ -113,7 +124,7 @@ pub(super) fn read(event: &Value) -> Result<Asked, TriggerError> {
 fn parsed<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: std::str::FromStr<Err = RequestError>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
 {
     let text = match Option::<Value>::deserialize(from)? {
         None | Some(Value::Null) => return Ok(None),
@@ -265,6 +276,12 @@ impl Input {
             max_failures: self.max_failures,
             at_deadline: self.at_deadline,
             keep_failed: self.keep_failed_days,
+            documents: OwnersDocuments {
+                before: self.before_document,
+                after: self.after_document,
+                before_failure: self.before_failure,
+                after_failure: self.after_failure,
+            },
             reason: self.reason,
         })
     }

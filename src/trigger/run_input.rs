@@ -6,8 +6,8 @@ use super::{Cause, TriggerError};
 use crate::ids::{GroupName, RunId};
 use crate::place::PlaceTags;
 use crate::request::{
-    About, AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, KeepDays, Operation, OptInTag, RunRequest,
-    Selection,
+    About, AtDeadline, DEFAULT_IN_FLIGHT, FailureLimit, KeepDays, Operation, OptInTag,
+    OwnersDocuments, RunRequest, Selection,
 };
 use crate::schedule::Window;
 use crate::tag_filter::TagFilters;
@@ -48,6 +48,8 @@ pub struct RunInput {
     pub at_deadline: Option<AtDeadline>,
     /// For how long an image is kept that was not proved.
     pub keep_failed: Option<KeepDays>,
+    /// The owner's own documents.
+    pub documents: OwnersDocuments,
     /// Why, in the words of the person who started it.
     pub reason: Option<String>,
 }
@@ -171,6 +173,7 @@ impl RunInput {
             topic_arn: defaults.topic_arn.clone(),
             at_deadline: self.at_deadline.unwrap_or(defaults.at_deadline),
             keep_failed: self.keep_failed.or(defaults.keep_failed),
+            documents: self.documents.clone(),
             place_tags: defaults.place_tags.clone(),
             ring: None,
             about: Box::new(About {

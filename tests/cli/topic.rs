@@ -29,6 +29,7 @@ async fn run(account: &Account) -> RunReport {
         topic_arn: Some(TOPIC.into()),
         at_deadline: Default::default(),
         keep_failed: None,
+        documents: Default::default(),
         place_tags: Default::default(),
         ring: None,
         about: Default::default(),

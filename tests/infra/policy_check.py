@@ -43,6 +43,8 @@ NEEDS = {
     "ec2:CreateImage": ["ec2:CreateImage", "ec2:CreateTags"],
     # With DeleteAssociatedSnapshots.
     "ec2:DeregisterImage": ["ec2:DeregisterImage", "ec2:DeleteSnapshot"],
+    # What is started carries tags.
+    "ssm:StartAutomationExecution": ["ssm:StartAutomationExecution", "ssm:AddTagsToResource"],
     # The topics are encrypted.
     "sns:Publish": ["sns:Publish", "kms:Decrypt", "kms:GenerateDataKey*"],
 }
@@ -159,6 +161,9 @@ PROOFS = {
     "ClassicLoadBalancerArns": (CLASSIC_CHANGES, OWN_CLASSIC),
 }
 OF_BUSES = ["events:DescribeEventBus", "events:PutEvents"]
+RUNBOOK_ROLE = f"arn:aws:iam::{ACCOUNT}:role/runbooks"
+# What is done with the owners' runbooks, where a parameter of the stack names them.
+OF_RUNBOOKS = {"ssm:DescribeAutomationExecutions", "ssm:StartAutomationExecution", "ssm:StopAutomationExecution"}
 # What a prune does to images before it removes them.
 OF_PRUNES = ["ec2:DescribeImageAttribute", "ec2:EnableImageDeprecation"]
 BUCKET = "arn:aws:s3:::ReportBucket"
@@ -574,6 +579,38 @@ def volume_key_cases():
     return allowed, denied
 
 
+def runbook_cases():
+    """What the owners' runbooks need; and what is not theirs."""
+    execution = arn("ssm", "automation-execution/0a1b2c3d-0000-4000-8000-000000000001")
+    start, stop = "ssm:StartAutomationExecution", "ssm:StopAutomationExecution"
+    ours = {"asg-patch:run": "run-1"}
+    definition = arn("ssm", "automation-definition/{}:3").format
+    allowed = [
+        (f"{kind} of the owner's runbook {name}", [ask(start, runbook), ask(start, execution, request_tags=ours)])
+        for name in ("Drain", "Tell")
+        for kind, runbook in (("start", arn("ssm", f"document/{name}")), ("start by the older name", definition(name)))
+    ]
+    allowed += [
+        ("the tags of an execution", [ask("ssm:AddTagsToResource", execution, request_tags=ours)]),
+        ("read the owner's runbook", [ask("ssm:GetDocument", arn("ssm", "document/Drain"))]),
+        ("look at executions", [ask("ssm:DescribeAutomationExecutions", "*")]),
+        ("stop an execution of a run", [ask(stop, execution, ours)]),
+        ("the runbooks' role to Systems Manager", pass_role("ssm.amazonaws.com", RUNBOOK_ROLE)),
+    ]
+    denied = [
+        ("start another runbook", [ask(start, arn("ssm", "document/Other"))]),
+        ("start another runbook by its older name", [ask(start, definition("Other"))]),
+        ("start a runbook whose name begins alike", [ask(start, definition("Drain-Everything"))]),
+        ("start a runbook of AWS", [ask(start, of_aws("AWS-StopEC2Instance"))]),
+        ("start an execution without the run's tag", [ask(start, execution)]),
+        ("tag an execution of others", [ask("ssm:AddTagsToResource", execution, request_tags={"other": "x"})]),
+        ("stop an execution of others", [ask(stop, execution)]),
+        ("another role to Systems Manager", pass_role("ssm.amazonaws.com", ADMIN_ROLE)),
+        ("the runbooks' role to Lambda", pass_role("lambda.amazonaws.com", RUNBOOK_ROLE)),
+    ]
+    return allowed, denied
+
+
 def secret_key_cases():
     """What secrets under the key need; and what is not theirs."""
     ssm = {"kms_ViaService": f"ssm.{REGION}.amazonaws.com"}
@@ -768,6 +805,7 @@ def main():
         {"TemplatesTagged": "false"},
         {"InstanceRoleArns": WEB_ROLE},
         {"PatchDocumentArns": own_document},
+        {"RunbookArns": ",".join(arn("ssm", f"document/{name}") for name in ("Drain", "Tell")), "RunbookRoleArns": RUNBOOK_ROLE},
         {"VolumeKeyArns": VOLUME_KEY},
         {"SecretKeyArn": SECRET_KEY},
         {"EventBusArns": BUS},
@@ -799,6 +837,13 @@ def main():
             allowed, aside = allowed + uses, aside | OF_SNAPSHOTS
         else:
             denied += uses
+        of_runbooks, of_others = runbook_cases()
+        denied += of_others
+        if parameters.get("RunbookArns"):
+            allowed += of_runbooks
+        else:
+            denied += of_runbooks
+            made = [call for call in made if call not in OF_RUNBOOKS]
         by_ssm, directly = secret_key_cases()
         denied += directly
         (allowed if parameters.get("SecretKeyArn") else denied).extend(by_ssm)

@@ -122,6 +122,8 @@ def sizes(template):
     everything = {
         "InstanceRoleArns": "arn:aws:iam::111122223333:role/web",
         "PatchDocumentArns": "arn:aws:ssm:eu-west-1:111122223333:document/x",
+        "RunbookArns": "arn:aws:ssm:eu-west-1:111122223333:document/x,arn:aws:ssm:eu-west-1:111122223333:document/y",
+        "RunbookRoleArns": "arn:aws:iam::111122223333:role/x",
         "TargetGroupArns": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/x/0123456789abcdef",
         "ClassicLoadBalancerArns": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/x",
         "SubnetIds": "subnet-1",

@@ -13,6 +13,7 @@ mod channels;
 mod common;
 mod crash;
 mod deployed;
+mod documents;
 mod faults;
 mod hostile;
 mod invariants;

@@ -17,9 +17,10 @@ use expect_test::expect_file;
 
 use crate::common::{Ran, Scenario, end, in_virtual_time, invariants, on_all_cores};
 
-/// Sleeping groups by each pin style, one of a template with another, and one that runs behind a load
-/// balancer.
-const SCENARIOS: [&str; 5] = [
+/// Sleeping groups by each pin style, one of a template with another, one that runs behind a load balancer, and one
+/// whose owner has documents of its own run.
+const SCENARIOS: [&str; 6] = [
+    "before-document",
     "sleeping-latest",
     "default-pin",
     "numbered-pin",

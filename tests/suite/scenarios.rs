@@ -76,6 +76,10 @@ scenarios! {
     patch_fails
     patch_failures
     prove_classic
+    before_document
+    after_document
+    after_document_latest
+    documents_that_hang
     prove_document
     prove_load_balancer
     record_deleted_during_run

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use asg_patch::group::Code;
+use asg_patch::group::automation::{Execution, Moment, Runbook, Runbooks};
 use asg_patch::group::bake::{Bake, SharedImage};
 use asg_patch::group::decide::{decide, needs};
 use asg_patch::group::decision::{Context, Decision, Directive};
@@ -26,9 +27,9 @@ use asg_patch::group::pin::{Pin, Slot, TemplateMark};
 use asg_patch::group::processes::GUARDED_PROCESSES;
 use asg_patch::group::record::{Record, SCHEMA};
 use asg_patch::group::seen::{
-    AgentSeen, Checks, CommandSeen, CommandStatus, Ec2State, GroupSeen, ImageSeen, ImageState,
-    InstanceSeen, MemberSeen, Need, PackageSeen, PatchSeen, RecordSeen, Seen, StoredRecord,
-    VersionSeen,
+    AgentSeen, AutomationSeen, Checks, CommandSeen, CommandStatus, Ec2State, GroupSeen, ImageSeen,
+    ImageState, InstanceSeen, MemberSeen, Need, PackageSeen, PatchSeen, RecordSeen, Seen,
+    StoredRecord, VersionSeen,
 };
 use asg_patch::group::transition;
 use asg_patch::ids::InstanceId;
@@ -57,21 +58,28 @@ const HAS_BUILD: [Phase; 9] = [
     Phase::Restoring,
 ];
 /// Phases of a job that has the image.
-const HAS_IMAGE: [Phase; 5] = [
+const HAS_IMAGE: [Phase; 6] = [
     Phase::Versioning,
     Phase::LaunchingCanary,
     Phase::ReturningCanary,
     Phase::Proving,
     Phase::Promoting,
+    Phase::RunningAfter,
 ];
 /// Phases of a job whose canary is up, launched from the new version.
-const HAS_CANARY: [Phase; 3] = [Phase::ReturningCanary, Phase::Proving, Phase::Promoting];
+const HAS_CANARY: [Phase; 4] = [
+    Phase::ReturningCanary,
+    Phase::Proving,
+    Phase::Promoting,
+    Phase::RunningAfter,
+];
 /// Phases in which the template has the new version.
-const HAS_VERSION: [Phase; 6] = [
+const HAS_VERSION: [Phase; 7] = [
     Phase::LaunchingCanary,
     Phase::ReturningCanary,
     Phase::Proving,
     Phase::Promoting,
+    Phase::RunningAfter,
     Phase::RollingBack,
     Phase::Restoring,
 ];
@@ -142,6 +150,7 @@ fn record() -> Record {
         image_name: "asg-patch/web".into(),
         bake_key: "key".into(),
         members: Some(Members::default()),
+        automates: false,
         signature: None,
     }
 }
@@ -159,6 +168,7 @@ fn job(phase: Phase) -> Job {
         lineage: Lineage::default(),
         image_created_at: None,
         reverted_from: None,
+        runbooks: runbooks(),
         place: Default::default(),
     };
     let mut job = Job::planned(record(), forward, start());
@@ -191,6 +201,14 @@ fn job(phase: Phase) -> Job {
     if phase == Phase::Proving {
         job.made.ended.insert(CommandStep::CanaryReady);
     }
+    if let Some(moment) = moment(phase) {
+        done(&mut job, Key::StartAutomation(moment));
+        let execution = Execution {
+            id: "a-1".into(),
+            end: None,
+        };
+        job.made.automations.insert(moment, execution);
+    }
     if LAUNCH.contains(&phase) {
         job.launch = LaunchState::Open(Box::new(launch(phase)));
         done(&mut job, Key::Suspend);
@@ -205,6 +223,30 @@ fn job(phase: Phase) -> Job {
         done(&mut job, key);
     }
     job
+}
+
+/// Both documents, with the policies by default.
+fn runbooks() -> Runbooks {
+    let runbook = Some(Runbook {
+        document: "Acme-Tell".into(),
+        version: 1,
+        role: None,
+        declares: BTreeSet::new(),
+    });
+    Runbooks {
+        before: runbook.clone(),
+        after: runbook,
+        ..Runbooks::default()
+    }
+}
+
+/// The moment whose document is run in a phase.
+fn moment(phase: Phase) -> Option<Moment> {
+    match phase {
+        Phase::RunningBefore => Some(Moment::Before),
+        Phase::RunningAfter => Some(Moment::After),
+        _ => None,
+    }
 }
 
 /// The launch of a phase: the processes are suspended, and one instance more was asked for.
@@ -316,6 +358,12 @@ fn as_wished(job: &Job) -> Seen {
             ("i-canary".into(), scanned),
         ])),
         clock_offset: None,
+        automations: Read::Present(
+            moment(phase)
+                .map(|moment| (moment, execution("Success")))
+                .into_iter()
+                .collect(),
+        ),
         packages: Read::Present(Vec::new()),
         console: Read::Present("login:".into()),
         image: Read::Present(ImageSeen {
@@ -352,9 +400,20 @@ fn as_wished(job: &Job) -> Seen {
     }
 }
 
+fn execution(status: &str) -> AutomationSeen {
+    AutomationSeen {
+        id: "a-1".into(),
+        status: status.into(),
+        message: String::new(),
+        started_at: Some(now() - TimeDelta::minutes(4)),
+    }
+}
+
 /// The world in which the phase's effect was not asked for yet.
 fn nothing_yet(job: &mut Job, seen: &mut Seen) {
     job.made.commands.clear();
+    job.made.automations.clear();
+    seen.automations = Read::Present(BTreeMap::new());
     job.ledger = Ledger::default();
     job.launch = LaunchState::None;
     job.made.ended.clear();
@@ -426,6 +485,7 @@ fn fail_all(seen: &mut Seen, class: FaultClass) {
         console: fault(class),
         targets: fault(class),
         commands: fault(class),
+        automations: fault(class),
         patches: fault(class),
         packages: fault(class),
         image: fault(class),
@@ -447,7 +507,7 @@ fn forget_unasked(seen: &mut Seen, needs: &BTreeSet<Need>) {
         )*};
     }
     forget!(Group group Record record Instances instances Agents agents Checks checks Targets targets
-        Commands commands Patches patches Packages packages Image image Templates templates
+        Commands commands Automations automations Patches patches Packages packages Image image Templates templates
         Versions versions Activities activities Hooks hooks Refresh refresh Actions actions
         Users users);
     seen.asked = needs.clone();

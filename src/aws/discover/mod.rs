@@ -85,6 +85,8 @@ pub async fn describe_account(
         actions: read,
         templates: templates.facts,
         images,
+        // Read once it is known which are allowed.
+        runbooks: BTreeMap::new(),
         proved,
     })
 }

@@ -6,6 +6,7 @@
 mod actions;
 mod activities;
 mod agents;
+mod automations;
 mod checks;
 mod commands;
 mod console;
@@ -77,6 +78,6 @@ async fn read_all(
     groups: Vec<Read<GroupSeen>>,
 ) -> Vec<Seen> {
     read_together!(clients, questions, groups:
-        instances agents checks targets commands patches image templates record actions users packages
+        instances agents automations checks targets commands patches image templates record actions users packages
         console activities versions hooks refresh)
 }

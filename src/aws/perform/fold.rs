@@ -72,6 +72,8 @@ fn kind<'a>(place: usize, job: &'a Job, effect: &'a Effect) -> Kind<'a> {
         | Effect::DeregisterTarget { .. }
         | Effect::TagImage { .. }
         | Effect::KeepImage { .. }
+        | Effect::StartAutomation(_)
+        | Effect::StopAutomation { .. }
         | Effect::CreateImage { .. }
         | Effect::CreateVersion { .. }
         | Effect::SetDefault { .. }

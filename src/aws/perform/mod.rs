@@ -1,5 +1,6 @@
 //! Effects as changing calls: one call each, or one for several of a kind. No choices: the decision was made before.
 
+mod automation;
 mod autoscaling;
 mod ec2;
 mod fold;
@@ -84,6 +85,8 @@ fn operation(effect: &Effect) -> &'static str {
         Effect::StoreRecord(_) => "ssm:PutParameter",
         Effect::DeleteRecord => "ssm:DeleteParameter",
         Effect::SendCommand(_) => "ssm:SendCommand",
+        Effect::StartAutomation(_) => automation::START,
+        Effect::StopAutomation { .. } => automation::STOP,
         Effect::Suspend(_) => "autoscaling:SuspendProcesses",
         Effect::Resume(_) => "autoscaling:ResumeProcesses",
         Effect::Update { .. } => "autoscaling:UpdateAutoScalingGroup",
@@ -165,6 +168,8 @@ fn call<'a>(clients: &'a Clients, job: &'a Job, effect: &'a Effect) -> BoxFuture
         Effect::SendCommand(command) => {
             ssm::send_command(clients, command, std::iter::once(&command.instance)).boxed()
         }
+        Effect::StartAutomation(start) => automation::start(clients, record, start).boxed(),
+        Effect::StopAutomation { moment: _, id } => automation::stop(clients, id).boxed(),
         Effect::Suspend(processes) => autoscaling::suspend(clients, group, processes).boxed(),
         Effect::Resume(processes) => autoscaling::resume(clients, group, processes).boxed(),
         Effect::Update { capacity, pins } => {

@@ -33,13 +33,13 @@ pub(in super::super) fn role_at_work(job: &Job) -> Role {
     let bakes = job.forward.as_ref().is_none_or(|f| f.bakes);
     let has_canary = job.instance(Role::Canary).is_some() || !job.made.versions.is_empty();
     match job.phase {
-        Phase::Queued | Phase::Recording if bakes => Role::Build,
+        Phase::Queued | Phase::Recording | Phase::RunningBefore if bakes => Role::Build,
         Phase::Launching | Phase::Returning | Phase::Settling => Role::Build,
         Phase::Scanning | Phase::Patching | Phase::Sealing => Role::Build,
-        Phase::Queued | Phase::Recording | Phase::Baking | Phase::Versioning => Role::Canary,
-        Phase::LaunchingCanary | Phase::ReturningCanary | Phase::Proving | Phase::Promoting => {
-            Role::Canary
-        }
+        Phase::Queued | Phase::Recording | Phase::RunningBefore => Role::Canary,
+        Phase::Baking | Phase::Versioning => Role::Canary,
+        Phase::LaunchingCanary | Phase::ReturningCanary | Phase::Proving => Role::Canary,
+        Phase::Promoting | Phase::RunningAfter => Role::Canary,
         Phase::RollingBack | Phase::Restoring | Phase::Finished if has_canary => Role::Canary,
         Phase::RollingBack | Phase::Restoring | Phase::Finished => Role::Build,
     }
@@ -220,6 +220,7 @@ pub(in super::super) fn gives_back(phase: Phase) -> bool {
         Phase::Returning | Phase::ReturningCanary | Phase::RollingBack | Phase::Restoring => true,
         Phase::Queued
         | Phase::Recording
+        | Phase::RunningBefore
         | Phase::Launching
         | Phase::Settling
         | Phase::Scanning
@@ -230,6 +231,7 @@ pub(in super::super) fn gives_back(phase: Phase) -> bool {
         | Phase::LaunchingCanary
         | Phase::Proving
         | Phase::Promoting
+        | Phase::RunningAfter
         | Phase::Finished => false,
     }
 }

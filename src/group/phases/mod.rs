@@ -1,6 +1,7 @@
 //! A group's phases, in order: one file each, with the condition for being done, the effects that bring it
 //! on, the time of the next look, and the limit.
 
+mod automation;
 mod baking;
 mod command;
 mod launch;
@@ -12,6 +13,8 @@ mod recording;
 mod restoring;
 mod returning;
 mod rolling_back;
+mod running_after;
+mod running_before;
 mod scanning;
 mod sealing;
 mod settling;
@@ -29,12 +32,14 @@ use super::seen::{Need, Seen};
 
 pub(super) use launch::{gives_back, is_back, launch_limit, needs_hooks, role_at_work};
 pub(super) use restoring::ending;
+pub(super) use running_after::keeps;
 
 /// The reads that the present phase needs.
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let needs: &[Need] = match job.phase {
         Phase::Queued | Phase::Finished => &[],
         Phase::Recording => return recording::needs(job),
+        Phase::RunningBefore => return running_before::needs(job),
         Phase::Launching => return launching::needs(job),
         Phase::LaunchingCanary => return launching::needs(job),
         Phase::Returning | Phase::ReturningCanary => return returning::needs(job),
@@ -46,6 +51,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
         Phase::Versioning => return versioning::needs(job),
         Phase::Proving => return proving::needs(job),
         Phase::Promoting => &[Need::Group, Need::Templates, Need::Image],
+        Phase::RunningAfter => return running_after::needs(job),
         Phase::RollingBack => return rolling_back::needs(job),
         Phase::Restoring => return restoring::needs(job),
     };
@@ -61,6 +67,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             reason: cx.job.reason.clone(),
         }),
         Phase::Recording => recording::decide(cx),
+        Phase::RunningBefore => running_before::decide(cx),
         Phase::Launching => launching::decide(cx, Role::Build),
         Phase::LaunchingCanary => launching::decide(cx, Role::Canary),
         Phase::Returning => returning::decide(cx, Role::Build),
@@ -73,6 +80,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         Phase::Versioning => versioning::decide(cx),
         Phase::Proving => proving::decide(cx),
         Phase::Promoting => promoting::decide(cx),
+        Phase::RunningAfter => running_after::decide(cx),
         Phase::RollingBack => rolling_back::decide(cx),
         Phase::Restoring => restoring::decide(cx),
     }

@@ -55,10 +55,13 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         last,
         "naming the new version in the group's own style",
     )?;
-    Ok(go(
-        Phase::Restoring,
-        "the group launches from the patched image",
-    ))
+    let has_document = cx.forward()?.runbooks.after.is_some();
+    let awaits = cx.bake.all_or_nothing && cx.bake.running_after.is_some();
+    let next = match has_document || awaits {
+        true => Phase::RunningAfter,
+        false => Phase::Restoring,
+    };
+    Ok(go(next, "the group launches from the patched image"))
 }
 
 /// The canary ran from the image, but someone may have removed it since.

@@ -138,7 +138,17 @@ fn check_group(cx: &Context<'_>, group: &GroupSeen) -> Decided {
     Ok(go(next(cx)?, "the record is stored"))
 }
 
+/// A launch that was begun goes on: its group is changed already.
 fn next(cx: &Context<'_>) -> Result<Phase, Decision> {
+    let has_document = cx.forward()?.runbooks.before.is_some();
+    if has_document && cx.job.open_launch().is_none() {
+        return Ok(Phase::RunningBefore);
+    }
+    first(cx)
+}
+
+/// The phase that first changes the group.
+pub(super) fn first(cx: &Context<'_>) -> Result<Phase, Decision> {
     Ok(if cx.forward()?.bakes {
         Phase::Launching
     } else {

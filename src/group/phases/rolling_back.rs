@@ -13,7 +13,7 @@ use super::super::ledger::Key;
 use super::super::pin::{Pin, Style, Templates, resolve};
 use super::super::seen::{GroupSeen, Need, UserSeen};
 use super::super::{Phase, console, limits};
-use super::{baking, restoring, targets, versioning};
+use super::{automation, baking, restoring, targets, versioning};
 use crate::ids::{ImageId, TemplateId};
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
@@ -43,6 +43,9 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     if job.resumed_at.is_some() || job.ledger.has_tried(images) {
         needs.insert(Need::Image);
     }
+    if automation::may_run(job) {
+        needs.insert(Need::Automations);
+    }
     // Without memory, only the world shows whether others of the bake took the version.
     if job.forward.is_none() {
         needs.insert(Need::Users);
@@ -61,6 +64,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         Read::Present(group) if group.deleting => None,
         read => Some(cx.read(read, "the group")?),
     };
+    automation::stopped(cx)?;
     // The group first: what the run made can be removed at leisure.
     if let Some(group) = group {
         leave_version(cx, group)?;

@@ -24,12 +24,13 @@ pub(super) struct Bar {
 }
 
 /// The kinds of phases, each with a colour of its own: the class and the words of the legend.
-pub(super) const KINDS: [(&str, &str); 7] = [
+pub(super) const KINDS: [(&str, &str); 8] = [
     ("launch", "launching an instance"),
     ("guest", "first boot and scans"),
     ("patch", "patching and sealing"),
     ("bake", "image and version"),
     ("prove", "proving and promoting"),
+    ("own", "the owner's documents"),
     ("roll", "rolling back"),
     ("restore", "recording and restoring"),
 ];
@@ -43,6 +44,7 @@ fn kind(phase: Phase) -> &'static str {
         Phase::Patching | Phase::Sealing => "patch",
         Phase::Baking | Phase::Versioning => "bake",
         Phase::Proving | Phase::Promoting => "prove",
+        Phase::RunningBefore | Phase::RunningAfter => "own",
         Phase::RollingBack => "roll",
         Phase::Queued | Phase::Recording | Phase::Restoring | Phase::Finished => "restore",
     }

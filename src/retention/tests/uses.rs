@@ -157,6 +157,7 @@ fn record(change: impl FnOnce(&mut Record)) -> RecordSeen {
         image_name: image(9).name,
         bake_key: BAKE.into(),
         members: None,
+        automates: false,
         signature: None,
     };
     change(&mut record);

@@ -355,6 +355,7 @@ mod tests {
             image_name: String::new(),
             bake_key: group.into(),
             members: None,
+            automates: false,
             signature: None,
         };
         Job::from_record(record, at)

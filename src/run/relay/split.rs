@@ -172,6 +172,7 @@ mod tests {
             topic_arn: None,
             at_deadline: AtDeadline::default(),
             keep_failed: None,
+            documents: Default::default(),
             place_tags: Default::default(),
             ring: None,
             about: Box::default(),

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use asg_patch::aws::Aws;
 use asg_patch::group::allowed::{Allowed, AllowedDocuments};
+use asg_patch::group::allowed_runbooks::AllowedRunbooks;
 use asg_patch::report::RunReport;
 use asg_patch::request::OptInTag;
 use asg_patch::request::{AtDeadline, FailureLimit, RunRequest, Selection};
@@ -122,7 +123,20 @@ impl Scenario {
                 "--duration" => duration = minutes().map_err(|e| wrong(&e))?,
                 "--cutoff" => cutoff = minutes().map_err(|e| wrong(&e))?,
                 // Tests allow what the fleet has.
-                "--allow-document" | "--allow-parameter" => {}
+                "--before-document" => {
+                    request.documents.before = Some(value.parse().map_err(|e| wrong(&e))?);
+                }
+                "--after-document" => {
+                    request.documents.after = Some(value.parse().map_err(|e| wrong(&e))?);
+                }
+                "--before-failure" => {
+                    request.documents.before_failure = Some(value.parse().map_err(|e| wrong(&e))?);
+                }
+                "--after-failure" => {
+                    request.documents.after_failure = Some(value.parse().map_err(|e| wrong(&e))?);
+                }
+                "--allow-document" | "--allow-parameter" | "--allow-runbook" | "--runbook-role" => {
+                }
                 "ctrl-c-on" => scenario.stop_on = Some((*value).to_owned()),
                 other => return Err(format!("#!: no flag {other} is known here")),
             }
@@ -148,6 +162,7 @@ impl Scenario {
             topic_arn: None,
             at_deadline: AtDeadline::default(),
             keep_failed: None,
+            documents: Default::default(),
             place_tags: Default::default(),
             ring: None,
             about: Default::default(),
@@ -262,9 +277,20 @@ pub(crate) fn allowed(account: &Account) -> Allowed {
     parameters.retain(|name| with(&documents, std::slice::from_ref(name)).is_ok());
     Allowed {
         documents: with(&documents, &parameters).expect("each of them is allowable"),
+        runbooks: allowed_runbooks(account),
         ..Allowed::default()
     }
 }
+
+/// All runbooks of the account, and one role for them.
+fn allowed_runbooks(account: &Account) -> AllowedRunbooks {
+    let names: Vec<String> = account.with_world(|w| w.ssm.runbooks.keys().cloned().collect());
+    let names = names.iter().map(String::as_str);
+    AllowedRunbooks::with(names, [RUNBOOK_ROLE]).expect("names of runbooks")
+}
+
+/// The role with which runbooks run.
+pub(crate) const RUNBOOK_ROLE: &str = "arn:aws:iam::123456789012:role/Acme-Runbooks";
 
 /// The way of a run to `account`. Groups may name what they name.
 pub(crate) fn aws(account: &Account, run_id: &str) -> Aws {

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex};
 use asg_patch::ids::GroupName;
 use asg_patch::lambda::{Function, Settings};
 use asg_patch::report::RunReport;
+use asg_patch::request::DocumentName;
 use asg_patch::sim::Account;
 use asg_patch::trigger::Defaults;
 use machine::{Costs, End, Loss, MAC_KEY, Machine, STATE_MACHINE};
@@ -78,6 +79,26 @@ fn settings(scenario: &Scenario, account: &Account) -> Settings {
     }
 }
 
+/// What a person starts the scenario's run with.
+fn input(scenario: &Scenario) -> Value {
+    let request = &scenario.request;
+    let documents = &request.documents;
+    let mut input = json!({"groups": request.selection.groups});
+    let name = |name: &DocumentName| json!(name.as_str());
+    let given = [
+        ("before_document", documents.before.as_ref().map(name)),
+        ("after_document", documents.after.as_ref().map(name)),
+        ("before_failure", documents.before_failure.map(|p| json!(p))),
+        ("after_failure", documents.after_failure.map(|p| json!(p))),
+    ];
+    for (field, value) in given {
+        if let Some(value) = value {
+            input[field] = value;
+        }
+    }
+    input
+}
+
 /// A run as deployed, and what it took.
 struct Deployed {
     ran: Ran,
@@ -101,9 +122,7 @@ fn deploy(
         let function = || function(scenario, &account);
         let mut machine = Machine::new(&function, &account, common::RUN_ID);
         machine.lost = Box::new(lost);
-        let end = machine
-            .execute(json!({"groups": scenario.request.selection.groups}))
-            .await;
+        let end = machine.execute(input(scenario)).await;
         let problems = common::end::problems(&account, &untouched).await;
         let report = match &end {
             End::Succeeded(output) => output["report"].clone(),

@@ -17,7 +17,8 @@ use super::{in_time, runs};
 use crate::common::{Scenario, drive_in, end, in_virtual_time, restore_all};
 use crate::crash::{self, Stage};
 
-const SCENARIOS: [&str; 4] = [
+const SCENARIOS: [&str; 5] = [
+    "before-document",
     "sleeping-latest",
     "running-behind-load-balancer",
     "mixed-override-templates",
@@ -25,7 +26,17 @@ const SCENARIOS: [&str; 4] = [
 ];
 
 /// Fields that AWS may leave out, by operation: what is seen without them may differ.
-const OPTIONAL: [(&str, &[&str]); 10] = [
+const OPTIONAL: [(&str, &[&str]); 11] = [
+    // Without a start, the time is that of the phase.
+    (
+        "DescribeAutomationExecutions",
+        &[
+            "ExecutionStartTime",
+            "ExecutionEndTime",
+            "FailureMessage",
+            "Outputs",
+        ],
+    ),
     // A specification without a version means the default one.
     (
         "DescribeAutoScalingGroups",
@@ -110,7 +121,7 @@ fn reads(seen: &Seen) -> Vec<(&'static str, Option<String>)> {
             })),*]
         }};
     }
-    reads!(group record instances agents checks targets commands patches packages console image templates versions
+    reads!(group record instances agents automations checks targets commands patches packages console image templates versions
         activities hooks refresh actions users)
 }
 

@@ -143,6 +143,7 @@ proptest! {
             lineage: Lineage::default(),
             image_created_at: None,
             reverted_from: None,
+            runbooks: Default::default(),
             place: Default::default(),
         };
         let (measured, note) = in_time("measured times", || budget::read_tag(&forward, &value));

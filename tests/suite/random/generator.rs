@@ -61,7 +61,7 @@ pub(super) fn story(seed: u64) -> Story {
         flags.push(format!("ctrl-c-on {when}"));
     }
     let count = 1 + dice.0.usize(..4);
-    let groups: Vec<Group> = (0..count).map(|n| group(&mut dice, n)).collect();
+    let mut groups: Vec<Group> = (0..count).map(|n| group(&mut dice, n)).collect();
     let faults = (0..dice.0.usize(..4)).map(|_| fault(&mut dice)).collect();
     let events = if dice.often(35) {
         (0..1 + dice.0.usize(..2))
@@ -70,6 +70,9 @@ pub(super) fn story(seed: u64) -> Story {
     } else {
         Vec::new()
     };
+    // With dice of its own: the other stories stay as they are.
+    let mut own = Dice(fastrand::Rng::with_seed(!seed));
+    groups.iter_mut().for_each(|g| documents(&mut own, g));
     Story {
         seed,
         clock_offset_seconds: dice.0.i64(-120..=20),
@@ -186,6 +189,35 @@ fn group(dice: &mut Dice, n: usize) -> Group {
         template,
         lines,
         tables,
+    }
+}
+
+/// The owner's own documents, in a quarter of the groups.
+fn documents(dice: &mut Dice, group: &mut Group) {
+    let mut tags = String::new();
+    for (option, policies) in [
+        ("before", ["stop", "go-on"]),
+        ("after", ["roll-back", "keep"]),
+    ] {
+        if dice.often(12) {
+            let document = dice.one(&["Acme-Good", "Acme-Good", "Acme-Bad", "Acme-Hangs"]);
+            let policy = dice.one(&policies);
+            let key = "ep:asg:patch";
+            tags += &format!(
+                ", \"{key}:{option}-document\" = \"{document}\", \"{key}:{option}-failure\" = \"{policy}\""
+            );
+        }
+    }
+    let line = group.lines.iter_mut().find(|l| l.starts_with("tags = "));
+    if let Some(line) = line.filter(|_| !tags.is_empty()) {
+        let given = line.trim_end_matches(" }").to_owned();
+        let given = given.trim_end();
+        let begin = if given.ends_with('{') {
+            tags.trim_start_matches(", ")
+        } else {
+            &tags
+        };
+        *line = format!("{given}{begin} }}");
     }
 }
 

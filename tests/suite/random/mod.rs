@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use self::generator::story;
-use crate::common::{Scenario, end, in_virtual_time, invariants, on_all_cores};
+use crate::common::{RUNBOOK_ROLE, Scenario, end, in_virtual_time, invariants, on_all_cores};
 
 /// Seeds that every test run tries.
 const SEEDS: u64 = 120;
@@ -44,6 +44,20 @@ struct Group {
 struct Event {
     group: String,
     text: String,
+}
+
+/// The runbooks that groups may name: one that ends well, one that does not, one that does not end.
+fn runbooks() -> String {
+    let runbook = |name: &str, more: &str| {
+        let content = format!(r#"{{"schemaVersion":"0.3","assumeRole":"{RUNBOOK_ROLE}"}}"#);
+        format!("\n[[runbooks]]\nname = \"{name}\"\ncontent = '{content}'\n{more}\n")
+    };
+    [
+        runbook("Acme-Good", "seconds = 20"),
+        runbook("Acme-Bad", "seconds = 40\nstatus = \"Failed\""),
+        runbook("Acme-Hangs", ""),
+    ]
+    .concat()
 }
 
 impl Story {
@@ -83,6 +97,9 @@ impl Story {
             for table in &g.tables {
                 let _ = writeln!(text, "{table}");
             }
+        }
+        if text.contains("Acme-") {
+            text.push_str(&runbooks());
         }
         for fault in &self.faults {
             let _ = writeln!(text, "\n[[faults]]\n{fault}");

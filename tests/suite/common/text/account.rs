@@ -1,8 +1,9 @@
 //! The account after a run as text, and what is left over in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use asg_patch::group::automation::TAG_PREFIX;
 use asg_patch::group::names::{FAILED_TAG, KEEP_TAG, RECORD_PREFIX, RUN_TAG};
 use asg_patch::sim::world::World;
 use asg_patch::sim::world::groups::{Group, LaunchSource, TemplateSpec};
@@ -120,6 +121,20 @@ pub(crate) fn leftovers(world: &World, run: &str) -> Vec<String> {
     for name in world.ssm.parameters.by_name.keys() {
         if name.starts_with(RECORD_PREFIX) {
             left.push(format!("parameter {name}"));
+        }
+    }
+    let mut started = BTreeSet::new();
+    for automation in world.ssm.automations.values() {
+        let mut marks = automation.tags.keys();
+        let Some(mark) = marks.find(|k| k.starts_with(TAG_PREFIX)) else {
+            continue;
+        };
+        let name = format!("execution {} of {}", automation.id, automation.document);
+        if automation.ended_at.is_none() {
+            left.push(name.clone());
+        }
+        if !started.insert(mark) {
+            left.push(format!("{name}, a second one"));
         }
     }
     let ours = |tags: &BTreeMap<String, String>| tags.get(RUN_TAG).is_some_and(|r| r == run);
