@@ -24,9 +24,9 @@ pub struct Automation {
 }
 
 impl Automation {
-    /// Whether it is at work.
-    pub fn is_running(&self) -> bool {
-        self.status == "InProgress"
+    /// Whether it is at work: not over, and not being cancelled.
+    pub fn is_at_work(&self) -> bool {
+        !self.has_ended() && self.status != "Cancelling"
     }
 
     /// Whether it has ended, in whatever way.

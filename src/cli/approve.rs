@@ -24,6 +24,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// The output in which the runbook says what was decided.
 const SUMMARY: &str = "Report.Summary";
 
+/// In the place of the output of a step that did not succeed, as AWS shows it.
+const NOT_YET: &str = "No output available";
+
 /// Options of `approve`.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
@@ -84,7 +87,7 @@ impl ApproveArgs {
 pub(crate) async fn execute(args: &ApproveArgs, output: &Output) -> Result<Exit, CliError> {
     let aws = connect(&args.aws).await?;
     let Some(window) = &args.window else {
-        return list(&aws, output).await;
+        return list(&aws, args.aws.mac_key.is_some(), output).await;
     };
     // One for each use of the command: the SDK may repeat the call.
     let token = uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes());
@@ -93,7 +96,8 @@ pub(crate) async fn execute(args: &ApproveArgs, output: &Output) -> Result<Exit,
     let started = start_automation(&aws.clients, APPROVE_DOCUMENT, parameters, &token);
     let id = started.await.map_err(RunError::from)?;
     let ended = ended(&aws, &id).await?;
-    let said = ended.outputs.get(SUMMARY).and_then(|s| s.first()).cloned();
+    let said = ended.outputs.get(SUMMARY).and_then(|s| s.first());
+    let said = said.filter(|s| !s.starts_with(NOT_YET)).cloned();
     // The runbook's last step fails if nothing was decided; the one before has said why.
     if let (None, Some(failure)) = (&said, &ended.failure) {
         return Err(undecided(failure));
@@ -113,26 +117,33 @@ fn undecided(why: &str) -> CliError {
     RunError::Refused(Failure::new(Code::NotDecided, plain_text(why))).into()
 }
 
+/// Looks until it is over. What it decides does not depend on that: a look that fails is no failure of it.
 async fn ended(aws: &Aws, id: &str) -> Result<Automation, CliError> {
     let until = aws.clock.now() + PATIENCE;
     loop {
-        let found = find_automation(&aws.clients, id).await;
-        match found.map_err(RunError::from)? {
-            Some(automation) if automation.has_ended() => return Ok(automation),
-            _ if aws.clock.now() > until => {
-                let minutes = PATIENCE.num_minutes();
-                return Err(undecided(&format!(
-                    "the execution {id} has not ended within {minutes} min"
-                )));
-            }
-            _ => aws.clock.wait(PAUSE).await,
+        let last = match find_automation(&aws.clients, id).await {
+            Ok(Some(automation)) if automation.has_ended() => return Ok(automation),
+            Ok(Some(automation)) => format!("it is {}", automation.status),
+            Ok(None) => "it does not show yet".to_owned(),
+            Err(fault) => fault.to_failure().reason,
+        };
+        if aws.clock.now() > until {
+            let minutes = PATIENCE.num_minutes();
+            let expected =
+                format!("the end of the execution {id} of {APPROVE_DOCUMENT} within {minutes} min");
+            let found = format!("{last}; asg-patch approve lists what was decided");
+            return Err(CliError::input("approve", expected, found));
         }
+        aws.clock.wait(PAUSE).await;
     }
 }
 
-async fn list(aws: &Aws, output: &Output) -> Result<Exit, CliError> {
+async fn list(aws: &Aws, is_checked: bool, output: &Output) -> Result<Exit, CliError> {
     let mut all = decisions(&aws.clients).await.map_err(RunError::from)?;
     all.sort_by_key(|d| (d.start, d.at));
+    if !is_checked && !all.is_empty() {
+        output.remark("no signature was checked: --mac-key names the stack's key of signatures");
+    }
     output.result(&json!({ "approvals": all }), |_| match all.as_slice() {
         [] => "nothing was approved or rejected".into(),
         all => all.iter().map(line).collect::<Vec<String>>().join("\n"),

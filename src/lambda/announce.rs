@@ -35,8 +35,12 @@ impl Function {
         if !file.setup.remembers() {
             return self.begun(run_state, request, input, by).await;
         }
-        let state = relay::write_run_state(run_state, self.signing_key().await?);
         let is_required = self.is_notice_required(file, request, input);
+        // The topic hears of it now, unless it may still be refused.
+        if !is_required {
+            self.say_begun(&run_state, request, input, by).await;
+        }
+        let state = relay::write_run_state(run_state, self.signing_key().await?);
         Ok(answer::announce(state, is_required))
     }
 
@@ -45,16 +49,18 @@ impl Function {
         task: Announce,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
+        self.check_running(&task.execution, Some(&task.input), task.retries)
+            .await?;
         let run_state = self
             .run_state(task.state.clone(), &task.execution, by)
             .await?;
         match (run_state.work.clone(), trigger::read(&task.input)) {
-            (Work::Run(request), Ok(Asked::Run(input))) => {
+            (Work::Run(request), Ok(Asked::Run(input))) if request.owner == task.execution => {
                 let span = run_span(&request.run_id);
                 let announced = self.announce_run(task, run_state, &request, &input, by);
                 Box::pin(announced.instrument(span)).await
             }
-            // It was planned by another version, and is restored from its records.
+            // It was planned by another version, and is restored from its records; or it is another execution's.
             _ => Ok(relay::write_run_state(run_state, self.signing_key().await?)),
         }
     }
@@ -70,6 +76,10 @@ impl Function {
         let file = self.stack_file().await;
         if let (Some(fault), true) = (&file.fault, task.retries < BEGIN_RETRIES) {
             return Err(FunctionError::Run(fault.clone().into()));
+        }
+        if let Some(problem) = &file.problem {
+            let failure = Failure::new(Code::SettingsUnusable, problem.clone());
+            return Ok(self.called_off(&file, request, input, &failure, by).await);
         }
         let groups: BTreeSet<GroupName> = run_state.groups().cloned().collect();
         let places = run::places(&self.aws, request, &groups).await;
@@ -89,11 +99,11 @@ impl Function {
             Telling::Lacking(why) => why,
             Telling::Failed(fault) => {
                 run_state.warnings.extend(self.counted(Err(fault)));
-                return self.begun(run_state, request, input, by).await;
+                return self.told(run_state, request, input, is_required, by).await;
             }
             Telling::All(said) | Telling::Cut(said) => {
                 run_state.warnings.extend(self.counted(Ok(said)));
-                return self.begun(run_state, request, input, by).await;
+                return self.told(run_state, request, input, is_required, by).await;
             }
         };
         let failure = Failure::new(Code::NoticeNotSent, lacking);
@@ -124,10 +134,36 @@ impl Function {
         input: &RunInput,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
-        self.notifier.measure_one("RunsBegun");
-        self.notify_beginning(request, input, &run_state, by).await;
+        self.say_begun(&run_state, request, input, by).await;
         let key = self.signing_key().await?;
         Ok(relay::write_run_state(run_state, key))
+    }
+
+    /// The same once channels have heard of it; the topic has heard before unless it might have been refused.
+    async fn told(
+        &self,
+        run_state: RunState,
+        request: &RunRequest,
+        input: &RunInput,
+        was_required: bool,
+        by: DateTime<Utc>,
+    ) -> Result<Value, FunctionError> {
+        if was_required {
+            return self.begun(run_state, request, input, by).await;
+        }
+        let key = self.signing_key().await?;
+        Ok(relay::write_run_state(run_state, key))
+    }
+
+    async fn say_begun(
+        &self,
+        run_state: &RunState,
+        request: &RunRequest,
+        input: &RunInput,
+        by: DateTime<Utc>,
+    ) {
+        self.notifier.measure_one("RunsBegun");
+        self.notify_beginning(request, input, run_state, by).await;
     }
 
     async fn notify_beginning(

@@ -22,6 +22,9 @@ const UNREAD_LIMIT: usize = 5;
 /// Step Functions waits by whole seconds.
 const WHOLE_SECONDS: TimeDelta = TimeDelta::milliseconds(999);
 
+/// A run that waits looks for its approval this often by itself: a word that did not wake it is made up for.
+const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(30);
+
 /// Come again then, by the machine's clock.
 pub(super) fn later(at: DateTime<Utc>, clock: &Clock) -> Value {
     json!({"next": "Later", "wake_at": wake_at(at, clock)})
@@ -47,7 +50,7 @@ pub(super) fn announce(state: Value, is_required: bool) -> Value {
 
 /// The run is planned, and waits for a person until then.
 pub(super) fn wait_for_approval(until: DateTime<Utc>, clock: &Clock) -> Value {
-    let left = until - clock.now() + WHOLE_SECONDS;
+    let left = (until - clock.now() + WHOLE_SECONDS).min(LOOK_AGAIN);
     json!({"next": "Approval", "wait_seconds": left.num_seconds().max(1)})
 }
 

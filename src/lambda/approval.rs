@@ -15,9 +15,21 @@ use crate::request::RunRequest;
 use crate::run::relay::RunState;
 use crate::run::{self, ApproveError, RunError};
 use crate::text::moment;
-use crate::trigger::RunInput;
-use crate::windows::{Decision, Standing};
+use crate::trigger::{Cause, RunInput};
+use crate::windows::{Decision, Due, Standing};
 
+/// The run that is due. A schedule tells its time; a maintenance window's run begins with its execution.
+fn due<'a>(request: &'a RunRequest, input: &RunInput) -> Due<'a> {
+    Due {
+        window: window(request, input).window,
+        start: request.window.start,
+        cutoff: request.window.cutoff,
+        is_exact: matches!(input.cause, Cause::Schedule { .. }),
+    }
+}
+
+/// After so many retries, some seconds apart, an execution that was just started shows.
+const SHOWS_WITHIN: u64 = 2;
 /// An execution that waits is told at once; this much of an invocation is left for channels.
 const TELLING: TimeDelta = TimeDelta::minutes(2);
 
@@ -29,12 +41,23 @@ impl Function {
         request: &RunRequest,
         input: &RunInput,
     ) -> Result<Option<Standing>, FunctionError> {
-        let run = window(request, input);
-        if run.is_by_hand {
+        if window(request, input).is_by_hand {
             return Ok(None);
         }
-        let standing = run::approval(&self.aws, &file.setup, run.window, request).await;
+        let due = due(request, input);
+        let standing = run::approval(&self.aws, &file.setup, &due, request.operation).await;
         standing.map_err(|fault| FunctionError::Run(fault.into()))
+    }
+
+    /// There is nothing to decide about this run any more.
+    pub(super) async fn is_past(
+        &self,
+        request: &RunRequest,
+        input: &RunInput,
+    ) -> Result<(), FunctionError> {
+        let due = due(request, input);
+        let is_past = run::is_past(&self.aws, &request.owner, &due, request).await;
+        is_past.map_err(|fault| FunctionError::Run(fault.into()))
     }
 
     /// Has the execution wait until someone decides, or until then. It was planned, so that its readers see what waits.
@@ -47,8 +70,8 @@ impl Function {
         until: DateTime<Utc>,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
-        let window = window(request, input).window;
-        let will_wait = run::will_wait(&self.aws, &task.execution, window, request).await;
+        let due = due(request, input);
+        let will_wait = run::will_wait(&self.aws, &task.execution, &due, request).await;
         will_wait.map_err(|fault| FunctionError::Run(fault.into()))?;
         // Who came back early has said it.
         if !task.waited {
@@ -133,6 +156,7 @@ impl Function {
         execution: &str,
         token: &str,
     ) -> Result<Value, FunctionError> {
+        self.check_running(execution, None, 0).await?;
         let waits = run::waits(&self.aws, execution, token).await;
         waits.map_err(|fault| FunctionError::Run(fault.into()))?;
         Ok(answer::empty())
@@ -181,6 +205,10 @@ impl Function {
             }
             Err(ApproveError::Fault(fault)) if task.retries < BEGIN_RETRIES => {
                 Err(FunctionError::Run(fault.into()))
+            }
+            // It may not show yet.
+            Err(unknown @ ApproveError::Unknown(_)) if task.retries < SHOWS_WITHIN => {
+                Err(FunctionError::Unknown(unknown.to_string()))
             }
             Err(problem) => {
                 tracing::error!(code = %Code::NotDecided, "nothing was decided: {problem}");

@@ -65,27 +65,37 @@ impl Function {
     /// Only an execution of the state machine that runs begins something, and with its own input: to invoke the function is
     /// not enough. Answers when it began: that of a run whose trigger names no time, however late it is planned.
     async fn check_execution(&self, task: &Begin) -> Result<DateTime<Utc>, FunctionError> {
+        self.check_running(&task.execution, Some(&task.input), task.retries)
+            .await
+    }
+
+    /// The same, where its input may be of no interest.
+    pub(super) async fn check_running(
+        &self,
+        execution: &str,
+        input: Option<&Value>,
+        retries: u64,
+    ) -> Result<DateTime<Utc>, FunctionError> {
         let now = self.aws.clock.now();
         let Some(state_machine) = &self.settings.state_machine else {
             return Ok(now);
         };
-        let found = find_execution(&self.aws.clients, &task.execution).await;
+        let found = find_execution(&self.aws.clients, execution).await;
         let found = found.map_err(|fault| FunctionError::Run(fault.into()))?;
+        let is_its_own = |found: &Execution| match (input, &found.input) {
+            (None, _) => true,
+            (Some(input), Some(own)) => is_same(own, input),
+            (Some(_), None) => false,
+        };
         let found = match found {
             // It may have begun a moment ago.
-            None => format!("no execution {}", task.execution),
+            None => format!("no execution {execution}"),
             Some(e) if e.state_machine != *state_machine => format!("one of {}", e.state_machine),
-            Some(e) if !e.is_running => format!("{}, which has ended", task.execution),
-            Some(Execution {
-                input: Some(input),
-                started_at,
-                ..
-            }) if is_same(&input, &task.input) => {
-                return Ok(now.min(started_at));
-            }
-            Some(_) => format!("{} with another input", task.execution),
+            Some(e) if !e.is_running => format!("{execution}, which has ended"),
+            Some(e) if is_its_own(&e) => return Ok(now.min(e.started_at)),
+            Some(_) => format!("{execution} with another input"),
         };
-        if task.retries > 0 {
+        if retries > 0 {
             self.notifier.measure_one(NOT_OURS);
         }
         Err(FunctionError::Execution {
@@ -164,6 +174,10 @@ impl Function {
         task: &Begin,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
+        // Its task is over: no token of it wakes anything any more.
+        if task.waited {
+            self.waited(&task.execution).await;
+        }
         let file = self.stack_file().await;
         if let (Some(fault), true) = (&file.fault, task.retries < BEGIN_RETRIES) {
             return Err(FunctionError::Run(fault.clone().into()));
@@ -210,10 +224,10 @@ impl Function {
                     )
                     .await;
                 }
-                if task.waited {
-                    self.waited(&task.execution).await;
+                if standing.is_some() {
+                    self.is_past(&request, input).await?;
                 }
-                if let Some(why) = standing.and_then(|s| Self::disapproval(s)) {
+                if let Some(why) = standing.and_then(Self::disapproval) {
                     return Ok(self.disapprove(&file, &request, input, why, by).await);
                 }
                 return self.planned(&file, *run_state, &request, input, by).await;

@@ -7,6 +7,7 @@ use super::task::FunctionError;
 use super::{Function, answer};
 use crate::aws::{StoredFileError, stored_file};
 use crate::group::fault::Fault;
+use crate::group::names::CONFIG_PARAMETER;
 use crate::group::{Code, Failure};
 use crate::ids::RunId;
 use crate::notices::NoticeEvent;
@@ -63,7 +64,10 @@ impl Function {
     pub(super) async fn stack_file(&self) -> StackFile {
         let mut fault = None;
         let problem = match stored_file(&self.aws.clients).await {
-            Ok(None) => return StackFile::default(),
+            Ok(None) if !self.settings.requires_file => return StackFile::default(),
+            Ok(None) => format!(
+                "parameter {CONFIG_PARAMETER}: expected a file, as the stack demands one (SettingsFileRequired), found none"
+            ),
             Ok(Some(stored)) => match WindowSetup::read(&stored.text) {
                 Ok(setup) => {
                     return StackFile {
@@ -281,9 +285,14 @@ impl Function {
         self.counted(told.await)
     }
 
-    /// A sweep's part: tells what is due.
+    /// A sweep's part: tells what is due, and forgets decisions that are long past.
     pub(super) async fn tell_due(&self, by: DateTime<Utc>) {
         let file = self.stack_file().await;
+        if file.setup.demanding().next().is_some()
+            && let Err(fault) = run::forget_decisions(&self.aws).await
+        {
+            tracing::warn!(code = fault.code, "old decisions stay: {}", fault.message);
+        }
         if !file.setup.remembers() {
             return;
         }

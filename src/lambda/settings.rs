@@ -38,6 +38,8 @@ pub struct Settings {
     pub kept: Result<Kept, TriggerError>,
     /// Whether runs publish the images of patched groups.
     pub publish_images: bool,
+    /// Whether nothing begins without a stored file of settings: who deletes it would end freezes, rings and demands.
+    pub requires_file: bool,
     /// The bucket where the state machine puts reports; none: they are not stored.
     pub report_bucket: Option<String>,
 }
@@ -67,6 +69,10 @@ impl Settings {
             Ok(only) => (only, problem),
             Err(wrong) => (true, problem.or(Some(wrong))),
         };
+        let (requires_file, problem) = match switch(&text, "ASG_PATCH_FILE_REQUIRED") {
+            Ok(required) => (required, problem),
+            Err(wrong) => (true, problem.or(Some(wrong))),
+        };
         let (publish_images, problem) = match switch(&text, "ASG_PATCH_PUBLISH_IMAGES") {
             Ok(publish) => (publish, problem),
             Err(wrong) => (false, problem.or(Some(wrong))),
@@ -88,6 +94,7 @@ impl Settings {
             state_machine: text("ASG_PATCH_STATE_MACHINE_ARN"),
             kept: kept::read(&text),
             publish_images,
+            requires_file,
             report_bucket: text("ASG_PATCH_REPORT_BUCKET"),
             allowed: Allowed {
                 documents,

@@ -106,6 +106,9 @@ pub enum FunctionError {
         /// The execution that the task names, and its state.
         found: String,
     },
+    /// Something that may show yet.
+    #[error("{0}")]
+    Unknown(String),
     /// AWS.
     #[error("{0}")]
     Run(#[from] RunError),
@@ -119,7 +122,7 @@ impl FunctionError {
             Self::State(WireError::Unsigned(_)) => "AsgPatch.NotOurs",
             Self::State(_) => "AsgPatch.State",
             Self::Execution { .. } => "AsgPatch.Execution",
-            Self::Run(_) => "AsgPatch.Run",
+            Self::Unknown(_) | Self::Run(_) => "AsgPatch.Run",
         }
     }
 }

@@ -1,27 +1,26 @@
 //! Approvals: a person's decision about an opening of a window is written down, and a run that waits for it goes on.
 //!
 //! Who decided is AWS's word, not the sender's: a decision is an execution of the runbook `AsgPatch-Approve`, and Systems Manager
-//! says who started it, and with which parameters.
-
-use std::collections::BTreeMap;
+//! says who started it, and with which parameters. It is written down under that execution, so that one execution decides once,
+//! however often it is taken.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::notices::WindowSetup;
 use crate::aws::{
-    Automation, Aws, claim_mark, decisions, find_automation, forget_marks, list_marks, wake_task,
+    Automation, Aws, claim_mark, decisions, find_automation, find_execution, forget_marks,
+    list_marks, read_mark, wake_task,
 };
-use crate::group::fault::Fault;
+use crate::group::fault::{Fault, FaultClass};
 use crate::group::names::{APPROVAL_PREFIX, WAITING_PREFIX};
-use crate::notices::window_id;
 use crate::request::{Operation, RunRequest};
 use crate::text::{legal_name, moment, plain_text, short_hash, shortened};
-use crate::windows::{Approval, Decision, PatchWindow, Standing, chosen, standing};
+use crate::windows::{Approval, Decision, Due, PatchWindow, Standing, standing};
 
 /// The runbook by which people decide.
 pub const APPROVE_DOCUMENT: &str = "AsgPatch-Approve";
-/// In the place of an opening's time: the one that waits, or else the next.
+/// In the place of an opening's time: the one that waits or is open, or else the next.
 pub const NEXT: &str = "Next";
 /// Openings further ahead are not decided upon: notices begin a month ahead at most.
 const AHEAD: TimeDelta = TimeDelta::days(32);
@@ -34,10 +33,22 @@ const REASON_CHARS: usize = 256;
 /// Openings that a refusal names.
 const OPENINGS_SHOWN: usize = 3;
 
-/// A run that waits for an approval, as a parameter holds it (JSON).
+/// Where a run stands whose window demands an approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Waiting {
-    /// The execution that waits.
+#[serde(rename_all = "kebab-case")]
+enum Stage {
+    /// It is going to wait.
+    Planned,
+    /// Its task waits, and is woken by this token.
+    Waits(String),
+    /// It has begun, or ended without beginning: there is nothing to decide any more.
+    Past,
+}
+
+/// A run whose window demands an approval, as a parameter holds it (JSON).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Run {
+    /// Its execution.
     execution: String,
     /// Its window.
     window: String,
@@ -45,19 +56,44 @@ struct Waiting {
     start: DateTime<Utc>,
     /// The end.
     end: DateTime<Utc>,
-    /// By which its task is woken; none before the task waits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    token: Option<String>,
+    /// Where it stands.
+    stage: Stage,
 }
 
-impl Waiting {
-    fn name(&self) -> String {
-        let execution = short_hash(&self.execution);
-        match &self.token {
-            None => format!("{WAITING_PREFIX}{execution}/run"),
-            Some(token) => format!("{WAITING_PREFIX}{execution}/{}", short_hash(token)),
+impl Run {
+    fn of(execution: &str, due: &Due<'_>, request: &RunRequest, stage: Stage) -> Self {
+        Self {
+            execution: execution.to_owned(),
+            window: due.window.to_owned(),
+            start: request.window.start,
+            end: request.window.deadline,
+            stage,
         }
     }
+
+    fn name(&self) -> String {
+        let stage = match &self.stage {
+            Stage::Planned => "planned".to_owned(),
+            Stage::Waits(token) => short_hash(token),
+            Stage::Past => "past".to_owned(),
+        };
+        format!("{}{stage}", folder(&self.execution))
+    }
+
+    /// Whether a decision is about it. A maintenance window's run begins a little after its opening.
+    fn is_of(&self, decision: &Approval) -> bool {
+        let due = |is_exact| Due {
+            window: &self.window,
+            start: self.start,
+            cutoff: self.end,
+            is_exact,
+        };
+        decision.is_of(&due(true)) || decision.is_of(&due(false))
+    }
+}
+
+fn folder(execution: &str) -> String {
+    format!("{WAITING_PREFIX}{}/", short_hash(execution))
 }
 
 /// How it stands with the approval of a run; none if its window demands none. A Scan changes nothing that lasts, and waits for
@@ -68,19 +104,15 @@ impl Waiting {
 pub async fn approval(
     aws: &Aws,
     setup: &WindowSetup,
-    window: &str,
-    request: &RunRequest,
+    due: &Due<'_>,
+    operation: Operation,
 ) -> Result<Option<Standing>, Fault> {
-    let Some(demand) = setup
-        .approval(window)
-        .filter(|_| request.operation == Operation::Install)
-    else {
+    let demand = setup.approval(due.window);
+    let Some(demand) = demand.filter(|_| operation == Operation::Install) else {
         return Ok(None);
     };
     let decisions = decisions(&aws.clients).await?;
-    let span = (request.window.start, request.window.cutoff);
-    let now = aws.clock.now();
-    Ok(Some(standing(demand, &decisions, window, span, now)))
+    Ok(Some(standing(demand, &decisions, due, aws.clock.now())))
 }
 
 /// Writes down that an execution is going to wait.
@@ -90,39 +122,48 @@ pub async fn approval(
 pub async fn will_wait(
     aws: &Aws,
     execution: &str,
-    window: &str,
+    due: &Due<'_>,
     request: &RunRequest,
 ) -> Result<(), Fault> {
-    let waiting = Waiting {
-        execution: execution.to_owned(),
-        window: window.to_owned(),
-        start: request.window.start,
-        end: request.window.deadline,
-        token: None,
-    };
-    claim_mark(&aws.clients, &waiting.name(), &waiting).await?;
-    Ok(())
+    let run = Run::of(execution, due, request, Stage::Planned);
+    claim_mark(&aws.clients, &run.name(), &run).await.map(drop)
+}
+
+/// Writes down that nothing is to be decided about a run any more.
+///
+/// # Errors
+/// A call that failed.
+pub async fn is_past(
+    aws: &Aws,
+    execution: &str,
+    due: &Due<'_>,
+    request: &RunRequest,
+) -> Result<(), Fault> {
+    let run = Run::of(execution, due, request, Stage::Past);
+    claim_mark(&aws.clients, &run.name(), &run).await.map(drop)
 }
 
 /// Writes down by which token the task of an execution is woken that said it would wait; wakes it at once if a decision came in
 /// between.
 ///
 /// # Errors
-/// A call that failed.
+/// A call that failed, or the execution has not said so as far as can be seen.
 pub async fn waits(aws: &Aws, execution: &str, token: &str) -> Result<(), Fault> {
-    let all = list_marks::<Waiting>(&aws.clients, WAITING_PREFIX).await?;
-    let said = all.into_values().flatten();
-    let Some(said) = said.into_iter().find(|w| w.execution == execution) else {
-        tracing::error!(execution, "no run of this execution has said that it waits");
-        return Ok(());
-    };
-    let waiting = Waiting {
-        token: Some(token.to_owned()),
-        ..said
+    let planned: Option<Run> =
+        read_mark(&aws.clients, &format!("{}planned", folder(execution))).await?;
+    let planned = planned.ok_or_else(|| Fault {
+        operation: "ssm:GetParameters".into(),
+        code: "NotWaiting".into(),
+        message: format!("expected that {execution} has said that it waits, found nothing"),
+        class: FaultClass::Contention,
+    })?;
+    let waiting = Run {
+        stage: Stage::Waits(token.to_owned()),
+        ..planned
     };
     claim_mark(&aws.clients, &waiting.name(), &waiting).await?;
-    let is_of = |d: &Approval| d.window == waiting.window && d.start == waiting.start;
-    if decisions(&aws.clients).await?.iter().any(is_of) {
+    let decisions = decisions(&aws.clients).await?;
+    if decisions.iter().any(|d| waiting.is_of(d)) {
         wake_task(&aws.clients, token).await?;
     }
     Ok(())
@@ -133,11 +174,26 @@ pub async fn waits(aws: &Aws, execution: &str, token: &str) -> Result<(), Fault>
 /// # Errors
 /// A call that failed.
 pub async fn waits_no_more(aws: &Aws, execution: &str) -> Result<(), Fault> {
-    let marks = list_marks::<Waiting>(&aws.clients, WAITING_PREFIX).await?;
-    let is_of = |w: &Option<Waiting>| w.as_ref().is_some_and(|w| w.execution == execution);
-    let names = marks.iter().filter(|(_, w)| is_of(w));
+    let runs = list_marks::<Run>(&aws.clients, WAITING_PREFIX).await?;
+    let waits = |r: &Run| r.execution == execution && r.stage != Stage::Past;
+    let names = runs.iter().filter(|(_, r)| r.as_ref().is_some_and(waits));
     let names: Vec<String> = names.map(|(name, _)| name.clone()).collect();
     forget_marks(&aws.clients, &names).await
+}
+
+/// Forgets decisions and runs of openings that are long past.
+///
+/// # Errors
+/// A call that failed.
+pub async fn forget_decisions(aws: &Aws) -> Result<(), Fault> {
+    let before = aws.clock.now() - KEPT;
+    let decided = list_marks::<Approval>(&aws.clients, APPROVAL_PREFIX).await?;
+    let runs = list_marks::<Run>(&aws.clients, WAITING_PREFIX).await?;
+    let ends = decided.into_iter().map(|(n, d)| (n, d.map(|d| d.end)));
+    let ends = ends.chain(runs.into_iter().map(|(n, r)| (n, r.map(|r| r.end))));
+    let old = ends.filter(|(_, end)| end.is_some_and(|end| end < before));
+    let old: Vec<String> = old.map(|(name, _)| name).collect();
+    forget_marks(&aws.clients, &old).await
 }
 
 /// Why nothing was decided.
@@ -151,6 +207,11 @@ pub enum ApproveError {
         /// What there is.
         found: String,
     },
+    /// There is no such execution, or it does not show yet.
+    #[error(
+        "expected an execution of {APPROVE_DOCUMENT} in progress, found none with the id '{0}'"
+    )]
+    Unknown(String),
     /// A call failed.
     #[error("{}: {} ({})", .0.operation, .0.message, .0.code)]
     Fault(Fault),
@@ -180,41 +241,65 @@ pub async fn decide(
     windows: &[PatchWindow],
     automation: &str,
 ) -> Result<(Approval, bool), ApproveError> {
-    let asked_for = format!("an execution of {APPROVE_DOCUMENT} in progress");
-    let found = find_automation(&aws.clients, automation).await?;
-    let execution = match found {
-        Some(execution) if execution.document != APPROVE_DOCUMENT => {
-            return Err(asked(asked_for, format!("one of {}", execution.document)));
+    let name = format!("{APPROVAL_PREFIX}{}", legal_name(automation));
+    let decision = match read_mark::<Approval>(&aws.clients, &name).await? {
+        Some(decided) => decided,
+        None => {
+            let read = new_decision(aws, setup, windows, automation).await?;
+            claim_mark(&aws.clients, &name, &read).await?;
+            read
         }
-        Some(execution) if !execution.is_running() => {
-            return Err(asked(
-                asked_for,
-                format!("one that is {}", execution.status),
-            ));
+    };
+    // Only now: a run that begins to wait meanwhile looks for decisions after it has written down its token.
+    let runs = runs(aws).await?;
+    let mut has_waited = false;
+    for run in runs.iter().filter(|r| r.is_of(&decision)) {
+        if let Stage::Waits(token) = &run.stage {
+            has_waited |= wake_task(&aws.clients, token).await?;
+        }
+    }
+    Ok((decision, has_waited))
+}
+
+async fn runs(aws: &Aws) -> Result<Vec<Run>, Fault> {
+    let runs = list_marks::<Run>(&aws.clients, WAITING_PREFIX).await?;
+    Ok(runs.into_values().flatten().collect())
+}
+
+async fn new_decision(
+    aws: &Aws,
+    setup: &WindowSetup,
+    windows: &[PatchWindow],
+    automation: &str,
+) -> Result<Approval, ApproveError> {
+    let expected = format!("an execution of {APPROVE_DOCUMENT} in progress");
+    let execution = match find_automation(&aws.clients, automation).await? {
+        Some(execution) if execution.document != APPROVE_DOCUMENT => {
+            return Err(asked(expected, format!("one of {}", execution.document)));
+        }
+        Some(execution) if !execution.is_at_work() => {
+            return Err(asked(expected, format!("one that is {}", execution.status)));
         }
         Some(execution) => execution,
-        None => return Err(asked(asked_for, format!("none with the id '{automation}'"))),
+        None => return Err(ApproveError::Unknown(automation.to_owned())),
     };
     let now = aws.clock.now();
-    let waiting = list_marks::<Waiting>(&aws.clients, WAITING_PREFIX).await?;
-    let waiting: Vec<Waiting> = waiting.into_values().flatten().collect();
-    let approval = read(&execution, setup, windows, &waiting, now)?;
-    let id = legal_name(&window_id(&approval.window, approval.start));
-    let name = format!("{APPROVAL_PREFIX}{id}/{}", legal_name(automation));
-    claim_mark(&aws.clients, &name, &approval).await?;
-    let is_of = |w: &&Waiting| w.window == approval.window && w.start == approval.start;
-    let mut has_waited = false;
-    for token in waiting
-        .iter()
-        .filter(is_of)
-        .filter_map(|w| w.token.as_ref())
-    {
-        has_waited |= wake_task(&aws.clients, token).await?;
+    let mut runs = runs(aws).await?;
+    runs.retain(|r| r.end > now);
+    let mut alive = Vec::new();
+    for run in runs {
+        // One that was stopped while it waited does so no more.
+        let found = match run.stage {
+            Stage::Past => None,
+            Stage::Planned | Stage::Waits(_) => {
+                find_execution(&aws.clients, &run.execution).await?
+            }
+        };
+        if run.stage == Stage::Past || found.is_some_and(|e| e.is_running) {
+            alive.push(run);
+        }
     }
-    if let Err(fault) = forget_old(aws, now).await {
-        tracing::warn!(code = fault.code, "old decisions stay: {}", fault.message);
-    }
-    Ok((approval, has_waited))
+    read(&execution, setup, windows, &alive, now)
 }
 
 /// The decision that a person has asked for.
@@ -222,17 +307,21 @@ fn read(
     execution: &Automation,
     setup: &WindowSetup,
     windows: &[PatchWindow],
-    waiting: &[Waiting],
+    runs: &[Run],
     now: DateTime<Utc>,
 ) -> Result<Approval, ApproveError> {
-    let parameter = |name: &str| {
+    // Without a value the runbook's own default counts, which AWS may show or not.
+    let parameter = |name: &str, default: &str| {
         let values = execution.parameters.get(name);
-        let value = values.and_then(|v| v.first()).map(String::as_str);
-        value.unwrap_or_default().trim().to_owned()
+        let value = values.and_then(|v| v.first()).map(|v| v.trim());
+        value
+            .filter(|v| !v.is_empty())
+            .unwrap_or(default)
+            .to_owned()
     };
-    let window = parameter("Window");
-    let why = shortened(&plain_text(&parameter("Reason")), REASON_CHARS);
-    let decision = match parameter("Decision").as_str() {
+    let window = parameter("Window", "default");
+    let why = shortened(&plain_text(&parameter("Reason", "")), REASON_CHARS);
+    let decision = match parameter("Decision", "Approve").as_str() {
         "Approve" => Decision::Approved,
         "Reject" => Decision::Rejected,
         other => return Err(asked("Decision: Approve or Reject", format!("'{other}'"))),
@@ -242,11 +331,7 @@ fn read(
     }
     let Some(demand) = setup.approval(&window) else {
         let all = setup.demanding().collect::<Vec<&str>>().join(", ");
-        let all = if all.is_empty() {
-            "none".to_owned()
-        } else {
-            all
-        };
+        let all = if all.is_empty() { "none" } else { &all };
         let expected = format!("a window that demands an approval in the stack's file ({all})");
         return Err(asked(expected, format!("'{}'", plain_text(&window))));
     };
@@ -258,21 +343,8 @@ fn read(
         }
         None => return Err(asked("the principal in the execution (ExecutedBy)", "none")),
     };
-    let openings = openings(&window, windows, waiting, now);
-    let at = opening(&parameter("Opening"))?;
-    let Some((start, end)) = chosen(&openings, at) else {
-        let shown = openings
-            .iter()
-            .take(OPENINGS_SHOWN)
-            .map(|(start, _)| moment(*start));
-        let shown = shown.collect::<Vec<String>>().join(", ");
-        let days = AHEAD.num_days();
-        let expected = match shown.is_empty() {
-            true => format!("an opening of {window} within {days} days"),
-            false => format!("an opening of {window}, such as {shown}"),
-        };
-        return Err(asked(expected, at.map_or("none".to_owned(), moment)));
-    };
+    let at = opening(&parameter("Opening", NEXT))?;
+    let (start, end) = chosen(&window, windows, runs, (decision, at), now)?;
     Ok(Approval {
         window,
         start,
@@ -285,7 +357,7 @@ fn read(
 }
 
 fn opening(text: &str) -> Result<Option<DateTime<Utc>>, ApproveError> {
-    if text.is_empty() || text == NEXT {
+    if text == NEXT {
         return Ok(None);
     }
     let at = DateTime::parse_from_rfc3339(text).map(|at| at.with_timezone(&Utc));
@@ -294,45 +366,65 @@ fn opening(text: &str) -> Result<Option<DateTime<Utc>>, ApproveError> {
         .map_err(|_| asked(expected, format!("'{}'", plain_text(text))))
 }
 
-/// Begin and end of the openings that can be decided upon: those whose runs wait, and then those to come.
-fn openings(
-    name: &str,
+type Span = (DateTime<Utc>, DateTime<Utc>);
+
+/// Begin and end of the opening that a decision is about: the one that begins at this time; without a time the one whose run waits, or
+/// that is open, or else the next. Who approves the next one means no run that is past; who rejects it may mean just that one.
+fn chosen(
+    window: &str,
     windows: &[PatchWindow],
-    waiting: &[Waiting],
+    runs: &[Run],
+    (decision, at): (Decision, Option<DateTime<Utc>>),
     now: DateTime<Utc>,
-) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
-    let waits = waiting.iter().filter(|w| w.window == name && now < w.end);
-    let mut all: Vec<_> = waits.map(|w| (w.start, w.end)).collect();
-    let mut coming: Vec<_> = windows
-        .iter()
-        .filter(|w| w.name == name)
-        .flat_map(|w| {
-            let openings = w.openings(now).take(MOST_OPENINGS);
-            openings.map(|o| (o.window.start, o.window.deadline + w.flexible))
-        })
-        .filter(|(start, _)| *start < now + AHEAD)
-        .collect();
+) -> Result<Span, ApproveError> {
+    let of_window = |r: &&Run| r.window == window;
+    let is_past = |r: &&Run| r.stage == Stage::Past;
+    let (past, waiting): (Vec<&Run>, Vec<&Run>) = runs.iter().filter(of_window).partition(is_past);
+    let mut all: Vec<Span> = waiting.iter().map(|r| (r.start, r.end)).collect();
+    let mut planned = planned(window, windows, now);
     all.sort();
-    coming.sort();
-    all.extend(coming);
-    all
+    planned.sort();
+    all.extend(planned);
+    let past_run = |span: &Span| {
+        // A maintenance window's run begins a little after its opening.
+        let is_of = |r: &&&Run| span.0 <= r.start && r.start < span.0 + Due::LATE;
+        past.iter().find(is_of).map(|r| r.execution.as_str())
+    };
+    let skips = decision == Decision::Approved && at.is_none();
+    let is_it = |span: &&Span| match at {
+        Some(at) => span.0 == at,
+        None => !skips || past_run(span).is_none(),
+    };
+    let Some(span) = all.iter().find(is_it) else {
+        let shown = all.iter().take(OPENINGS_SHOWN).map(|s| moment(s.0));
+        let shown = shown.collect::<Vec<String>>().join(", ");
+        let days = AHEAD.num_days();
+        let expected = match shown.is_empty() {
+            true => format!("an opening of {window} within {days} days whose time AWS tells"),
+            false => format!("an opening of {window}, such as {shown}"),
+        };
+        return Err(asked(expected, at.map_or("none".to_owned(), moment)));
+    };
+    match past_run(span) {
+        Some(execution) => {
+            let expected = format!("an opening of {window} whose run has neither begun nor ended");
+            let found = format!(
+                "that of {}, which was the run of {execution}",
+                moment(span.0)
+            );
+            Err(asked(expected, found))
+        }
+        None => Ok(*span),
+    }
 }
 
-async fn forget_old(aws: &Aws, now: DateTime<Utc>) -> Result<(), Fault> {
-    let decisions: BTreeMap<String, Option<Approval>> =
-        list_marks(&aws.clients, APPROVAL_PREFIX).await?;
-    let waiting: BTreeMap<String, Option<Waiting>> =
-        list_marks(&aws.clients, WAITING_PREFIX).await?;
-    let is_old = |end: DateTime<Utc>| end + KEPT < now;
-    let decided = decisions
-        .into_iter()
-        .filter(|(_, d)| d.as_ref().is_some_and(|d| is_old(d.end)));
-    let waited = waiting
-        .into_iter()
-        .filter(|(_, w)| w.as_ref().is_some_and(|w| is_old(w.end)));
-    let old: Vec<String> = decided
-        .map(|(n, _)| n)
-        .chain(waited.map(|(n, _)| n))
-        .collect();
-    forget_marks(&aws.clients, &old).await
+/// The openings of a window: the one that it is in, and those to come.
+fn planned(window: &str, windows: &[PatchWindow], now: DateTime<Utc>) -> Vec<Span> {
+    let defined = windows.iter().filter(|w| w.name == window);
+    let spans = defined.flat_map(|w| {
+        let open = w.open_at(now).into_iter();
+        let openings = open.chain(w.openings(now).take(MOST_OPENINGS));
+        openings.map(|o| (o.window.start, o.window.deadline + w.flexible))
+    });
+    spans.filter(|(start, _)| *start < now + AHEAD).collect()
 }

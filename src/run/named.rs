@@ -34,7 +34,7 @@ pub enum NamedThing {
     },
     /// An event bus, by name or ARN.
     EventBus(String),
-    /// A window that the file does not have itself.
+    /// A window that AWS is to open: one that the file does not have itself, or that demands an approval.
     Window(String),
 }
 
@@ -107,6 +107,11 @@ pub fn named_in(setup: &WindowSetup) -> Vec<Named> {
             }),
             FreezeTime::Dates { .. } => None,
         });
+    // AWS opens a window by the name in its schedule: under another one its demand would not count.
+    let demanding = setup.demanding().map(|window| Named {
+        place: format!("[[window]] '{window}' approval"),
+        thing: NamedThing::Window(window.to_owned()),
+    });
     let windows = setup.unknown_windows().into_iter().map(|window| Named {
         place: "[[window]] after, or [[freeze]] windows".into(),
         thing: NamedThing::Window(window.to_owned()),
@@ -115,6 +120,7 @@ pub fn named_in(setup: &WindowSetup) -> Vec<Named> {
         .chain(buses)
         .chain(calendars)
         .chain(windows)
+        .chain(demanding)
         .collect()
 }
 

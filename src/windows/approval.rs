@@ -7,8 +7,6 @@ use super::WindowError;
 use crate::tag_filter::is_like;
 use crate::text::{moment, plain_text};
 
-/// A run that begins this much before its window's opening, by a clock that differs, is of it.
-const EARLY: TimeDelta = TimeDelta::minutes(5);
 /// The longest wait: the longest window.
 const MOST_WITHIN: TimeDelta = TimeDelta::hours(24);
 
@@ -36,9 +34,10 @@ impl ApprovalDemand {
                 found: format!("'{text}'"),
             })
         };
-        if let Some(found) = approvers.iter().find(|a| !a.starts_with("arn:")) {
+        let can_approve = |a: &String| Principal::read(a).is_some_and(|p| p.can_approve());
+        if let Some(found) = approvers.iter().find(|a| !can_approve(a)) {
             return Err(WindowError::Approval {
-                expected: "approvers as ARNs of roles or users, such as arn:aws:iam::123456789012:role/Approvers"
+                expected: "approvers as ARNs of roles with their names, of sessions or of users, such as arn:aws:iam::123456789012:role/Approvers"
                     .into(),
                 found: format!("'{found}'"),
             });
@@ -58,23 +57,54 @@ impl ApprovalDemand {
 
 /// Whether a principal has assumed the role of this ARN: `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`, without the role's path.
 fn of_role(role: &str, principal: &str) -> bool {
-    let (role, principal): (Vec<&str>, Vec<&str>) = (
-        role.splitn(6, ':').collect(),
-        principal.splitn(6, ':').collect(),
-    );
-    let ([_, p1, "iam", _, a1, name], [_, p2, "sts", _, a2, session]) =
-        (role.as_slice(), principal.as_slice())
-    else {
+    let (Some(role), Some(principal)) = (Principal::read(role), Principal::read(principal)) else {
         return false;
     };
-    let name = name
-        .strip_prefix("role/")
-        .and_then(|n| n.rsplit('/').next());
-    let assumed = session.strip_prefix("assumed-role/");
+    let name = role.of("iam", "role/").and_then(|n| n.rsplit('/').next());
+    let assumed = principal.of("sts", "assumed-role/");
     let assumed = assumed.and_then(|s| s.split_once('/')).map(|(n, _)| n);
-    match (name, assumed) {
-        (Some(name), Some(assumed)) => p1 == p2 && a1 == a2 && is_like(name, assumed),
-        _ => false,
+    let same =
+        is_like(role.partition, principal.partition) && is_like(role.account, principal.account);
+    matches!((name, assumed), (Some(name), Some(assumed)) if same && is_like(name, assumed))
+}
+
+/// The parts of a principal's ARN.
+struct Principal<'a> {
+    partition: &'a str,
+    service: &'a str,
+    account: &'a str,
+    name: &'a str,
+}
+
+impl<'a> Principal<'a> {
+    fn read(arn: &'a str) -> Option<Self> {
+        let mut parts = arn.splitn(6, ':');
+        let (arn, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
+        let (_region, account, name) = (parts.next()?, parts.next()?, parts.next()?);
+        (arn == "arn").then_some(Self {
+            partition,
+            service,
+            account,
+            name,
+        })
+    }
+
+    /// The name behind this word, if it is one of this service.
+    fn of(&self, service: &str, word: &str) -> Option<&'a str> {
+        let name = self.name.strip_prefix(word)?;
+        (self.service == service && !name.is_empty()).then_some(name)
+    }
+
+    /// Whether it can be an approver. A session's ARN has no path of its role: one that says only a path would be any role.
+    fn can_approve(&self) -> bool {
+        let role = self
+            .of("iam", "role/")
+            .map(|n| n.rsplit('/').next().unwrap_or(n));
+        let is_named = role.is_some_and(|n| n.chars().any(|c| !"*?".contains(c)));
+        let session = self
+            .of("sts", "assumed-role/")
+            .and_then(|s| s.split_once('/'));
+        is_named || session.is_some() || self.of("iam", "user/").is_some()
     }
 }
 
@@ -108,9 +138,13 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Whether it is about the run of a window that begins at this time.
-    fn is_of(&self, window: &str, start: DateTime<Utc>) -> bool {
-        self.window == window && self.start - EARLY <= start && start < self.end
+    /// Whether it is about this run.
+    pub fn is_of(&self, due: &Due<'_>) -> bool {
+        let is_then = match due.is_exact {
+            true => self.start == due.start,
+            false => self.start - Due::EARLY <= due.start && due.start < self.start + Due::LATE,
+        };
+        self.window == due.window && is_then
     }
 
     /// For people: `arn:aws:sts::... on 2026-10-13 09:00:00 UTC: the reason`.
@@ -143,37 +177,43 @@ impl Standing {
     }
 }
 
-/// How it stands with the run of a window whose begin and cutoff these are. Of several decisions about an opening the last counts;
-/// one of a principal that may not decide any more counts no more.
+/// A run that is due.
+#[derive(Clone, Copy, Debug)]
+pub struct Due<'a> {
+    /// Its window.
+    pub window: &'a str,
+    /// The begin of the window.
+    pub start: DateTime<Utc>,
+    /// Nothing is started after this.
+    pub cutoff: DateTime<Utc>,
+    /// Whether that is the schedule's own time. A maintenance window does not tell it: its run begins with its execution.
+    pub is_exact: bool,
+}
+
+impl Due<'_> {
+    /// A run of a maintenance window whose clock differs is this much early at most.
+    pub const EARLY: TimeDelta = TimeDelta::minutes(1);
+    /// It begins this much after the window opens at most.
+    pub const LATE: TimeDelta = TimeDelta::minutes(15);
+}
+
+/// How it stands with a run. Of several decisions about its opening the last counts; one of a principal that may not decide any more
+/// counts no more.
 pub fn standing(
     demand: &ApprovalDemand,
     decisions: &[Approval],
-    window: &str,
-    (start, cutoff): (DateTime<Utc>, DateTime<Utc>),
+    due: &Due<'_>,
     now: DateTime<Utc>,
 ) -> Standing {
-    let counts = |a: &&Approval| a.is_of(window, start) && demand.admits(&a.by);
-    let last = decisions
-        .iter()
-        .filter(counts)
-        .max_by_key(|a| (a.start, a.at));
-    // Nothing is started after the cutoff.
-    let until = (start + demand.within).min(cutoff);
+    let counts = |a: &&Approval| a.is_of(due) && demand.admits(&a.by);
+    let last = decisions.iter().filter(counts).max_by_key(|a| a.at);
+    let until = (due.start + demand.within).min(due.cutoff);
     match last {
         Some(a) if a.decision == Decision::Approved => Standing::Approved(a.clone()),
         Some(a) => Standing::Rejected(a.clone()),
         None if now < until => Standing::Awaited(until),
         None => Standing::Lacking(until),
     }
-}
-
-/// Of the openings, each with its begin and end, the one that a decision is about: which begins at this time, or else the first.
-pub fn chosen(
-    openings: &[(DateTime<Utc>, DateTime<Utc>)],
-    at: Option<DateTime<Utc>>,
-) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-    let is_it = |(start, _): &&(DateTime<Utc>, DateTime<Utc>)| at.is_none_or(|at| *start == at);
-    openings.iter().find(is_it).copied()
 }
 
 #[cfg(test)]
@@ -207,13 +247,13 @@ mod tests {
         };
         let span = (at("2026-10-14T04:00:00Z"), at("2026-10-14T06:00:00Z"));
         let how = |decisions: &[Approval], window: &str, start: &str, within: &str, now: &str| {
-            match standing(
-                &demand(within),
-                decisions,
+            let due = Due {
                 window,
-                (at(start), span.1),
-                at(now),
-            ) {
+                start: at(start),
+                cutoff: span.1,
+                is_exact: true,
+            };
+            match standing(&demand(within), decisions, &due, at(now)) {
                 Standing::Approved(_) => "approved".to_owned(),
                 Standing::Rejected(_) => "rejected".to_owned(),
                 Standing::Awaited(until) => format!("until {}", until.format("%H:%M")),
@@ -273,7 +313,7 @@ mod tests {
                 "2026-10-14T05:00:00Z",
                 "0s",
                 start,
-                "approved",
+                "lacking",
             ),
             (
                 std::slice::from_ref(&yes),
@@ -333,6 +373,19 @@ mod tests {
         ] {
             assert!(!names(other, session), "{other}");
         }
+        // A session has no path: this would be every role of the account.
+        for any in [
+            "arn:aws:iam::123456789012:role/approvers/*",
+            "arn:aws:iam::123456789012:role/*",
+            "arn:aws:iam::123456789012:group/approvers",
+            "arn:aws:s3:::bucket",
+        ] {
+            assert!(
+                ApprovalDemand::read(None, &[any.to_owned()]).is_err(),
+                "{any}"
+            );
+        }
+        assert!(names("arn:aws:iam::*:role/team/Appr*", session));
         let sly = "arn:aws:sts::123456789012:assumed-role/Developers/Approvers";
         assert!(!names("arn:aws:iam::123456789012:role/Approvers", sly));
     }
@@ -355,7 +408,7 @@ mod tests {
         );
         assert_eq!(
             wrong(None, "mara"),
-            "expected approvers as ARNs of roles or users, such as arn:aws:iam::123456789012:role/Approvers, found 'mara'"
+            "expected approvers as ARNs of roles with their names, of sessions or of users, such as arn:aws:iam::123456789012:role/Approvers, found 'mara'"
         );
     }
 }

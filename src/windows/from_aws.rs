@@ -112,6 +112,10 @@ impl Reader<'_> {
             return Ok(Some(RunInput::default()));
         };
         match trigger::read(&input).map_err(|e| e.to_string())? {
+            // Neither rings nor approvals would hold for its runs.
+            Asked::Run(_) if ["trigger", "detail-type"].iter().all(|k| input.get(k).is_none()) => Err(
+                "expected \"trigger\" beside the placeholders that AWS fills in, found none: its runs count as started by hand".into(),
+            ),
             Asked::Run(input) => Ok(Some(*input)),
             Asked::Plan(_)
             | Asked::Prune(_)

@@ -19,7 +19,7 @@ mod twin;
 
 pub use advice::meant;
 pub use ahead::{AheadError, ahead};
-pub use approval::{Approval, ApprovalDemand, Decision, Standing, chosen, standing};
+pub use approval::{Approval, ApprovalDemand, Decision, Due, Standing, standing};
 pub use definition::{After, PatchWindow, WindowError, WindowNotices, WindowState, WindowText};
 pub use freeze::{Freeze, FreezeError, FreezeTable, FreezeTime};
 pub use from_aws::{AwsWindow, DEFAULT_WINDOW, Found, Reader, Unreadable, may_start};

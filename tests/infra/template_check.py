@@ -44,6 +44,7 @@ DEFAULTS = {
     "AtDeadline": "roll-back",
     "KeepFailedDays": 0,
     "PublishImages": "false",
+    "SettingsFileRequired": "false",
     "MaxImageAgeDays": 90,
     "PruneSchedule": "cron(0 4 1 * ? *)",
     "PruneApply": "false",
@@ -206,6 +207,11 @@ def environment(template):
         found = variables.get("ASG_PATCH_TEMPLATES_TAGGED")
         if found != tagged:
             yield f"TemplatesTagged={tagged}: the function reads {found}"
+    for required in ("true", "false"):
+        variables = Values(template, {"SettingsFileRequired": required}).resource("Function")["Environment"]["Variables"]
+        found = variables.get("ASG_PATCH_FILE_REQUIRED")
+        if found != required:
+            yield f"SettingsFileRequired={required}: the function reads {found}"
     for publish in ("true", "false"):
         variables = Values(template, {"PublishImages": publish}).resource("Function")["Environment"]["Variables"]
         found = variables.get("ASG_PATCH_PUBLISH_IMAGES")

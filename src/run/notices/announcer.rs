@@ -16,7 +16,8 @@ use crate::group::names::MARK_PREFIX;
 use crate::notices::{
     Known, Mark, Notice, NoticeEvent, Target, TargetIds, approval_words, fact_name,
 };
-use crate::windows::standing;
+use crate::text::counted;
+use crate::windows::{Due, standing};
 
 /// Nothing is begun any more when less than this is left: a service takes some seconds.
 const LONGEST: TimeDelta = TimeDelta::seconds(30);
@@ -46,6 +47,8 @@ pub struct Said {
     pub unsent: Vec<Unsent>,
     /// Whether the time was over before all was written down and tried: who comes again goes on.
     pub is_cut: bool,
+    /// Notices that were not tried for that reason.
+    pub untried: usize,
 }
 
 /// A notice that a channel took.
@@ -92,12 +95,18 @@ impl Said {
         self.taken.extend(other.taken);
         self.unsent.extend(other.unsent);
         self.is_cut |= other.is_cut;
+        self.untried += other.untried;
         self
     }
 
     /// For the reader of a report.
     pub fn warnings(&self) -> Vec<String> {
-        self.unsent.iter().map(ToString::to_string).collect()
+        let untried = (self.untried > 0).then(|| {
+            let notices = counted(self.untried, "notice");
+            format!("there was no time for {notices}; the next sweep goes on with them")
+        });
+        let unsent = self.unsent.iter().map(ToString::to_string);
+        unsent.chain(untried).collect()
     }
 }
 
@@ -203,9 +212,19 @@ impl<'a> Announcer<'a> {
         for (notice, _) in &mut notices {
             if let Some(demand) = demanding(notice) {
                 let planned = notice.times.planned;
-                let span = (planned.start, planned.end);
-                let standing = standing(demand, &decisions, &notice.window, span, now);
-                notice.approval = approval_words(&standing, notice);
+                // A run of a maintenance window that waits or has begun says when it did.
+                let is_exact = matches!(
+                    notice.event,
+                    NoticeEvent::Scheduled | NoticeEvent::BeginsSoon | NoticeEvent::Moved
+                );
+                let due = Due {
+                    window: &notice.window,
+                    start: planned.start,
+                    cutoff: planned.end,
+                    is_exact,
+                };
+                let standing = standing(demand, &decisions, &due, now);
+                notice.approval = approval_words(&standing, notice, demand);
             }
         }
         notices
@@ -215,7 +234,11 @@ impl<'a> Announcer<'a> {
         let mut said = Said::default();
         let mut ready = None;
         for (notice, Target { channel, ids }) in notices {
-            said.is_cut |= self.is_late();
+            if self.is_late() {
+                said.is_cut = true;
+                said.untried += 1;
+                continue;
+            }
             if ready.is_none() {
                 ready = Some(to_tell(self.aws, channel).await);
             }
@@ -252,9 +275,6 @@ impl<'a> Announcer<'a> {
         ids: &TargetIds,
         notice: &Notice,
     ) -> Result<Receipt, String> {
-        if self.is_late() {
-            return Err("no time was left".into());
-        }
         let told = tell(self.aws, self.outside, channel, ids, notice).await;
         told.map_err(|e| e.to_string())
     }

@@ -14,7 +14,7 @@ use crate::notices::{
 use crate::place::Place;
 use crate::report::{GroupReport, RunReport};
 use crate::schedule::Window;
-use crate::windows::standing;
+use crate::windows::{Due, standing};
 
 /// A notice as one channel would get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,9 +96,14 @@ pub fn script(
             .iter_mut()
             .filter(|(_, n)| n.event.tells_of_approval());
         for (at, notice) in telling {
-            let span = (window.start, window.cutoff);
-            let standing = standing(demand, &[], name, span, *at);
-            notice.approval = approval_words(&standing, notice);
+            let due = Due {
+                window: name,
+                start: window.start,
+                cutoff: window.cutoff,
+                is_exact: true,
+            };
+            let standing = standing(demand, &[], &due, *at);
+            notice.approval = approval_words(&standing, notice, demand);
         }
     }
     notices.sort_by_key(|(at, _)| *at);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use asg_patch::aws::claim_mark;
+use asg_patch::aws::{claim_mark, decisions};
 use asg_patch::sim::world::automations::{self, Start};
 use asg_patch::windows::{Approval, Decision};
 use expect_test::expect;
@@ -47,6 +47,16 @@ fn answer(end: End) -> Value {
 
 /// Does what the runbook does when somebody has started it.
 async fn decide(stage: &Stage, by: &str, document: &str, asked: &[(&str, &str)]) -> Value {
+    decide_losing(stage, by, document, asked, |_, _| None).await
+}
+
+async fn decide_losing(
+    stage: &Stage,
+    by: &str,
+    document: &str,
+    asked: &[(&str, &str)],
+    lost: impl Fn(u64, &str) -> Option<Loss>,
+) -> Value {
     let mut parameters = std::collections::BTreeMap::from([
         ("Window".to_owned(), vec!["default".to_owned()]),
         ("Opening".to_owned(), vec!["Next".to_owned()]),
@@ -65,7 +75,7 @@ async fn decide(stage: &Stage, by: &str, document: &str, asked: &[(&str, &str)])
     let id = stage
         .account
         .with_world(|w| automations::start(w, start).expect("an execution"));
-    let taken = take(stage, &id).await;
+    let taken = take_losing(stage, &id, lost).await;
     stage
         .account
         .with_world(|w| automations::end(w, &id, "Success", "", Default::default()));
@@ -73,12 +83,24 @@ async fn decide(stage: &Stage, by: &str, document: &str, asked: &[(&str, &str)])
 }
 
 async fn take(stage: &Stage, automation: &str) -> Value {
+    take_losing(stage, automation, |_, _| None).await
+}
+
+async fn take_losing(
+    stage: &Stage,
+    automation: &str,
+    lost: impl Fn(u64, &str) -> Option<Loss>,
+) -> Value {
     let function = || stage.function();
-    let machine = Machine::new(
+    let mut machine = Machine::new(
         &function,
         &stage.account,
-        &format!("automation-{automation}"),
+        &format!(
+            "automation-{automation}-{}",
+            stage.account.clock().now().timestamp()
+        ),
     );
+    machine.lost = Box::new(lost);
     let input = json!({"mode": "approve", "automation": automation});
     answer(machine.execute(input).await)
 }
@@ -89,6 +111,13 @@ async fn approve(stage: &Stage) -> Value {
 
 async fn run(stage: &Stage) -> Value {
     run_losing(stage, |_, _| None).await
+}
+
+async fn run_at(stage: &Stage, name: &str, at: &str) -> Value {
+    let function = || stage.function();
+    let machine = Machine::new(&function, &stage.account, name);
+    let input = json!({"trigger": "schedule", "schedule": "nightly", "scheduled_time": at});
+    answer(machine.execute(input).await)
 }
 
 async fn run_losing(stage: &Stage, lost: impl Fn(u64, &str) -> Option<Loss>) -> Value {
@@ -119,7 +148,7 @@ fn a_run_that_was_approved_ahead_begins_at_its_time() {
         stage.sweep_until("2026-10-13T06:00:00Z").await;
         assert!(shows(
             &stage,
-            "needed by 14 October 2026 06:30 CEST: asg-patch approve --window default --why REASON"
+            "needed by 14 October 2026 06:00 CEST (its run waits 30 min for it): asg-patch approve --window default --opening 2026-10-14T04:00:00Z --why REASON"
         ));
         let taken = approve(&stage).await;
         stage.sweep_until(AT).await;
@@ -327,7 +356,7 @@ fn a_decision_that_is_none_is_refused_and_counts_nothing() {
             why: "forged".into(),
             at: stage.account.clock().now(),
         };
-        let name = "/asg-patch/approvals/default-20261014T040000Z/x";
+        let name = "/asg-patch/approvals/x";
         claim_mark(&stranger.clients, name, &forged)
             .await
             .expect("a parameter");
@@ -353,48 +382,125 @@ fn a_decision_that_is_none_is_refused_and_counts_nothing() {
 /// An approval of one opening is none of the next, nor of the window at another time.
 #[test]
 fn a_window_that_moved_needs_another_approval() {
-    let output = in_virtual_time(7, async {
+    let (moved, later) = in_virtual_time(7, async {
         let stage = stage().await;
         stage.sweep_until("2026-10-13T06:00:00Z").await;
-        let taken = decide(
-            &stage,
-            MARA,
-            "AsgPatch-Approve",
-            &[("Opening", "2026-11-11T05:00:00Z")],
-        )
-        .await;
+        let taken = approve(&stage).await;
         assert_eq!(taken["status"], "Approved", "{taken}");
-        stage.wait_until(AT).await;
-        run(&stage).await
+        let moved = "2026-10-14T05:00:00Z";
+        stage.wait_until(moved).await;
+        let moved = run_at(&stage, "moved", moved).await;
+        let later = "2026-11-11T05:00:00Z";
+        stage.wait_until(later).await;
+        (moved, run_at(&stage, "later", later).await)
     });
+    assert_eq!(moved["status"], "NotApproved", "{moved}");
+    assert_eq!(later["status"], "NotApproved", "{later}");
+}
+
+/// The same execution decides once, whatever has become of the run meanwhile; and what is past is decided no more.
+#[test]
+fn an_execution_decides_once() {
+    let (first, again, next, rejected) = in_virtual_time(7, async {
+        let stage = stage().await;
+        stage.sweep_until("2026-10-13T06:00:00Z").await;
+        let start = Start {
+            document: "AsgPatch-Approve".into(),
+            executed_by: MARA.into(),
+            parameters: [("Reason".to_owned(), vec!["CHG-17".to_owned()])].into(),
+            ..Start::default()
+        };
+        let id = stage
+            .account
+            .with_world(|w| automations::start(w, start).expect("an execution"));
+        let first = take(&stage, &id).await;
+        stage.wait_until(AT).await;
+        let output = run(&stage).await;
+        assert_eq!(output["status"], "Done", "{output}");
+        // Its answer was lost, or somebody starts it again while it is in progress.
+        let again = take(&stage, &id).await;
+        let next = approve(&stage).await;
+        let asked = [("Decision", "Reject")];
+        let rejected = decide(&stage, MARA, "AsgPatch-Approve", &asked).await;
+        (first, again, next, rejected)
+    });
+    assert_eq!(first["approval"], again["approval"]);
+    let start = |v: &Value| v["approval"]["start"].to_string();
+    assert_eq!(
+        (start(&first), start(&next)),
+        (
+            "\"2026-10-14T04:00:00Z\"".into(),
+            "\"2026-11-11T05:00:00Z\"".into()
+        )
+    );
+    expect![[""]].assert_eq(rejected["summary"].as_str().unwrap_or_default());
+}
+
+/// One who is late decides about the opening of now, not about the next.
+#[test]
+fn an_opening_that_has_come_is_still_the_next() {
+    let (taken, output) = in_virtual_time(7, async {
+        let stage = stage().await;
+        stage.wait_until("2026-10-14T04:00:20Z").await;
+        let asked = [("Decision", "Reject"), ("Reason", "too risky")];
+        let taken = decide(&stage, MARA, "AsgPatch-Approve", &asked).await;
+        (taken, run(&stage).await)
+    });
+    assert_eq!(taken["approval"]["start"], AT, "{taken}");
     assert_eq!(output["status"], "NotApproved", "{output}");
 }
 
-/// Whichever invocation is lost, a run that waits is woken, and begins once.
+/// Who may invoke the function wakes nothing with a token of their own, and announces nothing.
+#[test]
+fn a_task_of_no_running_execution_is_refused() {
+    let errors = in_virtual_time(7, async {
+        let stage = stage().await;
+        stage.wait_until(AT).await;
+        run(&stage).await;
+        let ended = "arn:aws:states:eu-west-1:123456789012:execution:AsgPatch:scheduled";
+        let mut errors = Vec::new();
+        for payload in [
+            json!({"action": "await-approval", "execution": ended, "token": "of-others"}),
+            json!({"action": "announce", "execution": ended, "input": {}, "state": {}}),
+        ] {
+            let deadline = stage.account.clock().now() + chrono::TimeDelta::minutes(5);
+            let answer = stage.function().answer(payload, deadline).await;
+            errors.push(answer.expect_err("no answer").kind());
+        }
+        assert_eq!(waiting(&stage), 1, "that it is past");
+        errors
+    });
+    assert_eq!(errors, ["AsgPatch.Execution"; 2]);
+}
+
+/// Whichever invocation is lost, of the run or of the decision, a run that waits is woken, begins once, and no other is approved.
 #[test]
 fn whichever_invocation_is_lost_a_run_that_waits_begins() {
-    let tried = (0..8_u64).flat_map(|n| {
-        [
-            Loss::Before,
-            Loss::After(400),
-            Loss::After(3_000),
-            Loss::Answer,
-        ]
-        .map(|l| (n, l))
-    });
-    let wrong: Vec<String> = common::on_all_cores(tried.collect(), |(number, loss)| {
-        let (output, late) = in_virtual_time(7, async {
+    let losses = [
+        Loss::Before,
+        Loss::After(400),
+        Loss::After(3_000),
+        Loss::Answer,
+    ];
+    let of_run = (0..8_u64).flat_map(|n| losses.map(|l| (Some(n), None, l)));
+    let of_decision = losses.map(|l| (None, Some(0_u64), l));
+    let tried = of_run.chain(of_decision).collect();
+    let wrong: Vec<String> = common::on_all_cores(tried, |(of_run, of_decision, loss)| {
+        let (output, late, decided) = in_virtual_time(7, async {
             let stage = stage().await;
             stage.wait_until(AT).await;
             let late = async {
                 stage.wait_until("2026-10-14T04:20:00Z").await;
-                approve(&stage).await
+                let lost = move |n: u64, _: &str| (Some(n) == of_decision).then_some(loss);
+                decide_losing(&stage, MARA, "AsgPatch-Approve", &[], lost).await
             };
-            let lost = move |n: u64, _: &str| (n == number).then_some(loss);
-            tokio::join!(Box::pin(run_losing(&stage, lost)), Box::pin(late))
+            let lost = move |n: u64, _: &str| (Some(n) == of_run).then_some(loss);
+            let (output, late) = tokio::join!(Box::pin(run_losing(&stage, lost)), Box::pin(late));
+            let decided = decisions(&stage.aws.clients).await.expect("decisions");
+            (output, late, decided.len())
         });
-        let is_well = output["status"] == "Done" && late["status"] == "Approved";
-        let text = format!("{number} {loss:?}: {output} {late}");
+        let is_well = output["status"] == "Done" && late["status"] == "Approved" && decided == 1;
+        let text = format!("{of_run:?} {of_decision:?} {loss:?}: {output} {late} {decided}");
         if is_well { Vec::new() } else { vec![text] }
     })
     .concat();

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use asg_patch::aws::{Aws, DeclaredFreeze, claim_mark, declare_freeze, lift_freeze, store_file};
 use asg_patch::channels::Outside;
-use asg_patch::lambda::Function;
+use asg_patch::lambda::{Function, Settings};
 use asg_patch::notices::{Mark, Notice, NoticeEvent, sample};
 use asg_patch::sim::Account;
 use asg_patch::sim::parties::{PartiesConnector, PartyFault, PartyResponse};
@@ -585,6 +585,40 @@ fn a_file_or_a_mark_of_others_is_not_believed() {
             .is_some_and(|c| c.starts_with("AP-0809")),
         "{output}"
     );
+}
+
+/// Who deletes the file ends no freeze and no demand, if the stack demands a file.
+#[test]
+fn without_its_file_a_stack_that_demands_one_begins_nothing() {
+    let causes = in_virtual_time(7, async {
+        let mut causes = Vec::new();
+        for is_required in [true, false] {
+            let stage = Stage::new(FLEET, FILE).await;
+            stage.account.with_world(|w| {
+                let removed = w.ssm.parameters.by_name.remove("/asg-patch/config");
+                assert!(removed.is_some());
+            });
+            let function = || {
+                let settings = Settings {
+                    requires_file: is_required,
+                    ..settings(&stage.scenario, &stage.account)
+                };
+                let aws = common::aws(&stage.account, "function");
+                let parties = PartiesConnector::new(stage.outsiders.parties.clone());
+                let outside = Outside::over(parties, stage.account.clock().clone());
+                Function::new(aws, outside, settings, |_| ())
+            };
+            stage.wait_until("2026-10-14T04:00:00Z").await;
+            let machine = Machine::new(&function, &stage.account, "scheduled");
+            causes.push(match machine.execute(json!({})).await {
+                End::Succeeded(output) => output["status"].to_string(),
+                End::Failed { cause, .. } => cause,
+            });
+        }
+        causes
+    });
+    let demanded = "AP-0809: parameter /asg-patch/config: expected a file, as the stack demands one (SettingsFileRequired), found none";
+    assert_eq!(causes, [demanded, "\"Done\""]);
 }
 
 /// An application that failed in acceptance waits in production; so does one that never was there.
