@@ -69,6 +69,14 @@ pub struct Runbook {
     pub declares: BTreeSet<String>,
 }
 
+impl Runbook {
+    /// Whether an execution of a document of this name or ARN, and of this version, is one of it.
+    pub fn is_of(&self, document: &str, version: &str) -> bool {
+        let name = |document: &str| document.rsplit('/').next().map(str::to_owned);
+        name(&self.document) == name(document) && self.version.to_string() == version
+    }
+}
+
 /// `Acme-Drain (version 3)`.
 impl fmt::Display for Runbook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -224,6 +232,22 @@ mod tests {
         }
         // SSM: a tag's key has at most 128 characters.
         assert!(tag(&first).len() <= 128);
+    }
+
+    #[test]
+    fn an_execution_of_another_document_is_none_of_ours() {
+        let arn = "arn:aws:ssm:eu-west-1:111122223333:document/Acme-Drain";
+        let runbook = |document: &str| Runbook {
+            document: document.into(),
+            version: 3,
+            role: None,
+            declares: BTreeSet::new(),
+        };
+        for named in ["Acme-Drain", arn] {
+            let runbook = runbook(named);
+            assert!(runbook.is_of("Acme-Drain", "3") && runbook.is_of(arn, "3"));
+            assert!(!runbook.is_of("Acme-Drain", "2") && !runbook.is_of("Acme-Other", "3"));
+        }
     }
 
     #[test]

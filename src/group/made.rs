@@ -139,7 +139,8 @@ pub struct Evidence {
     /// The patches that the Scans found wanted and those that the run installed, before and after.
     #[serde(default, skip_serializing_if = "PatchTraces::is_empty")]
     pub patches: PatchTraces,
-    /// Whether the patches were too long to be passed along, and were left out.
+    /// Whether some of the patches were left out because there were too many, or all because they were too long to be passed
+    /// along.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub patches_left_out: bool,
 }
@@ -154,6 +155,11 @@ impl Evidence {
     pub fn forget_patches(&mut self) {
         self.patches_left_out |= !self.patches.is_empty();
         self.patches = PatchTraces::default();
+    }
+
+    /// Whether all patches were left out.
+    pub fn has_forgotten_patches(&self) -> bool {
+        self.patches_left_out && self.patches.is_empty()
     }
 
     /// Whether the guest was scanned after the last Install.

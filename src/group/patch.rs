@@ -109,14 +109,21 @@ impl PatchTraces {
         self.0.is_empty()
     }
 
-    /// Takes down the state of a patch at a Scan. The facts of the first one stay: later, AWS gives fewer.
-    pub fn learn(&mut self, name: &str, state: PatchState, facts: &PatchFacts, is_first: bool) {
+    /// Takes down the state of a patch at a Scan; false if there are too many. The facts of the first one stay: later, AWS
+    /// gives fewer.
+    pub fn learn(
+        &mut self,
+        name: &str,
+        state: PatchState,
+        facts: &PatchFacts,
+        is_first: bool,
+    ) -> bool {
         if let Some(known) = self.0.get_mut(name) {
             known.after = state;
-            return;
+            return true;
         }
         if self.0.len() >= PATCHES_LIMIT {
-            return;
+            return false;
         }
         let bytes: usize = self.0.values().map(|t| t.facts.cve_bytes()).sum();
         let mut facts = facts.clone();
@@ -128,6 +135,7 @@ impl PatchTraces {
             after: state,
         };
         self.0.insert(name.to_owned(), trace);
+        true
     }
 
     /// A Scan has listed all that is wanted: the others are there.
@@ -176,7 +184,8 @@ mod tests {
     fn long_lists_are_cut_and_what_is_left_out_is_counted() {
         let mut traces = PatchTraces::default();
         for n in 0..PATCHES_LIMIT + 10 {
-            traces.learn(&format!("p{n}"), PatchState::Missing, &facts(40), true);
+            let is_taken = traces.learn(&format!("p{n}"), PatchState::Missing, &facts(40), true);
+            assert_eq!(is_taken, n < PATCHES_LIMIT, "{n}");
         }
         assert_eq!(traces.0.len(), PATCHES_LIMIT);
         let kept: usize = traces.0.values().map(|t| t.facts.cves.len()).sum();

@@ -138,6 +138,23 @@ fn is_inside_v6(ip: Ipv6Addr) -> bool {
     ip.is_loopback() || ip.is_unspecified() || ip.is_multicast() || is_link_local || is_ec2
 }
 
+/// Whether a text is the name or the ARN of an event bus. Source: EventBridge API Reference, `PutEventsRequestEntry`, pattern of `EventBusName`.
+pub(super) fn is_event_bus(bus: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "/.-_".contains(c);
+    let is_name = |name: &str| (1..=256).contains(&name.len()) && name.chars().all(legal);
+    match bus.strip_prefix("arn:") {
+        None => is_name(bus),
+        Some(rest) => match rest.splitn(5, ':').collect::<Vec<_>>().as_slice() {
+            [partition, "events", region, account, resource] => {
+                let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+                let name = resource.strip_prefix("event-bus/").unwrap_or_default();
+                is_name(partition) && is_name(region) && is_account && is_name(name)
+            }
+            _ => false,
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer};
 
-use super::address::{check_address, default_hosts, is_inside};
+use super::address::{check_address, default_hosts, is_event_bus, is_inside};
 use super::event::NoticeEvent;
 use super::kind::ChannelKind;
 use crate::group::names::SECRET_PREFIX;
@@ -399,23 +399,6 @@ fn is_secret_name(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
     let rest = name.strip_prefix(SECRET_PREFIX).unwrap_or_default();
     !rest.is_empty() && rest.chars().all(legal) && !rest.contains("..")
-}
-
-/// Source: EventBridge API Reference, `PutEventsRequestEntry`, pattern of `EventBusName`.
-fn is_event_bus(bus: &str) -> bool {
-    let legal = |c: char| c.is_ascii_alphanumeric() || "/.-_".contains(c);
-    let is_name = |name: &str| (1..=256).contains(&name.len()) && name.chars().all(legal);
-    match bus.strip_prefix("arn:") {
-        None => is_name(bus),
-        Some(rest) => match rest.splitn(5, ':').collect::<Vec<_>>().as_slice() {
-            [partition, "events", region, account, resource] => {
-                let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-                let name = resource.strip_prefix("event-bus/").unwrap_or_default();
-                is_name(partition) && is_name(region) && is_account && is_name(name)
-            }
-            _ => false,
-        },
-    }
 }
 
 fn is_slack_id(id: &str) -> bool {

@@ -191,7 +191,7 @@ pub struct PatchEvidence {
     /// By name: the patches that a Scan of the build instance found wanted and those that the run installed.
     #[serde(default, skip_serializing_if = "PatchTraces::is_empty")]
     pub patches: PatchTraces,
-    /// Whether there were patches that were too long to be passed along.
+    /// Whether there were more patches: too many, or too long to be passed along.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub patches_left_out: bool,
 }

@@ -47,12 +47,12 @@ pub struct GroupStatus {
     /// How many of them were launched from something else than what the group names now.
     #[serde(default)]
     pub old_instances: usize,
-    /// The number of its instances that run.
+    /// The number of its instances that run; none if that may not be read.
     #[serde(default)]
-    pub running: usize,
+    pub running: Option<usize>,
     /// How many of them run an older image than the one that it launches from now, or one that is not known any more.
     #[serde(default)]
-    pub running_older: usize,
+    pub running_older: Option<usize>,
     /// The age of the oldest of these images, days, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_image_days: Option<i64>,

@@ -9,6 +9,7 @@ use super::owner::{Life, life};
 use super::plan::{check_named, pin_texts};
 use crate::aws::{Aws, Instances, RunningImages, describe_account, list_records, running_images};
 use crate::group::facts::{AccountFacts, GroupFacts};
+use crate::group::fault::FaultClass;
 use crate::group::names::{group_of_parameter, record_parameter};
 use crate::group::pin::{Templates, resolve};
 use crate::group::preflight;
@@ -40,7 +41,12 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
     let now = aws.clock.now();
     let chosen: Vec<&GroupFacts> = account.groups.values().filter(|g| wanted(g)).collect();
     let running = chosen.iter().map(|g| g.name.clone()).collect();
-    let running = Box::pin(running_images(&aws.clients, &running)).await?;
+    let running = match Box::pin(running_images(&aws.clients, &running)).await {
+        Ok(running) => Some(running),
+        // The rest is worth showing without it.
+        Err(fault) if fault.class == FaultClass::Denied => None,
+        Err(fault) => return Err(fault.into()),
+    };
     let groups = chosen
         .into_iter()
         .map(|group| {
@@ -48,16 +54,19 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
             let facts = image.as_ref().and_then(|i| account.images.get(i));
             let created_at = facts.and_then(|f| f.created_at);
             let run = facts.and_then(|f| f.run.clone());
-            let older = older(group, image.as_ref(), created_at, &running);
+            let older = running
+                .as_ref()
+                .map(|r| older(group, image.as_ref(), created_at, r));
             let age = |at: DateTime<Utc>| (now - at).num_days();
             GroupStatus {
-                running: running.count(&group.name),
-                running_older: older.values().sum(),
+                running: running.as_ref().map(|r| r.count(&group.name)),
+                running_older: older.as_ref().map(|o| o.values().map(|(n, _)| n).sum()),
                 oldest_image_days: older
-                    .keys()
-                    .filter_map(|image| running.made_at.get(*image))
+                    .iter()
+                    .flat_map(BTreeMap::values)
+                    .filter_map(|(_, made_at)| *made_at)
                     .min()
-                    .map(|at| age(*at)),
+                    .map(age),
                 last_run: None,
                 group: group.name.clone(),
                 capacity: group.capacity,
@@ -84,14 +93,14 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
     })
 }
 
-/// The images of running instances that are older than the group's own, or are not shown any more, with the number of
-/// instances. None where the group's own is not known.
+/// The images of running instances that are older than the group's own, or are not shown any more, each with the number of
+/// instances and when it was made. None where the group's own is not known.
 fn older<'r>(
     group: &GroupFacts,
     present: Option<&ImageId>,
     made_at: Option<DateTime<Utc>>,
     running: &'r RunningImages,
-) -> BTreeMap<&'r ImageId, usize> {
+) -> BTreeMap<&'r ImageId, (usize, Option<DateTime<Utc>>)> {
     let (Some(present), Some(made_at)) = (present, made_at) else {
         return BTreeMap::new();
     };
@@ -101,7 +110,10 @@ fn older<'r>(
         image != present && theirs.is_none_or(|at| *at < made_at)
     };
     let older = images.filter(|(image, _)| is_older(image));
-    older.map(|(image, count)| (image, *count)).collect()
+    let made_at = |image| running.made_at.get(image).copied();
+    older
+        .map(|(image, count)| (image, (*count, made_at(image))))
+        .collect()
 }
 
 /// How many instances were launched from something else than what the group names now.

@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::*;
 use crate::ids::RunId;
-use crate::request::{FailureLimit, Operation, RunRequest};
+use crate::request::{
+    AfterFailure, BeforeFailure, FailureLimit, Operation, OwnersDocuments, RunRequest,
+};
 
 const EXECUTION: &str = "arn:aws:states:eu-west-1:123456789012:execution:AsgPatch:by-hand";
 
@@ -100,9 +102,10 @@ fn settings_that_are_left_out_are_the_defaults() {
     let full = requested(
         json!({"operation": "scan", "duration_hours": 1, "window": "acceptance",
         "filters": {"Environment": "Acc*", "Patch Group": ["Web", "App"]}, "max_failures": 2,
-        "at_deadline": "finish", "keep_failed_days": 7, "max_in_flight": 3, "reason": "CVE-2026-1"}),
+        "at_deadline": "finish", "after_document": "Acme-Tell", "keep_failed_days": 7, "max_in_flight": 3, "reason": "CVE-2026-1"}),
     );
     assert_eq!(full.operation, Operation::Scan);
+    assert_eq!(full.documents.names().count(), 1);
     assert_eq!(full.about.why.as_deref(), Some("CVE-2026-1"));
     assert_eq!(
         full.selection.filters.to_string(),
@@ -124,9 +127,16 @@ fn settings_that_are_left_out_are_the_defaults() {
 fn a_windows_stack_gives_an_input_that_is_read() {
     let template = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/infra/window.yaml"));
     let inputs = template.lines().filter_map(|line| {
-        let input = line.trim().strip_prefix("Input: !Sub '")?;
-        input.strip_suffix('\'')
+        let input = line.trim().strip_prefix("- '{\"trigger\"")?;
+        Some(format!("{{\"trigger\"{}", input.strip_suffix('\'')?))
     });
+    // What is put in where a document is named.
+    let named = |of: &str| {
+        let mut lines = template.lines().map(|l| l.trim().trim_start_matches("- "));
+        let begin = format!("{of}: !If [Has{of}, !Sub '");
+        let value = lines.find_map(|line| line.strip_prefix(&begin)?.strip_suffix("', '']"));
+        value.expect("it is there").to_owned()
+    };
     let values = [
         ("WindowName", "acceptance"),
         (
@@ -139,6 +149,11 @@ fn a_windows_stack_gives_an_input_that_is_read() {
         ("MaxInFlight", "20"),
         ("MaxFailures", "10%"),
         ("AtDeadline", "finish"),
+        ("Before", &named("Before")),
+        ("After", ""),
+        ("BeforeDocument", "Acme-Drain"),
+        ("BeforeFailure", "go-on"),
+        ("AfterFailure", "keep"),
     ];
     let mut seen = 0;
     for input in inputs {
@@ -165,6 +180,13 @@ fn a_windows_stack_gives_an_input_that_is_read() {
             6
         );
         assert_eq!(request.max_in_flight, Some(20));
+        let documents = OwnersDocuments {
+            before: "Acme-Drain".parse().ok(),
+            after: None,
+            before_failure: Some(BeforeFailure::GoOn),
+            after_failure: Some(AfterFailure::Keep),
+        };
+        assert_eq!(request.documents, documents);
         seen += 1;
     }
     assert_eq!(seen, 2);
@@ -273,6 +295,11 @@ fn nonsense_is_refused_with_expected_and_found() {
         ),
         (json!({"window": ""}), "window: expected a name"),
         (json!({"keep_failed_days": 0}), "a number of days, 1 to 90"),
+        (
+            json!({"before_document": "no name"}),
+            "the name or ARN of an Automation runbook",
+        ),
+        (json!({"after_failure": "shrug"}), "'roll-back' or 'keep'"),
         (
             json!({"max_failures": "200%"}),
             "expected a number of groups or a percentage",

@@ -80,7 +80,7 @@ fn a_start_that_is_refused_is_the_documents_failure() {
     assert_eq!(executions(&after.account), []);
 }
 
-/// What was checked is what runs: a version that comes later, and would run with the run's own permissions, does not.
+/// The version that was checked runs: one that comes later, and would run with the run's own permissions, does not.
 #[test]
 fn the_version_that_was_checked_is_started() {
     let scenario = Scenario::load("before-document");

@@ -14,6 +14,7 @@ mod common;
 mod crash;
 mod deployed;
 mod documents;
+mod evidence;
 mod faults;
 mod hostile;
 mod invariants;

@@ -1,7 +1,9 @@
 //! The present state of groups: which images their instances run, and their last run.
 
-use asg_patch::report::RunKind;
+use asg_patch::report::{RunKind, StatusReport};
 use asg_patch::request::Selection;
+use asg_patch::sim::faults::{FaultRule, InjectedFault};
+use asg_patch::sim::wire::ApiError;
 
 use crate::common::{Scenario, aws, in_virtual_time};
 
@@ -30,6 +32,12 @@ const FLEET: &str = r#"
     tags = { "ep:asg:patch" = "true" }
 "#;
 
+/// How many instances of each group run, and how many of them an older image.
+fn running(status: &StatusReport) -> Vec<(Option<usize>, Option<usize>)> {
+    let groups = status.groups.iter();
+    groups.map(|g| (g.running, g.running_older)).collect()
+}
+
 #[test]
 fn after_a_run_the_instances_that_ran_before_run_an_older_image() {
     let scenario = Scenario::parse(FLEET).unwrap();
@@ -46,21 +54,11 @@ fn after_a_run_the_instances_that_ran_before_run_an_older_image() {
             .wait(std::time::Duration::from_secs(600))
             .await;
         let before = status().await;
-        let rows: Vec<(usize, usize)> = before
-            .groups
-            .iter()
-            .map(|g| (g.running, g.running_older))
-            .collect();
-        assert_eq!(rows, [(2, 0), (0, 0)]);
+        assert_eq!(running(&before), [(Some(2), Some(0)), (Some(0), Some(0))]);
 
         let ran = scenario.run_on(&account).await.unwrap();
         let after = status().await;
-        let rows: Vec<(usize, usize)> = after
-            .groups
-            .iter()
-            .map(|g| (g.running, g.running_older))
-            .collect();
-        assert_eq!(rows, [(2, 2), (0, 0)]);
+        assert_eq!(running(&after), [(Some(2), Some(2)), (Some(0), Some(0))]);
         let [serves, _] = after.groups.as_slice() else {
             panic!("{after:?}");
         };
@@ -83,5 +81,22 @@ fn after_a_run_the_instances_that_ran_before_run_an_older_image() {
             (last.run_id.as_str(), last.outcome.words()),
             ("run-0", "patched")
         );
+    });
+}
+
+/// Not everyone who may see groups may see instances.
+#[test]
+fn what_may_not_be_read_is_not_shown_as_nothing() {
+    let scenario = Scenario::parse(FLEET).unwrap();
+    in_virtual_time(1, async {
+        let account = scenario.fleet.account(1);
+        let denied = ApiError::new("UnauthorizedOperation", "no");
+        let rule = FaultRule::at("ec2:DescribeInstances", 0, 9, InjectedFault::Error(denied));
+        account.with_faults(|f| f.add(rule));
+        let aws = aws(&account, "status");
+        let status = asg_patch::run::status(&aws, &Selection::default())
+            .await
+            .unwrap();
+        assert_eq!(running(&status), [(None, None), (None, None)]);
     });
 }

@@ -278,8 +278,8 @@ fn both_kinds_stand_beside_the_files() {
             problem: schedule default/broken is not understood: in the input
                      {"trigger":"schedule","schedule":"<aws.scheduler.schedule-arn>","scheduled_time":"<aws.scheduler.scheduled-time>","windw":"x"}: unknown field `windw`,
                      expected one of `mode`, `trigger`, `schedule`, `scheduled_time`, `window_id`, `window_execution_id`, `groups`, `filters`, `window`, `operation`,
-                     `duration_hours`, `cutoff_hours`, `max_in_flight`, `max_failures`, `at_deadline`, `keep_failed_days`, `reason`, `force`, `apply`, `keep`,
-                     `older_than_days`, `grace_days`
+                     `duration_hours`, `cutoff_hours`, `max_in_flight`, `max_failures`, `at_deadline`, `keep_failed_days`, `before_document`, `after_document`,
+                     `before_failure`, `after_failure`, `reason`, `force`, `apply`, `keep`, `older_than_days`, `grace_days`
             problem: schedule default/fixed is not understood: expected a placeholder for scheduled_time, which AWS fills in, found a value: each run after the first is a
                      duplicate
             problem: acceptance: the file says 2026-10-17 02:00 UTC, AWS opens it at 03:00 UTC (schedule patching/acceptance)
@@ -289,7 +289,7 @@ fn both_kinds_stand_beside_the_files() {
         "#]].assert_eq(&windows_table(&report, 160));
         let json = serde_json::to_value(&report).expect("JSON");
         expect![[r#"[{"kind":"schedule","name":"patching/acceptance","arn":"arn:aws:scheduler:eu-west-1:123456789012:schedule/patching/acceptance"},{"kind":"file"}]"#]].assert_eq(&json["windows"][0]["sources"].to_string());
-        expect![[r#"[{"source":{"kind":"schedule","name":"default/broken","arn":"arn:aws:scheduler:eu-west-1:123456789012:schedule/default/broken"},"reason":"in the input {\"trigger\":\"schedule\",\"schedule\":\"<aws.scheduler.schedule-arn>\",\"scheduled_time\":\"<aws.scheduler.scheduled-time>\",\"windw\":\"x\"}: unknown field `windw`, expected one of `mode`, `trigger`, `schedule`, `scheduled_time`, `window_id`, `window_execution_id`, `groups`, `filters`, `window`, `operation`, `duration_hours`, `cutoff_hours`, `max_in_flight`, `max_failures`, `at_deadline`, `keep_failed_days`, `reason`, `force`, `apply`, `keep`, `older_than_days`, `grace_days`"},{"source":{"kind":"schedule","name":"default/fixed","arn":"arn:aws:scheduler:eu-west-1:123456789012:schedule/default/fixed"},"reason":"expected a placeholder for scheduled_time, which AWS fills in, found a value: each run after the first is a duplicate"}]"#]].assert_eq(&json["unreadable"].to_string());
+        expect![[r#"[{"source":{"kind":"schedule","name":"default/broken","arn":"arn:aws:scheduler:eu-west-1:123456789012:schedule/default/broken"},"reason":"in the input {\"trigger\":\"schedule\",\"schedule\":\"<aws.scheduler.schedule-arn>\",\"scheduled_time\":\"<aws.scheduler.scheduled-time>\",\"windw\":\"x\"}: unknown field `windw`, expected one of `mode`, `trigger`, `schedule`, `scheduled_time`, `window_id`, `window_execution_id`, `groups`, `filters`, `window`, `operation`, `duration_hours`, `cutoff_hours`, `max_in_flight`, `max_failures`, `at_deadline`, `keep_failed_days`, `before_document`, `after_document`, `before_failure`, `after_failure`, `reason`, `force`, `apply`, `keep`, `older_than_days`, `grace_days`"},{"source":{"kind":"schedule","name":"default/fixed","arn":"arn:aws:scheduler:eu-west-1:123456789012:schedule/default/fixed"},"reason":"expected a placeholder for scheduled_time, which AWS fills in, found a value: each run after the first is a duplicate"}]"#]].assert_eq(&json["unreadable"].to_string());
     });
 }
 

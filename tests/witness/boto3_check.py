@@ -41,6 +41,7 @@ CHECKS = [
     ssm_sns.commands_run_and_are_read_back,
     ssm_sns.commands_are_refused,
     ssm_sns.a_command_is_cancelled,
+    ssm_sns.runbooks_run_and_are_stopped,
     ssm_sns.nodes_come_in_pages,
     ssm_sns.parameters_are_created_once,
     ssm_sns.parameters_are_described_and_tagged,

@@ -26,6 +26,7 @@ def variables(account):
     )
     document = "aws ssm send-command --document-name AsgPatch-SealLinux-1 --instance-ids"
     command = account.json(f"{document} {running[0]}")["Command"]["CommandId"]
+    automation = account.json("aws ssm start-automation-execution --document-name AsgPatch-Run")
     # As the pages ask for.
     account.run("asg-patch run --json --group web-nightly > report.json")
     balancers = account.json(
@@ -40,6 +41,7 @@ def variables(account):
         "L": "2",
         "IMAGE": image,
         "COMMAND": command,
+        "AUTOMATION": automation["AutomationExecutionId"],
         "INSTANCE": running[0],
         "STATE_MACHINE": pages.MACHINE,
         "EXECUTION": pages.MACHINE.replace("stateMachine", "execution") + ":one",

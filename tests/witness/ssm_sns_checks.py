@@ -173,3 +173,29 @@ def messages_are_published(account):
     refused("InvalidParameter", client.publish, TopicArn=TOPIC, Message="m", Subject="x" * 101)
     error = refused("NotFound", client.publish, TopicArn=TOPIC + "-none", Message="m")
     holds(isinstance(error, client.exceptions.NotFoundException), "botocore knows its class")
+
+
+def runbooks_run_and_are_stopped(account):
+    client = account.ssm
+    token = "0a1b2c3d-0000-4000-8000-00000000000a"
+    mark = {"Key": "witness", "Value": "one"}
+    started = client.start_automation_execution(
+        DocumentName="Acme-Hangs", Parameters={"Group": ["web"]}, ClientToken=token, Tags=[mark]
+    )["AutomationExecutionId"]
+    equal(len(started), 36, "the length of its id")
+    again = client.start_automation_execution(DocumentName="Acme-Hangs", Parameters={"Group": ["web"]}, ClientToken=token)
+    equal(again["AutomationExecutionId"], started, "the same token and parameters")
+    by_tag = {"Filters": [{"Key": "TagKey", "Values": ["witness"]}]}
+    listed = until(lambda: client.describe_automation_executions(**by_tag)["AutomationExecutionMetadataList"], "it is listed")
+    equal([(e["AutomationExecutionId"], e["AutomationExecutionStatus"]) for e in listed], [(started, "InProgress")], "by its tag")
+    client.stop_automation_execution(AutomationExecutionId=started)
+
+    def ended():
+        execution = client.get_automation_execution(AutomationExecutionId=started)["AutomationExecution"]
+        return execution if "ExecutionEndTime" in execution else None
+
+    execution = until(ended, "it ends")
+    equal((execution["AutomationExecutionStatus"], execution["Parameters"]), ("Cancelled", {"Group": ["web"]}), "its end")
+    refused("InvalidAutomationStatusUpdateException", client.stop_automation_execution, AutomationExecutionId=started)
+    document = client.get_document(Name="Acme-Hangs", DocumentFormat="JSON")
+    equal((document["DocumentType"], document["DocumentVersion"]), ("Automation", "1"), "its document")

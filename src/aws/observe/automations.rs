@@ -13,7 +13,7 @@ use crate::aws::faults::{invalid, reported, text};
 use crate::aws::paging::every;
 use crate::aws::{Clients, Listed};
 use crate::group::Job;
-use crate::group::automation::{Moment, tag, token};
+use crate::group::automation::{Moment, Standing, tag, token};
 use crate::group::fault::{Fault, Read};
 use crate::group::seen::{AutomationSeen, Need};
 use crate::text::{plain_text, shortened};
@@ -100,8 +100,20 @@ async fn by_tag(
 ) -> Result<Option<AutomationSeen>, Fault> {
     let token = token(&job.record.run_id, job.group(), moment);
     let key = AutomationExecutionFilterKey::TagKey;
-    let found = list(clients, key, vec![tag(&token)]).await?;
-    found.first().map(seen).transpose()
+    let runbook = job.forward.as_ref().and_then(|f| f.runbooks.of(moment));
+    let mut ours = Vec::new();
+    for execution in list(clients, key, vec![tag(&token)]).await? {
+        let document = text(execution.document_name(), OPERATION, "DocumentName")?;
+        let version = text(execution.document_version(), OPERATION, "DocumentVersion")?;
+        // Others may have written that tag on executions of theirs.
+        if runbook.is_none_or(|r| r.is_of(document, version)) {
+            ours.push(seen(&execution)?);
+        }
+    }
+    let open = ours
+        .iter()
+        .find(|e| Standing::of(&e.status) == Standing::Open);
+    Ok(open.or(ours.first()).cloned())
 }
 
 fn id_of(execution: &AutomationExecutionMetadata) -> Result<&str, Fault> {

@@ -147,7 +147,7 @@ fn start(
     Err(cx.act(effect, look_after, format!("starting {document}")))
 }
 
-/// What there is to tell of the group, as far as the runbook asks for it.
+/// The facts about the group that the runbook asks for.
 fn parameters(cx: &Context<'_>, moment: Moment, runbook: &Runbook) -> BTreeMap<String, String> {
     let record = cx.record();
     let pin = record.pins.first();

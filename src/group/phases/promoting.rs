@@ -65,7 +65,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
 }
 
 /// The canary ran from the image, but someone may have removed it since.
-fn usable(cx: &Context<'_>) -> Result<(), Decision> {
+pub(super) fn usable(cx: &Context<'_>) -> Result<(), Decision> {
     match &cx.seen.image {
         Read::Absent if cx.lasts(Lapse::ImageAbsent) < limits::SETTLE => Err(cx.wait(
             limits::SETTLE - cx.lasts(Lapse::ImageAbsent),

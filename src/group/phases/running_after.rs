@@ -9,10 +9,13 @@ use super::super::job::Job;
 use super::super::seen::Need;
 use super::super::{Code, Phase, limits};
 use super::automation::{self, Verdict};
+use super::promoting;
 use crate::request::AfterFailure;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
-    automation::needs(job, Moment::After)
+    let mut needs = automation::needs(job, Moment::After);
+    needs.insert(Need::Image);
+    needs
 }
 
 /// Whether the new version stays, whatever becomes of the document.
@@ -24,6 +27,8 @@ pub(in super::super) fn keeps(job: &Job) -> bool {
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
     cx.group()?;
+    // It takes its time, and a group that names an image that is gone cannot launch.
+    promoting::usable(cx)?;
     let runbooks = &cx.forward()?.runbooks;
     let mut reason = "the new version is deployed".to_owned();
     if let Some(runbook) = &runbooks.after {

@@ -111,8 +111,9 @@ fn learn_names(job: &mut Job, packages: &[PackageSeen]) {
     let is_first = evidence.passes == 0;
     for PackageSeen { name, state, facts } in packages {
         let concerns_run = state.is_wanted() || added.contains(name);
-        if concerns_run && !evidence.patches_left_out {
-            evidence.patches.learn(name, *state, facts, is_first);
+        if concerns_run && !evidence.has_forgotten_patches() {
+            let is_taken = evidence.patches.learn(name, *state, facts, is_first);
+            evidence.patches_left_out |= !is_taken;
         }
     }
     evidence

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::behaviour::Behaviour;
 use self::model::{
     Action, BlockDevice, Configuration, Document, FleetFile, Group, Image, Mixed, Override,
-    Parameter, Refresh, Template, Version, VersionName, WarmPool,
+    Parameter, Refresh, Runbook, Template, Version, VersionName, WarmPool,
 };
 use crate::group::facts::{AccountFacts, GroupFacts, ImageFacts, TemplateFacts, VersionFacts};
 use crate::group::names::{ANCESTOR_TAG, GENERATION_TAG, GROUP_TAG, RUN_TAG, SECONDS_TAG};
@@ -78,6 +78,7 @@ pub fn fleet_file(
         groups: known.iter().map(|g| group(g, account)).collect(),
         parameters: parameters(account),
         documents: documents(&known, &heading.tag_key),
+        runbooks: runbooks(&known, &heading.tag_key),
     };
     let mut text = format!(
         "# The groups of {} as they were at {}. For `asg-patch rehearse --fleet FILE`.\n#\n{ASSUMED}",
@@ -235,6 +236,26 @@ fn documents(groups: &[&GroupFacts], tag_key: &str) -> Vec<Document> {
     }
     let document = |(name, patches)| Document { name, patches };
     documents.into_iter().map(document).collect()
+}
+
+/// Stands for a runbook, which is not read: one that takes a minute, succeeds, and is given its role.
+const RUNBOOK: &str = r#"{"schemaVersion":"0.3","assumeRole":"{{ AutomationAssumeRole }}","parameters":{"AutomationAssumeRole":{"type":"String"}},"mainSteps":[]}"#;
+
+/// The runbooks that groups name.
+fn runbooks(groups: &[&GroupFacts], tag_key: &str) -> Vec<Runbook> {
+    let named = groups.iter().flat_map(|group| {
+        ["before-document", "after-document"]
+            .map(|option| group.tags.get(&format!("{tag_key}:{option}")))
+    });
+    let names = named.flatten();
+    let names = names.map(|name| name.rsplit('/').next().unwrap_or(name));
+    let names: BTreeSet<&str> = names.filter(|name| !name.is_empty()).collect();
+    let runbook = |name: &str| Runbook {
+        name: name.to_owned(),
+        content: RUNBOOK,
+        seconds: 60,
+    };
+    names.into_iter().map(runbook).collect()
 }
 
 fn group(facts: &GroupFacts, account: &AccountFacts) -> Group {

@@ -19,6 +19,8 @@ pub(super) struct FleetFile {
     pub(super) parameters: Vec<Parameter>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) documents: Vec<Document>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) runbooks: Vec<Runbook>,
 }
 
 #[derive(Debug, Serialize)]
@@ -182,6 +184,13 @@ pub(super) struct Parameter {
     pub(super) name: String,
     pub(super) value: &'static str,
     pub(super) data_type: &'static str,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(super) struct Runbook {
+    pub(super) name: String,
+    pub(super) content: &'static str,
+    pub(super) seconds: i64,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -91,30 +91,26 @@ fn status_row(group: &GroupStatus, style: Style) -> Row {
     if style != Style::Narrow {
         cells.push(group.patched_by_run.as_deref().unwrap_or("-").to_owned());
     }
-    let older = (group.running_older > 0).then(|| {
+    let number = |n: Option<usize>| n.unwrap_or_default();
+    let (running, running_older) = (number(group.running), number(group.running_older));
+    let older = (running_older > 0).then(|| {
         let oldest = group.oldest_image_days.map(|days| {
             let days = usize::try_from(days).unwrap_or_default();
             format!(", the oldest one of {}", counted(days, "day"))
         });
         format!(
-            "{} of {} running {} still {} an older image{}",
-            group.running_older,
-            group.running,
-            if group.running == 1 {
+            "{running_older} of {running} running {} still {} an older image{}",
+            if running == 1 {
                 "instance"
             } else {
                 "instances"
             },
-            if group.running_older == 1 {
-                "runs"
-            } else {
-                "run"
-            },
+            if running_older == 1 { "runs" } else { "run" },
             oldest.unwrap_or_default()
         )
     });
     // The same image may come from another version.
-    let differs = group.old_instances > group.running_older;
+    let differs = group.old_instances > running_older;
     let old = differs.then(|| {
         format!(
             "{} of {} were launched from something else than what the group names now",
@@ -247,8 +243,8 @@ mod tests {
             patched_at: Some(sample::at(-1_000_000)),
             instances: 4,
             old_instances: if name == "web" { 3 } else { 0 },
-            running: 4,
-            running_older: if name == "web" { 2 } else { 0 },
+            running: Some(4),
+            running_older: Some(if name == "web" { 2 } else { 0 }),
             oldest_image_days: (name == "web").then_some(45),
             last_run: (name == "stuck").then(|| LastRun {
                 run_id: "cli-20261014T040000Z-ab12".into(),

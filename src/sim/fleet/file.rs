@@ -375,7 +375,7 @@ pub(super) struct RunbookFile {
     /// Contents of later versions; the last is the default.
     #[serde(default)]
     pub later: Vec<String>,
-    /// How long its steps take; without it they end only when the account's world is told so.
+    /// How long its steps take; without it they never end by themselves.
     pub seconds: Option<i64>,
     /// The status meanwhile.
     #[serde(default = "RunbookFile::default_meanwhile")]

@@ -174,7 +174,7 @@ pub enum NotStarted {
 /// Starts an execution, and answers its id.
 ///
 /// # Errors
-/// What is wrong with the request.
+/// The reason why it is refused.
 pub fn start(world: &mut World, start: Start) -> Result<String, NotStarted> {
     let runbook = world.ssm.runbooks.get(&start.document).cloned();
     let runbook = runbook.ok_or(NotStarted::Document)?;

@@ -79,7 +79,7 @@ fn settings(scenario: &Scenario, account: &Account) -> Settings {
     }
 }
 
-/// What a person starts the scenario's run with.
+/// The input with which a person starts the scenario's run.
 fn input(scenario: &Scenario) -> Value {
     let request = &scenario.request;
     let documents = &request.documents;

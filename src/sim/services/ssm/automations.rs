@@ -224,7 +224,7 @@ fn passes(automation: &Automation, key: &str, values: &[String]) -> Result<bool,
     })
 }
 
-/// What both reads answer of an execution.
+/// The fields of an execution that both reads answer.
 fn row(automation: &Automation) -> Value {
     let mut row = json!({
         "AutomationExecutionId": automation.id,
