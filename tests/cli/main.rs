@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // the helpers of a test
 
 mod account;
+mod approve;
 mod ask_aws;
 mod completions;
 mod config;

@@ -65,7 +65,7 @@ UNCONDITIONED = {
     "MakeMarks": "guarded by the path of the parameter",
     "ReadAndDeleteDecisions": "guarded by the path of the parameter",
     "MakeDecisions": "guarded by the path of the parameter",
-    "WakeRuns": "it takes no resource; the function uses only tokens that it has signed",
+    "WakeRuns": "it takes no resource; the function uses only tokens named for a running execution, and brings no result",
     "PutEvents": "guarded by the bus, which the operator names, and by our own source",
     "PublishImages": "guarded by the path of the parameter; only with PublishImages=true",
     "DecryptSecrets": "guarded by the key that the operator names, and by Systems Manager alone",
