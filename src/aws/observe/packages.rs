@@ -4,6 +4,7 @@ use aws_sdk_ssm::types::{PatchComplianceData, PatchOrchestratorFilter};
 
 use super::query::{Answers, Query, one_by_one, single};
 use crate::aws::Clients;
+use crate::aws::faults::reported;
 use crate::aws::paging::every;
 use crate::group::effect::Role;
 use crate::group::fault::{Fault, Read};
@@ -53,18 +54,18 @@ async fn describe(
         .into_paginator()
         .send();
     let patches = every(clients, OPERATION, pages, |p| (p.patches, p.next_token)).await?;
-    Ok(patches.iter().map(seen).collect())
+    patches.iter().map(seen).collect()
 }
 
-fn seen(patch: &PatchComplianceData) -> PackageSeen {
+fn seen(patch: &PatchComplianceData) -> Result<PackageSeen, Fault> {
     let word = |text: &str| {
         let word = shortened(&plain_text(text), WORD_LIMIT);
         (!word.is_empty()).then_some(word)
     };
     let cves = patch.cve_ids().unwrap_or_default();
-    PackageSeen {
+    Ok(PackageSeen {
         name: patch.title().to_owned(),
-        state: match patch.state().as_str() {
+        state: match reported(Some(patch.state().as_str()), OPERATION, "State")? {
             "Missing" => PatchState::Missing,
             "Failed" => PatchState::Failed,
             _ => PatchState::Installed,
@@ -76,7 +77,7 @@ fn seen(patch: &PatchComplianceData) -> PackageSeen {
             cves: cves.split(',').filter_map(word).collect(),
             cves_left_out: 0,
         },
-    }
+    })
 }
 
 #[cfg(test)]
@@ -96,7 +97,7 @@ mod tests {
                 .cve_ids(cves)
                 .build()
                 .unwrap();
-            seen(&patch)
+            seen(&patch).unwrap()
         };
         let found = patch("Missing", "CVE-2026-1,CVE-2026-22, ,");
         assert_eq!(found.state, PatchState::Missing);

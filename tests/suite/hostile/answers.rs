@@ -27,6 +27,7 @@ const SCENARIOS: [&str; 5] = [
 
 /// Fields that AWS may leave out, by operation: what is seen without them may differ.
 const OPTIONAL: [(&str, &[&str]); 11] = [
+<<<<<<< ours
     // Without a start, the time is that of the phase.
     (
         "DescribeAutomationExecutions",
@@ -37,6 +38,8 @@ const OPTIONAL: [(&str, &[&str]); 11] = [
             "Outputs",
         ],
     ),
+=======
+>>>>>>> theirs
     // A specification without a version means the default one.
     (
         "DescribeAutoScalingGroups",
@@ -75,6 +78,8 @@ const OPTIONAL: [(&str, &[&str]); 11] = [
         "DescribeImages",
         &["message", "platform", "sourceInstanceId", "creationDate"],
     ),
+    // Not every operating system's repositories name CVEs.
+    ("DescribeInstancePatches", &["CVEIds"]),
     // AWS's own time of a record.
     ("GetParameters", &["LastModifiedDate"]),
 ];
@@ -83,10 +88,13 @@ const OPTIONAL: [(&str, &[&str]); 11] = [
 const FILLED_BY_THE_SDK: [(&str, &[&str]); 2] = [
     (
         "DescribeInstancePatchStates",
-        &["InstalledPendingRebootCount"],
+        &["InstalledPendingRebootCount", "BaselineId"],
     ),
-    // Names are evidence, not a gate.
-    ("DescribeInstancePatches", &["Title", "InstalledTime"]),
+    // Names and facts are evidence, not a gate.
+    (
+        "DescribeInstancePatches",
+        &["Title", "InstalledTime", "Classification", "Severity"],
+    ),
 ];
 
 /// The run of a scenario, stage by stage.
