@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+
 use super::super::automation::{self, End, Moment, Runbook, Start};
 use super::super::decision::{Context, Decision};
 use super::super::effect::Effect;
@@ -80,7 +82,8 @@ fn awaited(
     execution: &AutomationSeen,
 ) -> Result<Verdict, Decision> {
     let AutomationSeen { id, status, .. } = execution;
-    let began = execution.started_at.map(|at| at - cx.job.clock_offset);
+    let by_our_clock = |at: DateTime<Utc>| at.checked_sub_signed(cx.job.clock_offset);
+    let began = execution.started_at.and_then(by_our_clock);
     let began = began.unwrap_or(cx.job.entered_at());
     let running_for = cx.since(began);
     if running_for <= limits::AUTOMATION_LIMIT {

@@ -26,8 +26,7 @@ const SCENARIOS: [&str; 5] = [
 ];
 
 /// Fields that AWS may leave out, by operation: what is seen without them may differ.
-const OPTIONAL: [(&str, &[&str]); 11] = [
-<<<<<<< ours
+const OPTIONAL: [(&str, &[&str]); 12] = [
     // Without a start, the time is that of the phase.
     (
         "DescribeAutomationExecutions",
@@ -38,8 +37,6 @@ const OPTIONAL: [(&str, &[&str]); 11] = [
             "Outputs",
         ],
     ),
-=======
->>>>>>> theirs
     // A specification without a version means the default one.
     (
         "DescribeAutoScalingGroups",
