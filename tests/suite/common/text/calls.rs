@@ -43,6 +43,17 @@ pub(crate) fn call_line(world: &World, call: &CallRecord) -> String {
                 text("Comment")
             )
         }
+        "StartAutomationExecution" => {
+            let parameters = parameters(p.get("Parameters"));
+            let gap = if parameters.is_empty() { "" } else { " " };
+            let moment = p.pointer("/Tags/0/Value").map(scalar);
+            format!(
+                "{}:{}{gap}{parameters} ({})",
+                text("DocumentName"),
+                text("DocumentVersion"),
+                moment.unwrap_or_default()
+            )
+        }
         "CreateImage" => format!(
             "{} of {} NoReboot={}{}",
             text("Name"),
