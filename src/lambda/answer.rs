@@ -114,17 +114,8 @@ pub(super) fn nothing_to_do(summary: &str) -> Value {
     json!({"next": "Ended", "output": {"status": "NothingToDo", "summary": summary}})
 }
 
-/// A freeze is no failure: nobody is alarmed.
-pub(super) fn frozen(run_id: &RunId, failure: &Failure) -> Value {
-    not_begun("Frozen", run_id, failure)
-}
-
-/// Nor is it a failure that nobody approved.
-pub(super) fn not_approved(run_id: &RunId, failure: &Failure) -> Value {
-    not_begun("NotApproved", run_id, failure)
-}
-
-fn not_begun(status: &str, run_id: &RunId, failure: &Failure) -> Value {
+/// That people keep a run from beginning is no failure: nobody is alarmed.
+pub(super) fn not_begun(status: &str, run_id: &RunId, failure: &Failure) -> Value {
     let summary = format!(
         "{}: {}",
         failure.code,

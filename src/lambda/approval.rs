@@ -9,7 +9,6 @@ use super::task::{Begin, FunctionError};
 use super::{BEGIN_RETRIES, Function, answer};
 use crate::group::{Code, Failure};
 use crate::ids::GroupName;
-use crate::notices::NoticeEvent;
 use crate::notify::{self, Beginning};
 use crate::request::RunRequest;
 use crate::run::relay::RunState;
@@ -126,28 +125,6 @@ impl Function {
             Standing::Rejected(decision) => Some(format!("rejected by {}", decision.words())),
             Standing::Lacking(until) => Some(format!("nobody had decided by {}", moment(until))),
         }
-    }
-
-    /// Ends a run that was not approved: with a word to its readers, and no alarm.
-    pub(super) async fn disapprove(
-        &self,
-        file: &StackFile,
-        request: &RunRequest,
-        input: &RunInput,
-        why: String,
-        by: DateTime<Utc>,
-    ) -> Value {
-        let failure = Failure::new(Code::NotApproved, why);
-        self.notifier.measure_one("RunsNotApproved");
-        tracing::info!(code = %failure.code, "nothing is patched: {}", failure.reason);
-        let off = (NoticeEvent::NotApproved, failure.reason.as_str());
-        self.tell_off(file, request, input, off, by).await;
-        let link = answer::link(&request.owner);
-        let (region, pages) = (&self.aws.region, self.pages_url());
-        let message =
-            notify::not_approved(&request.run_id, region, &failure, pages, link.as_deref());
-        self.notifier.notify(&message, by).await;
-        answer::not_approved(&request.run_id, &failure)
     }
 
     /// The task of an execution that waits: its token is written down.

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use tracing::Instrument;
 
+use super::halt::Halt;
 use super::notifier::NOT_OURS;
 use super::task::{Begin, FunctionError};
 use super::{BEGIN_RETRIES, Function, answer, malformed, sweep};
@@ -215,7 +216,8 @@ impl Function {
             }
             Begun::RunState(run_state) => {
                 if let Some(why) = self.frozen(&file, &request, input).await? {
-                    return Ok(self.freeze(&file, &request, input, why, by).await);
+                    let asked = (&request, input);
+                    return Ok(self.halt(Halt::Frozen, &file, asked, why, by).await);
                 }
                 if let Some(Standing::Awaited(until)) = standing {
                     let asked = (&request, input);
@@ -228,7 +230,8 @@ impl Function {
                     self.is_past(&request, input).await?;
                 }
                 if let Some(why) = standing.and_then(Self::disapproval) {
-                    return Ok(self.disapprove(&file, &request, input, why, by).await);
+                    let asked = (&request, input);
+                    return Ok(self.halt(Halt::NotApproved, &file, asked, why, by).await);
                 }
                 return self.planned(&file, *run_state, &request, input, by).await;
             }

@@ -6,6 +6,7 @@ mod announce;
 mod answer;
 mod approval;
 mod begin;
+mod halt;
 mod kept;
 mod metrics;
 mod notices;

@@ -1,17 +1,14 @@
 //! Notices of the deployed runs: as the stack's file of settings says.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use super::task::FunctionError;
 use super::{Function, answer};
 use crate::aws::{StoredFileError, stored_file};
 use crate::group::fault::Fault;
 use crate::group::names::CONFIG_PARAMETER;
-use crate::group::{Code, Failure};
 use crate::ids::RunId;
 use crate::notices::NoticeEvent;
-use crate::notify;
 use crate::report::{GroupReport, RunReport};
 use crate::request::{Ring, RunRequest};
 use crate::run::{self, Announcer, BY_HAND, BegunAt, Places, Said, Watched, WindowSetup};
@@ -209,27 +206,6 @@ impl Function {
         frozen
             .await
             .map_err(|fault| FunctionError::Run(fault.into()))
-    }
-
-    /// Ends a run over which a freeze lies: with a word to the readers of its window, and no alarm.
-    pub(super) async fn freeze(
-        &self,
-        file: &StackFile,
-        request: &RunRequest,
-        input: &RunInput,
-        why: String,
-        by: DateTime<Utc>,
-    ) -> Value {
-        let failure = Failure::new(Code::Frozen, why);
-        self.notifier.measure_one("RunsFrozen");
-        tracing::info!(code = %failure.code, "nothing is patched: {}", failure.reason);
-        let off = (NoticeEvent::Frozen, failure.reason.as_str());
-        self.tell_off(file, request, input, off, by).await;
-        let link = answer::link(&request.owner);
-        let (region, pages) = (&self.aws.region, self.pages_url());
-        let message = notify::frozen(&request.run_id, region, &failure, pages, link.as_deref());
-        self.notifier.notify(&message, by).await;
-        answer::frozen(&request.run_id, &failure)
     }
 
     /// Tells that a run does not take place that was announced.

@@ -175,31 +175,8 @@ pub fn refused(
     not_begun(words, run_id, region, failure, pages_url, link)
 }
 
-/// A freeze kept a run from beginning: nothing was touched.
-pub fn frozen(
-    run_id: &RunId,
-    region: &str,
-    failure: &Failure,
-    pages_url: Option<&str>,
-    link: Option<&str>,
-) -> Message {
-    let words = ("frozen", "did not begin");
-    not_begun(words, run_id, region, failure, pages_url, link)
-}
-
-/// A run that nobody approved in time did not begin: nothing was touched.
-pub fn not_approved(
-    run_id: &RunId,
-    region: &str,
-    failure: &Failure,
-    pages_url: Option<&str>,
-    link: Option<&str>,
-) -> Message {
-    let words = ("not approved", "was not approved and did not begin");
-    not_begun(words, run_id, region, failure, pages_url, link)
-}
-
-fn not_begun(
+/// A run did not begin, and nothing was touched. The words are one for the first line, and the end of the sentence about it.
+pub fn not_begun(
     (word, sentence): (&str, &str),
     run_id: &RunId,
     region: &str,
