@@ -17,7 +17,7 @@ pub struct Automation {
     pub parameters: BTreeMap<String, Vec<String>>,
     /// Its state, as AWS calls it.
     pub status: String,
-    /// What it has put out so far, by `STEP.NAME`.
+    /// Its outputs so far, by `STEP.NAME`.
     pub outputs: BTreeMap<String, Vec<String>>,
     /// Why it failed, if it did.
     pub failure: Option<String>,

@@ -27,9 +27,9 @@ fn due<'a>(request: &'a RunRequest, input: &RunInput) -> Due<'a> {
     }
 }
 
-/// After so many retries, some seconds apart, an execution that was just started shows.
+/// After this many retries, some seconds apart, an execution that was just started shows.
 const SHOWS_WITHIN: u64 = 2;
-/// An execution that waits is told at once; this much of an invocation is left for channels.
+/// An invocation gives channels this much of its time to hear that a run waits: Begin ends soon.
 const TELLING: TimeDelta = TimeDelta::minutes(2);
 
 impl Function {

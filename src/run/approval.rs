@@ -199,12 +199,12 @@ pub async fn forget_decisions(aws: &Aws) -> Result<(), Fault> {
 /// Why nothing was decided.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApproveError {
-    /// What was asked for cannot be done: expected, and found.
+    /// The decision cannot be taken as asked for: expected, and found.
     #[error("expected {expected}, found {found}")]
     Asked {
-        /// What would do.
+        /// Something that would do.
         expected: String,
-        /// What there is.
+        /// The thing that there is.
         found: String,
     },
     /// There is no such execution, or it does not show yet.

@@ -10,7 +10,7 @@ use crate::text::{moment, plain_text};
 /// The longest wait: the longest window.
 const MOST_WITHIN: TimeDelta = TimeDelta::hours(24);
 
-/// What a window demands before its runs begin.
+/// The approval that a window demands before its runs begin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApprovalDemand {
     /// So long after its opening a run still waits for an approval.
@@ -168,7 +168,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// Who approved it, when and why; none if nobody did.
+    /// The person who approved it, when and why; none if nobody did.
     pub fn approved(&self) -> Option<String> {
         match self {
             Self::Approved(decision) => Some(decision.words()),
@@ -312,7 +312,7 @@ mod tests {
                 "production",
                 "2026-10-14T05:00:00Z",
                 "0s",
-                start,
+                "2026-10-14T05:00:00Z",
                 "lacking",
             ),
             (

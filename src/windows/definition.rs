@@ -65,7 +65,7 @@ pub struct WindowNotices {
     pub is_required: bool,
     /// The window that goes before it.
     pub after: Option<After>,
-    /// What it demands of a person before its runs begin.
+    /// The approval that it demands before its runs begin.
     pub approval: Option<ApprovalDemand>,
 }
 

@@ -188,6 +188,8 @@ mod tests {
     use super::*;
     use crate::windows::WindowState;
 
+    /// The least that a schedule's input says.
+    const PLAIN: &str = r#"{"trigger":"schedule","schedule":"<aws.scheduler.schedule-arn>","scheduled_time":"<aws.scheduler.scheduled-time>"}"#;
     const OURS: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:AsgPatch";
     const OTHER: &str = "arn:aws:states:eu-west-1:123456789012:stateMachine:Nightly";
 
@@ -234,7 +236,15 @@ mod tests {
         let function = "arn:aws:lambda:eu-west-1:123456789012:function:AsgPatch";
         let rows = [
             (None, OURS, Some(named), "w"),
-            (None, OURS, Some("{}"), "default"),
+            (None, OURS, Some(PLAIN), "default"),
+            // Neither rings nor approvals would hold for its runs.
+            (None, OURS, Some("{}"), "expected \"trigger\""),
+            (
+                None,
+                OURS,
+                Some(r#"{"window":"w"}"#),
+                "expected \"trigger\"",
+            ),
             // AWS gives an event of its own, which starts a run.
             (None, OURS, None, "default"),
             (None, OURS, Some(r#"{"mode":"sweep"}"#), "not ours"),
@@ -256,7 +266,7 @@ mod tests {
             (Some(OURS), &version, Some(named), "w"),
             (Some(OURS), &longer, Some(named), "not ours"),
             (Some(OURS), OTHER, Some(named), "not ours"),
-            (Some(OTHER), OTHER, Some("{}"), "default"),
+            (Some(OTHER), OTHER, Some(PLAIN), "default"),
         ];
         for (state_machine, target, input, expected) in rows {
             let said = said(state_machine, found(target, input));
@@ -276,7 +286,7 @@ mod tests {
                 "placeholder for window_execution_id",
             ),
             (
-                r#"{"duration_hours":2,"cutoff_hours":2}"#,
+                r#"{"trigger":"schedule","schedule":"<aws.scheduler.schedule-arn>","scheduled_time":"<aws.scheduler.scheduled-time>","duration_hours":2,"cutoff_hours":2}"#,
                 "a cutoff of at least",
             ),
         ];
@@ -284,7 +294,7 @@ mod tests {
             let said = said(None, found(OURS, Some(input)));
             assert!(said.contains(expected), "{input}: {said}");
         }
-        let mut once_a_minute = found(OURS, Some("{}"));
+        let mut once_a_minute = found(OURS, Some(PLAIN));
         once_a_minute.text.schedule = "cron(* * * * *)".into();
         let said = said(None, once_a_minute);
         assert!(said.contains("expected 6 fields, found 5"), "{said}");
@@ -317,10 +327,10 @@ mod tests {
             );
             (hours, read.is_length_known)
         };
-        let named = r#"{"duration_hours":5,"cutoff_hours":2,"groups":["web"]}"#;
+        let named = r#"{"trigger":"schedule","schedule":"<aws.scheduler.schedule-arn>","scheduled_time":"<aws.scheduler.scheduled-time>","duration_hours":5,"cutoff_hours":2,"groups":["web"]}"#;
         assert_eq!(of(None, named), ((5, 2), true));
         assert_eq!(of(Some((8, 3)), named), ((5, 2), true));
-        assert_eq!(of(Some((8, 3)), "{}"), ((8, 3), true));
-        assert_eq!(of(None, "{}"), ((3, 1), false));
+        assert_eq!(of(Some((8, 3)), PLAIN), ((8, 3), true));
+        assert_eq!(of(None, PLAIN), ((3, 1), false));
     }
 }

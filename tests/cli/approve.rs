@@ -11,8 +11,8 @@ fn simulation(name: &str, end: &str) -> Simulation {
         start = 2026-10-14T04:00:00Z
         [[runbooks]]
         name = "AsgPatch-Approve"
-        content = '{{"schemaVersion": "0.3", "parameters": {{"Window": {{"type": "String"}}, "Opening": {{"type": "String"}},
-            "Decision": {{"type": "String"}}, "Reason": {{"type": "String"}}}}, "mainSteps": []}}'
+        content = '''{{"schemaVersion": "0.3", "parameters": {{"Window": {{"type": "String"}}, "Opening": {{"type": "String"}},
+            "Decision": {{"type": "String"}}, "Reason": {{"type": "String"}}}}, "mainSteps": []}}'''
         seconds = 30
         {end}
         "#

@@ -139,7 +139,7 @@ impl WindowSetup {
         after.into_iter().any(|a| a.window == window)
     }
 
-    /// What a window of this name demands of a person before its runs begin.
+    /// The approval that a window of this name demands before its runs begin.
     pub fn approval(&self, window: &str) -> Option<&ApprovalDemand> {
         self.windows.get(window)?.approval.as_ref()
     }

@@ -37,7 +37,7 @@ async fn stage() -> Stage {
     stage
 }
 
-/// What the state machine answers.
+/// The answer of the state machine.
 fn answer(end: End) -> Value {
     match end {
         End::Succeeded(output) => output,
@@ -45,7 +45,7 @@ fn answer(end: End) -> Value {
     }
 }
 
-/// Does what the runbook does when somebody has started it.
+/// Does what the runbook does when someone has started it.
 async fn decide(stage: &Stage, by: &str, document: &str, asked: &[(&str, &str)]) -> Value {
     decide_losing(stage, by, document, asked, |_, _| None).await
 }
@@ -313,7 +313,7 @@ fn the_last_decision_counts() {
     );
 }
 
-/// Who may not decide, what cannot be decided upon, and decisions that no person made.
+/// Principals that may not decide, openings that cannot be decided upon, and decisions that no person made.
 #[test]
 fn a_decision_that_is_none_is_refused_and_counts_nothing() {
     let (refusals, output) = in_virtual_time(7, async {
@@ -417,7 +417,7 @@ fn an_execution_decides_once() {
         stage.wait_until(AT).await;
         let output = run(&stage).await;
         assert_eq!(output["status"], "Done", "{output}");
-        // Its answer was lost, or somebody starts it again while it is in progress.
+        // Its answer was lost, or someone starts it again while it is in progress.
         let again = take(&stage, &id).await;
         let next = approve(&stage).await;
         let asked = [("Decision", "Reject")];
@@ -450,7 +450,7 @@ fn an_opening_that_has_come_is_still_the_next() {
     assert_eq!(output["status"], "NotApproved", "{output}");
 }
 
-/// Who may invoke the function wakes nothing with a token of their own, and announces nothing.
+/// One who may invoke the function wakes nothing with a token of their own, and announces nothing.
 #[test]
 fn a_task_of_no_running_execution_is_refused() {
     let errors = in_virtual_time(7, async {

@@ -309,7 +309,7 @@ fn a_window_is_told_from_the_day_before_until_its_end() {
         Pingdom: {101} from 14 04:00:00 to 14 04:12:44"#]].assert_eq(&seen);
 }
 
-/// Slack takes a message a second: to tell a begin of so many places takes more than one invocation.
+/// Slack takes a message a second: to tell a begin of 150 places takes more than one invocation.
 #[test]
 fn a_begin_of_many_places_is_told_by_more_than_one_invocation() {
     const PLACES: usize = 150;
@@ -587,7 +587,7 @@ fn a_file_or_a_mark_of_others_is_not_believed() {
     );
 }
 
-/// Who deletes the file ends no freeze and no demand, if the stack demands a file.
+/// One who deletes the file ends no freeze and no demand, if the stack demands a file.
 #[test]
 fn without_its_file_a_stack_that_demands_one_begins_nothing() {
     let causes = in_virtual_time(7, async {
