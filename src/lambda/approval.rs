@@ -17,13 +17,18 @@ use crate::text::moment;
 use crate::trigger::{Cause, RunInput};
 use crate::windows::{Decision, Due, Standing};
 
-/// The run that is due. A schedule tells its time; a maintenance window's run begins with its execution.
+/// The run that is due. A schedule tells its time, also to a clock that is behind; a maintenance window's run begins with its
+/// execution.
 fn due<'a>(request: &'a RunRequest, input: &RunInput) -> Due<'a> {
+    let (start, is_exact) = match &input.cause {
+        Cause::Schedule { at, .. } => (*at, true),
+        Cause::Window { .. } | Cause::Hand => (request.window.start, false),
+    };
     Due {
         window: window(request, input).window,
-        start: request.window.start,
+        start,
         cutoff: request.window.cutoff,
-        is_exact: matches!(input.cause, Cause::Schedule { .. }),
+        is_exact,
     }
 }
 

@@ -65,7 +65,7 @@ impl Run {
         Self {
             execution: execution.to_owned(),
             window: due.window.to_owned(),
-            start: request.window.start,
+            start: due.start,
             end: request.window.deadline,
             stage,
         }

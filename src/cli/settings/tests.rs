@@ -8,7 +8,7 @@ use super::*;
 use crate::cli::Cli;
 
 /// Flags that are of one command line, and no settings.
-const NO_SETTINGS: [&str; 25] = [
+const NO_SETTINGS: [&str; 27] = [
     "json",
     "verbose",
     "config",
@@ -33,6 +33,8 @@ const NO_SETTINGS: [&str; 25] = [
     "until",
     "for",
     "lift",
+    "opening",
+    "reject",
     // Of a moment, by a variable: `asg-patch simulate` prints it.
     "simulated-clock",
 ];

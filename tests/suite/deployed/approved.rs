@@ -398,6 +398,19 @@ fn a_window_that_moved_needs_another_approval() {
     assert_eq!(later["status"], "NotApproved", "{later}");
 }
 
+/// The function's clock is behind that of the schedule: the opening is the one that was approved.
+#[test]
+fn a_clock_that_is_behind_misses_no_approval() {
+    let output = in_virtual_time(7, async {
+        let stage = stage().await;
+        stage.sweep_until("2026-10-13T06:00:00Z").await;
+        approve(&stage).await;
+        stage.wait_until("2026-10-14T03:59:58.600Z").await;
+        run(&stage).await
+    });
+    assert_eq!(output["status"], "Done", "{output}");
+}
+
 /// The same execution decides once, whatever has become of the run meanwhile; and what is past is decided no more.
 #[test]
 fn an_execution_decides_once() {
