@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Clients;
 use super::faults::{fault, reported, required};
-use crate::group::fault::Fault;
+use crate::group::automation::Standing;
+use crate::group::fault::{Fault, FaultClass};
 
 /// An execution of a runbook.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,17 +32,7 @@ impl Automation {
 
     /// Whether it has ended, in whatever way.
     pub fn has_ended(&self) -> bool {
-        const ENDS: [&str; 8] = [
-            "Success",
-            "TimedOut",
-            "Cancelled",
-            "Failed",
-            "Rejected",
-            "CompletedWithSuccess",
-            "CompletedWithFailure",
-            "Exited",
-        ];
-        ENDS.contains(&self.status.as_str())
+        Standing::of(&self.status) != Standing::Open
     }
 }
 
@@ -56,8 +47,7 @@ pub async fn find_automation(clients: &Clients, id: &str) -> Result<Option<Autom
     let answer = get.automation_execution_id(id).send().await;
     let answer = match answer.map_err(|e| fault(OPERATION, &e)) {
         Ok(answer) => answer,
-        // An id of another form is none, either.
-        Err(fault) if NONE.contains(&fault.code.as_str()) => return Ok(None),
+        Err(fault) if fault.class == FaultClass::Gone => return Ok(None),
         Err(fault) => return Err(fault),
     };
     let found = required(
@@ -90,12 +80,6 @@ pub async fn find_automation(clients: &Clients, id: &str) -> Result<Option<Autom
         failure: found.failure_message.clone(),
     }))
 }
-
-/// Error codes for an execution that is not there.
-const NONE: [&str; 2] = [
-    "AutomationExecutionNotFoundException",
-    "ValidationException",
-];
 
 /// Starts a runbook of this account. The same token starts it once; answers its id.
 ///

@@ -171,12 +171,10 @@ impl Function {
             return Err(FunctionError::Run(fault.clone().into()));
         }
         if let Some(problem) = file.problem {
-            return Ok(answer::refused(&Failure::new(
-                Code::SettingsUnusable,
-                problem,
-            )));
+            let failure = Failure::new(Code::SettingsUnusable, problem);
+            return Ok(answer::not_decided(&failure));
         }
-        let (windows, _) = self.windows().await.map_err(RunError::from)?;
+        let windows = self.windows().await.map_err(RunError::from)?;
         let decided = Box::pin(run::decide(&self.aws, &file.setup, &windows, automation)).await;
         match decided {
             Ok((approval, has_waited)) => {
@@ -188,8 +186,10 @@ impl Function {
             Err(ApproveError::Fault(fault)) if task.retries < BEGIN_RETRIES => {
                 Err(FunctionError::Run(fault.into()))
             }
-            // It may not show yet.
-            Err(unknown @ ApproveError::Unknown(_)) if task.retries < SHOWS_WITHIN => {
+            // It may not show yet, and windows may be read later.
+            Err(unknown @ (ApproveError::Unknown(_) | ApproveError::Unread(_)))
+                if task.retries < SHOWS_WITHIN =>
+            {
                 Err(FunctionError::Unknown(unknown.to_string()))
             }
             Err(problem) => {

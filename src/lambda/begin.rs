@@ -161,8 +161,16 @@ impl Function {
         match self.request(input, execution, began_at) {
             Ok(request) => {
                 let span = run_span(&request.run_id);
+                let run_id = request.run_id.clone();
                 let begun = Box::pin(self.begin_request(request, input, task, by));
-                begun.instrument(span).await
+                match begun.instrument(span).await {
+                    // There may be no other attempt: refuse, rather than end without a word.
+                    Err(FunctionError::Run(error)) if task.retries >= BEGIN_RETRIES => {
+                        let failure = relay::not_planned(&error);
+                        Ok(self.refuse_run(&run_id, execution, &failure, by).await)
+                    }
+                    begun => begun,
+                }
             }
             Err(error) => Ok(self.refuse(execution, &malformed(&error), by).await),
         }
@@ -202,7 +210,7 @@ impl Function {
             ..request
         };
         let begun = match relay::begin_run(&self.aws, &request).await {
-            // There may be no other attempt: refuse, rather than end without a word.
+            // Its readers hear of it.
             Err(error) if task.retries >= BEGIN_RETRIES => {
                 Begun::Refused(relay::not_planned(&error))
             }

@@ -11,7 +11,9 @@ use crate::ids::RunId;
 use crate::notices::NoticeEvent;
 use crate::report::{GroupReport, RunReport};
 use crate::request::{Ring, RunRequest};
-use crate::run::{self, Announcer, BY_HAND, BegunAt, Places, Said, Watched, WindowSetup};
+use crate::run::{
+    self, Announcer, BY_HAND, BegunAt, OpenedWindows, Places, Said, Watched, WindowSetup,
+};
 use crate::trigger::{Cause, RunInput};
 use crate::windows::{DEFAULT_WINDOW, PatchWindow, WindowNotices};
 
@@ -274,10 +276,10 @@ impl Function {
         }
         let said = async {
             let groups = run::opted_in(&self.aws, &self.settings.defaults.tag).await?;
-            let (windows, are_all) = self.windows().await?;
+            let found = self.windows().await?;
             let watched = Watched {
-                windows: &windows,
-                are_all,
+                windows: &found.windows,
+                are_all: found.are_all,
                 groups: &groups,
             };
             self.announcer(&file.setup, by).keep_up(watched).await
@@ -289,8 +291,8 @@ impl Function {
         self.counted(said);
     }
 
-    /// The windows that AWS opens, and the stack's own where AWS shows it not as such; and whether these are all.
-    pub(super) async fn windows(&self) -> Result<(Vec<PatchWindow>, bool), Fault> {
+    /// The windows that AWS opens, and the stack's own where AWS shows it not as such.
+    pub(super) async fn windows(&self) -> Result<OpenedWindows, Fault> {
         let (machine, defaults) = (
             self.settings.state_machine.as_deref(),
             &self.settings.defaults,
@@ -307,7 +309,11 @@ impl Function {
         if windows.iter().all(|w| w.name != DEFAULT_WINDOW) {
             windows.extend(self.own_window());
         }
-        Ok((windows, are_all))
+        Ok(OpenedWindows {
+            windows,
+            unread: found.unread,
+            are_all,
+        })
     }
 
     /// The stack's own window, if it has one.

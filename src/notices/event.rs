@@ -54,6 +54,16 @@ impl NoticeEvent {
         }
     }
 
+    /// Whether a run tells it, with its own times.
+    pub fn is_of_a_run(self) -> bool {
+        match self {
+            Self::AwaitsApproval | Self::Begun | Self::GroupFailed | Self::Ended => true,
+            Self::NotApproved => true,
+            Self::Scheduled | Self::BeginsSoon | Self::Moved => false,
+            Self::Withdrawn | Self::Frozen | Self::Missed => false,
+        }
+    }
+
     /// Whether it says how it stands with the approval that its window demands.
     pub fn tells_of_approval(self) -> bool {
         match self {

@@ -196,6 +196,17 @@ pub async fn forget_decisions(aws: &Aws) -> Result<(), Fault> {
     forget_marks(&aws.clients, &old).await
 }
 
+/// The windows that AWS opens, as far as they could be read.
+#[derive(Clone, Debug)]
+pub struct OpenedWindows {
+    /// Those that are understood.
+    pub windows: Vec<PatchWindow>,
+    /// A sentence for each service that could not be read, or not to its end.
+    pub unread: Vec<String>,
+    /// Whether these are all: others are neither unread nor not understood.
+    pub are_all: bool,
+}
+
 /// Why nothing was decided.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApproveError {
@@ -212,6 +223,9 @@ pub enum ApproveError {
         "expected an execution of {APPROVE_DOCUMENT} in progress, found none with the id '{0}'"
     )]
     Unknown(String),
+    /// Not all windows of AWS could be read: the one that is meant may be among the others.
+    #[error("expected to read all windows that AWS opens, found: {0}")]
+    Unread(String),
     /// A call failed.
     #[error("{}: {} ({})", .0.operation, .0.message, .0.code)]
     Fault(Fault),
@@ -238,7 +252,7 @@ fn asked(expected: impl Into<String>, found: impl Into<String>) -> ApproveError 
 pub async fn decide(
     aws: &Aws,
     setup: &WindowSetup,
-    windows: &[PatchWindow],
+    windows: &OpenedWindows,
     automation: &str,
 ) -> Result<(Approval, bool), ApproveError> {
     let name = format!("{APPROVAL_PREFIX}{}", legal_name(automation));
@@ -269,9 +283,12 @@ async fn runs(aws: &Aws) -> Result<Vec<Run>, Fault> {
 async fn new_decision(
     aws: &Aws,
     setup: &WindowSetup,
-    windows: &[PatchWindow],
+    windows: &OpenedWindows,
     automation: &str,
 ) -> Result<Approval, ApproveError> {
+    if let Some(unread) = windows.unread.first() {
+        return Err(ApproveError::Unread(unread.clone()));
+    }
     let expected = format!("an execution of {APPROVE_DOCUMENT} in progress");
     let execution = match find_automation(&aws.clients, automation).await? {
         Some(execution) if execution.document != APPROVE_DOCUMENT => {
@@ -299,7 +316,7 @@ async fn new_decision(
             alive.push(run);
         }
     }
-    read(&execution, setup, windows, &alive, now)
+    read(&execution, setup, &windows.windows, &alive, now)
 }
 
 /// The decision that a person has asked for.

@@ -33,8 +33,8 @@ use crate::ids::{GroupName, RunId};
 use crate::request::OptInTag;
 
 pub use approval::{
-    APPROVE_DOCUMENT, ApproveError, NEXT, approval, decide, forget_decisions, is_past, waits,
-    waits_no_more, will_wait,
+    APPROVE_DOCUMENT, ApproveError, NEXT, OpenedWindows, approval, decide, forget_decisions,
+    is_past, waits, waits_no_more, will_wait,
 };
 pub use error::{RunError, SelectionError};
 pub use freeze::frozen;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_ssm::types::Tag;
 
 use super::done;
+use crate::aws::clients::no_retry;
 use crate::aws::faults::invalid;
 use crate::aws::{Clients, check_runbook, fault, missing};
 use crate::group::Code;
@@ -22,7 +23,8 @@ const TOKEN_SPENT: &str = "IdempotentParameterMismatch";
 const OVER: &str = "InvalidAutomationStatusUpdateException";
 
 /// Starts an execution under its token, which makes a repetition harmless, with the tag by which it is found again, and that
-/// of the run, without which the role may neither start nor stop it.
+/// of the run, without which the role may neither start nor stop it. Without retries of the SDK's own: a refusal of the second must
+/// not hide that the first took effect.
 pub(super) async fn start(clients: &Clients, record: &Record, start: &Start) -> Performed {
     permitted(clients, start).await?;
     let Start {
@@ -52,7 +54,9 @@ pub(super) async fn start(clients: &Clients, record: &Record, start: &Start) -> 
         .document_version(runbook.version.to_string())
         .set_parameters(Some(told.chain(given).collect::<HashMap<_, _>>()))
         .client_token(token)
-        .set_tags(Some(marks));
+        .set_tags(Some(marks))
+        .customize()
+        .config_override(aws_sdk_ssm::Config::builder().retry_config(no_retry()));
     match call.send().await {
         Ok(answer) => match answer.automation_execution_id {
             Some(id) if !id.is_empty() => Ok(Done::Automation(id)),

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use super::super::Code;
 use super::super::automation::Moment;
 use super::super::decision::{Context, Decided, failed, go};
 use super::super::job::Job;
 use super::super::seen::Need;
-use super::super::{Code, Phase};
 use super::automation::{self, Verdict};
 use super::{recording, versioning};
 use crate::request::BeforeFailure;
@@ -22,7 +22,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     cx.group()?;
     let runbooks = &cx.forward()?.runbooks;
     let Some(runbook) = &runbooks.before else {
-        return Ok(go(next(cx)?, "there is no before-document"));
+        return Ok(go(recording::first(cx)?, "there is no before-document"));
     };
     let reason = match automation::ended(cx, Moment::Before, runbook)? {
         Verdict::Good(words) => words,
@@ -34,9 +34,5 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     // It took its time.
     let templates = cx.read(&cx.seen.templates, "the launch templates")?;
     versioning::drift(cx, templates, &versioning::versions(cx))?;
-    Ok(go(next(cx)?, reason))
-}
-
-fn next(cx: &Context<'_>) -> Result<Phase, super::super::decision::Decision> {
-    recording::first(cx)
+    Ok(go(recording::first(cx)?, reason))
 }

@@ -200,23 +200,21 @@ impl<'a> Announcer<'a> {
         if !notices.iter().any(|(n, _)| demanding(n).is_some()) {
             return notices;
         }
-        let decisions = decisions(&self.aws.clients).await.unwrap_or_else(|fault| {
-            tracing::warn!(
-                code = fault.code,
-                "approvals are not known: {}",
-                fault.message
-            );
-            Vec::new()
-        });
+        let decisions = match decisions(&self.aws.clients).await {
+            Ok(decisions) => decisions,
+            // What could not be read is not undecided: nothing is said of it.
+            Err(fault) => {
+                let (code, message) = (fault.code, fault.message);
+                tracing::warn!(code, "approvals are not known: {message}");
+                return notices;
+            }
+        };
         let now = self.aws.clock.now();
         for (notice, _) in &mut notices {
             if let Some(demand) = demanding(notice) {
                 let planned = notice.times.planned;
                 // A run of a maintenance window that waits or has begun says when it did.
-                let is_exact = matches!(
-                    notice.event,
-                    NoticeEvent::Scheduled | NoticeEvent::BeginsSoon | NoticeEvent::Moved
-                );
+                let is_exact = !notice.event.is_of_a_run();
                 let due = Due {
                     window: &notice.window,
                     start: planned.start,

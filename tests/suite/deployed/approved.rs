@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use asg_patch::aws::{claim_mark, decisions};
+use asg_patch::sim::faults::{FaultRule, InjectedFault};
+use asg_patch::sim::wire::ApiError;
 use asg_patch::sim::world::automations::{self, Start};
 use asg_patch::windows::{Approval, Decision};
 use expect_test::expect;
@@ -374,9 +376,41 @@ fn a_decision_that_is_none_is_refused_and_counts_nothing() {
         "NotDecided": "AP-0811: expected Opening: Next, or a time such as 2026-10-14T04:00:00Z, found 'soon'"
         "NotDecided": "AP-0811: expected a Reason, which the report tells, found none"
         "NotDecided": "AP-0811: expected an execution of AsgPatch-Approve in progress, found one that is Success"
-        "NotDecided": "AP-0811: expected an execution of AsgPatch-Approve in progress, found none with the id '00000000-0000-0000-0000-000000000000'"
+        "NotDecided": "AP-0811: ssm:GetAutomationExecution: Automation execution 00000000-0000-0000-0000-000000000000 does not exist. (AutomationExecutionNotFoundException)"
         "Refused": "AP-0801: automation: expected the id of an execution of the document AsgPatch-Approve, found 'no id'""#]].assert_eq(&lines.collect::<Vec<_>>().join("\n"));
     assert_eq!(output["status"], "NotApproved", "{output}");
+}
+
+/// A read that failed is not an absence: neither of windows nor of decisions.
+#[test]
+fn what_could_not_be_read_is_not_decided_upon() {
+    let (taken, shown, run_ended) = in_virtual_time(7, async {
+        let stage = stage().await;
+        let refuse =
+            || InjectedFault::Error(ApiError::with_status(400, "AccessDeniedException", "no"));
+        let fail = |operation: &str, skip, times| {
+            let rule = FaultRule::at(operation, skip, times, refuse());
+            stage.account.with_faults(|faults| faults.add(rule));
+        };
+        fail("ssm:DescribeMaintenanceWindows", 0, u64::MAX);
+        let taken = approve(&stage).await;
+        stage.account.with_faults(|faults| faults.clear());
+        // The sweep that announces the window lists records, claims, decisions, runs and marks, and then decisions for its notice.
+        stage.wait_until(&AT.replace("10-14", "10-13")).await;
+        fail("ssm:GetParametersByPath", 5, 1);
+        stage.sweep_until("2026-10-13T04:15:00Z").await;
+        assert!(shows(&stage, "is patched on 14 October"));
+        let shown = shows(&stage, "needed by");
+        stage.wait_until(AT).await;
+        (taken, shown, run(&stage).await)
+    });
+    expect!["AP-0811: expected to read all windows that AWS opens, found: maintenance windows of Systems Manager may not be read: ssm:DescribeMaintenanceWindows: AccessDeniedException: no"].assert_eq(taken["summary"].as_str().unwrap_or_default());
+    assert!(!shown, "what is not known looks undecided");
+    expect![[r#""NotApproved": "AP-0810: nobody had decided by 2026-10-14 04:30:00 UTC""#]]
+        .assert_eq(&format!(
+            "{}: {}",
+            run_ended["status"], run_ended["summary"]
+        ));
 }
 
 /// An approval of one opening is none of the next, nor of the window at another time.
