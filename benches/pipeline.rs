@@ -39,7 +39,11 @@ fn decide_one(c: &mut Criterion) {
     let (job, seen, now) = runtime.block_on(async {
         let (aws, request, jobs) = woken_jobs(1).await;
         let job = jobs.into_iter().next().unwrap();
-        let questions: Vec<Question<'_>> = vec![(&job, needs(&job))];
+        let questions = [Question {
+            job: &job,
+            needs: needs(&job),
+            known: None,
+        }];
         let seen = observe(&aws.clients, &request.selection.tag, &questions).await;
         let seen = seen.into_iter().next().unwrap();
         let now = aws.clock.now();
@@ -69,7 +73,14 @@ fn one_pass(c: &mut Criterion) {
         group.bench_function(format!("{groups} jobs"), |b| {
             b.iter(|| {
                 runtime.block_on(async {
-                    let questions: Vec<Question<'_>> = jobs.iter().map(|j| (j, needs(j))).collect();
+                    let questions: Vec<Question<'_>> = jobs
+                        .iter()
+                        .map(|job| Question {
+                            job,
+                            needs: needs(job),
+                            known: None,
+                        })
+                        .collect();
                     let seen = observe(&aws.clients, &request.selection.tag, &questions).await;
                     let bake = Bake::default();
                     let now = request.window.start;

@@ -22,7 +22,6 @@ use std::str::FromStr;
 
 use asg_patch::aws::ApiShare;
 use asg_patch::run::{self, Stop};
-use asg_patch::sim::calls::is_change;
 use asg_patch::sim::fleet;
 use common::{account_of, fleet_of, runtime};
 
@@ -133,9 +132,7 @@ fn measure(groups: usize, run: usize) {
         let took = processor_seconds() - before;
         let counts = account.calls().counts.clone();
         let calls = counts.values().sum::<u64>() as f64;
-        let of_changes = |name: &String| is_change(name.split(':').nth(1).unwrap_or_default());
-        let changes = counts.iter().filter(|(name, _)| of_changes(name));
-        let changes = changes.map(|(_, n)| *n).sum::<u64>() as f64;
+        let changes = account.calls().changing as f64;
         let throttled = account.calls().throttled as f64 * 200.0 / calls;
         let peak = status_mb("VmHWM:");
         let resident = status_mb("VmRSS:");

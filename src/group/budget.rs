@@ -196,7 +196,7 @@ fn times(forward: &Forward, phase: Phase) -> Times {
         },
         Phase::Settling => Times {
             first_look: limits::EXPECTED_READY,
-            default: limits::ONLINE_FIRST_LOOK * 2
+            default: limits::ONLINE_EARLIEST * 2
                 + limits::EXPECTED_READY
                 + forward.boot_extra() / 2,
             limit: limits::ONLINE_LIMIT + forward.boot_extra() + limits::READY_LIMIT,

@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::lineage::Lineage;
 use super::pin::Pin;
 use super::record::Record;
+use super::seen::Need;
 use crate::ids::{Balancer, ImageId, InstanceId, TemplateId};
 use crate::schedule::Capacity;
 
@@ -169,6 +170,33 @@ impl Effect {
             | Self::CreateImage { .. }
             | Self::Terminate { .. }
             | Self::DeleteRecord => false,
+        }
+    }
+
+    /// Whether what this read has shown is to be read anew after the effect. Templates and image stay as they are if the
+    /// effect is not about them; the rest is what effects of all kinds, and others, change.
+    pub fn changes(&self, need: Need) -> bool {
+        match self {
+            Self::CreateVersion { .. } | Self::SetDefault { .. } | Self::DeleteVersion { .. } => {
+                need != Need::Image
+            }
+            Self::CreateImage { .. }
+            | Self::TagImage { .. }
+            | Self::KeepImage { .. }
+            | Self::DeregisterImage(_) => need != Need::Templates,
+            Self::StoreRecord(_)
+            | Self::Update { .. }
+            | Self::SendCommand(_)
+            | Self::StartAutomation(_)
+            | Self::StopAutomation { .. }
+            | Self::Suspend(_)
+            | Self::Resume(_)
+            | Self::EnterStandby { .. }
+            | Self::TagInstance { .. }
+            | Self::RegisterTarget { .. }
+            | Self::DeregisterTarget { .. }
+            | Self::Terminate { .. }
+            | Self::DeleteRecord => !matches!(need, Need::Templates | Need::Image),
         }
     }
 }

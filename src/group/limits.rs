@@ -24,8 +24,10 @@ pub const CROWDED_LIMIT: TimeDelta = TimeDelta::minutes(3);
 pub const EXPECTED_RETURN: TimeDelta = TimeDelta::seconds(15);
 /// A move to Standby that a group does not show after this long is asked for again.
 pub const STANDBY_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(1);
-/// An instance in service registers with SSM 20 to 60 s after its boot.
-pub const ONLINE_FIRST_LOOK: TimeDelta = TimeDelta::seconds(20);
+/// An instance registers with SSM 20 to 60 s after its launch: before, nobody asks.
+pub const ONLINE_EARLIEST: TimeDelta = TimeDelta::seconds(20);
+/// The first look at that which was not there at once, counted from the launch.
+pub const ONLINE_FIRST_LOOK: TimeDelta = TimeDelta::seconds(45);
 /// From Standby until SSM Online: 15 min, slow boots included.
 pub const ONLINE_LIMIT: TimeDelta = TimeDelta::minutes(15);
 /// First boot, with user data: mostly seconds after the agent is online.
@@ -162,12 +164,13 @@ pub const LOOK_MIN: TimeDelta = TimeDelta::seconds(15);
 /// From this number of jobs in flight on, their looks are mostly made together.
 pub const MANY_PEERS: usize = 16;
 /// Shortest pause between two looks at the same thing, among many jobs.
-pub const LOOK_TOGETHER_MIN: TimeDelta = TimeDelta::seconds(4);
+pub const LOOK_TOGETHER_MIN: TimeDelta = TimeDelta::seconds(6);
 /// Among very many, the pause grows by this for each: so that the pages that are read in a second stay few.
 pub const LOOK_PER_PEER: TimeDelta = TimeDelta::milliseconds(20);
 /// A record that was read this long ago still counts as ours, and a group as it was seen.
 pub const SEEN_HOLDS: TimeDelta = TimeDelta::seconds(15);
-/// A command or an image that takes longer than this is looked at together with its group: most commands and images are done by then.
+/// Effects on our own instance go by a look at the group that is not older than this, and a command or an image that takes
+/// longer is looked at together with its group: most are done by then.
 pub const LOOK_WIDER_AFTER: TimeDelta = TimeDelta::minutes(4);
 /// Longest pause between two looks at the same thing.
 pub const LOOK_MAX: TimeDelta = TimeDelta::seconds(60);

@@ -19,7 +19,8 @@ pub(super) fn needs_record(job: &Job) -> bool {
 fn depends_on_record(job: &Job) -> bool {
     // A driver that takes a job over must know that the group is still its own; so must one that is about to
     // change it. A driver that restores a group must not undo the work of the next run.
-    let restores = job.is_recorded() && job.must_restore();
+    let is_open = job.ledger.done_at(&Key::DeleteRecord).is_none();
+    let restores = is_open && job.is_recorded() && job.must_restore();
     job.resumed_at.is_some() || restores || alters_group(job.phase)
 }
 

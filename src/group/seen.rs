@@ -50,6 +50,20 @@ macro_rules! reads {
                 self
             }
 
+            /// Those of its answers that `holds` names. A read that failed is made again.
+            #[must_use]
+            pub fn kept(&self, holds: impl Fn(Need) -> bool) -> Self {
+                let mut kept = Self {
+                    clock_offset: self.clock_offset,
+                    ..Self::default()
+                };
+                $(if holds(Need::$need) && matches!(self.$field, Read::Absent | Read::Present(_)) {
+                    kept.asked.insert(Need::$need);
+                    kept.$field = self.$field.clone();
+                })+
+                kept
+            }
+
             /// Whether any read failed.
             pub fn is_blind(&self) -> bool {
                 let Self { asked: _, clock_offset: _, $($field),+ } = self;

@@ -69,6 +69,8 @@ pub struct Calls {
     pub counts: BTreeMap<String, u64>,
     /// Names of the groups that changing calls were about, whether the log is kept or not.
     pub changed_groups: BTreeSet<String>,
+    /// Calls that can change something, whatever became of them.
+    pub changing: u64,
     /// Calls that were refused for their rate.
     pub throttled: u64,
     keeps_log: bool,
@@ -80,6 +82,7 @@ impl Default for Calls {
             log: Vec::new(),
             counts: BTreeMap::new(),
             changed_groups: BTreeSet::new(),
+            changing: 0,
             throttled: 0,
             keeps_log: true,
         }
@@ -112,6 +115,7 @@ impl Calls {
             params: call.params.to_json(),
             ending,
         };
+        self.changing += u64::from(record.is_change());
         if record.is_change() && record.ending != Ending::Lost {
             let group = record.params.get("AutoScalingGroupName");
             let name = group.and_then(Value::as_str).map(str::to_owned);

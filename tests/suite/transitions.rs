@@ -217,6 +217,12 @@ fn job(phase: Phase) -> Job {
     if HAS_VERSION.contains(&phase) {
         done(&mut job, Key::Update(None, Some(vec![pin("3")])));
     }
+    if phase == Phase::Recording {
+        done(&mut job, Key::StoreRecord);
+    }
+    if phase == Phase::Baking {
+        done(&mut job, Key::CreateImage(record().image_name));
+    }
     if let Some((step, instance)) = step {
         job.made.commands.insert(step, "c-1".into());
         let key = Key::Command(step, instance.into());
@@ -550,7 +556,7 @@ fn decided(phase: Phase, situation: &str) -> (String, Option<Phase>) {
     if phase == Phase::RollingBack && situation != "nothing yet" {
         seen.image = Read::Absent;
     }
-    if phase == Phase::Restoring && situation != "nothing yet" {
+    if phase == Phase::Restoring && matches!(situation, "as wished" | "image current") {
         done(&mut job, Key::DeleteRecord);
     }
     forget_unasked(&mut seen, &needs(&job));

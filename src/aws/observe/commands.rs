@@ -21,7 +21,9 @@ use crate::ids::InstanceId;
 use crate::text::plain_text;
 
 const OPERATION: &str = "ssm:ListCommandInvocations";
-/// Invocations are asked for from a little before the first was sent: clocks differ.
+/// Invocations are asked for from a little before the first was sent: it was taken down when the answer came.
+const ANSWER_MARGIN: TimeDelta = TimeDelta::minutes(1);
+/// The same while AWS's clock is not known.
 const CLOCK_MARGIN: TimeDelta = TimeDelta::minutes(5);
 /// Commands that are asked for one by one at the same time.
 const SINGLE_READS_AT_ONCE: usize = 8;
@@ -30,7 +32,7 @@ const OUTPUT_END: usize = 300;
 /// For this many commands that are looked for, a page may have none of them.
 const SINGLES_PER_PAGE: usize = 10;
 /// Of more commands than this only those that still run are listed: the others have ended, mostly, each once.
-const MANY: usize = 10;
+const MANY: usize = 30;
 /// The status of an invocation that still runs.
 const RUNNING: &str = "InProgress";
 /// The output of a step that is meant for another platform (Systems Manager's own words).
@@ -97,7 +99,7 @@ pub(super) async fn read(clients: &Clients, queries: &[Query<'_>]) -> Answers<Ve
 struct Awaited<'a> {
     /// By their ids, each with the instances that it is awaited on.
     known: BTreeMap<&'a str, BTreeSet<&'a str>>,
-    /// When the first of those was sent.
+    /// When the first of those was sent, by AWS's clock.
     known_since: Option<DateTime<Utc>>,
     /// Whether one was sent, and under which id, is to be found out: not before this time.
     unknown_since: Option<DateTime<Utc>>,
@@ -108,15 +110,16 @@ impl<'a> Awaited<'a> {
     /// was taken over does not know of.
     fn add(&mut self, job: &'a Job) {
         let earliest = |known: Option<DateTime<Utc>>, at| Some(known.map_or(at, |k| k.min(at)));
+        let by_aws = |at: DateTime<Utc>| at.checked_add_signed(job.clock_offset).unwrap_or(at);
         let commands = job.ledger.of_kind(|k| matches!(k, Key::Command(..)));
         let last = commands.max_by_key(|(_, t): &(&Key, &Try)| t.first_at);
         match last {
             Some((Key::Command(step, instance), sent)) if job.resumed_at.is_none() => {
                 if let Some(id) = job.made.commands.get(step) {
                     self.known.entry(id).or_default().insert(instance);
-                    self.known_since = earliest(self.known_since, sent.first_at);
+                    self.known_since = earliest(self.known_since, by_aws(sent.first_at));
                 } else {
-                    self.unknown_since = earliest(self.unknown_since, sent.first_at);
+                    self.unknown_since = earliest(self.unknown_since, by_aws(sent.first_at));
                 }
             }
             _ => self.unknown_since = earliest(self.unknown_since, job.record.written_at),
@@ -185,7 +188,11 @@ fn listing(
     since: DateTime<Utc>,
     status: Option<&str>,
 ) -> Result<ListCommandInvocationsFluentBuilder, Fault> {
-    let after = since.checked_sub_signed(CLOCK_MARGIN).unwrap_or(since);
+    let margin = match clients.clock_offset() {
+        Some(_) => ANSWER_MARGIN,
+        None => CLOCK_MARGIN,
+    };
+    let after = since.checked_sub_signed(margin).unwrap_or(since);
     let after = after.to_rfc3339_opts(SecondsFormat::Secs, true);
     let after = [(CommandFilterKey::InvokedAfter, after.as_str())];
     let status = status.map(|status| (CommandFilterKey::Status, status));

@@ -26,15 +26,15 @@ pub(super) async fn read(
     tag: &OptInTag,
     questions: &[Question<'_>],
 ) -> Answers<GroupSeen> {
-    let asking = questions.iter().filter(|(_, n)| n.contains(&Need::Group));
-    let names: Vec<String> = asking.map(|(job, _)| job.group().into()).collect();
+    let asking = questions.iter().filter(|q| q.needs.contains(&Need::Group));
+    let names: Vec<String> = asking.map(|q| q.job.group().into()).collect();
     let found = describe(clients, tag, &names).await;
-    let answer = |(job, needs): &Question<'_>| {
-        if !needs.contains(&Need::Group) {
+    let answer = |question: &Question<'_>| {
+        if !question.needs.contains(&Need::Group) {
             return Read::Unread;
         }
         match &found {
-            Ok(groups) => if_listed(groups.get(job.group())),
+            Ok(groups) => if_listed(groups.get(question.job.group())),
             Err(fault) => Read::Failed(fault.clone()),
         }
     };

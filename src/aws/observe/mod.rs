@@ -33,8 +33,16 @@ use crate::group::fault::Read;
 use crate::group::seen::{GroupSeen, Need, Seen};
 use crate::request::OptInTag;
 
-/// A job and the reads that its decision needs.
-pub type Question<'a> = (&'a Job, BTreeSet<Need>);
+/// A question about a job.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// The reads that its decision needs.
+    pub needs: BTreeSet<Need>,
+    /// Its group, where an earlier look has shown it: other reads ask about its instances.
+    pub known: Option<&'a GroupSeen>,
+}
 
 /// Makes the reads, all at the same time, and answers each question with all that was read for it.
 macro_rules! read_together {
@@ -42,8 +50,8 @@ macro_rules! read_together {
         let queries = Query::all($questions, &$groups);
         let ($($field,)+) = tokio::join!($($field::read($clients, &queries)),+);
         $(let mut $field = $field.into_iter();)+
-        let seen = $questions.iter().zip($groups).map(|((_, needs), group)| Seen {
-            asked: needs.clone(),
+        let seen = $questions.iter().zip($groups).map(|(question, group)| Seen {
+            asked: question.needs.clone(),
             clock_offset: $clients.clock_offset(),
             group,
             $($field: $field.next().unwrap_or_default(),)+
@@ -61,15 +69,10 @@ pub async fn observe(clients: &Clients, tag: &OptInTag, questions: &[Question<'_
     read_all(clients, questions, groups).await
 }
 
-/// Answers the rest of what a job asks, after a look that has answered a part of it. Answers nothing but that rest.
-pub async fn observe_rest(clients: &Clients, question: Question<'_>, seen: &Seen) -> Seen {
-    let group = seen.group.clone();
-    let rest = read_all(&clients.for_one(), &[question], vec![group]).await;
-    let rest = rest.into_iter().next().unwrap_or_default();
-    Seen {
-        group: Read::Unread,
-        ..rest
-    }
+/// Answers the rest of what a job asks, after a look that has answered a part of it.
+pub async fn observe_rest(clients: &Clients, question: Question<'_>) -> Seen {
+    let rest = read_all(&clients.for_one(), &[question], vec![Read::Unread]).await;
+    rest.into_iter().next().unwrap_or_default()
 }
 
 async fn read_all(

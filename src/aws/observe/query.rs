@@ -18,7 +18,7 @@ pub(super) type Answers<T> = Vec<Read<T>>;
 pub(super) struct Query<'a> {
     pub job: &'a Job,
     pub needs: &'a BTreeSet<Need>,
-    /// None where the group was not asked for, does not exist or could not be read.
+    /// None where the group is not known, does not exist or could not be read.
     pub group: Option<&'a GroupSeen>,
 }
 
@@ -27,11 +27,12 @@ impl<'a> Query<'a> {
         questions: &'a [Question<'a>],
         groups: &'a [Read<GroupSeen>],
     ) -> Vec<Query<'a>> {
-        let groups = groups.iter().map(Read::present);
-        let queries = questions.iter().zip(groups);
-        queries
-            .map(|((job, needs), group)| Query { job, needs, group })
-            .collect()
+        let queries = questions.iter().zip(groups).map(|(question, group)| Query {
+            job: question.job,
+            needs: &question.needs,
+            group: group.present().or(question.known),
+        });
+        queries.collect()
     }
 
     /// The instances of the job: those of its group and those that the run launched for it.

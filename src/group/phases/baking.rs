@@ -11,6 +11,7 @@ use super::super::launch::LaunchState;
 use super::super::ledger::Key;
 use super::super::seen::{ImageSeen, ImageState, Need, Seen};
 use super::super::{Code, Phase, limits};
+use super::command;
 use crate::ids::InstanceId;
 
 /// Remembers the image once it is usable.
@@ -31,8 +32,7 @@ pub(super) fn is_ours(job: &Job, image: &ImageSeen) -> bool {
     if let Some(known) = job.made.image.as_ref().or(job.made.asked_image.as_ref()) {
         return image.id == *known;
     }
-    let asked = |key: &Key| matches!(key, Key::CreateImage(_));
-    if !job.may_have_tried(asked) {
+    if !job.may_have_tried(is_creation) {
         return false;
     }
     // The phase is entered once the guest is sealed. A driver that lost its memory may have entered it unknown to us.
@@ -46,20 +46,24 @@ pub(super) fn is_ours(job: &Job, image: &ImageSeen) -> bool {
         && image.created_at.is_some_and(|at| at >= since)
 }
 
-/// The group and the instance are looked at until the image was asked for: the instance's devices decide what it
-/// holds.
+/// The instance is looked at until the image was asked for: its devices decide what that holds. The image is looked for
+/// once it may have been asked for: AWS refuses a name that is taken.
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
-    let mut needs = BTreeSet::from([Need::Image]);
-    let asked = |key: &Key| matches!(key, Key::CreateImage(_));
-    match job.ledger.last_done(asked) {
-        Some(at) if job.launch != LaunchState::Unknown => {
-            if job.wake_at - at >= limits::LOOK_WIDER_AFTER {
-                needs.insert(Need::Group);
-            }
-        }
-        Some(_) | None => needs.extend([Need::Group, Need::Instances]),
+    let mut needs = BTreeSet::new();
+    if job.may_have_tried(is_creation) {
+        needs.insert(Need::Image);
+    }
+    if job.ledger.last_done(is_creation).is_none() {
+        needs.insert(Need::Instances);
+    }
+    if job.launch == LaunchState::Unknown || !command::was_seen_lately(job) {
+        needs.extend([Need::Group, Need::Instances]);
     }
     needs
+}
+
+fn is_creation(key: &Key) -> bool {
+    matches!(key, Key::CreateImage(_))
 }
 
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
@@ -88,19 +92,22 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
             Code::ImageFailed,
             "the image was being made and is gone",
         )),
-        Read::Absent => {
-            cx.read(&cx.seen.instances, "the build instance's devices")?;
-            Ok(cx.act(
-                create,
-                cx.first_look(limits::IMAGE_FIRST_LOOK),
-                format!("making image {} of {build}", cx.record().image_name),
-            ))
-        }
+        Read::Unread if !cx.job.may_have_tried(is_creation) => make(cx, create, build),
+        Read::Absent => make(cx, create, build),
         other @ (Read::Failed(_) | Read::Unread) => {
             cx.read(other, "the image")?;
             Ok(cx.wait(limits::LOOK_MIN, "the image must be read first"))
         }
     }
+}
+
+fn make(cx: &Context<'_>, create: Effect, build: &InstanceId) -> Decided {
+    command::instance_lives(build, cx.instances()?)?;
+    Ok(cx.act(
+        create,
+        cx.first_look(limits::IMAGE_FIRST_LOOK),
+        format!("making image {} of {build}", cx.record().image_name),
+    ))
 }
 
 /// The devices of an instance, as far as it is seen.

@@ -24,33 +24,34 @@ pub(super) struct CommandSpec {
     pub timeout: Code,
 }
 
-/// The reads: the group and its instance before the command is sent, then the command alone. One that takes long is
-/// looked at together with the rest: that the group is gone or has opted out is to be noticed before it ends.
+/// The reads: the command alone, and every few minutes the group and its instance, before it is sent and while it runs:
+/// that the group is gone or has opted out is to be noticed before it ends.
 pub(super) fn needs(job: &Job, step: CommandStep) -> BTreeSet<Need> {
     if job.made.ended.contains(&step) {
         return BTreeSet::new();
     }
-    let sent_at = sent_at(job, step);
     let has_memory = job.resumed_at.is_none();
     let mut needs = BTreeSet::new();
     if !has_memory || job.ledger.has_tried(is_step(step)) {
         needs.insert(Need::Commands);
     }
-    let is_soon = |at| job.wake_at - at < limits::LOOK_WIDER_AFTER;
-    // What a bad end means depends on the instance.
+    // What a bad end or a refusal means depends on the instance.
     let has_failed = job.made.failed.contains(&step);
-    let is_fresh = |at| job.wake_at - at < limits::SEEN_HOLDS;
-    let is_known = match sent_at {
-        Some(at) => is_soon(at),
-        None => job.group_seen_at.is_some_and(is_fresh),
-    };
-    if !has_memory || has_failed || !is_known {
+    let mut tries = job.ledger.of_kind(is_step(step));
+    let is_refused = tries.any(|(_, t)| t.fault.is_some());
+    if !has_memory || has_failed || is_refused || !was_seen_lately(job) {
         needs.extend([Need::Instances, Need::Group]);
     }
-    if sent_at.is_some_and(|at| may_be_silent(at, job.wake_at)) {
+    if sent_at(job, step).is_some_and(|at| may_be_silent(at, job.wake_at)) {
         needs.insert(Need::Agents);
     }
     needs
+}
+
+/// Whether the group and its instances were seen not long ago: what is done to our own instance goes by that.
+pub(super) fn was_seen_lately(job: &Job) -> bool {
+    let is_lately = |at| job.wake_at - at < limits::LOOK_WIDER_AFTER;
+    job.group_seen_at.is_some_and(is_lately)
 }
 
 /// Whether a command has run for so long that its agent may have been silent for too long.

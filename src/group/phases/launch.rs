@@ -17,6 +17,7 @@ use super::super::seen::{
     Ec2State, GroupSeen, InstanceSeen, LaunchFailure, MemberSeen, Need, Seen,
 };
 use super::super::{Code, Phase, limits};
+use super::command;
 use crate::ids::InstanceId;
 use crate::schedule::{Capacity, ScheduledAction};
 
@@ -150,16 +151,21 @@ pub(super) fn launched_at(job: &Job, id: &InstanceId) -> Option<DateTime<Utc>> {
     job.made.lifetimes.get(id).map(|(launched, _)| *launched)
 }
 
-/// The reads until the agent of an instance of ours has answered; none once it has.
+/// Whether the agent of an instance of ours has answered.
+pub(super) fn has_agent(job: &Job, role: Role) -> bool {
+    job.instance(role)
+        .is_some_and(|id| job.made.online.contains(id))
+}
+
+/// The reads until it has.
 pub(super) fn needs_until_online(job: &Job, role: Role) -> BTreeSet<Need> {
     let id = job.instance(role);
-    if id.is_some_and(|id| job.made.online.contains(id)) {
+    if has_agent(job, role) || id.is_some_and(|id| is_too_early(job, id, job.wake_at)) {
         return BTreeSet::new();
     }
     let mut needs = BTreeSet::from([Need::Agents]);
     let known = id.and_then(|id| launched_at(job, id));
-    let is_soon = job.wake_at - job.entered_at() < limits::LOOK_WIDER_AFTER;
-    if known.is_none() || !is_soon || job.resumed_at.is_some() {
+    if known.is_none() || job.resumed_at.is_some() || !command::was_seen_lately(job) {
         needs.extend([Need::Group, Need::Instances]);
     }
     needs
@@ -173,8 +179,26 @@ pub(super) fn is_online(cx: &Context<'_>, id: &InstanceId) -> Result<bool, Decis
     if launched_at(cx.job, id).is_none() {
         cx.instances()?;
     }
-    cx.read(&cx.seen.agents, "the instance's SSM agent")?;
+    if !is_too_early(cx.job, id, cx.now) {
+        cx.read(&cx.seen.agents, "the instance's SSM agent")?;
+    }
     Ok(false)
+}
+
+/// Looks again at an instance whose agent has not answered yet.
+pub(super) fn look_for_agent(cx: &Context<'_>, id: &InstanceId, reason: String) -> Decision {
+    let launched = our_launched_at(cx.job, id);
+    let since = launched.unwrap_or(cx.job.entered_at());
+    cx.look(since, limits::ONLINE_FIRST_LOOK, reason)
+}
+
+/// Whether an instance was launched so short a time ago that its agent cannot have answered yet.
+fn is_too_early(job: &Job, id: &InstanceId, now: DateTime<Utc>) -> bool {
+    our_launched_at(job, id).is_some_and(|at| now - at < limits::ONLINE_EARLIEST)
+}
+
+fn our_launched_at(job: &Job, id: &InstanceId) -> Option<DateTime<Utc>> {
+    launched_at(job, id)?.checked_sub_signed(job.clock_offset)
 }
 
 /// No instance yet: wait, and fail early if AWS says that none will come.
@@ -244,7 +268,7 @@ pub(in super::super) fn is_back(
     group: &GroupSeen,
     at: DateTime<Utc>,
 ) -> bool {
-    let (Some(launch), Some(instances)) = (job.open_launch(), seen.instances.present()) else {
+    let Some(launch) = job.open_launch() else {
         return false;
     };
     let Some(target) = target(job, launch, seen, group, at) else {
@@ -253,10 +277,10 @@ pub(in super::super) fn is_back(
     let known = job.instance(launch.role);
     let is_out = match known.and_then(|id| group.members.get(id)) {
         Some(member) => member.on_standby() || member.leaving(),
-        None => {
+        None => seen.instances.present().is_some_and(|instances| {
             uncounted(job, launch, group, instances, target).is_none()
                 && !may_appear(job, launch, at)
-        }
+        }),
     };
     let now = at.checked_sub_signed(job.clock_offset).unwrap_or(at);
     let changed_at = job.ledger.last_tried(alters_group);

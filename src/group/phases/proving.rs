@@ -18,7 +18,7 @@ use crate::ids::InstanceId;
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     if !was_sent(job, CommandStep::CanaryReady) {
         let mut needs = launch::needs_until_online(job, Role::Canary);
-        if needs.is_empty() || job.resumed_at.is_some() {
+        if launch::has_agent(job, Role::Canary) || job.resumed_at.is_some() {
             needs.extend(command::needs(job, CommandStep::CanaryReady));
         }
         return needs;
@@ -31,7 +31,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
         return scanning::command_needs(job, CommandStep::CanaryScan);
     }
     let mut needs = BTreeSet::from([Need::Checks]);
-    if job.wake_at - job.entered_at() >= limits::LOOK_WIDER_AFTER || job.resumed_at.is_some() {
+    if job.resumed_at.is_some() || !command::was_seen_lately(job) {
         needs.extend([Need::Group, Need::Instances]);
     }
     match job.forward.as_ref().map(|f| &f.options.prove) {
@@ -143,11 +143,7 @@ fn online(cx: &Context<'_>, id: &InstanceId, is_late: bool) -> Result<(), Decisi
     if is_late {
         return Err(not_up(cx, id, what));
     }
-    Err(cx.look(
-        cx.job.entered_at(),
-        limits::ONLINE_FIRST_LOOK,
-        format!("{id} {what} yet"),
-    ))
+    Err(launch::look_for_agent(cx, id, format!("{id} {what} yet")))
 }
 
 /// Whether the command was sent, by this driver or by one before it.

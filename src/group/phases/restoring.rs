@@ -18,9 +18,12 @@ use crate::ids::{InstanceId, names};
 use crate::schedule::Capacity;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
-    let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
+    if is_record_deleted(job) {
+        return BTreeSet::new();
+    }
+    let mut needs = BTreeSet::from([Need::Group]);
     if job.launch != LaunchState::None {
-        needs.insert(Need::Actions);
+        needs.extend([Need::Instances, Need::Actions]);
     }
     if targets::may_be_registered(job) {
         needs.insert(Need::Targets);
@@ -28,7 +31,14 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     needs
 }
 
+fn is_record_deleted(job: &Job) -> bool {
+    job.ledger.done_at(&Key::DeleteRecord).is_some()
+}
+
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    if is_record_deleted(cx.job) {
+        return Ok(close(cx));
+    }
     let group = match &cx.seen.group {
         // The record is not deleted because of one look at which the group was not listed.
         Read::Absent if cx.lasts(Lapse::GroupAbsent) < limits::SETTLE => {
@@ -214,7 +224,7 @@ fn terminate(cx: &Context<'_>, terminations: Vec<Termination<'_>>) -> Result<(),
     Err(Decision::Act {
         effects,
         reason: format!("terminating {named}"),
-        look_after: limits::CHANGE_SHOWS_PAUSE,
+        look_after: limits::RECORD_SHOWS_PAUSE,
     })
 }
 
@@ -226,7 +236,7 @@ fn close(cx: &Context<'_>) -> Decision {
         Read::Present(RecordSeen::Unreadable { .. })
     );
     let is_stored = cx.job.is_recorded() && !is_anothers;
-    if is_stored && cx.job.ledger.done_at(&Key::DeleteRecord).is_none() {
+    if is_stored && !is_record_deleted(cx.job) {
         return Decision::Act {
             effects: measure(cx.job)
                 .into_iter()

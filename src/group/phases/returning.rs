@@ -12,7 +12,7 @@ use super::launch;
 use crate::ids::InstanceId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
-    let mut needs = BTreeSet::from([Need::Group, Need::Instances]);
+    let mut needs = BTreeSet::from([Need::Group]);
     if job
         .open_launch()
         .is_some_and(|l| l.suspends.contains(SCHEDULE))
@@ -23,7 +23,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
 }
 
 pub(super) fn decide(cx: &Context<'_>, role: Role) -> Decided {
-    let (group, _) = (cx.group()?, cx.instances()?);
+    let group = cx.group()?;
     let (next, lost) = match role {
         Role::Build => (Phase::Settling, Code::InstanceLost),
         Role::Canary => (Phase::Proving, Code::CanaryNotUp),

@@ -31,7 +31,10 @@ pub(super) fn command_needs(job: &Job, step: CommandStep) -> BTreeSet<Need> {
     if !job.made.ended.contains(&step) {
         return command::needs(job, step);
     }
-    let mut needs = BTreeSet::from([Need::Patches, Need::Group, Need::Instances]);
+    let mut needs = BTreeSet::from([Need::Patches]);
+    if job.resumed_at.is_some() || !command::was_seen_lately(job) {
+        needs.extend([Need::Group, Need::Instances]);
+    }
     if !job.made.requested.contains_key(&step) {
         // The listing says when it was sent.
         needs.insert(Need::Commands);
@@ -253,10 +256,9 @@ pub(super) fn awaited(cx: &Context<'_>, step: CommandStep, role: Role) -> Decisi
 }
 
 fn patch_state(cx: &Context<'_>, step: CommandStep, role: Role) -> Decided {
-    let instances = cx.instances()?;
     let patches = cx.read(&cx.seen.patches, "the patch state")?;
     let id = cx.job.instance(role);
-    if let Some(id) = id {
+    if let (Some(id), Some(instances)) = (id, cx.seen.instances.present()) {
         command::instance_lives(id, instances)?;
     }
     let state = id.and_then(|id| patches.get(id));

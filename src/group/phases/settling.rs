@@ -14,10 +14,10 @@ use super::launch;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
     let is_sent = job.ledger.has_tried(command::is_step(step(job)));
-    let mut needs = launch::needs_until_online(job, Role::Build);
-    if is_sent || needs.is_empty() {
+    if is_sent || launch::has_agent(job, Role::Build) {
         return command::needs(job, step(job));
     }
+    let mut needs = launch::needs_until_online(job, Role::Build);
     if job.resumed_at.is_some() {
         needs.extend(command::needs(job, step(job)));
     }
@@ -63,11 +63,8 @@ fn online(cx: &Context<'_>) -> Result<(), Decision> {
             format!("{id} has not registered with Systems Manager {minutes} min after its launch");
         return Err(failed(Code::NeverOnline, reason));
     }
-    Err(cx.look(
-        cx.job.entered_at(),
-        limits::ONLINE_FIRST_LOOK,
-        format!("{id} is on Standby; waiting for its SSM agent"),
-    ))
+    let reason = format!("{id} is on Standby; waiting for its SSM agent");
+    Err(launch::look_for_agent(cx, id, reason))
 }
 
 /// The command that waits until the first boot of one of our instances is over.

@@ -18,6 +18,9 @@ use super::super::{Code, Phase, limits, names};
 use crate::ids::TemplateId;
 
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
+    if has_made_all(job) {
+        return BTreeSet::new();
+    }
     let mut needs = BTreeSet::from([Need::Group, Need::Templates]);
     // A version may have been made without our knowing its number.
     let creations = |k: &Key| matches!(k, Key::CreateVersion(_));
@@ -86,7 +89,19 @@ pub(super) fn hold_pins(record: &Record) -> Vec<Pin> {
         .collect()
 }
 
+/// Whether this job, which was looked at just before, has made the versions of all its templates.
+fn has_made_all(job: &Job) -> bool {
+    let is_made = |template: &TemplateId| {
+        let key = Key::CreateVersion(template.clone());
+        job.ledger.done_at(&key).is_some()
+    };
+    job.resumed_at.is_none() && job.record.templates.keys().all(is_made)
+}
+
 pub(super) fn decide(cx: &Context<'_>) -> Decided {
+    if has_made_all(cx.job) {
+        return made(cx, &versions(cx));
+    }
     let group = cx.group()?;
     let templates = cx.read(&cx.seen.templates, "the launch templates")?;
     let versions = versions(cx);
@@ -108,13 +123,7 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         .filter(|t| !versions.contains_key(*t))
         .collect();
     if missing.is_empty() {
-        let named: Vec<String> = versions.iter().map(|(t, n)| format!("{t}:{n}")).collect();
-        let reason = format!("{} names the new image", named.join(", "));
-        return Ok(if cx.forward()?.options.canary {
-            go(Phase::LaunchingCanary, reason)
-        } else {
-            go(Phase::Promoting, format!("{reason}; no canary by tag"))
-        });
+        return made(cx, &versions);
     }
     if !cx.bake.makes_versions {
         return Ok(cx.wait(
@@ -123,6 +132,16 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
         ));
     }
     create(cx, &missing)
+}
+
+fn made(cx: &Context<'_>, versions: &BTreeMap<TemplateId, u64>) -> Decided {
+    let named: Vec<String> = versions.iter().map(|(t, n)| format!("{t}:{n}")).collect();
+    let reason = format!("{} names the new image", named.join(", "));
+    Ok(if cx.forward()?.options.canary {
+        go(Phase::LaunchingCanary, reason)
+    } else {
+        go(Phase::Promoting, format!("{reason}; no canary by tag"))
+    })
 }
 
 /// Another's deployment stands.

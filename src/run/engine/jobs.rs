@@ -110,7 +110,7 @@ impl<'a> Jobs<'a> {
         self.idle.clear();
         let mut acting = Vec::new();
         for index in 0..self.slots.len() {
-            self.slots[index].rest = None;
+            self.slots[index].forget();
             match std::mem::replace(&mut self.slots[index].state, State::Out) {
                 State::Acting(effects) => acting.push((index, effects)),
                 State::Idle(_) | State::Out | State::Looking | State::Held => self.park(index),
@@ -220,7 +220,7 @@ impl<'a> Jobs<'a> {
     pub(super) fn hold(&mut self, index: usize) {
         let first = self.first_of_bake(index);
         self.slots[index].state = State::Held;
-        self.slots[index].rest = None;
+        self.slots[index].forget();
         self.slots[index].turns.clear();
         self.held.entry(first).or_default().push(index);
     }

@@ -107,9 +107,14 @@ impl<'a> Looks<'a> {
                 let slot = &mut jobs.slots[index];
                 slot.state = State::Looking;
                 slot.looked_at = Some(now);
-                (index, slot.share(), needs)
+                Asking {
+                    index,
+                    job: slot.share(),
+                    needs,
+                    known: slot.take_kept(now),
+                }
             });
-            let questions: Vec<(usize, Arc<Job>, BTreeSet<Need>)> = questions.collect();
+            let questions: Vec<Asking> = questions.collect();
             let (clients, tag) = (jobs.setting.clients, jobs.setting.tag);
             let look = together(clients, tag, questions);
             self.together.push(look.boxed());
@@ -145,6 +150,7 @@ impl<'a> Looks<'a> {
                 continue;
             }
             let effects = jobs.change(index, |jobs| decide_on(jobs, index, &seen, now));
+            jobs.slots[index].keep(&seen, &effects);
             if effects.is_empty() {
                 jobs.park(index);
             } else {
@@ -191,7 +197,8 @@ fn due(jobs: &mut Jobs<'_>, now: DateTime<Utc>) -> Vec<(usize, BTreeSet<Need>)> 
             let slot = &mut jobs.slots[index];
             let job = slot.job_mut();
             job.wake_at = job.wake_at.max(now);
-            questions.push((index, slot.needs()));
+            let needs = slot.needs(now);
+            questions.push((index, needs));
         }
     }
     questions.sort_unstable_by_key(|(index, _)| *index);
@@ -220,7 +227,7 @@ fn riders(
         if !slot.may_ride || !is_rested || jobs.is_held_up(index) {
             continue;
         }
-        let needs = slot.needs();
+        let needs = slot.needs(now);
         let fits = |need: &Need| room.get(need).is_some_and(|room| *room > 0);
         if needs.is_empty() || !needs.iter().all(fits) {
             continue;
@@ -266,24 +273,32 @@ fn decide_on(jobs: &mut Jobs<'_>, index: usize, seen: &Seen, now: DateTime<Utc>)
     effects
 }
 
+/// A job, and what a look is to show of it.
+struct Asking {
+    index: usize,
+    job: Arc<Job>,
+    needs: BTreeSet<Need>,
+    /// Answers of the look before.
+    known: Option<Seen>,
+}
+
 /// Answers what many jobs ask, except for what AWS answers one by one.
-async fn together(
-    clients: &Clients,
-    tag: &OptInTag,
-    jobs: Vec<(usize, Arc<Job>, BTreeSet<Need>)>,
-) -> Look {
+async fn together(clients: &Clients, tag: &OptInTag, jobs: Vec<Asking>) -> Look {
     let in_bulk = |needs: &BTreeSet<Need>| -> BTreeSet<Need> {
         let bulk = needs.iter().filter(|n| n.per_call() > 1);
         bulk.copied().collect()
     };
-    let questions: Vec<Question<'_>> = jobs
-        .iter()
-        .map(|(_, job, needs)| (&**job, in_bulk(needs)))
-        .collect();
+    let questions = jobs.iter().map(|asking| Question {
+        job: &asking.job,
+        needs: in_bulk(&asking.needs),
+        known: asking.known.as_ref().and_then(|k| k.group.present()),
+    });
+    let questions: Vec<Question<'_>> = questions.collect();
     let seen = observe(clients, tag, &questions).await;
-    let answers = jobs.iter().zip(seen).map(|((index, _, needs), seen)| {
-        let missing = needs.difference(&seen.asked).copied().collect();
-        (*index, seen, missing)
+    let answers = jobs.into_iter().zip(seen).map(|(asking, seen)| {
+        let missing = asking.needs.difference(&seen.asked).copied().collect();
+        let known = asking.known.unwrap_or_default();
+        (asking.index, known.and(seen), missing)
     });
     Look::Together(answers.collect())
 }
@@ -296,7 +311,12 @@ async fn by_itself(
     seen: Seen,
     missing: BTreeSet<Need>,
 ) -> Look {
-    let rest = observe_rest(clients, (&*job, missing), &seen).await;
+    let question = Question {
+        job: &job,
+        needs: missing,
+        known: seen.group.present(),
+    };
+    let rest = observe_rest(clients, question).await;
     Look::ByItself {
         index,
         seen: Box::new(seen),

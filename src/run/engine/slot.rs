@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::aws::Turn;
+use crate::group::Phase;
 use crate::group::decide::needs;
 use crate::group::effect::{Effect, Performed};
 use crate::group::job::Job;
@@ -16,6 +17,9 @@ use crate::group::seen::{Need, Seen};
 const LOOKS_AT_ONCE: u32 = 16;
 /// A job that had more comes again after this.
 const LOOKS_PAUSE: TimeDelta = TimeDelta::seconds(1);
+
+/// The answers of a look hold for the look that follows within this time, if nothing of ours has changed them.
+const KEPT_FOR: TimeDelta = TimeDelta::seconds(5);
 
 /// A job, shared with the calls that are under way for it.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub(super) struct Slot {
     pub(super) turns: Vec<Arc<Turn>>,
     /// Answers of a look that took long: the rest of it is asked for again.
     pub(super) rest: Option<Box<Seen>>,
+    /// Answers of the look before that still hold, and when that look began.
+    kept: Option<(DateTime<Utc>, Box<Seen>)>,
     /// When it was looked at last.
     pub(super) looked_at: Option<DateTime<Utc>>,
     /// Looks since then.
@@ -75,18 +81,50 @@ impl Slot {
             hurries: false,
             turns: Vec::new(),
             rest: None,
+            kept: None,
             looked_at: None,
             looks: (None, 0),
         }
     }
 
-    /// The reads that its next look is for.
-    pub(super) fn needs(&self) -> BTreeSet<Need> {
+    /// The reads that its next look is for, if it is made now.
+    pub(super) fn needs(&self, now: DateTime<Utc>) -> BTreeSet<Need> {
         let mut needs = needs(&self.job);
-        if let Some(rest) = &self.rest {
-            needs.retain(|need| !rest.asked.contains(need));
+        let known = self.rest.as_deref().into_iter().chain(self.kept(now));
+        for seen in known {
+            needs.retain(|need| !seen.asked.contains(need));
         }
         needs
+    }
+
+    /// Keeps answers of the look that has just ended for the next one: where the next phase asks for more, and where
+    /// these effects leave them as they are. A way back looks at everything anew.
+    pub(super) fn keep(&mut self, seen: &Seen, effects: &[Effect]) {
+        let lacks = self.hurries && !needs(&self.job).is_subset(&seen.asked);
+        if self.job.phase == Phase::RollingBack || effects.is_empty() && !lacks {
+            return;
+        }
+        let kept = seen.kept(|need| !effects.iter().any(|e| e.changes(need)));
+        let looked_at = self.looked_at.filter(|_| !kept.asked.is_empty());
+        self.kept = looked_at.map(|at| (at, Box::new(kept)));
+    }
+
+    /// Those answers of the look before that still hold.
+    fn kept(&self, now: DateTime<Utc>) -> Option<&Seen> {
+        let (at, seen) = self.kept.as_ref()?;
+        (now - *at <= KEPT_FOR).then_some(&**seen)
+    }
+
+    /// The same, for a look that begins now.
+    pub(super) fn take_kept(&mut self, now: DateTime<Utc>) -> Option<Seen> {
+        let (at, seen) = self.kept.take()?;
+        (now - at <= KEPT_FOR).then_some(*seen)
+    }
+
+    /// Forgets all answers.
+    pub(super) fn forget(&mut self) {
+        self.rest = None;
+        self.kept = None;
     }
 
     pub(super) fn job(&self) -> &Job {

@@ -306,7 +306,7 @@ fn a_window_is_told_from_the_day_before_until_its_end() {
           scheduled: shop (Production) is patched on 14 October 2026 06:00 to 09:00 CEST (04:00 to 07:00 UTC).
           in_progress: shop (Production) is being patched, until 09:00 CEST at the latest.
           completed: Patching of shop (Production) has ended.
-        Pingdom: {101} from 14 04:00:00 to 14 04:12:44"#]].assert_eq(&seen);
+        Pingdom: {101} from 14 04:00:00 to 14 04:13:41"#]].assert_eq(&seen);
 }
 
 /// Slack takes a message a second: to tell a begin of 150 places takes more than one invocation.
@@ -548,7 +548,7 @@ fn a_channel_that_is_down_fails_no_run() {
         Page: "Scheduled maintenance: shop (Production)", completed
           scheduled: shop (Production) is patched on 14 October 2026 06:00 to 09:00 CEST (04:00 to 07:00 UTC).
           completed: Patching of shop (Production) has ended.
-        Pingdom: {101} from 14 04:00:00 to 14 04:12:45"#]].assert_eq(&format!("{}\n{page}", output["report"]["warnings"]));
+        Pingdom: {101} from 14 04:00:00 to 14 04:13:42"#]].assert_eq(&format!("{}\n{page}", output["report"]["warnings"]));
 }
 
 /// One who may write parameters, and has no key, has nothing said and no run changed.

@@ -105,7 +105,12 @@ fn stages(name: &str) -> (Scenario, Vec<Stage>) {
 
 async fn look(account: &Account, aws: &Aws, stage: &Stage) -> Vec<(GroupName, Seen)> {
     let needs = Need::ALL.iter().copied().collect::<BTreeSet<Need>>();
-    let questions: Vec<Question<'_>> = stage.jobs.iter().map(|j| (j, needs.clone())).collect();
+    let questions = stage.jobs.iter().map(|job| Question {
+        job,
+        needs: needs.clone(),
+        known: None,
+    });
+    let questions: Vec<Question<'_>> = questions.collect();
     let tag = OptInTag::default();
     let seen = tokio::select! {
         seen = observe(&aws.clients, &tag, &questions) => seen,
