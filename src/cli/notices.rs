@@ -25,8 +25,8 @@ pub(crate) struct NoticesArgs {
 }
 
 const ABOUT: &str = "\
-The channels and routes are those of the file that --config names, or else those that the deployed stack works by
-(asg-patch config push). The windows are those that AWS opens, not those of the file.";
+The channels and routes are those of the file that --config names, or else those that the deployed
+stack works by (asg-patch config push). The windows are those that AWS opens, not those of the file.";
 
 /// Lists what was said of windows, and what will be.
 ///
