@@ -1,5 +1,5 @@
 variable "package" {
-  description = "The directory that infra/package.sh made, or a release that was unpacked."
+  description = "The directory that infra/package.sh made."
   type        = string
 }
 

@@ -25,8 +25,8 @@ pub(crate) struct NoticesArgs {
 }
 
 const ABOUT: &str = "\
-The channels and routes are those of the file that --config names, or else those that the deployed stack works by
-(asg-patch config push).";
+The channels and routes are those of the file that --config names, or else those that the deployed
+stack works by (asg-patch config push). The windows are those that AWS opens, not those of the file.";
 
 /// Lists what was said of windows, and what will be.
 ///
@@ -62,7 +62,7 @@ pub(crate) async fn execute(
         output.remark(&problem);
     }
     output.result(&json!({ "notices": all }), |_| match all.as_slice() {
-        [] => "nothing was said, and no window opens soon".into(),
+        [] => "nothing was said, and AWS opens no window soon (windows of a file alone are not announced)".into(),
         all => all.iter().map(line).collect::<Vec<String>>().join("\n"),
     });
     Ok(Exit::Well)

@@ -331,7 +331,7 @@ codes! {
         "leave records to asg-patch: without them, a group cannot be restored after a crash",
         [];
     RestoredMeanwhile = "AP-0505", "the group was restored by someone else during the run",
-        "name a group to `asg-patch restore` only if its run is dead; then run again",
+        "take a group from a run with `asg-patch restore --force` only if that run is dead; then run again",
         [];
     TakenOver = "AP-0506", "another run owns the group now",
         "nothing to do: that run restores the group; see its report",
@@ -347,7 +347,7 @@ codes! {
         "restore the group by hand from the record's text, then delete the parameter",
         [];
     StillOwned = "AP-0604", "the record belongs to a run that may still be alive",
-        "stop the run if it is alive; if it is dead, restore the group with `asg-patch restore --group NAME --force`",
+        "stop the run if it is alive; if it is dead, restore the group with `asg-patch restore --group NAME` (`--force` only if that cannot be seen from here)",
         [];
     NotOurs = "AP-0605", "a record, a claim or a task does not come from this program",
         "find out who wrote it; restore the group by hand if it is changed; then delete the parameter",

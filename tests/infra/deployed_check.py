@@ -258,6 +258,9 @@ def by_schedule(world):
     parameters.put_parameter(Name=record, Type="String", Value="{}")
     stack.not_deleted(record)
     parameters.delete_parameter(Name=record)
+    stack.deploy_window("acceptance")
+    stack.not_deleted("Delete these first\n(aws cloudformation delete-stack --stack-name NAME):\nacceptance\n")
+    stack.delete_window("acceptance")
     stack.delete()
 
 

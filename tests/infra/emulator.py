@@ -199,6 +199,33 @@ class Stack:
         if done.returncode != 1 or why not in done.stderr:
             raise Failed(f"delete.sh: expected a refusal with '{why}', found {done.returncode}: {done.stdout}{done.stderr}")
 
+    def deploy_window(self, name):
+        """A window's stack beside the stack, which it imports from."""
+        template, _ = without_ssm(load(self.package / "window.yaml"))
+        given = {"WindowName": name, "ScheduleExpression": "cron(0 4 1 1 ? 2099)"}
+        self.formation.create_stack(
+            StackName=name,
+            TemplateBody=json.dumps(template),
+            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
+            Capabilities=["CAPABILITY_IAM"],
+        )
+
+        def status():
+            return self.formation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+
+        until("the window's stack", lambda: not status().endswith("IN_PROGRESS"))
+        if status() != "CREATE_COMPLETE":
+            raise Failed(f"the window's stack: {status()}")
+
+    def delete_window(self, name):
+        self.formation.delete_stack(StackName=name)
+        complete = ["CREATE_COMPLETE", "DELETE_IN_PROGRESS"]
+
+        def names():
+            return [s["StackName"] for s in self.formation.list_stacks(StackStatusFilter=complete)["StackSummaries"]]
+
+        until("the end of the window's stack", lambda: name not in names())
+
     def delete(self):
         done = self.script([self.package / "delete.sh"])
         if done.returncode != 0:

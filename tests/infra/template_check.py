@@ -83,6 +83,15 @@ def window_imports(template):
             yield f"window.yaml imports {name}, and the stack exports {sorted(exports)}"
 
 
+def window_defaults():
+    """A window begins with what the stack begins with."""
+    others = {"DurationHours": "WindowDurationHours", "CutoffHours": "WindowCutoffHours"}
+    for name, parameter in load(INFRA / "window.yaml")["Parameters"].items():
+        expected, found = DEFAULTS.get(others.get(name, name)), parameter.get("Default")
+        if None not in (expected, found) and expected != found:
+            yield f"window.yaml: {name}: expected the stack's default {expected!r}, found {found!r}"
+
+
 def scan(path, template):
     """checkov: no failures, and what is skipped is what the template skips, each with a reason."""
     found = tool("checkov", "--file", str(path), "--framework", "cloudformation", "--skip-download", "--output", "json")
@@ -413,6 +422,7 @@ def main():
             lint(path),
             lint(INFRA / "window.yaml"),
             window_imports(template),
+            window_defaults(),
             scan(path, template),
             defaults(template),
             sizes(template),

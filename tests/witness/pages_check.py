@@ -106,11 +106,9 @@ class ByHand:
             raise AssertionError(f"expected one block with {words!r}, found {len(found)}")
         return found[0]
 
-    def follow(self, group, steps, found=""):
+    def follow(self, group, steps):
         read = [self.block("NAME=$("), self.block("describe-instances"), self.block("OLD_NUMBER=$(")]
-        instance = self.block("describe-instances").split("aws ec2 describe-instances")[1]
-        taken = f"INSTANCE=$(aws ec2 describe-instances{instance.rstrip()} | cut -f1)\n"
-        script = "\n".join([*read, taken, found, *(self.block(step) for step in steps)])
+        script = "\n".join([*read, *(self.block(step) for step in steps)])
         return self.account.run(script, {"GROUP": group})
 
 
@@ -118,10 +116,6 @@ class ByHand:
 AFTER_LAUNCH = ("# 1.", "# 2.", "# 5.", "# 6.", "# 7.")
 # One instance more, which the desired capacity counts.
 IN_LAUNCH = ("died during a launch, and the instance", "# 3.", "# 4.", "# 7.")
-SIZES = """
-MIN=$(jq .capacity.min <<< "$RECORD") MAX=$(jq .capacity.max <<< "$RECORD")
-DESIRED=$(jq .capacity.desired <<< "$RECORD")
-"""
 
 
 def check_by_hand(text, program):
@@ -141,7 +135,7 @@ def check_by_hand(text, program):
         by_hand.follow("api day", AFTER_LAUNCH)
         equal(the_account(account), before, "after the canary's death")
         account.run_dies(["web-nightly"], "returning")
-        by_hand.follow("web-nightly", IN_LAUNCH, SIZES)
+        by_hand.follow("web-nightly", IN_LAUNCH)
         equal(the_account(account), before, "after a death in the launch")
 
 
