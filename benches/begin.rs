@@ -1,4 +1,4 @@
-//! What `Begin` takes of a large run: `cargo bench --bench begin -- 1000 5000 10000`.
+//! The costs of `Begin` for a large run: `cargo bench --bench begin -- 1000 5000 10000`.
 //!
 //! Each row is measured in a process of its own (Linux only): the function's first task, at half of AWS's rates, in an
 //! account of that number of groups, each with a launch template of its own. They have short names, or names of 60

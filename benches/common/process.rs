@@ -1,4 +1,4 @@
-//! What this process has taken so far (Linux).
+//! The costs of this process so far (Linux).
 
 use std::str::FromStr;
 

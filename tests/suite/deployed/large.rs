@@ -14,7 +14,7 @@ use crate::common::{Scenario, invariants};
 const FUNCTION_GB: f64 = 0.25;
 const FIFTY: &str = include_str!("../../../benches/fleet-50.toml");
 
-/// What the run took, for people; the largest states by the state machine's own.
+/// The costs of the run, for people.
 fn show(groups: usize, costs: &Costs, summary: &str) {
     let seconds: f64 = costs.seconds.values().map(|(_, s)| s).sum();
     let each = seconds * FUNCTION_GB / groups as f64;

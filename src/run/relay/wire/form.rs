@@ -99,7 +99,7 @@ struct ByPlace {
     reports: Vec<GroupReport>,
 }
 
-/// What tells a list of groups from others.
+/// Tells a list of groups from others.
 fn mark_of(groups: &[GroupName]) -> String {
     let names: Vec<&str> = groups.iter().map(|g| g.as_str()).collect();
     hash_hex(&names, 8)
