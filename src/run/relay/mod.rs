@@ -37,8 +37,8 @@ pub use wire::{WireError, read_batch, read_run_state, write_batch, write_run_sta
 /// a state that cannot be read: as long as a run's own restore goes on past its deadline.
 pub const RESTORE_LIMIT: TimeDelta = GIVE_UP_AFTER;
 
-/// Batches at work at once. With three of 100 groups, AWS's rates are what a run waits for: five bring it no sooner to its end, and
-/// each of them waits longer.
+/// Batches at work at once. With three of 100 groups, AWS's rates are what a run waits for: five bring it hardly sooner to its end,
+/// and each of them waits longer.
 const BATCHES_AT_ONCE: usize = 3;
 /// Bytes of a run between two steps: Step Functions passes 256 KiB, with signatures and what a task has beside it.
 const STATE_BYTES: usize = 244 * 1024;
