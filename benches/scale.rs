@@ -16,14 +16,16 @@
 )]
 
 mod common;
+#[path = "common/process.rs"]
+mod process;
 
 use std::process::Command;
-use std::str::FromStr;
 
 use asg_patch::aws::ApiShare;
 use asg_patch::run::{self, Stop};
 use asg_patch::sim::fleet;
 use common::{account_of, fleet_of, runtime};
+use process::{processor_seconds, status_mb};
 
 const SIZES: [usize; 4] = [50, 500, 2_000, 5_000];
 /// Groups of the run in the accounts of several sizes.
@@ -148,23 +150,4 @@ fn measure(groups: usize, run: usize) {
             (report.finished_at - report.started_at).num_seconds(),
         );
     });
-}
-
-/// Of this thread, the only one (Linux, `schedstat`: nanoseconds on a processor come first).
-fn processor_seconds() -> f64 {
-    first_number::<f64>(&std::fs::read_to_string("/proc/self/schedstat").unwrap()) / 1e9
-}
-
-/// A figure of `/proc/self/status`, in MB.
-fn status_mb(name: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|l| l.strip_prefix(name)).unwrap();
-    first_number::<f64>(line) / 1024.0
-}
-
-fn first_number<T: FromStr>(text: &str) -> T
-where
-    T::Err: std::fmt::Debug,
-{
-    text.split_whitespace().next().unwrap().parse().unwrap()
 }

@@ -50,7 +50,8 @@ pub use callbacks::wake_task;
 pub use claims::{Claim, Claims, Held, KEPT_CLAIM, claim_run, forget_claims, list_claims};
 pub use clients::{CallCount, Clients};
 pub use discover::{
-    Instances, RunningImages, describe_account, find_groups, running_images, template_facts,
+    Instances, Refreshes, RunningImages, describe_account, find_groups, running_images,
+    template_facts,
 };
 pub use documents::{DocumentState, create_document, own_documents};
 pub use events::{Event, has_event_bus, put_event};

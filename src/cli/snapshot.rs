@@ -1,6 +1,6 @@
 //! `asg-patch snapshot`
 
-use asg_patch::aws::{Instances, describe_account};
+use asg_patch::aws::{Instances, Refreshes, describe_account};
 use asg_patch::report::{FleetHeading, fleet_file};
 use asg_patch::run::RunError;
 use chrono::{DateTime, Utc};
@@ -35,7 +35,8 @@ pub(crate) async fn execute(args: &SnapshotArgs, output: &Output) -> Result<Exit
     let aws = connect(&args.aws).await?;
     let selection = args.selection.selection();
     let wanted = |g: &asg_patch::group::facts::GroupFacts| selection.wants(&g.name, &g.tags);
-    let account = describe_account(&aws.clients, Instances::Without, wanted).await;
+    let account =
+        describe_account(&aws.clients, Instances::Without, Refreshes::Sought, wanted).await;
     let account = account.map_err(|fault| CliError::Run(RunError::from(fault)))?;
     let read_at = aws.clock.now();
     let heading = FleetHeading {

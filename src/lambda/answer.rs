@@ -266,8 +266,8 @@ pub(super) fn is_shortened(document: &Value) -> bool {
     fields.any(|field| field.ends_with(LEFT_OUT))
 }
 
-/// Leaves out these fields of the entries of a list, one after the other, and then entries from the end, until the whole
-/// fits. The document names the fields and counts the entries that it lacks.
+/// Leaves out these fields of the entries of a list, one after the other, and then entries from the end, those without a code first,
+/// until the whole fits. The document names the fields and counts the entries that it lacks.
 fn shorten(document: &mut Value, list: &str, fields: &[&str]) {
     let Some(Value::Array(mut entries)) = document.get_mut(list).map(Value::take) else {
         return;
@@ -281,6 +281,9 @@ fn shorten(document: &mut Value, list: &str, fields: &[&str]) {
     let steps: Vec<_> = steps.collect();
     let taken = fit::give_up(&mut entries, &steps, |e| bytes(e) <= OUTPUT_LIMIT_BYTES);
     let all = entries.len();
+    if bytes(&entries) > OUTPUT_LIMIT_BYTES {
+        entries.sort_by_key(|e| e["code"].is_null());
+    }
     let fits = fit::most(all, |n| bytes(&entries[..n]) <= OUTPUT_LIMIT_BYTES);
     entries.truncate(fits);
     document[list] = entries.into();
@@ -339,5 +342,11 @@ mod tests {
         );
         let (left, _, out) = document(20_000, 500);
         assert!(left > 5_000 && out == json!(20_000 - left), "{left} {out}");
+        // A failure at the end is not what goes.
+        let group = |n| json!({"group": n, "code": (n == 19_999).then_some("AP-0301")});
+        let mut document = json!({"groups": (0..20_000).map(group).collect::<Vec<_>>()});
+        shorten(&mut document, "groups", &[]);
+        assert_eq!(document["groups"][0]["group"], 19_999);
+        assert_eq!(document["groups"][1]["group"], 0);
     }
 }

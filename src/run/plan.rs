@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::documents::{check_documents, with_runbooks};
 use super::{RunError, SelectionError, summary};
-use crate::aws::{Aws, Instances, check_permissions, describe_account, list_records};
+use crate::aws::{Aws, Instances, Refreshes, check_permissions, describe_account, list_records};
 use crate::group::admit::Bounds;
 use crate::group::budget::Budget;
 use crate::group::facts::{AccountFacts, GroupFacts};
@@ -50,7 +50,7 @@ pub async fn plan(aws: &Aws, request: &RunRequest) -> Result<PlanReport, RunErro
 /// AWS could not be read, or a group that was named does not exist or did not opt in.
 pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunError> {
     let selection = &request.selection;
-    let account = describe_account(&aws.clients, Instances::Without, |g| {
+    let account = describe_account(&aws.clients, Instances::Without, Refreshes::Sought, |g| {
         selection.wants(&g.name, &g.tags)
     })
     .await?;

@@ -11,7 +11,7 @@ use super::patience::patiently;
 use super::plan::plan_of;
 use super::restore::restore_records;
 use super::{RecordFilter, RestoreRequest, RunError, Stop, summary};
-use crate::aws::{Aws, Instances, check_permissions, describe_account};
+use crate::aws::{Aws, Instances, Refreshes, check_permissions, describe_account};
 use crate::group::facts::AccountFacts;
 use crate::group::job::Job;
 use crate::group::{Code, Failure};
@@ -51,16 +51,18 @@ impl Prepared {
     }
 }
 
-/// Reads the account, plans the run and checks the permissions.
+/// Reads the account, plans the run and checks the permissions. Refreshes need not be sought where the groups are planned
+/// again before they begin.
 ///
 /// # Errors
 /// AWS could not be read, a group that was named does not exist or did not opt in, or a permission is missing.
 pub(super) async fn prepare(
     aws: &Aws,
     request: &RunRequest,
+    refreshes: Refreshes,
     stop: &Receiver<Stop>,
 ) -> Result<Prepared, RunError> {
-    let account = Box::pin(read_account(aws, request, stop)).await?;
+    let account = Box::pin(read_account(aws, request, refreshes, stop)).await?;
     let prepared = plan_in(&account, aws, request)?;
     Box::pin(check_permissions(&aws.clients, &prepared.jobs)).await?;
     Box::pin(check_documents(aws, &prepared.jobs)).await?;
@@ -85,7 +87,13 @@ pub(super) async fn prepare_again(
         selection: selection.clone(),
         ..request.clone()
     };
-    let account = Box::pin(read_account(aws, &of_batch, &never_stopped())).await?;
+    let account = Box::pin(read_account(
+        aws,
+        &of_batch,
+        Refreshes::Sought,
+        &never_stopped(),
+    ))
+    .await?;
     let (there, gone): (Vec<GroupName>, Vec<GroupName>) =
         groups.iter().cloned().partition(|name| {
             let group = account.groups.get(name);
@@ -151,11 +159,12 @@ pub(super) fn never_stopped() -> Receiver<Stop> {
 async fn read_account(
     aws: &Aws,
     request: &RunRequest,
+    refreshes: Refreshes,
     stop: &Receiver<Stop>,
 ) -> Result<AccountFacts, RunError> {
     let selection = &request.selection;
     let account = patiently(&aws.clock, stop, async || {
-        let account = describe_account(&aws.clients, Instances::Without, |g| {
+        let account = describe_account(&aws.clients, Instances::Without, refreshes, |g| {
             selection.wants(&g.name, &g.tags)
         })
         .await?;

@@ -30,9 +30,10 @@ pub async fn publish_images(aws: &Aws, report: &mut RunReport, by: DateTime<Utc>
             return;
         }
     };
-    let (mut warnings, mut late) = (Vec::new(), 0);
+    let (mut warnings, mut late, mut unknown) = (Vec::new(), 0, 0);
     for group in groups {
         let Some(image) = &group.image_after else {
+            unknown += 1;
             continue;
         };
         let parameter = image_parameter(&group.group);
@@ -55,6 +56,13 @@ pub async fn publish_images(aws: &Aws, report: &mut RunReport, by: DateTime<Utc>
         }
     }
     report.warnings.append(&mut warnings);
+    if unknown > 0 {
+        let images = counted(unknown, "image");
+        report.warnings.push(format!(
+            "{images} could not be published: the run has too many groups to pass the ids of their images along; a run of some of \
+             them does it"
+        ));
+    }
     if late > 0 {
         let images = counted(late, "image");
         report.warnings.push(format!(

@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use super::RunError;
 use super::owner::{Life, life};
 use super::plan::{check_named, pin_texts};
-use crate::aws::{Aws, Instances, RunningImages, describe_account, list_records, running_images};
+use crate::aws::{
+    Aws, Instances, Refreshes, RunningImages, describe_account, list_records, running_images,
+};
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::fault::FaultClass;
 use crate::group::names::{group_of_parameter, record_parameter};
@@ -24,7 +26,8 @@ use crate::request::Selection;
 /// AWS could not be read, or a group that was named has no record and does not exist or did not opt in.
 pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, RunError> {
     let wanted = |g: &GroupFacts| selection.wants(&g.name, &g.tags);
-    let account = describe_account(&aws.clients, Instances::With, wanted).await?;
+    let account =
+        describe_account(&aws.clients, Instances::With, Refreshes::Sought, wanted).await?;
     let mut records: BTreeMap<String, OpenRecord> = list_records(&aws.clients)
         .await?
         .into_iter()

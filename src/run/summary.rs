@@ -361,6 +361,28 @@ pub(super) fn of_skipped(group: &GroupName, failure: &Failure) -> GroupReport {
     }
 }
 
+/// The least that must be known of a group at the end of a run of very many.
+pub(super) fn brief(report: &GroupReport) -> GroupReport {
+    let reason = match report.code {
+        Some(_) => report.reason.clone(),
+        None => String::new(),
+    };
+    GroupReport {
+        outcome: report.outcome,
+        code: report.code,
+        left_open: report.left_open,
+        image_after: report.image_after.clone(),
+        image_age_days: report.image_age_days,
+        reverted_from: report.reverted_from.clone(),
+        place: report.place.clone(),
+        generation: report.generation,
+        patches: report.patches,
+        altered_seconds: report.altered_seconds,
+        instance_seconds: report.instance_seconds,
+        ..of_skipped(&report.group, &Failure::new(Code::NotPlanned, reason))
+    }
+}
+
 /// A group whose record cannot be read: nothing was done, and it must be looked after.
 pub(super) fn of_unreadable(group: &GroupName, failure: &Failure) -> GroupReport {
     GroupReport {

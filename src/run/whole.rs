@@ -13,7 +13,7 @@ use super::plan::bounds;
 use super::prepare::{Prepared, prepare, sweep};
 use super::send::send_report;
 use super::{RunError, Stop, run_span, summary};
-use crate::aws::Aws;
+use crate::aws::{Aws, Refreshes};
 use crate::channels::Outside;
 use crate::group::fault::Fault;
 use crate::group::{Code, Failure};
@@ -147,7 +147,7 @@ async fn run_to_its_end(
     let started_at = aws.clock.now();
     // Boxed: the compiler gives up on the depth of futures within futures.
     let swept = Box::pin(sweep(aws, stop.clone(), progress)).await?;
-    let prepared = Box::pin(prepare(aws, request, &stop)).await?;
+    let prepared = Box::pin(prepare(aws, request, Refreshes::Sought, &stop)).await?;
     let unsent = match told {
         Some(told) => told.begun(aws, request, &prepared).await?,
         None => Vec::new(),

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::documents::with_runbooks;
 use super::plan::plan_of;
 use super::{RunError, SelectionError};
-use crate::aws::{Aws, AwsWindows, Instances, describe_account, read_windows};
+use crate::aws::{Aws, AwsWindows, Instances, Refreshes, describe_account, read_windows};
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::fault::Fault;
 use crate::ids::GroupName;
@@ -57,7 +57,13 @@ pub async fn windows(
     count: usize,
 ) -> Result<WindowsReport, RunError> {
     let wanted = |g: &GroupFacts| selection.wants(&g.name, &g.tags);
-    let account = Box::pin(describe_account(&aws.clients, Instances::Without, wanted)).await?;
+    let account = Box::pin(describe_account(
+        &aws.clients,
+        Instances::Without,
+        Refreshes::Sought,
+        wanted,
+    ))
+    .await?;
     let defaults = Defaults {
         tag: selection.tag.clone(),
         ..Defaults::default()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use asg_patch::aws::{Instances, describe_account};
+use asg_patch::aws::{Instances, Refreshes, describe_account};
 use asg_patch::group::facts::GroupFacts;
 use asg_patch::ids::GroupName;
 use asg_patch::report::{FleetHeading, PlanReport, PlannedGroup, fleet_file};
@@ -30,7 +30,7 @@ async fn plans(
     let request = &scenario.request;
     let plan = run::plan(&aws, request).await.ok()?;
     let wanted = |g: &GroupFacts| request.selection.wants(&g.name, &g.tags);
-    let facts = describe_account(&aws.clients, Instances::Without, wanted)
+    let facts = describe_account(&aws.clients, Instances::Without, Refreshes::Sought, wanted)
         .await
         .ok()?;
     let heading = FleetHeading {

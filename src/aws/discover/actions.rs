@@ -14,22 +14,26 @@ use crate::ids::GroupName;
 use crate::schedule::ScheduledAction;
 
 const OPERATION: &str = "autoscaling:DescribeScheduledActions";
-/// For more groups than this, all actions of the account are read rather than each group's.
+/// Up to this many groups, each group's actions are read rather than all of the account.
 const GROUPS_ONE_BY_ONE: usize = 2;
+/// Or as many as the account has pages of actions, if its groups have two each: in the evening to sleep, and in the morning
+/// to wake.
+const GROUPS_PER_PAGE_OF_ACTIONS: usize = 50;
 
 /// The actions of each group.
 type Actions = BTreeMap<GroupName, Result<Vec<ScheduledAction>, Fault>>;
 
 /// Scheduled actions by group; groups without any are left out, others may be among them. One that makes no sense
-/// spoils the list of its own group only.
+/// spoils the list of its own group only. `of` is the number of the account's groups, as far as it is known.
 ///
 /// # Errors
 /// A call that failed.
 pub(in crate::aws) async fn scheduled_actions(
     clients: &Clients,
     groups: &[GroupName],
+    of: usize,
 ) -> Result<Actions, Fault> {
-    if groups.len() > GROUPS_ONE_BY_ONE {
+    if groups.len() > GROUPS_ONE_BY_ONE.max(of / GROUPS_PER_PAGE_OF_ACTIONS) {
         let all = listed(clients, None).await?;
         let owners = all.iter().map(owner);
         // If one does not say whose it is, each group is asked for its own.

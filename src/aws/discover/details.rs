@@ -5,21 +5,22 @@ use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::SINGLE_READS_AT_ONCE;
+use super::{Refreshes, SINGLE_READS_AT_ONCE};
 use crate::aws::faults::is_odd;
 use crate::aws::{Clients, refreshes};
 use crate::group::facts::{GroupDetails, GroupFacts};
 use crate::group::fault::{Fault, FaultClass};
 use crate::ids::GroupName;
 
-/// One call for each group that is awake.
+/// One call for each group that is awake, if refreshes are sought.
 pub(super) async fn details(
     clients: &Clients,
     groups: &[&GroupFacts],
+    refreshes: Refreshes,
 ) -> Result<BTreeMap<GroupName, GroupDetails>, Fault> {
     stream::iter(groups)
         .map(|group| async move {
-            let details = if group.capacity.desired > 0 {
+            let details = if group.capacity.desired > 0 && refreshes == Refreshes::Sought {
                 details_of(clients, &group.name).await?
             } else {
                 GroupDetails::default()

@@ -28,6 +28,15 @@ const GROUPS_PER_PAGE: i32 = 100;
 /// Reads of single groups or templates under way at once: EC2 and Auto Scaling refill 10 to 20 a second.
 const SINGLE_READS_AT_ONCE: usize = 8;
 
+/// Whether instance refreshes are looked for, which takes a call for each group that is awake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refreshes {
+    /// They are.
+    Sought,
+    /// They are not: who asks looks again before anything is changed.
+    NotSought,
+}
+
 /// Reads what planning needs: all groups, with or without their instances, and more of those that `wanted` picks. An
 /// answer that makes no sense makes only those groups [odd](GroupDetails::odd) that it concerns.
 ///
@@ -36,14 +45,15 @@ const SINGLE_READS_AT_ONCE: usize = 8;
 pub async fn describe_account(
     clients: &Clients,
     instances: Instances,
+    refreshes: Refreshes,
     wanted: impl Fn(&GroupFacts) -> bool,
 ) -> Result<AccountFacts, Fault> {
     let groups = groups::groups(clients, instances).await?;
     let chosen: Vec<&GroupFacts> = groups.values().filter(|g| wanted(g)).collect();
     let names: Vec<GroupName> = chosen.iter().map(|g| g.name.clone()).collect();
     let (mut details, actions, templates, proved) = try_join4(
-        details::details(clients, &chosen),
-        scheduled_actions(clients, &names),
+        details::details(clients, &chosen, refreshes),
+        scheduled_actions(clients, &names, groups.len()),
         templates::templates(clients, &chosen),
         images::proved(clients, names.iter().cloned().collect()),
     )
@@ -198,7 +208,7 @@ mod tests {
     #[tokio::test]
     async fn what_makes_no_sense_concerns_the_groups_that_name_it() {
         let clients = canned::clients(&Canned::new(answer), Clock::system());
-        let account = describe_account(&clients, Instances::Without, |_| true)
+        let account = describe_account(&clients, Instances::Without, Refreshes::Sought, |_| true)
             .await
             .unwrap();
         let odd = account.details.iter();

@@ -57,6 +57,9 @@ pub struct Limits {
     /// No other group is started once more than this many have failed; `None` for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_failures: Option<usize>,
+    /// The names of the run's groups are so long together that they travel packed, and only once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub packed: bool,
 }
 
 /// How far a batch has come.
@@ -64,7 +67,8 @@ pub struct Limits {
 pub enum Stage {
     /// Its groups are named; nothing was read for it.
     Planned {
-        /// Not to start before: an invocation that nothing waits for any more may still be at work.
+        /// Not to start before: an invocation that nothing waits for any more may still be at work, or other batches read
+        /// the account.
         not_before: Option<DateTime<Utc>>,
     },
     /// Its groups have jobs.
@@ -126,6 +130,7 @@ impl Batch {
                     result_bytes: RESULT_BYTES,
                     max_in_flight: None,
                     allowed_failures: None,
+                    packed: false,
                 },
                 warnings: Vec::new(),
             },

@@ -11,6 +11,7 @@ mod begin;
 mod packed;
 mod pass;
 mod run_state;
+mod shorten;
 mod split;
 mod start;
 mod wire;
@@ -25,14 +26,22 @@ use crate::request::RunRequest;
 
 pub use super::owner::INVOCATION_LIMIT;
 pub use batch::{Assignment, Batch, BatchResult, Limits, Stage, Working};
-pub use begin::{Begun, BegunRestore, begin_restore, begin_run, not_planned, not_selected};
+pub use begin::{
+    Begun, BegunRestore, begin_restore, begin_run, not_planned, not_selected, rescue_run,
+};
 pub use pass::{Advanced, PassOptions, advance};
 pub use run_state::{RunState, Step, gather, report};
-pub use wire::{WireError, read_batch, read_run_state, rescue_run, write_batch, write_run_state};
+pub use wire::{WireError, read_batch, read_run_state, write_batch, write_run_state};
 
 /// How long a restore goes on that was asked for by an operator, or that follows the death of an execution or
 /// a state that cannot be read: as long as a run's own restore goes on past its deadline.
 pub const RESTORE_LIMIT: TimeDelta = GIVE_UP_AFTER;
+
+/// Batches at work at once. With three of 100 groups, AWS's rates are what a run waits for: five bring it hardly sooner to its end,
+/// and each of them waits longer.
+const BATCHES_AT_ONCE: usize = 3;
+/// Bytes of a run between two steps: Step Functions passes 256 KiB, with signatures and what a task has beside it.
+const STATE_BYTES: usize = 244 * 1024;
 
 /// The work of a batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

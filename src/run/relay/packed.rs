@@ -21,6 +21,33 @@ impl<T: Serialize> Serialize for Packed<T> {
     }
 }
 
+/// A value that is packed only where it would be too long: else people can read it. An older version reads it plain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, bound = "")]
+pub(super) enum Wrapped<T: Serialize + DeserializeOwned> {
+    /// As it is.
+    Plain(T),
+    /// In a line.
+    Packed(Packed<T>),
+}
+
+impl<T: Serialize + DeserializeOwned> Wrapped<T> {
+    /// Packed if that is wanted.
+    pub(super) fn new(value: T, packed: bool) -> Self {
+        match packed {
+            true => Self::Packed(Packed(value)),
+            false => Self::Plain(value),
+        }
+    }
+
+    /// The value.
+    pub(super) fn into_inner(self) -> T {
+        match self {
+            Self::Plain(value) | Self::Packed(Packed(value)) => value,
+        }
+    }
+}
+
 impl Packed<()> {
     /// How long a value is when it is packed.
     pub(super) fn bytes(value: &impl Serialize) -> usize {

@@ -10,6 +10,7 @@ use super::super::drive::leave_open;
 use super::super::engine::Setting;
 use super::super::{RunError, restore, summary};
 use super::packed::Packed;
+use super::shorten::shorten_result;
 use super::start::start;
 use super::{Assignment, Batch, BatchResult, Stage, Work, Working};
 use crate::aws::Aws;
@@ -17,9 +18,8 @@ use crate::group::admit::Bounds;
 use crate::group::decision::Directive;
 use crate::group::job::Job;
 use crate::group::made::Evidence;
-use crate::report::{GroupReport, PatchEvidence, fit};
+use crate::report::{GroupReport, fit};
 use crate::request::OptInTag;
-use crate::text::shortened;
 
 /// An invocation waits this long for the next look: to leave and to be called again costs as much.
 const WAITS_AT_MOST: TimeDelta = TimeDelta::seconds(10);
@@ -30,8 +30,6 @@ const STAYS_AT_MOST: TimeDelta = TimeDelta::seconds(60);
 const PASSES_PER_BATCH: i32 = 2_400;
 /// Bytes of a batch's jobs that may be passed along between two passes: Step Functions takes 256 KiB in all.
 const JOBS_BYTES: usize = 220 * 1024;
-/// Characters of a reason in a result that is too long otherwise.
-const REASON_LIMIT: usize = 200;
 
 /// How a pass is to be made.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,7 +60,13 @@ pub struct Advanced {
 /// AWS could not be read while planning; nothing was touched. Later faults are the jobs' own.
 pub async fn advance(aws: &Aws, batch: Batch, options: PassOptions) -> Result<Advanced, RunError> {
     let span = tracing::error_span!("batch", batch = batch.assignment.number);
-    let aws = aws.one_of(batch.assignment.limits.concurrent_batches);
+    let aws = match batch.stage {
+        // Batches are planned one after the other.
+        Stage::Planned { not_before: _ } => aws.clone(),
+        Stage::Working(_) | Stage::Done(_) => {
+            aws.one_of(batch.assignment.limits.concurrent_batches)
+        }
+    };
     Box::pin(advance_stage(&aws, batch, options))
         .instrument(span)
         .await
@@ -251,7 +255,12 @@ fn result(assignment: &Assignment, working: Working, summary: String) -> BatchRe
     }
     reports.extend(others);
     reports.sort_by(|a, b| a.group.cmp(&b.group));
-    shorten(&mut reports, assignment.limits.result_bytes);
+    let limits = &assignment.limits;
+    warnings.extend(shorten_result(
+        &mut reports,
+        limits.result_bytes,
+        !limits.packed,
+    ));
     BatchResult {
         number: assignment.number,
         summary,
@@ -262,75 +271,12 @@ fn result(assignment: &Assignment, working: Working, summary: String) -> BatchRe
     }
 }
 
-/// Leaves out, in this order, what the reader misses least, until all fits. The log has it whole.
-fn shorten(reports: &mut Vec<GroupReport>, most_bytes: usize) {
-    let fits = |r: &Vec<GroupReport>| Packed::bytes(r) <= most_bytes;
-    if fits(reports) {
-        return;
-    }
-    for report in reports.iter() {
-        tracing::info!(report = serde_json::to_string(report).ok(), "whole report");
-    }
-    let steps: [fn(&mut Vec<GroupReport>); 6] = [
-        |all| {
-            let evidence = all.iter_mut().filter_map(|r| r.evidence.as_mut());
-            evidence.for_each(|e| e.patches.forget_cves());
-        },
-        |all| {
-            let evidence = all.iter_mut().filter_map(|r| r.evidence.as_mut());
-            evidence.for_each(PatchEvidence::forget_patches);
-        },
-        |all| all.iter_mut().for_each(|r| r.console = None),
-        |all| {
-            all.iter_mut().for_each(|r| {
-                r.installed.clear();
-                r.missing.clear();
-            });
-        },
-        |all| all.iter_mut().for_each(|r| r.phases.clear()),
-        |all| {
-            for report in all {
-                report.notes.truncate(1);
-                report.reason = shortened(&report.reason, REASON_LIMIT);
-            }
-        },
-    ];
-    fit::give_up(reports, &steps, fits);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::group::Outcome;
     use crate::group::Record;
     use crate::group::patch::{PatchFacts, PatchState};
-    use crate::report::sample;
     use crate::schedule::Capacity;
-
-    #[test]
-    fn a_result_keeps_its_outcomes_and_leaves_out_what_is_missed_least() {
-        let report = |n: usize| {
-            let mut report = sample::patched(&format!("payment-settlement-worker-{n:03}"));
-            let package = |p| format!("package-{}.x86_64:0:{n}.{p}-1.amzn2023", n * p);
-            report.installed = (0..100).map(package).collect();
-            report
-        };
-        let whole: Vec<GroupReport> = (0..25).map(report).collect();
-        let size = Packed::bytes(&whole);
-        for (limit, installed, phases) in [
-            (size, 100, true),
-            (size - 1, 0, true),
-            (Packed::bytes(&&whole[..1]) * 2, 0, true),
-            (10, 0, false),
-        ] {
-            let mut reports = whole.clone();
-            shorten(&mut reports, limit);
-            assert_eq!(reports[0].installed.len(), installed, "{limit}");
-            assert_eq!(!reports[0].phases.is_empty(), phases, "{limit}");
-            assert_eq!(reports.len(), 25);
-            assert_eq!(reports[0].outcome, Outcome::Patched);
-        }
-    }
 
     fn job(group: &str) -> Job {
         let at: DateTime<Utc> = "2026-10-14T04:00:00Z".parse().expect("a time");

@@ -8,7 +8,7 @@ use super::super::assemble::{self, Heading, Results};
 use super::super::drive::GIVE_UP_AFTER;
 use super::super::summary;
 use super::batch::add;
-use super::{Batch, BatchResult, INVOCATION_LIMIT, Stage, Work};
+use super::{BATCHES_AT_ONCE, Batch, BatchResult, INVOCATION_LIMIT, Stage, Work};
 use crate::aws::Aws;
 use crate::group::admit::too_many_in_wave;
 use crate::group::{Code, Failure, Outcome};
@@ -79,6 +79,12 @@ impl RunState {
         batches.flat_map(|b| &b.assignment.groups)
     }
 
+    /// Whether the names of its groups travel packed.
+    pub(super) fn is_packed(&self) -> bool {
+        let mut batches = self.step.iter().chain(&self.steps).flat_map(|s| &s.batches);
+        batches.any(|b| b.assignment.limits.packed)
+    }
+
     /// Where it stands, for people.
     pub fn summary(&self) -> String {
         let done = self.reports.len();
@@ -129,7 +135,12 @@ pub fn gather(mut run_state: RunState, now: DateTime<Utc>) -> RunState {
     let (batches, results) = step.map_or_else(Default::default, |s| (s.batches, s.results));
     for result in results {
         run_state.reports.extend(result.reports);
-        run_state.warnings.extend(result.warnings);
+        for warning in result.warnings {
+            // Many batches may say the same.
+            if !run_state.warnings.contains(&warning) {
+                run_state.warnings.push(warning);
+            }
+        }
         run_state.passes += result.passes;
         add(&mut run_state.api_calls, result.api_calls);
     }
@@ -192,6 +203,8 @@ fn recover(
         let mut batch = Batch::planned(&work, lost.assignment.groups);
         let limits = &mut batch.assignment.limits;
         limits.concurrent_batches = lost.assignment.limits.concurrent_batches;
+        limits.packed = lost.assignment.limits.packed;
+        limits.result_bytes = lost.assignment.limits.result_bytes;
         batch.assignment.number = lost.assignment.number;
         batch.stage = Stage::Planned {
             not_before: Some(not_before),
@@ -202,7 +215,7 @@ fn recover(
     let step = Step {
         wave,
         allowed_in_wave,
-        concurrency: batches.len(),
+        concurrency: batches.len().min(BATCHES_AT_ONCE),
         batches,
         results: Vec::new(),
     };

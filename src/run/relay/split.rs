@@ -1,18 +1,22 @@
 //! Which groups go together, and when. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::run_state::Step;
-use super::{Batch, Work};
+use super::packed::Packed;
+use super::{BATCHES_AT_ONCE, Batch, Step, Work};
 use crate::group::job::Job;
 use crate::ids::{BakeKey, GroupName, RunId};
 
-/// Groups of a batch, unless one bake has more: a pass over this many takes seconds, and what is passed along
-/// stays well below Step Functions' 256 KiB.
-const BATCH_GROUPS: usize = 25;
-/// Batches at work at once: they share AWS's rates, and the function's reserved concurrency (10 by default in
-/// the template) is to have room for sweeps.
-const BATCHES_AT_ONCE: usize = 8;
+/// Groups of a batch, unless one bake has more: each look is then for many, and what is passed along, about a KiB for
+/// each, stays well below Step Functions' 256 KiB.
+const BATCH_GROUPS: usize = 100;
+/// The same in bytes of their jobs as they are planned, each packed by itself: groups with long schedules, or with many
+/// templates, need more than others.
+const BATCH_BYTES: usize = 160 * 1024;
+/// Batches of a step, which travel with all that they need; those of steps to come travel packed together.
+const STEP_BATCHES: usize = 30;
+/// Bytes of the names of a run's groups that travel as they are.
+const PLAIN_NAMES_BYTES: usize = 48 * 1024;
 
 /// A group, as far as the split needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +25,10 @@ pub(super) struct BatchMember {
     pub group: GroupName,
     pub bake_key: BakeKey,
     pub run_id: RunId,
+    /// Of its job, packed.
+    pub bytes: usize,
+    /// The application that it serves, as a ring names it.
+    pub application: String,
 }
 
 impl From<&Job> for BatchMember {
@@ -30,6 +38,11 @@ impl From<&Job> for BatchMember {
             group: job.group().to_owned(),
             bake_key: job.record.bake_key.clone(),
             run_id: job.record.run_id.clone(),
+            bytes: Packed::bytes(job),
+            application: job
+                .forward
+                .as_ref()
+                .map_or_else(String::new, |f| f.place.application().to_owned()),
         }
     }
 }
@@ -44,6 +57,7 @@ const RESULTS_BYTES: usize = 150 * 1024;
 pub(super) fn steps(mut candidates: Vec<BatchMember>, work: &Work) -> Vec<Step> {
     candidates.sort();
     let planned = candidates.len();
+    let names: usize = candidates.iter().map(|c| c.group.len()).sum();
     let in_turn = match work {
         Work::Run(request) => {
             request.max_in_flight.is_some() && request.max_failures.groups(planned) < planned
@@ -80,14 +94,17 @@ pub(super) fn steps(mut candidates: Vec<BatchMember>, work: &Work) -> Vec<Step> 
         if in_turn {
             steps.extend(batches.into_iter().map(|b| step(vec![b])));
         } else {
-            steps.push(step(batches));
+            let parts = batches.chunks(STEP_BATCHES);
+            steps.extend(parts.map(|part| step(part.to_vec())));
         }
     }
     let count: usize = steps.iter().map(|s| s.batches.len()).sum();
     let batches = steps.iter_mut().flat_map(|s| &mut s.batches);
     for (number, batch) in (1..).zip(batches) {
         batch.assignment.number = number;
-        batch.assignment.limits.result_bytes = RESULTS_BYTES / count.max(1);
+        let limits = &mut batch.assignment.limits;
+        limits.result_bytes = RESULTS_BYTES / count.max(1);
+        limits.packed = names > PLAIN_NAMES_BYTES;
     }
     steps
 }
@@ -97,11 +114,16 @@ fn filled(bakes: Vec<Vec<BatchMember>>) -> Vec<Vec<BatchMember>> {
     let mut batches: Vec<Vec<BatchMember>> = Vec::new();
     for bake in bakes {
         match batches.last_mut() {
-            Some(last) if last.len() + bake.len() <= BATCH_GROUPS => last.extend(bake),
+            Some(last) if has_room(last, &bake) => last.extend(bake),
             Some(_) | None => batches.push(bake),
         }
     }
     batches
+}
+
+fn has_room(batch: &[BatchMember], bake: &[BatchMember]) -> bool {
+    let bytes: usize = batch.iter().chain(bake).map(|m| m.bytes).sum();
+    batch.len() + bake.len() <= BATCH_GROUPS && bytes <= BATCH_BYTES
 }
 
 fn step(batches: Vec<Vec<BatchMember>>, work: &Work) -> Step {
@@ -120,8 +142,11 @@ fn step(batches: Vec<Vec<BatchMember>>, work: &Work) -> Step {
         let records = candidates.iter().filter(|_| is_restore);
         let records = records.map(|c| (c.group.clone(), c.run_id.clone()));
         let records = records.collect();
+        let applications: BTreeSet<&str> =
+            candidates.iter().map(|c| c.application.as_str()).collect();
+        let work = for_these(work, &applications);
         let groups = candidates.into_iter().map(|c| c.group).collect();
-        let mut batch = Batch::planned(work, groups);
+        let mut batch = Batch::planned(&work, groups);
         batch.assignment.records = records;
         let limits = &mut batch.assignment.limits;
         limits.max_in_flight = limit.map(|n| (n / concurrency).max(1));
@@ -137,6 +162,18 @@ fn step(batches: Vec<Vec<BatchMember>>, work: &Work) -> Step {
     }
 }
 
+/// The same work with what its ring says of these applications only: that of all in each batch would be long.
+fn for_these(work: &Work, applications: &BTreeSet<&str>) -> Work {
+    let mut work = work.clone();
+    if let Work::Run(request) = &mut work
+        && let Some(ring) = &mut request.ring
+    {
+        ring.passed.retain(|a| applications.contains(a.as_str()));
+        ring.fared.retain(|a, _| applications.contains(a.as_str()));
+    }
+    work
+}
+
 /// The number of batches at once with which the most groups are under way, when all batches together may have
 /// `limit` groups under way.
 fn at_once(most: usize, limit: usize) -> usize {
@@ -147,12 +184,10 @@ fn at_once(most: usize, limit: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use chrono::{DateTime, TimeDelta, Utc};
 
     use super::*;
-    use crate::request::{AtDeadline, FailureLimit, Operation, RunRequest, Selection};
+    use crate::request::{AtDeadline, FailureLimit, Operation, Ring, RunRequest, Selection};
     use crate::schedule::Window;
 
     fn work(max_in_flight: Option<usize>, max_failures: FailureLimit) -> Work {
@@ -179,19 +214,21 @@ mod tests {
         }))
     }
 
-    /// 90 groups: one bake of 40, pairs, in two waves.
+    /// 360 groups: one bake of 160, pairs, in two waves.
     fn candidates() -> Vec<BatchMember> {
         let candidate = |n: usize| BatchMember {
-            wave: i32::from(n >= 70),
+            wave: i32::from(n >= 280),
             group: format!("g{n:03}").into(),
-            bake_key: if n < 40 {
+            bake_key: if n < 160 {
                 "shared".into()
             } else {
                 (n / 2).to_string().into()
             },
             run_id: "run-1".into(),
+            bytes: 1,
+            application: format!("app-{}", n % 3),
         };
-        (0..90).rev().map(candidate).collect()
+        (0..360).rev().map(candidate).collect()
     }
 
     fn names(steps: &[Step]) -> Vec<Vec<usize>> {
@@ -208,14 +245,63 @@ mod tests {
     fn bakes_stay_together_and_waves_come_in_turn() {
         let all = work(None, FailureLimit::Percent(100));
         let steps = super::steps(candidates(), &all);
-        assert_eq!(names(&steps), [vec![40, 24, 6], vec![20]]);
+        assert_eq!(names(&steps), [vec![160, 100, 20], vec![80]]);
         assert_eq!(steps[0].concurrency, 3);
         let all_groups: BTreeSet<&GroupName> = steps
             .iter()
             .flat_map(|s| &s.batches)
             .flat_map(|b| &b.assignment.groups)
             .collect();
-        assert_eq!(all_groups.len(), 90);
+        assert_eq!(all_groups.len(), 360);
+    }
+
+    /// Long schedules make small batches, and many batches several steps of one wave.
+    #[test]
+    fn what_is_passed_along_bounds_batches_and_steps() {
+        let all = work(None, FailureLimit::Percent(100));
+        let candidate = |n: usize| BatchMember {
+            wave: 3,
+            group: format!("g{n:04}").into(),
+            bake_key: n.to_string().into(),
+            run_id: "run-1".into(),
+            bytes: if n < 90 { BATCH_BYTES / 30 } else { 1 },
+            application: format!("app-{n}"),
+        };
+        let steps = super::steps((0..3_190).map(candidate).collect(), &all);
+        let expected = [vec![30, 30, 40], vec![100; 30], vec![90]].concat();
+        assert_eq!(names(&steps), [&expected[..30], &expected[30..]]);
+        assert!(steps.iter().all(|s| s.wave == 3));
+        let last = steps[1].batches.last().expect("a batch");
+        assert_eq!(last.assignment.number, 34);
+    }
+
+    /// A ring of thousands of applications would not fit into each batch.
+    #[test]
+    fn a_batch_has_what_its_ring_says_of_its_own_applications() {
+        let mut all = work(None, FailureLimit::Percent(100));
+        let Work::Run(request) = &mut all else {
+            panic!("{all:?}");
+        };
+        request.ring = Some(Ring {
+            after: "early".into(),
+            days: 7,
+            passed: (0..5_000).map(|n| format!("app-{n}")).collect(),
+            fared: [
+                ("app-1".to_owned(), "failed".to_owned()),
+                ("app-9".into(), "failed".into()),
+            ]
+            .into(),
+        });
+        let steps = super::steps(candidates(), &all);
+        let batch = &steps[0].batches[0].assignment;
+        let Work::Run(request) = &batch.work else {
+            panic!("{batch:?}");
+        };
+        let ring = request.ring.as_ref().expect("a ring");
+        let passed: Vec<&String> = ring.passed.iter().collect();
+        assert_eq!(passed, ["app-0", "app-1", "app-2"]);
+        assert_eq!(ring.fared.keys().collect::<Vec<_>>(), ["app-1"]);
+        assert_eq!(ring.after, "early");
     }
 
     #[test]
@@ -233,7 +319,7 @@ mod tests {
         }
         let careful = work(Some(10), FailureLimit::Count(3));
         let steps = super::steps(candidates(), &careful);
-        assert_eq!(names(&steps), [vec![40], vec![24], vec![6], vec![20]]);
+        assert_eq!(names(&steps), [vec![160], vec![100], vec![20], vec![80]]);
         assert_eq!([at_once(8, 15), at_once(8, 16), at_once(8, 3)], [5, 8, 3]);
     }
 }

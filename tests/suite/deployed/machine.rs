@@ -49,6 +49,8 @@ pub(crate) struct Costs {
     pub(crate) most_events: u64,
     /// The largest state that was passed along.
     pub(crate) most_bytes: usize,
+    /// The same for each state of the state machine, by its name.
+    pub(crate) bytes: BTreeMap<String, usize>,
     /// Times at which invocations ended, and what they were for.
     pub(crate) seconds: BTreeMap<String, (u64, f64)>,
 }
@@ -204,6 +206,8 @@ impl Execution<'_> {
         {
             let mut costs = self.machine.costs.borrow_mut();
             costs.most_bytes = costs.most_bytes.max(bytes);
+            let most = costs.bytes.entry(name.to_owned()).or_default();
+            *most = bytes.max(*most);
         }
         assert!(
             bytes <= PAYLOAD_LIMIT_BYTES,

@@ -5,6 +5,7 @@ mod approved;
 mod bucket;
 mod forged;
 mod language;
+mod large;
 mod living;
 mod machine;
 mod pruned;
@@ -459,43 +460,6 @@ fn what_does_not_begin_says_why_and_touches_nothing() {
         lines
     });
     expect_test::expect_file!["../../deployed.expected"].assert_eq(&(lines.join("\n") + "\n"));
-}
-
-/// The arithmetic of the README: many groups over several batches, within Step Functions' limits.
-#[test]
-fn a_large_fleet_stays_within_step_functions_limits() {
-    let groups: usize =
-        std::env::var("DEPLOYED_GROUPS").map_or(120, |n| n.parse().expect("a number"));
-    let fifty = include_str!("../../../benches/fleet-50.toml");
-    let text = fifty.replace("count = 50", &format!("count = {groups}"));
-    let fleet = asg_patch::sim::fleet::parse(&text).expect("a fleet");
-    let deployed = deploy(&Scenario::of_fleet(fleet), |_, _| None).expect("a run");
-    invariants::check("large", &deployed.ran);
-    let Deployed {
-        ran,
-        costs,
-        end,
-        problems,
-        stored,
-    } = deployed;
-    assert!(problems.is_empty(), "{problems:?}");
-    let End::Succeeded(output) = end else {
-        panic!("{end:?}");
-    };
-    println!("{groups} groups: {}; {costs:?}", output["summary"]);
-    let expected = format!("asg-patch run eu-west-1: {groups} groups: {groups} patched");
-    assert_eq!(output["summary"], expected);
-    let left_out = output["report"]["groups_left_out"].as_u64();
-    let [(_, stored)] = stored.as_slice() else {
-        panic!("{stored:?}");
-    };
-    assert_eq!(*stored, output["report"].to_string(), "the same report");
-    let listed = ran.report.groups.len();
-    assert_eq!(listed + left_out.unwrap_or_default() as usize, groups);
-    assert!(
-        costs.most_events < 25_000 && costs.most_bytes < 256 * 1024,
-        "{costs:?}"
-    );
 }
 
 /// The calls that read the windows that AWS has.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use asg_patch::aws::{Aws, Instances, Question, describe_account, observe};
+use asg_patch::aws::{Aws, Instances, Question, Refreshes, describe_account, observe};
 use asg_patch::group::seen::{Need, Seen};
 use asg_patch::ids::GroupName;
 use asg_patch::request::OptInTag;
@@ -262,7 +262,11 @@ fn planning_takes_any_answer() {
                 let account = scenario.fleet.account(1);
                 let spoiler = Spoiler::new(&account, spoiled.clone());
                 let aws = spoiler.aws(&account);
-                let _ = describe_account(&aws.clients, Instances::Without, |_| true).await;
+                let _ =
+                    describe_account(&aws.clients, Instances::Without, Refreshes::Sought, |_| {
+                        true
+                    })
+                    .await;
                 let _ = asg_patch::run::planned(&aws, &scenario.request).await;
             })
         });

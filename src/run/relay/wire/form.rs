@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::super::packed::Packed;
+use super::super::packed::{Packed, Wrapped};
 use super::super::{Assignment, Batch, BatchResult, Limits, RunState, Stage, Step, Work, Working};
 use super::VERSION;
 use crate::group::job::Job;
 use crate::ids::{GroupName, RunId};
 use crate::report::GroupReport;
+use crate::text::hash_hex;
 
 /// The next state of the state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,9 +37,9 @@ pub(super) struct WireBatch {
     wake_at: Option<String>,
     number: usize,
     work: Work,
-    groups: Vec<GroupName>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    records: BTreeMap<GroupName, RunId>,
+    groups: Wrapped<Vec<GroupName>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    records: Option<Wrapped<BTreeMap<GroupName, RunId>>>,
     limits: Limits,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
@@ -72,10 +73,71 @@ pub(super) enum WireStage {
 pub(super) struct WireResult {
     number: usize,
     summary: String,
-    reports: Packed<Vec<GroupReport>>,
+    #[serde(flatten)]
+    reports: WireReports,
     api_calls: BTreeMap<String, u64>,
     warnings: Vec<String>,
     passes: u64,
+}
+
+/// The field's name says how reports name their groups: a version that does not know it has no outcome, rather than a
+/// wrong one.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WireReports {
+    /// By their names.
+    Reports(Packed<Vec<GroupReport>>),
+    /// By their places in the batch's list: the batch, which is passed along beside the outcome, has the names.
+    ReportsByPlace(Packed<ByPlace>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct ByPlace {
+    /// The mark of the batch's list. A run that was begun twice may have another batch of this number.
+    list: String,
+    /// Each with the place of its group, from 0, as its name.
+    reports: Vec<GroupReport>,
+}
+
+/// Tells a list of groups from others.
+fn mark_of(groups: &[GroupName]) -> String {
+    let names: Vec<&str> = groups.iter().map(|g| g.as_str()).collect();
+    hash_hex(&names, 8)
+}
+
+impl WireReports {
+    fn new(mut reports: Vec<GroupReport>, groups: &[GroupName], packed: bool) -> Self {
+        if !packed {
+            return Self::Reports(Packed(reports));
+        }
+        let places: BTreeMap<&GroupName, usize> = groups.iter().zip(0..).collect();
+        for report in &mut reports {
+            if let Some(place) = places.get(&report.group) {
+                report.group = place.to_string().into();
+            }
+        }
+        let list = mark_of(groups);
+        Self::ReportsByPlace(Packed(ByPlace { list, reports }))
+    }
+
+    /// The reports, of a batch of these groups; none of another batch: its groups are then restored.
+    fn named(self, groups: &[GroupName]) -> Vec<GroupReport> {
+        let ByPlace { list, mut reports } = match self {
+            Self::Reports(Packed(reports)) => return reports,
+            Self::ReportsByPlace(Packed(by_place)) => by_place,
+        };
+        if list != mark_of(groups) {
+            tracing::error!("the outcome of a batch is of other groups, and left out");
+            return Vec::new();
+        }
+        for report in &mut reports {
+            let place = report.group.parse::<usize>().ok();
+            if let Some(name) = place.and_then(|place| groups.get(place)) {
+                report.group = name.clone();
+            }
+        }
+        reports
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -87,8 +149,8 @@ pub(super) struct WireRun {
     started_at: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     step: Option<WireStep>,
-    #[serde(default)]
-    steps: Vec<WireStep>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    steps: Option<Wrapped<Vec<WireStep>>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     allowed_failures: Option<usize>,
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -117,14 +179,13 @@ pub(super) struct WireStep {
 }
 
 impl WireBatch {
-    /// The same with the time of its next pass.
-    pub(super) fn waking_at(self, wake_at: Option<String>) -> Self {
-        Self { wake_at, ..self }
+    /// A batch of a step to come: it is packed with others.
+    fn to_come(batch: Batch) -> Self {
+        Self::new(batch, false)
     }
-}
 
-impl From<Batch> for WireBatch {
-    fn from(batch: Batch) -> Self {
+    /// A batch whose names may be packed.
+    fn new(batch: Batch, packs: bool) -> Self {
         let summary = batch.summary();
         let Batch { assignment, stage } = batch;
         let Assignment {
@@ -135,11 +196,14 @@ impl From<Batch> for WireBatch {
             limits,
             warnings,
         } = assignment;
+        // Once it is at work, it is alone in its state.
+        let is_planned = matches!(stage, Stage::Planned { not_before: _ });
+        let packed = packs && limits.packed && is_planned;
         let (next, stage) = match stage {
             Stage::Planned { not_before } => (Next::Wait, WireStage::Planned { not_before }),
             Stage::Working(working) => (Next::Wait, working.into()),
             Stage::Done(result) => {
-                let result = result.into();
+                let result = WireResult::new(result, &groups, limits.packed);
                 (Next::Done, WireStage::Done { result })
             }
         };
@@ -150,12 +214,23 @@ impl From<Batch> for WireBatch {
             wake_at: None,
             number,
             work,
-            groups,
-            records,
+            groups: Wrapped::new(groups, packed),
+            records: (!records.is_empty()).then(|| Wrapped::new(records, packed)),
             limits,
             warnings,
             stage,
         }
+    }
+
+    /// The same with the time of its next pass.
+    pub(super) fn waking_at(self, wake_at: Option<String>) -> Self {
+        Self { wake_at, ..self }
+    }
+}
+
+impl From<Batch> for WireBatch {
+    fn from(batch: Batch) -> Self {
+        Self::new(batch, true)
     }
 }
 
@@ -195,32 +270,35 @@ impl From<WireBatch> for Batch {
             warnings,
             stage,
         } = wire;
+        let groups = groups.into_inner();
+        let stage = stage.of(&groups);
         Self {
             assignment: Assignment {
                 number,
                 work,
                 groups,
-                records,
+                records: records.map(Wrapped::into_inner).unwrap_or_default(),
                 limits,
                 warnings,
             },
-            stage: stage.into(),
+            stage,
         }
     }
 }
 
-impl From<WireStage> for Stage {
-    fn from(wire: WireStage) -> Self {
-        match wire {
-            WireStage::Planned { not_before } => Self::Planned { not_before },
-            WireStage::Working {
+impl WireStage {
+    /// The stage of a batch of these groups.
+    fn of(self, groups: &[GroupName]) -> Stage {
+        match self {
+            Self::Planned { not_before } => Stage::Planned { not_before },
+            Self::Working {
                 jobs: Packed(jobs),
                 others: Packed(others),
                 restores,
                 reported,
                 api_calls,
                 passes,
-            } => Self::Working(Working {
+            } => Stage::Working(Working {
                 jobs,
                 others,
                 restores,
@@ -228,13 +306,13 @@ impl From<WireStage> for Stage {
                 api_calls,
                 passes,
             }),
-            WireStage::Done { result } => Self::Done(result.into()),
+            Self::Done { result } => Stage::Done(result.named(groups)),
         }
     }
 }
 
-impl From<BatchResult> for WireResult {
-    fn from(result: BatchResult) -> Self {
+impl WireResult {
+    fn new(result: BatchResult, groups: &[GroupName], packed: bool) -> Self {
         let BatchResult {
             number,
             summary,
@@ -246,37 +324,37 @@ impl From<BatchResult> for WireResult {
         Self {
             number,
             summary,
-            reports: Packed(reports),
+            reports: WireReports::new(reports, groups, packed),
             api_calls,
             warnings,
             passes,
         }
     }
-}
 
-impl From<WireResult> for BatchResult {
-    fn from(wire: WireResult) -> Self {
-        let WireResult {
-            number,
-            summary,
-            reports: Packed(reports),
-            api_calls,
-            warnings,
-            passes,
-        } = wire;
-        Self {
+    /// The outcome of a batch of these groups.
+    fn named(self, groups: &[GroupName]) -> BatchResult {
+        let Self {
             number,
             summary,
             reports,
             api_calls,
             warnings,
             passes,
+        } = self;
+        BatchResult {
+            number,
+            summary,
+            reports: reports.named(groups),
+            api_calls,
+            warnings,
+            passes,
         }
     }
 }
 
-impl From<Step> for WireStep {
-    fn from(step: Step) -> Self {
+impl WireStep {
+    /// A step, with its batches in this form.
+    fn new(step: Step, form: fn(Batch) -> WireBatch) -> Self {
         let Step {
             wave,
             allowed_in_wave,
@@ -288,7 +366,7 @@ impl From<Step> for WireStep {
             wave,
             allowed_in_wave,
             concurrency,
-            batches: batches.into_iter().map(WireBatch::from).collect(),
+            batches: batches.into_iter().map(form).collect(),
             results: None,
         }
     }
@@ -303,14 +381,23 @@ impl From<WireStep> for Step {
             batches,
             results,
         } = wire;
+        let batches: Vec<Batch> = batches.into_iter().map(Batch::from).collect();
+        let groups_of = |number: usize| {
+            let batch = batches.iter().find(|b| b.assignment.number == number);
+            batch.map_or(&[][..], |b| &b.assignment.groups)
+        };
         let results = results.unwrap_or_default().into_iter();
         let readable = results.filter_map(|r| serde_json::from_value::<WireResult>(r).ok());
+        let results = readable.map(|r| {
+            let groups = groups_of(r.number);
+            r.named(groups)
+        });
         Self {
             wave,
             allowed_in_wave,
             concurrency,
-            batches: batches.into_iter().map(Batch::from).collect(),
-            results: readable.map(BatchResult::from).collect(),
+            results: results.collect(),
+            batches,
         }
     }
 }
@@ -318,6 +405,7 @@ impl From<WireStep> for Step {
 impl From<RunState> for WireRun {
     fn from(run_state: RunState) -> Self {
         let summary = run_state.summary();
+        let packed = run_state.is_packed();
         let RunState {
             work,
             started_at,
@@ -339,8 +427,12 @@ impl From<RunState> for WireRun {
             summary,
             work,
             started_at,
-            step: step.map(WireStep::from),
-            steps: steps.into_iter().map(WireStep::from).collect(),
+            step: step.map(|step| WireStep::new(step, WireBatch::from)),
+            steps: (!steps.is_empty()).then(|| {
+                let steps = steps.into_iter();
+                let steps = steps.map(|step| WireStep::new(step, WireBatch::to_come));
+                Wrapped::new(steps.collect(), packed)
+            }),
             allowed_failures,
             failed_before,
             reports: Packed(reports),
@@ -372,7 +464,12 @@ impl From<WireRun> for RunState {
             work,
             started_at,
             step: step.map(Step::from),
-            steps: steps.into_iter().map(Step::from).collect(),
+            steps: steps
+                .map(Wrapped::into_inner)
+                .unwrap_or_default()
+                .into_iter()
+                .map(Step::from)
+                .collect(),
             allowed_failures,
             failed_before,
             reports,

@@ -5,14 +5,16 @@
 
 mod form;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
 use self::form::{WireBatch, WireRun};
-use super::super::{RecordFilter, RunError};
-use super::{Batch, BegunRestore, RESTORE_LIMIT, RunState, Work, begin_restore};
-use crate::aws::Aws;
+use super::packed::{Packed, Wrapped};
+use super::shorten::shorten;
+use super::{Batch, RESTORE_LIMIT, RunState, STATE_BYTES, Work};
 use crate::group::Code;
 use crate::ids::{GroupName, RunId};
 use crate::signature::{self, Purpose, SignatureError, SigningKey};
@@ -24,6 +26,8 @@ const VERSION: u32 = 4;
 /// The places of signatures: a batch is no run.
 const BATCH: &str = "batch";
 const RUN: &str = "run";
+/// The fields in which an outcome has its reports.
+const FIELDS_OF_REPORTS: [&str; 2] = ["reports", "reports_by_place"];
 /// Written by the state machine into what it passes along, after the function has signed that.
 const ERROR: &str = "error";
 
@@ -79,7 +83,14 @@ pub fn write_batch(batch: Batch, wake_at: Option<String>, key: Option<&SigningKe
 }
 
 /// A run between two steps, as it is passed along; with a key, it and each of its batches are signed.
-pub fn write_run_state(run_state: RunState, key: Option<&SigningKey>) -> Value {
+///
+/// Its reports lose what their readers miss least where it would be too long.
+pub fn write_run_state(mut run_state: RunState, key: Option<&SigningKey>) -> Value {
+    let too_long = bytes(&run_state).saturating_sub(STATE_BYTES);
+    if too_long > 0 {
+        let reports = Packed::bytes(&run_state.reports);
+        shorten(&mut run_state.reports, reports.saturating_sub(too_long));
+    }
     let mut state = value(&WireRun::from(run_state));
     if let Some(key) = key {
         for batch in state
@@ -128,7 +139,7 @@ pub fn read_batch(
 }
 
 /// Reads a run between two steps; with a key, only one that the key has signed, and of the outcomes of its batches those. See
-/// [`rescue_run`] for one that cannot be read.
+/// [`super::rescue_run`] for one that cannot be read.
 ///
 /// # Errors
 /// It has no valid signature, another version of the program wrote it, or it is malformed.
@@ -141,7 +152,8 @@ pub fn read_run_state(mut state: Value, key: Option<&SigningKey>) -> Result<RunS
         let is_signed = |o: &Value| key.verify(Purpose::Outcome, &run_id, o).is_ok();
         let (signed, rest): (Vec<Value>, Vec<Value>) = outcomes.into_iter().partition(is_signed);
         // A batch that broke has none; its groups are restored.
-        let strange = rest.iter().filter(|o| o.get("reports").is_some()).count();
+        let has_reports = |o: &&Value| FIELDS_OF_REPORTS.iter().any(|f| o.get(f).is_some());
+        let strange = rest.iter().filter(has_reports).count();
         if strange > 0 {
             tracing::error!(code = %Code::NotOurs, strange, "outcomes of batches are left out");
         }
@@ -159,26 +171,6 @@ fn take_outcomes(state: &mut Value) -> Vec<Value> {
         Some(Value::Array(outcomes)) => outcomes,
         Some(_) | None => Vec::new(),
     }
-}
-
-/// The run to go on with where an execution's own cannot be read: restores what the execution still holds.
-///
-/// # Errors
-/// AWS could not be read.
-pub async fn rescue_run(aws: &Aws, run_id: RunId, execution: &str) -> Result<RunState, RunError> {
-    let work = Work::Restore {
-        run_id,
-        owner: execution.to_owned(),
-        give_up_at: aws.clock.now() + RESTORE_LIMIT,
-        quiet: false,
-    };
-    let filter = RecordFilter::OwnedBy(execution.to_owned());
-    Ok(match begin_restore(aws, work.clone(), &filter).await? {
-        BegunRestore::RunState(run_state) => *run_state,
-        BegunRestore::Nothing(_) | BegunRestore::Refused(_) => {
-            RunState::empty(work, aws.clock.now())
-        }
-    })
 }
 
 /// The parts of a state that are found in those of every version.
@@ -216,8 +208,8 @@ impl Rescue {
             run_id,
             owner,
         } = self;
-        let groups: Vec<GroupName> = match serde_json::from_value(groups) {
-            Ok(groups) => groups,
+        let groups = match serde_json::from_value::<Wrapped<Vec<GroupName>>>(groups) {
+            Ok(groups) => groups.into_inner(),
             Err(groups) => {
                 let problem = Box::new(problem);
                 return Err(WireError::Groups { problem, groups });
@@ -239,11 +231,17 @@ impl Rescue {
         if let Ok(number) = serde_json::from_value(number) {
             batch.assignment.number = number;
         }
-        batch.assignment.records = serde_json::from_value(records).unwrap_or_default();
+        let records = serde_json::from_value::<Wrapped<BTreeMap<GroupName, RunId>>>(records);
+        batch.assignment.records = records.map(Wrapped::into_inner).unwrap_or_default();
         let warning = format!("{}: {problem}", Code::OtherVersion);
         batch.assignment.warnings.push(warning);
         Ok(batch)
     }
+}
+
+/// Bytes of a run between two steps as it is passed along, but for its signatures.
+pub(super) fn bytes(run_state: &RunState) -> usize {
+    value(&WireRun::from(run_state.clone())).to_string().len()
 }
 
 /// These types have no keys that are not strings, the only way in which this can fail.
@@ -265,7 +263,9 @@ fn read<T: serde::de::DeserializeOwned>(state: Value) -> Result<T, WireError> {
 mod tests {
     use serde_json::json;
 
+    use super::super::{BatchResult, Stage, Step};
     use super::*;
+    use crate::report::GroupReport;
 
     #[test]
     fn a_batch_of_version_1_is_restored_for_its_own_execution() {
@@ -279,5 +279,90 @@ mod tests {
         assert_eq!((run_id.as_str(), owner.as_str()), ("sched-1", "arn:x"));
         assert_eq!(batch.assignment.groups, ["web"]);
         assert_eq!(batch.assignment.number, 3);
+    }
+    fn now() -> DateTime<Utc> {
+        "2026-10-14T04:00:00Z".parse().expect("a time")
+    }
+
+    /// A run of two steps of a batch each, whose names travel packed.
+    fn packed() -> RunState {
+        let work = Work::Restore {
+            run_id: "run-1".into(),
+            owner: "arn:x".into(),
+            give_up_at: now(),
+            quiet: false,
+        };
+        let step = |number: usize| {
+            let names = (0..3).map(|n| format!("web-{number}-{n}").into());
+            let mut batch = Batch::planned(&work, names.collect());
+            batch.assignment.number = number;
+            batch.assignment.limits.packed = true;
+            let record = (batch.assignment.groups[0].clone(), "run-0".into());
+            batch.assignment.records = [record].into();
+            Step {
+                wave: 0,
+                allowed_in_wave: None,
+                concurrency: 1,
+                batches: vec![batch],
+                results: Vec::new(),
+            }
+        };
+        RunState {
+            step: Some(step(1)),
+            steps: vec![step(2)],
+            ..RunState::empty(work.clone(), now())
+        }
+    }
+
+    #[test]
+    fn packed_names_come_back_also_where_the_rest_cannot_be_read() {
+        let run_state = packed();
+        let mut state = write_run_state(run_state.clone(), None);
+        assert!(state["steps"].is_string() && !state.to_string().contains("web-"));
+        let read = read_run_state(state.clone(), None).expect("it is ours");
+        assert_eq!(read, run_state);
+        let batch = &mut state["step"]["batches"][0];
+        batch["version"] = json!(3);
+        let rescued = read_batch(batch.take(), now(), None).expect("its groups can be read");
+        let planned = &run_state.step.expect("a step").batches[0].assignment;
+        assert_eq!(rescued.assignment.groups, planned.groups);
+        assert_eq!(rescued.assignment.records, planned.records);
+    }
+
+    /// An outcome names its groups by their places; the batch beside it has the names.
+    #[test]
+    fn outcomes_without_names_are_given_their_groups() {
+        let key = SigningKey::new(b"key");
+        let run_state = packed();
+        let mut state = write_run_state(run_state.clone(), Some(&key));
+        let mut done = run_state.step.clone().expect("a step").batches.remove(0);
+        let report = |name: &GroupName| crate::report::sample::patched(name);
+        let reports: Vec<GroupReport> = done.assignment.groups.iter().rev().map(report).collect();
+        done.stage = Stage::Done(BatchResult {
+            number: 1,
+            summary: String::new(),
+            reports: reports.clone(),
+            api_calls: BTreeMap::new(),
+            warnings: Vec::new(),
+            passes: 1,
+        });
+        let answer = write_batch(done.clone(), None, Some(&key));
+        state["step"]["results"] = json!([answer["result"], {"reports_by_place": "forged"}, null]);
+        let read = |state: Value| read_run_state(state, Some(&key)).expect("it is ours");
+        let results = read(state.clone()).step.expect("a step").results;
+        assert_eq!(results.len(), 1);
+        assert_eq!(results[0].reports, reports);
+        // The same run, begun again when a group had gone.
+        let mut again = run_state.clone();
+        again.step.as_mut().expect("a step").batches[0]
+            .assignment
+            .groups
+            .remove(0);
+        let mut again = write_run_state(again, Some(&key));
+        again["step"]["results"] = state["step"]["results"].take();
+        let results = read(again).step.expect("a step").results;
+        assert_eq!(results[0].reports, []);
+        let read = read_batch(answer, now(), Some(&key)).expect("it is ours");
+        assert_eq!(read, done);
     }
 }
