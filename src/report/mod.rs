@@ -36,7 +36,7 @@ pub use sheet::{
     Sheet, codes_sheet, history_sheet, plan_sheet, prune_sheet, run_sheet, status_sheet,
     windows_sheet,
 };
-pub use status::{GroupStatus, LastRun, OpenRecord, StatusReport};
+pub use status::{Changed, GroupStatus, LastRun, OpenRecord, StatusReport};
 pub use table::{
     codes_table, history_table, plan_table, prune_table, run_table, status_table, windows_table,
 };

@@ -44,7 +44,7 @@ pub use notices::{
     Said, Scripted, SetupError, Taken, TellError, Unsent, Watched, WindowSetup, opted_in, places,
     ready, script, tell,
 };
-pub use owner::{this_host, this_process};
+pub use owner::{this_host, this_process, this_user};
 pub use plan::{Planned, plan, planned};
 pub use prune::{PruneRequest, prune};
 pub use publish::publish_images;
@@ -97,7 +97,7 @@ pub struct RestoreRequest {
 /// Which open records are to be restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordFilter {
-    /// Those past their deadline.
+    /// Those past their deadline, and those whose driver is known to be dead.
     Due,
     /// Those of some groups, whatever their deadline.
     Named {
@@ -113,7 +113,7 @@ pub enum RecordFilter {
 }
 
 impl RecordFilter {
-    /// These groups, or those past their deadline if there are none.
+    /// These groups, or those that are due if there are none.
     pub fn named_or_due(groups: Vec<GroupName>, force: bool) -> Self {
         if groups.is_empty() {
             Self::Due
