@@ -24,7 +24,7 @@ pub use cost::{Amounts, Cost, InstanceCost};
 pub use fleet_file::{Heading as FleetHeading, fleet_file};
 pub use history::{History, PastGroup, PastRun};
 pub use html::html;
-pub use pages::{more_about, page};
+pub use pages::{more_about, page, page_names, topic};
 pub use plan::{PlanReport, PlannedGroup};
 pub use prices::Prices;
 pub use prune::{KeptReason, PruneAction, PruneEntry, PruneReport};
