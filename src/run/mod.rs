@@ -2,6 +2,7 @@
 //! is finished.
 
 mod absent;
+mod account_windows;
 pub mod advance;
 mod approval;
 mod assemble;
@@ -32,6 +33,7 @@ use crate::group::{Outcome, Phase};
 use crate::ids::{GroupName, RunId};
 use crate::request::OptInTag;
 
+pub use account_windows::account_windows;
 pub use approval::{
     APPROVE_DOCUMENT, ApproveError, NEXT, OpenedWindows, approval, decide, forget_decisions,
     is_past, waits, waits_no_more, will_wait,
@@ -41,8 +43,8 @@ pub use freeze::frozen;
 pub use named::{Amiss, Named, NamedThing, amiss, named_in};
 pub use notices::{
     Announcer, BY_HAND, BegunAt, EventBus, Overviewed, OverviewedChannel, Places, ReadyChannel,
-    Said, Scripted, SetupError, Taken, TellError, Unsent, Watched, WindowSetup, opted_in, places,
-    ready, script, tell,
+    Said, Scripted, SetupError, SetupTables, Taken, TellError, UnknownWindow, Unsent, Watched,
+    WindowSetup, opted_in, places, ready, script, tell,
 };
 pub use owner::{this_host, this_process, this_user};
 pub use plan::{Planned, plan, planned};
@@ -52,7 +54,7 @@ pub use restore::restore;
 pub use send::{send, send_to_chat};
 pub use status::status;
 pub use whole::{RunNotices, run, run_telling};
-pub use windows::{WindowRequest, account_windows, windows};
+pub use windows::{WindowRequest, windows};
 
 /// The operator's wish for a run under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
