@@ -94,7 +94,14 @@ pub(crate) async fn execute(args: &ApproveArgs, output: &Output) -> Result<Exit,
     let token = token.into_uuid().to_string();
     let parameters = args.parameters(window);
     let started = start_automation(&aws.clients, APPROVE_DOCUMENT, parameters, &token);
-    let id = started.await.map_err(RunError::from)?;
+    let id = started.await.map_err(|fault| match fault.code.as_str() {
+        "AutomationDefinitionNotFoundException" => CliError::input(
+            "approve",
+            format!("the runbook {APPROVE_DOCUMENT}, which comes with the deployed stack, in this account and region"),
+            "none. Is it the right account and region? infra/deploy.sh deploys the stack; the simulated account has none",
+        ),
+        _ => RunError::from(fault).into(),
+    })?;
     let ended = ended(&aws, &id).await?;
     let said = ended.outputs.get(SUMMARY).and_then(|s| s.first());
     let said = said.filter(|s| !s.starts_with(NOT_YET)).cloned();

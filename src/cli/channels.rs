@@ -2,6 +2,8 @@
 
 use asg_patch::aws::{Aws, StoredFileError, stored_file};
 use asg_patch::config::Origin;
+use asg_patch::group::fault::Fault;
+use asg_patch::group::{Code, Failure};
 use asg_patch::report::RunReport;
 use asg_patch::request::RunRequest;
 use asg_patch::run::{BY_HAND, RunError, Scripted, WindowSetup, script};
@@ -26,8 +28,10 @@ pub(super) fn setup(settings: &Settings) -> Result<WindowSetup, CliError> {
 /// # Errors
 /// It cannot be used.
 pub(super) fn read(file: &ConfigFile) -> Result<WindowSetup, CliError> {
-    WindowSetup::read(file.text())
-        .map_err(|wrong| CliError::input(&file.shown, "a file that can be used", wrong.to_string()))
+    WindowSetup::read(file.text()).map_err(|wrong| CliError::Settings {
+        file: file.shown.clone(),
+        faults: wrong.0,
+    })
 }
 
 /// The same of the file that the deployed stack works by, with its version; none if there is none.
@@ -45,6 +49,40 @@ pub(super) async fn of_stack(aws: &Aws) -> Result<Option<(WindowSetup, i64)>, Cl
         Err(StoredFileError::Fault(fault)) => Err(RunError::from(fault).into()),
         Err(other) => Err(unusable(other.to_string())),
     }
+}
+
+/// Why a run is refused, if a freeze of this file lies over it, or one that was declared.
+///
+/// # Errors
+/// AWS could not be asked.
+pub(super) async fn frozen(
+    aws: &Aws,
+    setup: &WindowSetup,
+    request: &RunRequest,
+) -> Result<Option<Failure>, Fault> {
+    let window = request.about.window.as_deref().unwrap_or(BY_HAND);
+    let span = (request.window.start, request.restore_by());
+    let why = asg_patch::run::frozen(aws, &setup.freezes, window, span).await?;
+    Ok(why.map(|why| {
+        let reason = format!("{why}; --despite-freeze runs all the same");
+        Failure::new(Code::Frozen, reason)
+    }))
+}
+
+/// A sentence about what a window demands of the runs that AWS starts, and a run by hand does not wait for.
+pub(super) fn not_asked(setup: &WindowSetup, request: &RunRequest) -> Option<String> {
+    let window = request.about.window.as_deref()?;
+    let demands = setup.demands(window)?;
+    let after = demands.after.as_ref();
+    let after = after.map(|after| format!("`after = \"{}\"`", after.window));
+    let approval = demands.approval.as_ref().map(|_| "an approval".to_owned());
+    let asked: Vec<String> = after.into_iter().chain(approval).collect();
+    (!asked.is_empty()).then(|| {
+        format!(
+            "by hand: window '{window}' asks for {}, and a run from the command line does not wait for that",
+            asked.join(" and ")
+        )
+    })
 }
 
 /// The notices of a rehearsed window as text: none without channels.

@@ -6,9 +6,8 @@ use asg_patch::config::{
     Entry, Fault, Kind, Origin, SETTINGS, Setting, Table, WindowEntry, schema,
 };
 use asg_patch::report::Sheet;
-use asg_patch::run::WindowSetup;
+use asg_patch::run::{SetupTables, UnknownWindow, WindowSetup};
 use asg_patch::text::counted;
-use asg_patch::toml_file::Place;
 use clap::{Args, Command, CommandFactory, FromArgMatches, Subcommand};
 use serde_json::{Value, json};
 
@@ -100,7 +99,7 @@ pub(crate) fn execute(
         }
         Some(Action::Push(args)) => {
             let file = checkable(ConfigFile::locate(wanted)?)?;
-            match faults(&file).2.as_slice() {
+            match Checked::of(&file).faults.as_slice() {
                 [] => super::block_on(push::execute(args, &file, output)),
                 [_, ..] => check(&file, None, output),
             }
@@ -115,17 +114,52 @@ fn checkable(file: Option<ConfigFile>) -> Result<ConfigFile, CliError> {
     })
 }
 
-/// The settings of a file, its windows, and everything that is wrong with it.
-fn faults(file: &ConfigFile) -> (Vec<Entry>, Vec<WindowEntry>, Vec<Fault>) {
-    let (entries, windows, mut faults) = settings::checked(&Cli::command(), file);
-    if faults.is_empty() {
-        faults.extend(disagreement(file, &entries));
+/// A file of settings, checked.
+struct Checked {
+    entries: Vec<Entry>,
+    windows: Vec<WindowEntry>,
+    tables: SetupTables,
+    /// Everything that is wrong with it, in its order.
+    faults: Vec<Fault>,
+    /// Sentences about names that may be meant otherwise.
+    notes: Vec<String>,
+}
+
+impl Checked {
+    fn of(file: &ConfigFile) -> Self {
+        let (entries, windows, mut faults) = settings::checked(&Cli::command(), file);
+        if faults.is_empty() {
+            faults.extend(disagreement(file, &entries));
+        }
+        let tables = SetupTables::read(file.text()).unwrap_or_else(|of_tables| {
+            faults.extend(of_tables);
+            SetupTables::default()
+        });
+        faults.sort_by_key(|f| f.place);
+        let setup = WindowSetup::read(file.text()).unwrap_or_default();
+        let unknown = setup.unknown_windows();
+        Self {
+            entries,
+            windows,
+            tables,
+            faults,
+            notes: unknown.iter().map(UnknownWindow::note).collect(),
+        }
     }
-    let start = Place { line: 1, column: 1 };
-    if let (true, Err(wrong)) = (faults.is_empty(), WindowSetup::read(file.text())) {
-        faults.push(Fault::new(start, "notices", &wrong.to_string()));
+
+    /// How much there is of everything, in words.
+    fn counts(&self) -> String {
+        let counts = [
+            (self.entries.len(), "setting"),
+            (self.windows.len(), "window"),
+            (self.tables.freezes.len(), "freeze"),
+            (self.tables.file.channels.len(), "channel"),
+            (self.tables.file.routes.len(), "route"),
+        ];
+        let counts = counts.map(|(n, noun)| counted(n, noun));
+        let [first @ .., last] = &counts;
+        format!("{} and {last}", first.join(", "))
     }
-    (entries, windows, faults)
 }
 
 /// A setting with its value, as text and as JSON, and where it comes from.
@@ -279,31 +313,41 @@ fn disagreement(file: &ConfigFile, entries: &[Entry]) -> Option<Fault> {
 
 /// Says what is wrong with a file; of one with which nothing is, AWS is asked if that is wanted.
 fn check(file: &ConfigFile, asking: Option<&CheckArgs>, output: &Output) -> Result<Exit, CliError> {
-    let (entries, windows, faults) = faults(file);
-    let asked = match (asking, faults.as_slice()) {
+    let checked = Checked::of(file);
+    let asked = match (asking, checked.faults.as_slice()) {
         (Some(args), []) => Some(super::block_on(ask::ask(
-            &args.aws, file, &entries, &windows,
+            &args.aws,
+            file,
+            &checked.entries,
+            &checked.windows,
         ))?),
         (Some(_), [_, ..]) | (None, _) => None,
     };
+    // AWS has said by now which windows it opens.
+    let notes: &[String] = if asked.is_some() { &[] } else { &checked.notes };
     let of = |f: &Fault| json!({"line": f.place.line, "column": f.place.column, "key": f.key, "message": f.message});
     let mut document = json!({
         "file": file.shown,
-        "settings": entries.len(),
-        "windows": windows.len(),
-        "faults": faults.iter().map(of).collect::<Vec<_>>(),
+        "settings": checked.entries.len(),
+        "windows": checked.windows.len(),
+        "freezes": checked.tables.freezes.len(),
+        "channels": checked.tables.file.channels.len(),
+        "routes": checked.tables.file.routes.len(),
+        "faults": checked.faults.iter().map(of).collect::<Vec<_>>(),
+        "notes": notes,
     });
     if let Some(asked) = &asked {
         document["aws"] = json!(asked);
     }
-    output.result(&document, |_width| match faults.as_slice() {
+    output.result(&document, |_width| match checked.faults.as_slice() {
         [] => {
+            let notes = notes.iter().map(|note| format!("\nnote: {note}"));
             let asked = asked.as_ref().map(|a| format!("\n{}", a.text()));
             format!(
-                "{}: {} and {}, nothing is wrong{}",
+                "{}: {}, nothing is wrong{}{}",
                 file.shown,
-                counted(entries.len(), "setting"),
-                counted(windows.len(), "window"),
+                checked.counts(),
+                notes.collect::<String>(),
                 asked.unwrap_or_default()
             )
         }
@@ -312,7 +356,7 @@ fn check(file: &ConfigFile, asking: Option<&CheckArgs>, output: &Output) -> Resu
             .map(|f| format!("{}:{f}\n", file.shown))
             .collect(),
     });
-    Ok(match (faults.as_slice(), asked) {
+    Ok(match (checked.faults.as_slice(), asked) {
         ([_, ..], _) => Exit::Usage,
         ([], Some(asked)) if !asked.amiss.is_empty() => Exit::SomeFailed,
         ([], Some(_) | None) => Exit::Well,

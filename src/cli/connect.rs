@@ -161,7 +161,11 @@ async fn check_credentials(sdk: &SdkConfig, options: &AwsOptions) -> Result<(), 
         None => "no provider".into(),
         Some(provider) => match provider.provide_credentials().await {
             Ok(_) => return Ok(()),
-            Err(error) => asg_patch::text::plain_text(&asg_patch::aws::with_causes(&error)),
+            Err(error) => {
+                let causes = asg_patch::aws::with_causes(&error);
+                let causes = asg_patch::text::plain_text(&causes);
+                causes.trim_end_matches('.').to_owned()
+            }
         },
     };
     let profile = profiles::chosen(options.profile.as_deref());

@@ -47,7 +47,8 @@ impl From<&RunReport> for Exit {
         };
         let groups = &report.groups;
         let is_restore = report.kind == RunKind::Restore;
-        if report.left_open().next().is_some() {
+        let stays = |g: &GroupReport| is_restore && g.code == Some(Code::StillOwned);
+        if report.left_open().next().is_some() || groups.iter().any(stays) {
             Exit::LeftOpen
         } else if is_restore && groups.iter().any(|g| g.code == Some(Code::NotOptedIn)) {
             Exit::Usage
@@ -377,17 +378,17 @@ mod tests {
         for (groups, exit) in rows {
             assert_eq!(Exit::from(&report(&groups)), exit, "{groups:?}");
         }
-        // A restore that was not due, or that another has done, is no failure.
-        for (outcome, code) in [
-            (RolledBack, Code::RestoredFromRecord),
-            (Skipped, Code::StillOwned),
-            (Skipped, Code::RestoredMeanwhile),
+        // A restore that another has done is no failure; a record that stays with its run is open.
+        for (outcome, code, exit) in [
+            (RolledBack, Code::RestoredFromRecord, Exit::Well),
+            (Skipped, Code::StillOwned, Exit::LeftOpen),
+            (Skipped, Code::RestoredMeanwhile, Exit::Well),
         ] {
             let restored = RunReport {
                 kind: RunKind::Restore,
                 ..report(&[(outcome, Some(code))])
             };
-            assert_eq!(Exit::from(&restored), Exit::Well, "{code}");
+            assert_eq!(Exit::from(&restored), exit, "{code}");
         }
         // A name that is no group's is a mistake, whatever became of the others.
         let mistaken = RunReport {

@@ -12,10 +12,13 @@ use super::output::Output;
 /// An unknown code is answered with at most this many that are near it.
 const NEAR: usize = 5;
 
+/// Where pages take their examples from.
+const SCENARIOS: &str = "tests/scenarios/";
+
 /// Options of `explain`.
 #[derive(Args, Debug)]
 pub(crate) struct ExplainArgs {
-    /// A code such as AP-0311 [default: list all codes]
+    /// A code such as AP-0311, an alarm of the stack such as GroupLeftOpen, or a page: alarms, replay, runbooks, stop [default: list all codes]
     #[arg(value_name = "CODE", add = complete::codes())]
     code: Option<String>,
 }
@@ -27,10 +30,10 @@ impl ExplainArgs {
     }
 }
 
-/// Prints the page about a code, or the list of all codes.
+/// Prints the page about a code or another page of the runbooks, or the list of all codes.
 ///
 /// # Errors
-/// There is no such code.
+/// There is no such page.
 pub(crate) fn execute(args: &ExplainArgs, output: &Output) -> Result<Exit, CliError> {
     let Some(wanted) = &args.code else {
         let all: Vec<_> = Code::ALL.iter().map(|code| outline(*code)).collect();
@@ -38,8 +41,18 @@ pub(crate) fn execute(args: &ExplainArgs, output: &Output) -> Result<Exit, CliEr
         output.tabular(&json!({ "codes": all }), table, report::codes_sheet)?;
         return Ok(Exit::Well);
     };
-    let code = find(wanted)?;
+    let code = match (find(wanted), report::topic(wanted, output.pages_url())) {
+        (Ok(code), _) => code,
+        (Err(_), Some(page)) => {
+            output.result(&json!({ "topic": wanted, "page": page }), |_width| page);
+            return Ok(Exit::Well);
+        }
+        (Err(unknown), None) => return Err(unknown),
+    };
     let page = report::page(code, output.pages_url());
+    if page.contains(SCENARIOS) {
+        output.remark(&format!("{SCENARIOS} is a directory of the project: its examples run in a checkout of the repository."));
+    }
     let mut document = outline(code);
     document["page"] = json!(page);
     output.result(&document, |_width| page);
@@ -80,7 +93,11 @@ fn find(wanted: &str) -> Result<Code, CliError> {
         [] => format!("'{wanted}'"),
         near => format!("'{wanted}'. Near it: {}", near.join("; ")),
     };
-    let expected = "a code such as AP-0311; `asg-patch explain` lists them all";
+    let pages: Vec<&str> = report::page_names().collect();
+    let expected = format!(
+        "a code such as AP-0311 (`asg-patch explain` lists them all), an alarm such as GroupLeftOpen, or one of {}",
+        pages.join(", ")
+    );
     Err(CliError::input("CODE", expected, found))
 }
 

@@ -32,7 +32,10 @@ impl FleetOptions {
             Some(path) => {
                 let place = path.display().to_string();
                 let text = std::fs::read_to_string(path).map_err(|error| {
-                    let expected = "a fleet file that can be read";
+                    let expected = match place.starts_with("tests/scenarios/") {
+                        true => "a checkout of the repository as the working directory, which has this file",
+                        false => "a fleet file that can be read",
+                    };
                     CliError::input(format!("--fleet {place}"), expected, error.to_string())
                 })?;
                 (place, text)

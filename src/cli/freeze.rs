@@ -18,6 +18,7 @@ use super::connect::connect;
 use super::error::{CliError, Exit};
 use super::options::{self, AwsOptions};
 use super::output::Output;
+use super::settings::Settings;
 
 /// Options of `freeze`.
 #[derive(Args, Debug)]
@@ -41,7 +42,8 @@ pub(crate) struct FreezeArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  asg-patch freeze                                      the freezes that there are
+  asg-patch freeze                                      the freezes that there are: declared, and of the stack's file
+  asg-patch freeze --config ops.toml                    and those of this file
   asg-patch freeze --for 48h --why 'the big sale'       nothing is patched for two days
   asg-patch freeze --lift                               patching goes on
 
@@ -82,17 +84,46 @@ impl FreezeArgs {
 #[derive(Debug, Serialize)]
 struct Shown {
     source: String,
+    /// The runs that it keeps from beginning.
+    holds: Holds,
     when: String,
     why: String,
     windows: Vec<String>,
     is_frozen_now: bool,
 }
 
+/// The runs that a freeze keeps from beginning.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Holds {
+    /// Each one, of the stack and from a command line.
+    All,
+    /// Those of the stack.
+    OfTheStack,
+    /// Those from a command line with this file.
+    WithTheFile,
+}
+
+impl Holds {
+    fn words(self) -> &'static str {
+        match self {
+            Self::All => "all runs",
+            Self::OfTheStack => "runs of the stack",
+            Self::WithTheFile => "runs from here with --config",
+        }
+    }
+}
+
 /// Declares a freeze, lifts it, or shows the freezes that there are.
 ///
 /// # Errors
 /// AWS could not be reached or refused a call.
-pub(crate) async fn execute(args: &FreezeArgs, output: &Output) -> Result<Exit, CliError> {
+pub(crate) async fn execute(
+    args: &FreezeArgs,
+    settings: &Settings,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let file = channels::setup(settings)?;
     let aws = connect(&args.aws).await?;
     let now = options::this_second(&aws.clock);
     if let Some(until) = args.end(now)? {
@@ -112,7 +143,12 @@ pub(crate) async fn execute(args: &FreezeArgs, output: &Output) -> Result<Exit, 
     if args.lift {
         lift_freeze(&aws.clients).await.map_err(RunError::from)?;
     }
-    let shown = all(&aws, now).await?;
+    let mut shown = of_stack(&aws, now).await?;
+    let name = settings.file.as_ref().map(|file| file.shown.clone());
+    for freeze in &file.freezes {
+        let source = name.clone().unwrap_or_default();
+        shown.push(of_file(&aws, freeze, source, Holds::WithTheFile, now).await);
+    }
     output.result(&json!({ "freezes": shown }), |_| match shown.as_slice() {
         [] => "no freeze: windows open as planned".into(),
         shown => shown.iter().map(line).collect::<Vec<String>>().join("\n"),
@@ -123,6 +159,7 @@ pub(crate) async fn execute(args: &FreezeArgs, output: &Output) -> Result<Exit, 
 fn line(freeze: &Shown) -> String {
     let Shown {
         source,
+        holds,
         when,
         why,
         windows,
@@ -130,18 +167,20 @@ fn line(freeze: &Shown) -> String {
     } = freeze;
     let now = if *is_frozen_now { "FROZEN" } else { "open" };
     let windows = match windows.as_slice() {
-        [] => "all windows".to_owned(),
-        some => some.join(", "),
+        [] => "in all windows and by hand".to_owned(),
+        some => format!("in {}", some.join(", ")),
     };
+    let holds = holds.words();
     let why = if why.is_empty() {
         String::new()
     } else {
         format!(": {why}")
     };
-    format!("{now:<6}  {when}, {windows} ({source}){why}")
+    format!("{now:<6}  {when}, {holds} {windows} ({source}){why}")
 }
 
-async fn all(aws: &Aws, now: DateTime<Utc>) -> Result<Vec<Shown>, CliError> {
+/// The freeze that was declared, and those of the stack's file.
+async fn of_stack(aws: &Aws, now: DateTime<Utc>) -> Result<Vec<Shown>, CliError> {
     let mut shown: Vec<Shown> = declared(aws, now).await?.into_iter().collect();
     let (setup, version) = match channels::of_stack(aws).await {
         Ok(Some(stored)) => stored,
@@ -150,6 +189,7 @@ async fn all(aws: &Aws, now: DateTime<Utc>) -> Result<Vec<Shown>, CliError> {
         Err(problem) => {
             shown.push(Shown {
                 source: "the stack's file".into(),
+                holds: Holds::OfTheStack,
                 when: "until the file can be used".into(),
                 why: problem.to_string(),
                 windows: Vec::new(),
@@ -159,7 +199,8 @@ async fn all(aws: &Aws, now: DateTime<Utc>) -> Result<Vec<Shown>, CliError> {
         }
     };
     for freeze in &setup.freezes {
-        shown.push(of_file(aws, freeze, version, now).await);
+        let source = format!("version {version} of the stack's file");
+        shown.push(of_file(aws, freeze, source, Holds::OfTheStack, now).await);
     }
     Ok(shown)
 }
@@ -188,6 +229,7 @@ async fn declared(aws: &Aws, now: DateTime<Utc>) -> Result<Option<Shown>, CliErr
     };
     Ok(Some(Shown {
         source,
+        holds: Holds::All,
         when,
         why,
         windows: Vec::new(),
@@ -195,7 +237,13 @@ async fn declared(aws: &Aws, now: DateTime<Utc>) -> Result<Option<Shown>, CliErr
     }))
 }
 
-async fn of_file(aws: &Aws, freeze: &Freeze, version: i64, now: DateTime<Utc>) -> Shown {
+async fn of_file(
+    aws: &Aws,
+    freeze: &Freeze,
+    source: String,
+    holds: Holds,
+    now: DateTime<Utc>,
+) -> Shown {
     let (when, is_frozen_now) = match &freeze.when {
         FreezeTime::Dates { from, until } => {
             let is_now = (*from..*until).contains(&now);
@@ -228,7 +276,8 @@ async fn of_file(aws: &Aws, freeze: &Freeze, version: i64, now: DateTime<Utc>) -
         },
     };
     Shown {
-        source: format!("version {version} of the stack's file"),
+        source,
+        holds,
         when,
         why: freeze.why.clone(),
         windows: freeze.windows.clone(),

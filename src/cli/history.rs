@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use asg_patch::ids::GroupName;
-use asg_patch::report::{self, History, RunReport};
+use asg_patch::report::{self, History, PruneReport, RunReport};
 use clap::Args;
 
 use super::error::{CliError, Exit};
@@ -20,7 +20,7 @@ pub(crate) struct HistoryArgs {
     /// Only the runs in which this group took part, and what became of it
     #[arg(long, value_name = "NAME", value_parser = options::group_name)]
     group: Option<GroupName>,
-    /// Directory in which runs kept their reports
+    /// Directory in which runs kept their reports, or a copy of the stack's bucket
     #[arg(long, value_name = "DIR")]
     reports: PathBuf,
 }
@@ -47,21 +47,24 @@ pub(crate) fn execute(args: &HistoryArgs, output: &Output) -> Result<Exit, CliEr
     Ok(if unread { Exit::SomeFailed } else { Exit::Well })
 }
 
-/// The reports in a directory, and a warning for every other JSON file.
+/// Directories below that of the reports: the stack's bucket has YEAR/MONTH, perhaps below one for each account and region.
+const DEEPEST: usize = 4;
+
+/// The reports in a directory and below it, and a warning for every other JSON file that is not one of ours.
 ///
 /// # Errors
 /// The directory cannot be read.
 pub(super) fn kept(folder: &Path) -> std::io::Result<(Vec<RunReport>, Vec<String>)> {
     let (mut reports, mut warnings) = (Vec::new(), Vec::new());
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        files.push(entry?.path());
-    }
+    files_below(folder, DEEPEST, &mut files)?;
     files.retain(|f| f.extension().is_some_and(|e| e == "json"));
     files.sort();
     for file in files {
         match read(&file) {
             Ok(report) => reports.push(report),
+            // The bucket keeps them side by side.
+            Err(_) if is_of_prune(&file) => {}
             Err(found) => warnings.push(format!(
                 "{}: expected a report of asg-patch, found: {found}",
                 file.display()
@@ -69,6 +72,24 @@ pub(super) fn kept(folder: &Path) -> std::io::Result<(Vec<RunReport>, Vec<String
         }
     }
     Ok((reports, warnings))
+}
+
+/// The files of a directory and of those below it. Links to directories are not followed.
+fn files_below(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true if depth > 0 => files_below(&entry.path(), depth - 1, files)?,
+            true => {}
+            false => files.push(entry.path()),
+        }
+    }
+    Ok(())
+}
+
+fn is_of_prune(file: &Path) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    serde_json::from_str::<PruneReport>(&text).is_ok()
 }
 
 /// A typing error must not read as a group that was never patched.

@@ -298,7 +298,7 @@ pub(crate) fn main() -> Exit {
         settings.say(&output);
     }
     let result = match cli.command {
-        Command::Plan(args) => block_on(plan::execute(&args, &output)),
+        Command::Plan(args) => block_on(plan::execute(&args, &settings, &output)),
         Command::Run(args) => block_on(run::execute(&args, &settings, &output)),
         Command::Status(args) => block_on(status::execute(&args, &output)),
         Command::Windows(args) => block_on(windows::execute(&args, &settings, &output)),
@@ -313,7 +313,7 @@ pub(crate) fn main() -> Exit {
         Command::Explain(args) => explain::execute(&args, &output),
         Command::Documents(args) => block_on(documents::execute(&args, &output)),
         Command::Notices(args) => block_on(notices::execute(&args, &settings, &output)),
-        Command::Freeze(args) => block_on(freeze::execute(&args, &output)),
+        Command::Freeze(args) => block_on(freeze::execute(&args, &settings, &output)),
         Command::Approve(args) => block_on(approve::execute(&args, &output)),
         Command::Config(args) => config::execute(&args, &settings, &wanted, &output),
         Command::Notify(args) => block_on(notify::execute(&args, &settings, &output)),

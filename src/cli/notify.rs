@@ -92,11 +92,12 @@ pub(crate) async fn execute(
 /// The tables of a file of settings that are about notices.
 ///
 /// # Errors
-/// The first thing that is wrong with them.
+/// What is wrong with them.
 pub(super) fn read(file: &ConfigFile) -> Result<NoticesFile, CliError> {
-    let place = &file.shown;
-    NoticesFile::read(file.text())
-        .map_err(|e| CliError::input(format!("{place}: {}", e.place), e.expected, e.found))
+    NoticesFile::read(file.text()).map_err(|faults| CliError::Settings {
+        file: file.shown.clone(),
+        faults,
+    })
 }
 
 fn chosen<'t>(

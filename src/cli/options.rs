@@ -313,8 +313,7 @@ pub(crate) fn after(
 
 /// The user of this process: `USER@HOST`; none if the environment does not say it.
 pub(crate) fn user() -> Option<String> {
-    let set = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
-    let user = set("USER").or_else(|| set("LOGNAME"))?;
+    let user = asg_patch::run::this_user()?;
     Some(format!("{user}@{}", asg_patch::run::this_host()))
 }
 

@@ -314,7 +314,8 @@ fn start_log(verbose: u8, live: MultiProgress) -> Result<(), CliError> {
     let directives = match std::env::var("RUST_LOG") {
         Ok(text) if !text.trim().is_empty() => text,
         _ => match verbose {
-            0 => "error,asg_patch=warn".into(),
+            // What fails in the SDK is an error here as well, or is tried again: its own words are noise.
+            0 => "off,asg_patch=warn".into(),
             1 => "warn,asg_patch=info".into(),
             2 => "warn,asg_patch=debug".into(),
             _ => "debug,asg_patch=trace".into(),

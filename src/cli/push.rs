@@ -54,9 +54,7 @@ pub(super) async fn execute(
         other => CliError::input(&file.shown, "a file that can be stored", other.to_string()),
     })?;
     for window in setup.unknown_windows() {
-        output.remark(&format!(
-            "[[freeze]] windows and after: no [[window]] '{window}' in the file; it must be the name of one that AWS opens"
-        ));
+        output.remark(&window.note());
     }
     if args.aws.mac_key.is_none() {
         output.remark("It is not signed: a stack with a key of signatures does not believe it. --mac-key signs it.");

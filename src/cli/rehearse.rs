@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use asg_patch::aws::Aws;
 use asg_patch::clock::Clock;
+use asg_patch::group::Code;
 use asg_patch::report::{self, RunKind, RunReport};
-use asg_patch::run::{RunError, WindowSetup};
+use asg_patch::request::RunRequest;
+use asg_patch::run::{BY_HAND, RunError, WindowSetup};
 use asg_patch::sim::fleet::Fleet;
 use asg_patch::sim::{Account, sdk};
+use asg_patch::windows::{Freeze, FreezeTime};
 use clap::Args;
 
 use super::channels;
@@ -77,11 +80,11 @@ async fn rehearse(
     let sdk = sdk::sdk_config(&account, &request.run_id);
     let aws = Aws::identified(account.clock().clone(), sdk).await;
     let aws = args.run.within(&aws.map_err(RunError::from)?)?;
-    let report = run_and_show(&aws, &request, None, output).await?;
-    let report = RunReport {
-        kind: RunKind::Rehearse,
-        ..report
-    };
+    let frozen = frozen(setup, &request);
+    let mut report = run_and_show(&aws, &request, None, output).await?;
+    report.kind = RunKind::Rehearse;
+    report.warnings.splice(0..0, frozen);
+    report.warnings.extend(channels::not_asked(setup, &request));
     let report = keep::with_cost(report, prices.as_ref());
     output.report(&report)?;
     if let Some(notices) = channels::rehearsed(&report, &request, setup) {
@@ -89,6 +92,26 @@ async fn rehearse(
     }
     output.remark(&summary(&report, &account, took()));
     Ok(args.keep.keep(&report, output, Exit::from(&report)))
+}
+
+/// Why the run itself would be refused, in sentences: it is rehearsed all the same. The simulated account knows no calendar of
+/// another one.
+fn frozen(setup: &WindowSetup, request: &RunRequest) -> Vec<String> {
+    let window = request.about.window.as_deref().unwrap_or(BY_HAND);
+    let freezes = setup.freezes.iter().filter(|f| f.is_for(window));
+    let sentence = |freeze: &Freeze| match &freeze.when {
+        FreezeTime::Dates { .. } => {
+            let why = freeze.over(request.window.start, request.restore_by())?;
+            Some(format!(
+                "rehearsed all the same; a run at this time is refused: {}: {why}",
+                Code::Frozen
+            ))
+        }
+        FreezeTime::Calendar(name) => Some(format!(
+            "a run is refused while the calendar {name} is closed, which a rehearsal cannot ask"
+        )),
+    };
+    freezes.filter_map(sentence).collect()
 }
 
 /// Names of untouched groups that are shown; the others are counted.

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use asg_patch::group::Code;
 use asg_patch::ids::GroupName;
-use asg_patch::report::GroupReport;
 use asg_patch::request::{About, OptInTag};
 use asg_patch::run::{RecordFilter, RestoreRequest};
 use clap::Args;
@@ -22,7 +20,8 @@ use super::stop;
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct RestoreArgs {
-    /// Restore this group, even before its deadline (repeatable) [default: all groups past theirs]
+    /// Restore this group, even before its deadline (repeatable) [default: all groups that are past
+    /// theirs, or whose run is known to be dead]
     #[arg(long = "group", value_name = "NAME", value_parser = options::group_name, add = complete::recorded_groups())]
     groups: Vec<GroupName>,
     /// Take the named groups even from a run that is alive, or may be: it loses them
@@ -42,8 +41,8 @@ pub(crate) struct RestoreArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  asg-patch restore                                     all groups whose record is past its deadline
-  asg-patch restore --group web-nightly                 this one, whatever its deadline: its run must be dead";
+  asg-patch restore                                     all groups whose run is known to be dead, or past its deadline
+  asg-patch restore --group web-nightly                 this one, unless its run is alive, or may be";
 
 /// Restores groups from their records and prints a report.
 ///
@@ -78,10 +77,6 @@ pub(crate) async fn execute(args: &RestoreArgs, output: &Output) -> Result<Exit,
     };
     let report = report.asked(request.owner, &about);
     output.report(&report)?;
-    let stays = |g: &GroupReport| g.code == Some(Code::StillOwned);
-    let exit = match Exit::from(&report) {
-        Exit::Well if !args.groups.is_empty() && report.groups.iter().any(stays) => Exit::LeftOpen,
-        exit => exit,
-    };
+    let exit = Exit::from(&report);
     Ok(args.reports.keep(&report, output, exit))
 }

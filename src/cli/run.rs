@@ -1,10 +1,9 @@
 //! `asg-patch run`
 
 use asg_patch::aws::Aws;
-use asg_patch::group::{Code, Failure};
 use asg_patch::report;
 use asg_patch::request::RunRequest;
-use asg_patch::run::{BY_HAND, RunError, RunNotices, Stop, WindowSetup};
+use asg_patch::run::{RunError, RunNotices, Stop, WindowSetup};
 use chrono::TimeDelta;
 use clap::Args;
 
@@ -82,7 +81,13 @@ pub(crate) async fn execute(
     request.about.asked_by = options::user();
     request.place_tags = setup.file.notices.place_tags();
     if !args.despite_freeze {
-        thaw(&aws, &setup, &request).await?;
+        let frozen = channels::frozen(&aws, &setup, &request).await;
+        if let Some(refused) = frozen.map_err(RunError::from)? {
+            return Err(RunError::Refused(refused).into());
+        }
+    }
+    if let Some(sentence) = channels::not_asked(&setup, &request) {
+        output.remark(&sentence);
     }
     let told = RunNotices {
         outside: &outside,
@@ -108,20 +113,6 @@ fn setup(args: &RunArgs, settings: &Settings) -> Result<WindowSetup, CliError> {
         return Err(CliError::input("--notify", expected, "none"));
     }
     Ok(setup)
-}
-
-/// Refuses a run over which a freeze lies.
-async fn thaw(aws: &Aws, setup: &WindowSetup, request: &RunRequest) -> Result<(), CliError> {
-    let window = request.about.window.as_deref().unwrap_or(BY_HAND);
-    let span = (request.window.start, request.restore_by());
-    let frozen = asg_patch::run::frozen(aws, &setup.freezes, window, span).await;
-    match frozen.map_err(RunError::from)? {
-        Some(why) => {
-            let why = format!("{why}; --despite-freeze runs all the same");
-            Err(RunError::Refused(Failure::new(Code::Frozen, why)).into())
-        }
-        None => Ok(()),
-    }
 }
 
 /// Executes a run; shows its progress and listens for Ctrl-C.

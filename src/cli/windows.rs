@@ -7,6 +7,7 @@ use asg_patch::windows::{PatchWindow, WindowText};
 use chrono::{DateTime, Utc};
 use clap::{Args, CommandFactory, FromArgMatches};
 
+use super::channels;
 use super::connect::connect;
 use super::error::{CliError, Exit};
 use super::options::{self, AwsOptions, RunOptions};
@@ -51,7 +52,9 @@ pub(crate) async fn execute(
         tag: args.tag.clone(),
         ..Selection::default()
     };
-    let report = asg_patch::run::windows(&aws, &windows, &selection, args.next.into()).await?;
+    let setup = channels::setup(settings)?;
+    let report =
+        asg_patch::run::windows(&aws, &windows, &setup, &selection, args.next.into()).await?;
     let is_known = report.unread.is_empty() && report.unreadable.is_empty();
     if report.windows.is_empty() && is_known {
         return Err(nothing(settings));

@@ -55,7 +55,7 @@ impl Kind {
             Self::Percent => "a percentage such as \"50%\"".into(),
             Self::Switch => "true or false".into(),
             Self::List => "a list of texts such as [\"one\", \"two\"]".into(),
-            Self::Choice(words) => format!("one of \"{}\"", words.join("\", \"")),
+            Self::Choice(words) => format!("one of {}", words.join(", ")),
         }
     }
 
@@ -71,9 +71,14 @@ impl Kind {
                 read.ok().map(|n| n.to_string())
             }
             (Self::Text | Self::Path | Self::Time, DeValue::String(_))
-            | (Self::NumberOrPercent | Self::Percent | Self::Choice(_), DeValue::String(_)) => {
+            | (Self::NumberOrPercent | Self::Percent, DeValue::String(_)) => {
                 return self.one(value).map(|word| vec![word]);
             }
+            // In any letter case, as on the command line.
+            (Self::Choice(words), DeValue::String(text)) => words
+                .iter()
+                .find(|word| word.eq_ignore_ascii_case(text))
+                .map(|word| (*word).to_owned()),
             (_, _) => None,
         };
         words.map(|w| vec![w]).ok_or_else(|| self.unfit(value))

@@ -4,7 +4,6 @@
 //! the page in the docs are all made from it. The command line puts what is set in the place of its flags' defaults.
 
 mod entry;
-mod fault;
 mod kind;
 mod read;
 mod schema;
@@ -12,12 +11,13 @@ mod settings;
 mod window;
 
 pub use entry::Entry;
-pub use fault::Fault;
 pub use kind::Kind;
 pub use read::{Origin, Parsed, parse};
 pub use schema::schema;
 pub use settings::{SETTINGS, Setting, Table, Trust};
 pub use window::WindowEntry;
+
+pub use crate::toml_file::Fault;
 
 /// Tables of the file that are no settings of a command: where notices go, and freezes. They are read where they are used.
 pub const TABLES: [&str; 4] = ["channel", "route", "notices", "freeze"];

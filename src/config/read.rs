@@ -4,10 +4,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::entry::Entry;
-use super::fault::Fault;
 use super::settings::{SETTINGS, Setting, Table, Trust};
 use super::window::{self, OWN_KEYS, WindowEntry};
-use crate::toml_file::{Misread, Place, meant};
+use crate::toml_file::{Fault, Misread, Place, meant};
 use crate::windows::WindowText;
 
 /// How a file came to be read.
@@ -128,7 +127,7 @@ impl Reader<'_> {
                 .parsed
                 .windows
                 .iter()
-                .any(|w| w.text.name == window.text.name);
+                .any(|w| !w.text.name.is_empty() && w.text.name == window.text.name);
             if twice {
                 let message = format!(
                     "expected a name of its own, found '{}' twice",
@@ -143,8 +142,16 @@ impl Reader<'_> {
     fn window(&mut self, at: usize, content: &DeTable<'_>) -> WindowEntry {
         let mut window = WindowEntry {
             text: WindowText::default(),
+            is_whole: true,
             entries: Vec::new(),
             place: Place::of(self.text, at),
+            keys: content
+                .keys()
+                .map(|key| {
+                    let place = Place::of(self.text, key.span().start);
+                    (key.get_ref().to_string(), place)
+                })
+                .collect(),
         };
         for (key, value) in content {
             let name: &str = key.get_ref();
@@ -155,7 +162,10 @@ impl Reader<'_> {
                 SETTINGS.iter().find(in_run),
             ) {
                 (Ok(true), _) => {}
-                (Err(unfit), _) => self.fault(unfit.at, &path, &unfit.message),
+                (Err(unfit), _) => {
+                    window.is_whole = false;
+                    self.fault(unfit.at, &path, &unfit.message);
+                }
                 (Ok(false), Some(setting)) => {
                     let entry = self.read(setting, &path, key.span().start, value);
                     window.entries.extend(entry);
@@ -163,11 +173,9 @@ impl Reader<'_> {
                 (Ok(false), None) => self.unknown_of_window(name, &path, key.span().start),
             }
         }
-        for (name, found) in [
-            ("name", &window.text.name),
-            ("schedule", &window.text.schedule),
-        ] {
-            if found.is_empty() {
+        for name in ["name", "schedule"] {
+            if content.keys().all(|key| key.get_ref() != name) {
+                window.is_whole = false;
                 let message = format!("expected `{name}` in each window, found none");
                 self.fault(at, WINDOW, &message);
             }
@@ -201,7 +209,10 @@ impl Reader<'_> {
         let here = SETTINGS.iter().filter(|s| s.table == table).map(|s| s.key);
         let tables = Table::ALL.iter().map(|t| t.name());
         let tables = tables.filter(|name| table == Table::Top && !name.is_empty());
-        let known: Vec<&str> = here.chain(tables).collect();
+        // Lists of tables, and those that are read where they are used.
+        let lists = [WINDOW].into_iter().chain(super::TABLES);
+        let lists = lists.filter(|_| table == Table::Top);
+        let known: Vec<&str> = here.chain(tables).chain(lists).collect();
         let hint = match (elsewhere, meant(name, known.iter().copied())) {
             (Some(setting), _) if setting.table == Table::Top => {
                 format!("; `{}` stands before the first table", setting.key)

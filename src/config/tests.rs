@@ -73,7 +73,7 @@ allow = [\"Acme-Patch\", 7]
         "8:25: run.only-tagged-templates: expected true or false, found 'yes'",
         "9:1: run.tag: expected one of duration,",
         "10:1: run.allow-document: expected one of duration,",
-        "11:13: run.operation: expected one of \"Install\", \"Scan\", found ''",
+        "11:13: run.operation: expected one of Install, Scan, found ''",
         "14:24: documents.allow: expected a list of texts such as [\"one\", \"two\"], found the number 7",
         "16:2: windows: expected one of region,",
     ];

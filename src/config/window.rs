@@ -1,22 +1,37 @@
 //! The patch windows of a file: `[[window]]`, each with a name, a schedule, and settings of a run that count in it.
 
+use std::collections::BTreeMap;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::entry::Entry;
 use super::kind::{Kind, Unfit};
-use crate::toml_file::Place;
-use crate::windows::WindowText;
+use crate::toml_file::{Fault, Place};
+use crate::windows::{WindowError, WindowText};
 
 /// A patch window as the file has it. Its selection and its lengths are among its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowEntry {
     /// Its name and schedule.
     pub text: WindowText,
+    /// Whether nothing is wrong with its own keys: of others, the text is not all that is written.
+    pub is_whole: bool,
     /// The settings of a run that it sets: these count for more than those in `[run]`.
     pub entries: Vec<Entry>,
     /// The place of its first line.
     pub place: Place,
+    /// The places of its keys.
+    pub keys: BTreeMap<String, Place>,
+}
+
+impl WindowEntry {
+    /// The fault of a window that cannot be one, at the key that is to blame.
+    pub fn fault(&self, wrong: &WindowError) -> Fault {
+        let place = self.keys.get(wrong.key()).copied();
+        let path = format!("window {}", self.text.name);
+        Fault::new(place.unwrap_or(self.place), path, &wrong.to_string())
+    }
 }
 
 /// The keys that only a window has.

@@ -201,7 +201,9 @@ fn has_failed(job: &Job) -> bool {
         job.outcome,
         Some(Outcome::RolledBack | Outcome::Failed) | None
     );
-    touched && job.failure.is_some()
+    // Missing patches are what a scan was asked for; one that fails has another code.
+    let failure = job.failure.as_ref();
+    touched && failure.is_some_and(|f| f.code != Code::PatchesMissing)
 }
 
 fn decide<J: Borrow<Job>>(

@@ -8,7 +8,8 @@ use super::automation::Runbook;
 use super::devices::DeviceMapping;
 use super::lineage::Lineage;
 use super::pin::{Pin, TemplateMark};
-use crate::ids::{Balancer, GroupName, ImageId, RunId, TemplateId};
+use super::seen::MemberSeen;
+use crate::ids::{Balancer, GroupName, ImageId, InstanceId, RunId, TemplateId};
 use crate::schedule::{Capacity, ScheduledAction};
 
 /// A group as planning finds it.
@@ -53,9 +54,8 @@ pub struct GroupFacts {
     pub odd: Option<String>,
     /// Names of launch templates that it names without their ids: its `pins` lack them.
     pub named_only: BTreeSet<String>,
-    /// The version that each instance was launched from that its capacity counts, where that was asked for; `None` for
-    /// another origin.
-    pub instances: Vec<Option<(TemplateId, u64)>>,
+    /// Its instances, where they were asked for.
+    pub members: BTreeMap<InstanceId, MemberSeen>,
 }
 
 /// Facts that are read group by group, because AWS has no bulk call for them.

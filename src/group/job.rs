@@ -213,6 +213,10 @@ impl Job {
     pub fn from_record(record: Record, now: DateTime<Utc>) -> Self {
         let mut job = Self::new(record, None, Phase::RollingBack, now);
         job.ownership = Ownership::Held;
+        job.reason = format!(
+            "it is restored from its record, of run {}",
+            job.record.run_id
+        );
         job.resume(now);
         job
     }

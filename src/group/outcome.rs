@@ -187,7 +187,7 @@ codes! {
         [];
     // Not started.
     DoesNotFit = "AP-0201", "the group would not be restored before the window's deadline",
-        "lengthen the window, or move the group to an earlier wave",
+        "lengthen the window, shorten --cutoff, raise --max-in-flight, or move the group to an earlier wave",
         [];
     FailureBudget = "AP-0202", "too many groups had already failed",
         "look at the failed groups first, then run again for the rest",

@@ -354,9 +354,9 @@ pub struct CommandSeen {
     pub status: CommandStatus,
     /// AWS's words for it, without spaces.
     pub detail: String,
-    /// The last of what it printed, on one line and without control characters; at most 300 characters. Empty if
-    /// it has printed nothing yet.
-    pub output_end: String,
+    /// Its output, as far as it may say why it failed, on one line and without control characters; at most 300
+    /// characters. Empty if it has printed nothing yet.
+    pub output: String,
 }
 
 /// The status of an invocation.

@@ -179,7 +179,7 @@ mod tests {
             tags: tags.iter().map(tag).collect(),
             propagated: BTreeSet::new(),
             named_only: BTreeSet::new(),
-            instances: Vec::new(),
+            members: BTreeMap::new(),
             pins: vec![Pin {
                 slot: Slot::Template,
                 template: "lt-1".into(),

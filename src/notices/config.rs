@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer};
 
 use super::address::{check_address, default_hosts, is_event_bus, is_inside};
+use super::config_error::{ConfigError, TableKey, error};
 use super::event::NoticeEvent;
 use super::kind::ChannelKind;
 use crate::group::names::SECRET_PREFIX;
@@ -176,47 +177,28 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ids<T> {
     }
 }
 
-/// A table that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: expected {expected}, found {found}")]
-pub struct ConfigError {
-    /// The table and key.
-    pub place: String,
-    /// The values that it can have.
-    pub expected: String,
-    /// Its value; never a secret.
-    pub found: String,
-}
-
-fn error(place: String, expected: impl Into<String>, found: impl Into<String>) -> ConfigError {
-    ConfigError {
-        place,
-        expected: expected.into(),
-        found: found.into(),
-    }
-}
-
-/// Checks the tables against each other. The words are checked by [`super::OwnWords::new`].
-///
-/// # Errors
-/// The first that is wrong.
-pub fn check(channels: &[ChannelTable], routes: &[RouteTable]) -> Result<(), ConfigError> {
+/// Checks tables against each other, each with its number in the file, from 1. The words are checked by
+/// [`super::OwnWords::new`]. Answers the first thing that is wrong with each.
+pub fn check(
+    channels: &[(usize, ChannelTable)],
+    routes: &[(usize, RouteTable)],
+) -> Vec<ConfigError> {
+    let mut wrong = Vec::new();
     let mut names = BTreeMap::new();
-    for channel in channels {
-        channel.check()?;
+    for (number, channel) in channels {
+        wrong.extend(channel.check(*number).err());
         if names.insert(channel.name.as_str(), channel).is_some() {
-            let place = "[[channel]] name".to_owned();
-            return Err(error(
-                place,
+            wrong.push(error(
+                channel.place(*number, "name"),
                 "a name of its own for each channel",
                 format!("'{}' twice", channel.name),
             ));
         }
     }
-    for (number, route) in routes.iter().enumerate() {
-        route.check(number + 1, &names)?;
+    for (number, route) in routes {
+        wrong.extend(route.check(*number, &names).err());
     }
-    Ok(())
+    wrong
 }
 
 impl ChannelTable {
@@ -231,18 +213,19 @@ impl ChannelTable {
         }
     }
 
-    fn place(&self, key: &str) -> String {
-        format!("[[channel]] '{}' {key}", self.name)
+    fn place(&self, number: usize, key: &str) -> TableKey {
+        TableKey::Channel {
+            number,
+            name: self.name.clone(),
+            key: key.into(),
+        }
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    fn check(&self, number: usize) -> Result<(), ConfigError> {
+        let place = |key: &str| self.place(number, key);
         if self.name.trim().is_empty() || self.name == NONE {
             let found = format!("'{}'", self.name);
-            return Err(error(
-                "[[channel]] name".into(),
-                "a name, and not NONE",
-                found,
-            ));
+            return Err(error(place("name"), "a name, and not NONE", found));
         }
         let secrets = [
             ("secret", self.secret.as_ref()),
@@ -255,7 +238,7 @@ impl ChannelTable {
                 let expected =
                     format!("the name of a SecureString parameter below {SECRET_PREFIX}");
                 return Err(error(
-                    self.place(key),
+                    place(key),
                     expected,
                     "something else (not shown, in case it is the secret)",
                 ));
@@ -276,14 +259,14 @@ impl ChannelTable {
             match (is_given, kind == self.kind) {
                 (true, false) => {
                     return Err(error(
-                        self.place(key),
+                        place(key),
                         format!("it with kind = \"{kind}\" only"),
                         format!("kind = \"{}\"", self.kind),
                     ));
                 }
                 (false, true) => {
                     return Err(error(
-                        self.place(key),
+                        place(key),
                         format!("a value, as kind = \"{kind}\" needs it"),
                         "none",
                     ));
@@ -291,11 +274,11 @@ impl ChannelTable {
                 (true, true) | (false, false) => {}
             }
         }
-        self.check_secret()?;
-        self.check_values()
+        self.check_secret(&place)?;
+        self.check_values(&place)
     }
 
-    fn check_secret(&self) -> Result<(), ConfigError> {
+    fn check_secret(&self, place: &impl Fn(&str) -> TableKey) -> Result<(), ConfigError> {
         let kind = self.kind;
         if kind.has_secret() != self.secret.is_some() {
             let (expected, found) = match kind.has_secret() {
@@ -305,24 +288,20 @@ impl ChannelTable {
                 ),
                 false => ("none".into(), format!("one, and kind = \"{kind}\"")),
             };
-            return Err(error(self.place("secret"), expected, found));
+            return Err(error(place("secret"), expected, found));
         }
         if !kind.has_secret() && !self.hosts.is_empty() {
             let found = format!("kind = \"{kind}\"");
-            return Err(error(
-                self.place("hosts"),
-                "it with other kinds only",
-                found,
-            ));
+            return Err(error(place("hosts"), "it with other kinds only", found));
         }
         Ok(())
     }
 
-    fn check_values(&self) -> Result<(), ConfigError> {
+    fn check_values(&self, place: &impl Fn(&str) -> TableKey) -> Result<(), ConfigError> {
         if self.previous_secret.is_some() && self.kind != ChannelKind::Webhook {
             let found = format!("kind = \"{}\"", self.kind);
             return Err(error(
-                self.place("previous-secret"),
+                place("previous-secret"),
                 "it with kind = \"webhook\" only",
                 found,
             ));
@@ -330,7 +309,7 @@ impl ChannelTable {
         if self.bare_card && self.kind != ChannelKind::Teams {
             let found = format!("kind = \"{}\"", self.kind);
             return Err(error(
-                self.place("bare-card"),
+                place("bare-card"),
                 "it with kind = \"teams\" only",
                 found,
             ));
@@ -339,7 +318,7 @@ impl ChannelTable {
             && !is_slack_id(id)
         {
             return Err(error(
-                self.place("slack-channel"),
+                place("slack-channel"),
                 "an id such as C0123456789 (a name cannot be edited in)",
                 format!("'{id}'"),
             ));
@@ -347,7 +326,7 @@ impl ChannelTable {
         let is_id = |id: &String| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
         if let Some(page) = self.page.as_ref().filter(|page| !is_id(page)) {
             return Err(error(
-                self.place("page"),
+                place("page"),
                 "an id of letters and digits",
                 format!("'{page}'"),
             ));
@@ -356,14 +335,14 @@ impl ChannelTable {
             |from: &String| from.contains('@') && from.chars().all(|c| c.is_ascii_graphic());
         if let Some(from) = self.from.as_ref().filter(|from| !is_mail(from)) {
             return Err(error(
-                self.place("from"),
+                place("from"),
                 "an e-mail address",
                 format!("'{from}'"),
             ));
         }
         if let Some(bus) = self.bus.as_ref().filter(|bus| !is_event_bus(bus)) {
             return Err(error(
-                self.place("bus"),
+                place("bus"),
                 "the name or the ARN of an event bus",
                 format!("'{bus}'"),
             ));
@@ -372,7 +351,7 @@ impl ChannelTable {
             let bare = host.strip_prefix("*.").unwrap_or(host);
             if bare.contains(['/', '*', '@']) || !bare.contains('.') || is_inside(bare) {
                 return Err(error(
-                    self.place("hosts"),
+                    place("hosts"),
                     "hosts outside, such as chat.example.org or *.example.org",
                     format!("'{host}'"),
                 ));
@@ -380,7 +359,7 @@ impl ChannelTable {
         }
         if let Some(url) = &self.url {
             check_address(url, &self.allowed_hosts())
-                .map_err(|e| error(self.place("url"), e.expected, e.found))?;
+                .map_err(|e| error(place("url"), e.expected, e.found))?;
         }
         Ok(())
     }
@@ -419,7 +398,10 @@ impl RouteTable {
         number: usize,
         channels: &BTreeMap<&str, &ChannelTable>,
     ) -> Result<(), ConfigError> {
-        let place = |key: &str| format!("[[route]] {number} {key}");
+        let place = |key: &str| TableKey::Route {
+            number,
+            key: key.into(),
+        };
         if self.channels.is_unsaid() {
             return Err(error(
                 place("channels"),

@@ -8,6 +8,7 @@ mod address;
 mod approval;
 mod coming;
 pub mod config;
+mod config_error;
 mod event;
 mod file;
 mod kind;

@@ -35,6 +35,9 @@ pub struct PastRun {
     pub asked_by: Option<String>,
     /// The reason that was given for it.
     pub why: Option<String>,
+    /// The principal who approved it, when and why, in words; none if its window demanded no approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<String>,
     /// Its groups.
     pub groups: Vec<PastGroup>,
 }
@@ -89,6 +92,7 @@ impl PastRun {
             finished_at: report.finished_at,
             asked_by: report.asked_by,
             why: report.why,
+            approved: report.approved,
             groups: groups.map(PastGroup::from).collect(),
         }
     }

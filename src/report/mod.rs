@@ -24,7 +24,7 @@ pub use cost::{Amounts, Cost, InstanceCost};
 pub use fleet_file::{Heading as FleetHeading, fleet_file};
 pub use history::{History, PastGroup, PastRun};
 pub use html::html;
-pub use pages::{more_about, page};
+pub use pages::{more_about, page, page_names, topic};
 pub use plan::{PlanReport, PlannedGroup};
 pub use prices::Prices;
 pub use prune::{KeptReason, PruneAction, PruneEntry, PruneReport};
@@ -36,7 +36,7 @@ pub use sheet::{
     Sheet, codes_sheet, history_sheet, plan_sheet, prune_sheet, run_sheet, status_sheet,
     windows_sheet,
 };
-pub use status::{GroupStatus, LastRun, OpenRecord, StatusReport};
+pub use status::{Changed, GroupStatus, LastRun, OpenRecord, StatusReport};
 pub use table::{
     codes_table, history_table, plan_table, prune_table, run_table, status_table, windows_table,
 };

@@ -92,7 +92,19 @@ pub struct PlannedGroup {
     pub notes: Vec<String>,
 }
 
+impl PlanReport {
+    /// Whether a group that is not refused finds no time in the window.
+    pub fn lacks_time(&self) -> bool {
+        self.groups.iter().any(PlannedGroup::is_late)
+    }
+}
+
 impl PlannedGroup {
+    /// Whether it is not refused, and finds no time in the window.
+    pub(super) fn is_late(&self) -> bool {
+        self.refusal.is_none() && self.misfit.is_some() && !self.is_locked()
+    }
+
     /// Whether a record is in its place, which another run, or something else, has left.
     pub(super) fn is_locked(&self) -> bool {
         let locks = [Code::Locked, Code::RecordUnreadable, Code::NotOurs];

@@ -34,10 +34,9 @@ impl Prices {
             .map(|(kind, price)| (kind.as_str(), *price))
             .chain(prices.snapshot_gib_month.map(|p| ("snapshot_gib_month", p)));
         for (name, price) in all {
-            if !(price.is_finite() && price >= 0.0) {
-                return Err(format!(
-                    "{name}: expected a price of 0 or more, found {price}"
-                ));
+            // A 0 is one that was not filled in: it would be reported as if it cost nothing.
+            if !(price.is_finite() && price > 0.0) {
+                return Err(format!("{name}: expected a price above 0, found {price}"));
             }
         }
         for (name, text) in [("region", &prices.region), ("currency", &prices.currency)] {
@@ -56,13 +55,18 @@ mod tests {
     const HEAD: &str = "region = \"eu-west-1\"\ndate = \"2026-10-01\"\ncurrency = \"USD\"\n";
 
     #[test]
-    fn prices_are_numbers_of_0_or_more() {
+    fn prices_are_numbers_above_0() {
         let read = |rest: &str| Prices::parse(&format!("{HEAD}{rest}"));
         let good = read("snapshot_gib_month = 0.5\n[instance_hour]\n\"t3.large\" = 2\n").unwrap();
         assert_eq!(good.instance_hour["t3.large"], 2.0);
         for (wrong, says) in [
             ("[instance_hour]\n\"t3.large\" = -1.0\n", "t3.large"),
             ("[instance_hour]\n\"t3.large\" = nan\n", "t3.large"),
+            ("[instance_hour]\n\"t3.large\" = 0.00\n", "above 0, found 0"),
+            (
+                "snapshot_gib_month = 0\n[instance_hour]\n",
+                "snapshot_gib_month",
+            ),
             ("[instance_hour]\n\"t3.large\" = \"2\"\n", "f64"),
             ("snapshot = 1\n[instance_hour]\n", "snapshot"),
             ("", "instance_hour"),

@@ -1,5 +1,7 @@
 //! Flat tables for spreadsheets and documents: every value whole, one row per thing.
 
+use chrono::{DateTime, SecondsFormat, Utc};
+
 use super::{History, PlanReport, PruneReport, RunReport, StatusReport, WindowsReport};
 use crate::group::{Code, Failure};
 use crate::report::format::worked_seconds;
@@ -64,6 +66,11 @@ pub(super) fn some<T: ToString>(value: Option<T>) -> String {
         .unwrap_or_default()
 }
 
+/// A time as JSON has it, to the second.
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
 fn listed(texts: &[String]) -> String {
     let texts: Vec<String> = texts.iter().map(|t| plain_text(t)).collect();
     texts.join("; ")
@@ -92,6 +99,10 @@ pub fn run_sheet(report: &RunReport) -> Sheet {
             listed(&g.notes),
             some(g.evidence.as_ref().and_then(|e| e.baseline.as_deref())),
             listed(&g.fixed_cves()),
+            plain_text(&report.run_id),
+            some(report.asked_by.as_deref()),
+            some(report.why.as_deref()),
+            some(report.approved.as_deref()),
         ]
     };
     Sheet {
@@ -115,6 +126,10 @@ pub fn run_sheet(report: &RunReport) -> Sheet {
             "notes",
             "baseline",
             "fixed_cves",
+            "run",
+            "asked_by",
+            "why",
+            "approved",
         ],
         rows: report.groups.iter().map(row).collect(),
     }
@@ -159,24 +174,26 @@ pub fn status_sheet(status: &StatusReport) -> Sheet {
             some(g.image.as_deref()),
             some(g.image_age_days),
             some(g.patched_by_run.as_deref()),
-            some(g.patched_at.map(|at| at.to_rfc3339())),
+            some(g.patched_at.map(time)),
             g.instances.to_string(),
             g.old_instances.to_string(),
             some(g.running),
             some(g.running_older),
             some(g.oldest_image_days),
-            some(g.last_run.as_ref().map(|r| r.started_at.to_rfc3339())),
+            some(g.last_run.as_ref().map(|r| time(r.started_at))),
             some(g.last_run.as_ref().map(|r| r.outcome)),
             some(g.last_run.as_ref().map(|r| r.run_id.as_str())),
             some(record.map(|r| r.parameter.as_str())),
             some(record.and_then(|r| r.run_id.as_deref())),
+            some(record.and_then(|r| r.run_alive)),
         ]
     });
     let strays = status.stray_records.iter().map(|r| {
-        let mut row = vec![String::new(); 17];
+        let mut row = vec![String::new(); 18];
         row[0] = some(r.group.as_deref());
         row[15].clone_from(&r.parameter);
         row[16] = some(r.run_id.as_deref());
+        row[17] = some(r.run_alive);
         row
     });
     Sheet {
@@ -198,6 +215,7 @@ pub fn status_sheet(status: &StatusReport) -> Sheet {
             "last_run",
             "open_record",
             "open_record_run",
+            "run_alive",
         ],
         rows: groups.chain(strays).collect(),
     }
@@ -213,11 +231,11 @@ pub fn prune_sheet(report: &PruneReport) -> Sheet {
             listed(&snapshots),
             plain_text(&e.name),
             some(e.run_id.as_deref()),
-            some(e.made_at.map(|at| at.to_rfc3339())),
+            some(e.made_at.map(time)),
             e.gib.to_string(),
             listed(&e.versions),
             e.action.to_string(),
-            some(e.deprecated_from.map(|at| at.to_rfc3339())),
+            some(e.deprecated_from.map(time)),
             some(e.done),
             listed(&reasons),
             some(e.problem.as_deref()),
@@ -247,7 +265,7 @@ pub fn history_sheet(history: &History) -> Sheet {
     let rows = history.runs.iter().flat_map(|run| {
         run.groups.iter().map(|g| {
             vec![
-                run.started_at.to_rfc3339(),
+                time(run.started_at),
                 plain_text(&run.run_id),
                 run.kind.to_string(),
                 plain_text(&run.region),
@@ -260,6 +278,7 @@ pub fn history_sheet(history: &History) -> Sheet {
                 listed(&g.installed),
                 some(run.asked_by.as_deref()),
                 some(run.why.as_deref()),
+                some(run.approved.as_deref()),
             ]
         })
     });
@@ -278,6 +297,7 @@ pub fn history_sheet(history: &History) -> Sheet {
             "installed",
             "asked_by",
             "why",
+            "approved",
         ],
         rows: rows.collect(),
     }
@@ -291,8 +311,8 @@ pub fn windows_sheet(report: &WindowsReport) -> Sheet {
         opens.chain(never).map(|opening| {
             vec![
                 plain_text(&w.window),
-                some(opening.map(|o| o.start.to_rfc3339())),
-                some(opening.map(|o| o.deadline.to_rfc3339())),
+                some(opening.map(|o| time(o.start))),
+                some(opening.map(|o| time(o.deadline))),
                 some(opening.map(|o| o.local.as_str())),
                 w.schedule.clone(),
                 w.time_zone.clone(),
@@ -304,6 +324,9 @@ pub fn windows_sheet(report: &WindowsReport) -> Sheet {
                 some(w.owner.as_deref()),
                 plain_text(&w.origin()),
                 w.state().to_owned(),
+                some(w.after.as_deref()),
+                w.approval_required.to_string(),
+                some(opening.and_then(|o| o.frozen.as_deref())),
             ]
         })
     });
@@ -323,6 +346,9 @@ pub fn windows_sheet(report: &WindowsReport) -> Sheet {
             "owner",
             "source",
             "state",
+            "after",
+            "approval_required",
+            "frozen",
         ],
         rows: rows.collect(),
     }

@@ -1,11 +1,13 @@
 //! The report of the opted-in groups as they are now.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{RunKind, RunReport};
 use crate::group::{Code, Outcome};
-use crate::ids::{GroupName, ImageId, RunId};
+use crate::ids::{GroupName, ImageId, InstanceId, RunId};
 use crate::schedule::Capacity;
 
 /// The report of the opted-in groups as they are now.
@@ -105,6 +107,23 @@ impl StatusReport {
     }
 }
 
+/// In what a group differs from its record: through its run, or through others since.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    /// Its capacity before, if it is another now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_before: Option<Capacity>,
+    /// The versions that it named before, if it names others now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pins_before: Vec<String>,
+    /// Processes that were suspended since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspended: Vec<String>,
+    /// Instances that came since, by id, with their lifecycle states: those that the run borrowed, and others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub instances: BTreeMap<InstanceId, String>,
+}
+
 /// A record of a group that is not restored yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenRecord {
@@ -121,6 +140,9 @@ pub struct OpenRecord {
     /// Whether its driver is alive, as far as that can be seen. One that is past the deadline is not asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_alive: Option<bool>,
+    /// In what the group differs from the record now; none if the group is not there, or the record cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Changed>,
     /// The raw text, if the record cannot be read or trusted.
     pub raw: Option<String>,
     /// Why it cannot be read or trusted.

@@ -59,6 +59,18 @@ pub struct WindowReport {
     pub seconds: u64,
     /// Whether the length is known; else it is the default, and its stack may have another.
     pub length_known: bool,
+    /// The window that goes before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// How many days ago that may have been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_days: Option<u16>,
+    /// Whether a person must approve its runs before they begin.
+    #[serde(default)]
+    pub approval_required: bool,
+    /// Whether no run begins in it that was not announced.
+    #[serde(default)]
+    pub notice_required: bool,
     /// Its next openings.
     pub openings: Vec<OpeningReport>,
     /// The groups that it takes.
@@ -97,4 +109,7 @@ pub struct OpeningReport {
     pub deadline: DateTime<Utc>,
     /// When it begins by the schedule's own clock, e.g. `Thu 2026-10-15 23:00 CEST`.
     pub local: String,
+    /// The freeze that lies over it: a run in it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
 }

@@ -207,7 +207,7 @@ fn of_image(
         let lately = image
             .launched_at
             .filter(|at| found.at - *at < policy.older_than);
-        reasons.extend(lately.map(|at| Reason::Launched(at, policy.older_than.num_days())));
+        reasons.extend(lately.map(|at| Reason::Launched(at, policy.older_than)));
     }
     if reasons.is_empty() {
         reasons.extend(sharing(id));
@@ -280,9 +280,7 @@ fn kept_until(tag: Option<&String>, now: DateTime<Utc>) -> Result<Kept, Reason> 
 fn young(made_at: Option<DateTime<Utc>>, now: DateTime<Utc>, policy: &Policy) -> Option<Reason> {
     match made_at {
         None => Some(Reason::Ageless),
-        Some(at) if now - at < policy.older_than => {
-            Some(Reason::Young(at, policy.older_than.num_days()))
-        }
+        Some(at) if now - at < policy.older_than => Some(Reason::Young(at, policy.older_than)),
         Some(_) => None,
     }
 }

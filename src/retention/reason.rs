@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::group::fault::Fault;
 use crate::group::names::KEEP_TAG;
 use crate::ids::{GroupName, ImageId, InstanceId, SnapshotId};
-use crate::text::{counted, moment};
+use crate::text::{counted, duration, moment};
 
 /// Why something of a past run stays: what it is, or who uses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub enum Reason {
     /// It is one of the newest of a template: how many are kept, and the template.
     Newest(usize, String),
     /// It was made a short time ago: when, and how many days it is kept.
-    Young(DateTime<Utc>, i64),
+    Young(DateTime<Utc>, TimeDelta),
     /// AWS does not say when it was made.
     Ageless,
     /// It is kept for inspection.
@@ -51,7 +51,7 @@ pub enum Reason {
     /// Its tag does not say until when it is kept.
     KeepUntilOdd(String),
     /// An instance was launched from it a short time ago: when, and how many days that counts.
-    Launched(DateTime<Utc>, i64),
+    Launched(DateTime<Utc>, TimeDelta),
     /// Its image is there, and does not name it any more.
     ImageThere(ImageId),
     /// It is being made.
@@ -142,22 +142,22 @@ impl fmt::Display for Reason {
             Self::Newest(n, template) => {
                 write!(f, "it is one of the {n} newest images of {template}")
             }
-            Self::Young(at, days) => write!(
+            Self::Young(at, within) => write!(
                 f,
                 "it was made at {}, less than {} ago",
                 moment(*at),
-                days_of(*days)
+                span(*within)
             ),
             Self::Ageless => f.write_str("AWS does not say when it was made"),
             Self::KeepUntil(at) => write!(f, "it is kept for inspection until {}", moment(*at)),
             Self::KeepUntilOdd(text) => {
                 write!(f, "its tag {} does not say a time: '{text}'", KEEP_TAG)
             }
-            Self::Launched(at, days) => write!(
+            Self::Launched(at, within) => write!(
                 f,
                 "an instance was launched from it at {}, less than {} ago",
                 moment(*at),
-                days_of(*days)
+                span(*within)
             ),
             Self::ImageThere(image) => write!(f, "it was made for {image}, which is there"),
             Self::BeingMade => f.write_str("it is being made"),
@@ -167,6 +167,10 @@ impl fmt::Display for Reason {
     }
 }
 
-fn days_of(days: i64) -> String {
-    counted(usize::try_from(days).unwrap_or_default(), "day")
+/// `30 days`, `1h 00m`.
+fn span(span: TimeDelta) -> String {
+    match TimeDelta::days(span.num_days()) == span && span >= TimeDelta::days(1) {
+        true => counted(usize::try_from(span.num_days()).unwrap_or_default(), "day"),
+        false => duration(span.num_seconds().unsigned_abs()),
+    }
 }

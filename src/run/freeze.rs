@@ -19,23 +19,39 @@ pub async fn frozen(
     window: &str,
     (start, end): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Option<String>, Fault> {
-    match declared_freeze(&aws.clients).await? {
-        Declared::None => {}
-        Declared::Freeze(declared) if declared.until <= start => {}
-        Declared::Freeze(declared) => {
-            return Ok(Some(format!(
-                "{} (declared by {}, until {})",
-                plain_text(&declared.why),
-                plain_text(&declared.by),
-                moment(declared.until)
-            )));
-        }
-        Declared::Unreadable(problem) => {
-            return Ok(Some(format!(
-                "a freeze was declared that cannot be read ({problem}); asg-patch freeze --lift ends it"
-            )));
-        }
+    match declared(&declared_freeze(&aws.clients).await?, start) {
+        None => frozen_by(aws, freezes, window, (start, end)).await,
+        why => Ok(why),
     }
+}
+
+/// Why nothing is patched from a time on, for all windows, by the freeze that was declared.
+pub(super) fn declared(freeze: &Declared, start: DateTime<Utc>) -> Option<String> {
+    match freeze {
+        Declared::None => None,
+        Declared::Freeze(declared) if declared.until <= start => None,
+        Declared::Freeze(declared) => Some(format!(
+            "{} (declared by {}, until {})",
+            plain_text(&declared.why),
+            plain_text(&declared.by),
+            moment(declared.until)
+        )),
+        Declared::Unreadable(problem) => Some(format!(
+            "a freeze was declared that cannot be read ({problem}); asg-patch freeze --lift ends it"
+        )),
+    }
+}
+
+/// The same as [`frozen`], by these freezes alone.
+///
+/// # Errors
+/// AWS could not be asked, and may be later.
+pub(super) async fn frozen_by(
+    aws: &Aws,
+    freezes: &[Freeze],
+    window: &str,
+    (start, end): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Option<String>, Fault> {
     for freeze in freezes.iter().filter(|f| f.is_for(window)) {
         let why = match &freeze.when {
             FreezeTime::Dates { .. } => freeze.over(start, end),

@@ -2,6 +2,7 @@
 //! is finished.
 
 mod absent;
+mod account_windows;
 pub mod advance;
 mod approval;
 mod assemble;
@@ -32,6 +33,7 @@ use crate::group::{Outcome, Phase};
 use crate::ids::{GroupName, RunId};
 use crate::request::OptInTag;
 
+pub use account_windows::account_windows;
 pub use approval::{
     APPROVE_DOCUMENT, ApproveError, NEXT, OpenedWindows, approval, decide, forget_decisions,
     is_past, waits, waits_no_more, will_wait,
@@ -41,10 +43,10 @@ pub use freeze::frozen;
 pub use named::{Amiss, Named, NamedThing, amiss, named_in};
 pub use notices::{
     Announcer, BY_HAND, BegunAt, EventBus, Overviewed, OverviewedChannel, Places, ReadyChannel,
-    Said, Scripted, SetupError, Taken, TellError, Unsent, Watched, WindowSetup, opted_in, places,
-    ready, script, tell,
+    Said, Scripted, SetupError, SetupTables, Taken, TellError, UnknownWindow, Unsent, Watched,
+    WindowSetup, opted_in, places, ready, script, tell,
 };
-pub use owner::{this_host, this_process};
+pub use owner::{this_host, this_process, this_user};
 pub use plan::{Planned, plan, planned};
 pub use prune::{PruneRequest, prune};
 pub use publish::publish_images;
@@ -52,7 +54,7 @@ pub use restore::restore;
 pub use send::{send, send_to_chat};
 pub use status::status;
 pub use whole::{RunNotices, run, run_telling};
-pub use windows::{WindowRequest, account_windows, windows};
+pub use windows::{WindowRequest, windows};
 
 /// The operator's wish for a run under way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,7 +99,7 @@ pub struct RestoreRequest {
 /// Which open records are to be restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordFilter {
-    /// Those past their deadline.
+    /// Those past their deadline, and those whose driver is known to be dead.
     Due,
     /// Those of some groups, whatever their deadline.
     Named {
@@ -113,7 +115,7 @@ pub enum RecordFilter {
 }
 
 impl RecordFilter {
-    /// These groups, or those past their deadline if there are none.
+    /// These groups, or those that are due if there are none.
     pub fn named_or_due(groups: Vec<GroupName>, force: bool) -> Self {
         if groups.is_empty() {
             Self::Due

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::account_windows::account_windows;
 use super::notices::WindowSetup;
 use super::patience::passes;
-use super::windows::account_windows;
 use crate::aws::{
     Aws, DocumentFacts, calendar_state, document_facts, has_event_bus, has_topic, parameter_type,
 };
@@ -34,8 +34,10 @@ pub enum NamedThing {
     },
     /// An event bus, by name or ARN.
     EventBus(String),
-    /// A window that AWS is to open: one that the file does not have itself, or that demands an approval.
+    /// A window that AWS is to open, as the file does not have it.
     Window(String),
+    /// A window of the file that demands an approval: AWS is to open it under this name.
+    DemandingWindow(String),
 }
 
 /// Something that a file names, and where.
@@ -110,11 +112,11 @@ pub fn named_in(setup: &WindowSetup) -> Vec<Named> {
     // AWS opens a window by the name in its schedule: under another one its demand would not count.
     let demanding = setup.demanding().map(|window| Named {
         place: format!("[[window]] '{window}' approval"),
-        thing: NamedThing::Window(window.to_owned()),
+        thing: NamedThing::DemandingWindow(window.to_owned()),
     });
     let windows = setup.unknown_windows().into_iter().map(|window| Named {
-        place: "[[window]] after, or [[freeze]] windows".into(),
-        thing: NamedThing::Window(window.to_owned()),
+        place: window.place,
+        thing: NamedThing::Window(window.name),
     });
     secrets
         .chain(buses)
@@ -199,7 +201,22 @@ async fn of_thing(aws: &Aws, thing: &NamedThing) -> Result<Option<Wrong>, Fault>
                 "Correct its name, or create it: AWS takes events for a bus that there is not, and loses them.".into(),
             )
         })),
-        NamedThing::Window(name) => wrong_window(aws, name).await,
+        NamedThing::Window(name) => Ok(unopened(aws, name).await?.map(|there_are| {
+            (
+                format!("a [[window]] of the file, or a window that AWS opens{there_are}"),
+                format!("'{name}'"),
+                "Correct the name: a window that comes after one that never opens patches nothing, and a freeze of one \
+                 lies over nothing."
+                    .into(),
+            )
+        })),
+        NamedThing::DemandingWindow(name) => Ok(unopened(aws, name).await?.map(|there_are| {
+            (
+                format!("a window '{name}' that AWS opens{there_are}"),
+                "none".into(),
+                "Nobody is ever asked for its approval: set it up with infra/window.yaml, or correct the name.".into(),
+            )
+        })),
     }
 }
 
@@ -269,8 +286,8 @@ fn wrong_parameter(document: &str, name: &str, known: &BTreeSet<String>) -> Opti
     })
 }
 
-/// A window that the file does not have may be one that AWS opens.
-async fn wrong_window(aws: &Aws, name: &str) -> Result<Option<Wrong>, Fault> {
+/// The windows that AWS opens, in words, if none of them has this name.
+async fn unopened(aws: &Aws, name: &str) -> Result<Option<String>, Fault> {
     let found = account_windows(aws, None, &Defaults::default()).await?;
     let names: BTreeSet<&str> = found
         .windows
@@ -281,17 +298,12 @@ async fn wrong_window(aws: &Aws, name: &str) -> Result<Option<Wrong>, Fault> {
         return Ok(None);
     }
     let names: Vec<&str> = names.into_iter().collect();
-    let mut expected = "a [[window]] of the file, or a window that AWS opens".to_owned();
+    let mut there_are = String::new();
     if !names.is_empty() {
-        expected = format!("{expected} (there are: {})", names.join(", "));
+        there_are = format!(" (there are: {})", names.join(", "));
     }
     if !found.unread.is_empty() || !found.unreadable.is_empty() {
-        expected = format!("{expected}; not all of AWS's could be read");
+        there_are.push_str("; not all of AWS's could be read");
     }
-    Ok(Some((
-        expected,
-        format!("'{name}'"),
-        "Correct the name: a window that comes after one that never opens patches nothing, and a freeze of one lies over nothing."
-            .into(),
-    )))
+    Ok(Some(there_are))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::documents::{check_documents, with_runbooks};
+use super::owner::Drivers;
 use super::{RunError, SelectionError, summary};
 use crate::aws::{Aws, Instances, Refreshes, check_permissions, describe_account, list_records};
 use crate::group::admit::Bounds;
@@ -57,7 +58,10 @@ pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunErro
     let account = Box::pin(with_runbooks(account, aws, &[request])).await?;
     let mut planned = plan_of(&account, aws, request)?;
     match list_records(&aws.clients).await {
-        Ok(records) => hold(&mut planned.report, &records),
+        Ok(records) => {
+            let drivers = Drivers::of(aws, &records, |_| true).await;
+            hold(&mut planned.report, &records, &drivers);
+        }
         Err(fault) => {
             let Failure { code, reason } = fault.to_failure();
             let warning = format!("which groups other runs hold is not known: {code}: {reason}");
@@ -150,21 +154,24 @@ pub(super) fn plan_of(
     })
 }
 
-/// Says of the groups with an open record who holds it. A run would restore those whose deadline has passed, and
+/// Says of the groups with an open record who holds it. A run would restore those that no run has any more, and
 /// leave the others alone.
-fn hold(plan: &mut PlanReport, records: &BTreeMap<String, RecordSeen>) {
-    let now = plan.planned_at;
+fn hold(plan: &mut PlanReport, records: &BTreeMap<String, RecordSeen>, drivers: &Drivers) {
     for group in plan.groups.iter_mut().filter(|g| g.refusal.is_none()) {
         let Some(seen) = records.get(&record_parameter(&group.group)) else {
             continue;
         };
         match seen {
-            RecordSeen::Readable(record) if record.deadline <= now => group.notes.push(format!(
-                "run {} ({}) has left its record, whose deadline was {}: a run would restore the group first",
-                record.run_id,
-                record.owner,
-                moment(record.deadline)
-            )),
+            RecordSeen::Readable(record) if drivers.is_over(record) => {
+                let died = match drivers.life(record) {
+                    Some(_) => "which is dead",
+                    None => "whose deadline has passed",
+                };
+                group.notes.push(format!(
+                    "its record is of run {} ({}), {died}: a run would restore the group first",
+                    record.run_id, record.owner
+                ));
+            }
             RecordSeen::Readable(record) => {
                 let reason = format!(
                     "run {} ({}) holds the group's record until {}",

@@ -1,6 +1,6 @@
 //! Restores groups from their records alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
@@ -8,12 +8,12 @@ use tracing::Instrument;
 
 use super::assemble::{self, Heading, Results};
 use super::drive::{Driver, Listener};
-use super::owner::{Life, life};
+use super::owner::{Drivers, Life};
 use super::patience::patiently;
 use super::{
     RecordFilter, RestoreRequest, RunError, SelectionError, Stop, absent, run_span, summary,
 };
-use crate::aws::{Aws, is_execution, list_records};
+use crate::aws::{Aws, list_records};
 use crate::group::admit::Bounds;
 use crate::group::job::Job;
 use crate::group::names::group_of_parameter;
@@ -22,9 +22,10 @@ use crate::group::{Code, Failure, Record};
 use crate::ids::GroupName;
 use crate::report::{GroupReport, RunKind, RunReport};
 use crate::schedule::Window;
-use crate::text::moment;
+use crate::text::{moment, shell_word};
 
-/// Restores groups from their records: those past their deadline, or those that were named.
+/// Restores groups from their records: those past their deadline or whose driver is known to be dead, or those that were
+/// named.
 ///
 /// # Errors
 /// AWS could not be read, a named group has no record, or the operator stopped it.
@@ -148,7 +149,12 @@ pub(super) async fn choose(
         },
     };
     let now = aws.clock.now();
-    let lives = lives(aws, filter, &records, now).await;
+    let matters = |record: &Record| match filter {
+        RecordFilter::Due => true,
+        RecordFilter::Named { groups, force } => !force && groups.contains(&record.group),
+        RecordFilter::OwnedBy(_) | RecordFilter::All => false,
+    };
+    let drivers = Drivers::of(aws, &records, matters).await;
     for (parameter, seen) in records {
         let name = name_of(&parameter, &seen).unwrap_or_else(|| parameter.as_str().into());
         match seen {
@@ -159,53 +165,21 @@ pub(super) async fn choose(
                 let failure = Failure::new(problem.code, reason);
                 chosen.reports.push(summary::of_unreadable(&name, &failure));
             }
-            RecordSeen::Readable(stored) => {
-                match of_another(filter, &stored, now, lives.get(&stored.owner)) {
-                    None => chosen.jobs.push(Job::from_record(*stored.record, now)),
-                    Some(reason) => {
-                        let failure = Failure::new(Code::StillOwned, reason);
-                        chosen.reports.push(summary::of_skipped(&name, &failure));
-                    }
+            RecordSeen::Readable(stored) => match of_another(filter, &stored, &drivers) {
+                None => chosen.jobs.push(Job::from_record(*stored.record, now)),
+                Some(reason) => {
+                    let failure = Failure::new(Code::StillOwned, reason);
+                    chosen.reports.push(summary::of_skipped(&name, &failure));
                 }
-            }
+            },
         }
     }
     Ok(chosen)
 }
 
-/// Whether the owners of records before their deadlines are alive, as far as the filter has to know it.
-async fn lives(
-    aws: &Aws,
-    filter: &RecordFilter,
-    records: &BTreeMap<String, RecordSeen>,
-    now: DateTime<Utc>,
-) -> BTreeMap<String, Life> {
-    let matters = |record: &Record| match filter {
-        // A process of this host may be one of another host of the same name.
-        RecordFilter::Due => is_execution(&record.owner),
-        RecordFilter::Named { groups, force } => !force && groups.contains(&record.group),
-        RecordFilter::OwnedBy(_) | RecordFilter::All => false,
-    };
-    let owners = records.values().filter_map(|seen| match seen {
-        RecordSeen::Readable(r) if r.deadline > now && matters(r) => Some(&r.owner),
-        RecordSeen::Readable(_) | RecordSeen::Unreadable { .. } => None,
-    });
-    let owners: BTreeSet<&String> = owners.collect();
-    let mut lives = BTreeMap::new();
-    for owner in owners {
-        lives.insert(owner.clone(), life(aws, owner).await);
-    }
-    lives
-}
-
 /// Why a record is not picked: a run has the group, or may have it.
-fn of_another(
-    filter: &RecordFilter,
-    record: &Record,
-    now: DateTime<Utc>,
-    owner: Option<&Life>,
-) -> Option<String> {
-    let is_over = record.deadline <= now || owner == Some(&Life::Dead);
+fn of_another(filter: &RecordFilter, record: &Record, drivers: &Drivers) -> Option<String> {
+    let is_over = drivers.is_over(record);
     let is_picked = match filter {
         RecordFilter::Due => is_over,
         RecordFilter::Named { force, .. } => *force || is_over,
@@ -217,16 +191,18 @@ fn of_another(
     }
     let (run, by) = (&record.run_id, moment(record.deadline));
     let who = format!("run {run} ({})", record.owner);
-    Some(match (filter, owner) {
-        (RecordFilter::Named { .. }, Some(Life::Alive)) => format!(
+    let force = format!(
+        "asg-patch restore --group {} --force",
+        shell_word(&record.group)
+    );
+    Some(match drivers.life(record) {
+        Some(Life::Alive) => format!(
             "{who} is alive, and restores the group by {by}: to have it now, stop the run; to take the group from \
-             the run, restore with --force"
+             the run, {force}"
         ),
-        (RecordFilter::Named { .. }, _) => format!(
-            "whether {who} is alive cannot be seen from here; it has the group until {by}: if it is dead, restore \
-             with --force"
+        Some(Life::Dead | Life::Unknown) | None => format!(
+            "whether {who} is alive cannot be seen from here; it has the group until {by}: if it is dead, {force}"
         ),
-        _ => format!("{who} may be alive until {by}"),
     })
 }
 

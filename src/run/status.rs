@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::RunError;
-use super::owner::{Life, life};
+use super::owner::{Drivers, Life};
 use super::plan::{check_named, pin_texts};
 use crate::aws::{
     Aws, Instances, Refreshes, RunningImages, describe_account, list_records, running_images,
@@ -13,11 +13,11 @@ use crate::aws::{
 use crate::group::facts::{AccountFacts, GroupFacts};
 use crate::group::fault::FaultClass;
 use crate::group::names::{group_of_parameter, record_parameter};
-use crate::group::pin::{Templates, resolve};
-use crate::group::preflight;
-use crate::group::seen::RecordSeen;
-use crate::ids::{GroupName, ImageId, TemplateId};
-use crate::report::{GroupStatus, OpenRecord, StatusReport};
+use crate::group::pin::{Pin, Templates, resolve};
+use crate::group::seen::{MemberSeen, RecordSeen};
+use crate::group::{Record, preflight};
+use crate::ids::{GroupName, ImageId, InstanceId, TemplateId};
+use crate::report::{Changed, GroupStatus, OpenRecord, StatusReport};
 use crate::request::Selection;
 
 /// The opted-in groups now. Of groups that were named, also a record alone is shown.
@@ -28,12 +28,15 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
     let wanted = |g: &GroupFacts| selection.wants(&g.name, &g.tags);
     let account =
         describe_account(&aws.clients, Instances::With, Refreshes::Sought, wanted).await?;
-    let mut records: BTreeMap<String, OpenRecord> = list_records(&aws.clients)
-        .await?
+    let records = list_records(&aws.clients).await?;
+    let drivers = Drivers::of(aws, &records, |_| true).await;
+    let mut records: BTreeMap<String, OpenRecord> = records
         .into_iter()
-        .map(|(parameter, seen)| (parameter.clone(), open_record(parameter, seen)))
+        .map(|(parameter, seen)| {
+            let open = open_record(parameter.clone(), seen, &drivers, &account);
+            (parameter, open)
+        })
         .collect();
-    look_for_drivers(aws, &mut records).await;
     let names = &selection.groups;
     let is_recorded = |n: &&GroupName| records.values().any(|r| r.group.as_ref() == Some(*n));
     check_named(
@@ -77,7 +80,7 @@ pub async fn status(aws: &Aws, selection: &Selection) -> Result<StatusReport, Ru
                 image_age_days: created_at.map(age),
                 patched_at: run.as_ref().and(created_at),
                 patched_by_run: run,
-                instances: group.instances.len(),
+                instances: counted(group).count(),
                 old_instances: old_instances(group, &account),
                 record: records.remove(&record_parameter(&group.name)),
                 image,
@@ -127,37 +130,19 @@ fn old_instances(group: &GroupFacts, account: &AccountFacts) -> usize {
         .iter()
         .filter_map(|pin| Some((&pin.template, resolve(pin, &marks)?)))
         .collect();
-    let is_old = |origin: &&Option<(TemplateId, u64)>| {
-        let origin = origin
+    let is_old = |member: &&MemberSeen| {
+        let origin = member
+            .version
             .as_ref()
             .map(|(template, number)| (template, *number));
         origin.is_none_or(|origin| !named.contains(&origin))
     };
-    group.instances.iter().filter(is_old).count()
+    counted(group).filter(is_old).count()
 }
 
-/// Finds out which drivers are alive, each asked about once.
-async fn look_for_drivers(aws: &Aws, records: &mut BTreeMap<String, OpenRecord>) {
-    let now = aws.clock.now();
-    let mut lives: BTreeMap<String, Option<bool>> = BTreeMap::new();
-    for record in records.values_mut() {
-        let (Some(owner), Some(deadline)) = (&record.owner, record.deadline) else {
-            continue;
-        };
-        if deadline <= now {
-            continue;
-        }
-        let known = lives.get(owner).copied();
-        record.run_alive = match known {
-            Some(alive) => alive,
-            None => match life(aws, owner).await {
-                Life::Alive => Some(true),
-                Life::Dead => Some(false),
-                Life::Unknown => None,
-            },
-        };
-        lives.insert(owner.clone(), record.run_alive);
-    }
+/// The instances that its capacity counts.
+fn counted(group: &GroupFacts) -> impl Iterator<Item = &MemberSeen> {
+    group.members.values().filter(|m| m.counted())
 }
 
 fn image_of(group: &GroupFacts, account: &AccountFacts) -> Option<ImageId> {
@@ -169,15 +154,25 @@ fn image_of(group: &GroupFacts, account: &AccountFacts) -> Option<ImageId> {
 }
 
 /// A record for people.
-pub(super) fn open_record(parameter: String, seen: RecordSeen) -> OpenRecord {
+fn open_record(
+    parameter: String,
+    seen: RecordSeen,
+    drivers: &Drivers,
+    account: &AccountFacts,
+) -> OpenRecord {
     match seen {
         RecordSeen::Readable(stored) => OpenRecord {
             parameter,
+            run_alive: match drivers.life(&stored) {
+                Some(Life::Alive) => Some(true),
+                Some(Life::Dead) => Some(false),
+                Some(Life::Unknown) | None => None,
+            },
+            changed: changed(&stored, account),
             group: Some(stored.record.group),
             run_id: Some(stored.record.run_id),
             owner: Some(stored.record.owner),
             deadline: Some(stored.record.deadline),
-            run_alive: None,
             raw: None,
             problem: None,
         },
@@ -188,8 +183,43 @@ pub(super) fn open_record(parameter: String, seen: RecordSeen) -> OpenRecord {
             owner: None,
             deadline: None,
             run_alive: None,
+            changed: None,
             raw: Some(raw),
             problem: Some(problem.code),
         },
     }
+}
+
+/// In what a group differs from its record now. Others may have changed it, too: the record knows only how it was.
+fn changed(record: &Record, account: &AccountFacts) -> Option<Changed> {
+    let group = account.groups.get(&record.group)?;
+    let was = |pins: &[Pin]| {
+        let pins = pins.to_vec();
+        pin_texts(
+            &GroupFacts {
+                pins,
+                ..group.clone()
+            },
+            account,
+        )
+    };
+    let before = was(&record.pins);
+    let has = |id: &InstanceId| record.members.as_ref().is_none_or(|m| m.has(id));
+    let came = group.members.iter().filter(|(id, _)| !has(id));
+    Some(Changed {
+        capacity_before: Some(record.capacity).filter(|c| *c != group.capacity),
+        pins_before: before_if_other(before, &was(&group.pins)),
+        suspended: group
+            .suspended
+            .difference(&record.suspended)
+            .cloned()
+            .collect(),
+        instances: came
+            .map(|(id, member)| (id.clone(), member.lifecycle.clone()))
+            .collect(),
+    })
+}
+
+fn before_if_other(before: Vec<String>, now: &[String]) -> Vec<String> {
+    if before == now { Vec::new() } else { before }
 }

@@ -4,39 +4,27 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::account_windows::account_windows;
 use super::documents::with_runbooks;
+use super::freeze::{declared, frozen_by};
+use super::notices::WindowSetup;
+use super::patience::passes;
 use super::plan::plan_of;
 use super::{RunError, SelectionError};
-use crate::aws::{Aws, AwsWindows, Instances, Refreshes, describe_account, read_windows};
+use crate::aws::{
+    Aws, AwsWindows, Declared, Instances, Refreshes, StoredFileError, declared_freeze,
+    describe_account, stored_file,
+};
 use crate::group::facts::{AccountFacts, GroupFacts};
-use crate::group::fault::Fault;
 use crate::ids::GroupName;
 use crate::report::{OpeningReport, PlannedGroup, UnreadableWindow, WindowReport, WindowsReport};
 use crate::request::{RunRequest, Selection};
+use crate::schedule::Window;
 use crate::trigger::Defaults;
-use crate::windows::{Opening, PatchWindow, Reader, WindowSource, look_over, twin};
+use crate::windows::{Opening, PatchWindow, WindowSource, look_over, twin};
 
 /// A window, and the request of a run in it; when the run would be is filled in from its openings.
 pub type WindowRequest = (PatchWindow, RunRequest);
-
-/// The windows that AWS opens in this account, each with the request of its run, and what is not understood or may not be
-/// read. `state_machine` is the ARN of the stack's own, if it is known; `defaults` are for what an input leaves out.
-///
-/// # Errors
-/// AWS could not be asked.
-pub async fn account_windows(
-    aws: &Aws,
-    state_machine: Option<&str>,
-    defaults: &Defaults,
-) -> Result<AwsWindows, Fault> {
-    let reader = Reader {
-        state_machine,
-        defaults,
-        owner: "windows",
-        now: aws.clock.now(),
-    };
-    Box::pin(read_windows(&aws.clients, &reader)).await
-}
 
 /// A window with all that is shown of it.
 struct Entry {
@@ -46,6 +34,97 @@ struct Entry {
     is_length_known: bool,
 }
 
+/// Freezes, and what windows demand before their runs begin: by the file of settings for runs from here, by the stack's file for
+/// those that AWS starts.
+struct Rules<'a> {
+    declared: Declared,
+    file: &'a WindowSetup,
+    stack: WindowSetup,
+}
+
+impl<'a> Rules<'a> {
+    /// Reads the freeze that was declared and the stack's file. What may not be read is added to what is unread.
+    ///
+    /// # Errors
+    /// AWS could not be reached.
+    async fn of(
+        aws: &Aws,
+        file: &'a WindowSetup,
+        unread: &mut Vec<String>,
+    ) -> Result<Self, RunError> {
+        let declared = match declared_freeze(&aws.clients).await {
+            Ok(declared) => declared,
+            Err(fault) if passes(&fault) => return Err(fault.into()),
+            Err(fault) => {
+                let reason = fault.to_failure().reason;
+                unread.push(format!(
+                    "whether a freeze was declared is not known: {reason}"
+                ));
+                Declared::None
+            }
+        };
+        let stack = match stored_file(&aws.clients).await {
+            Ok(None) => WindowSetup::default(),
+            Ok(Some(stored)) => WindowSetup::read(&stored.text).unwrap_or_else(|problem| {
+                unread.push(format!(
+                    "the stack's file cannot be used, and the stack begins no run: {problem}"
+                ));
+                WindowSetup::default()
+            }),
+            Err(StoredFileError::Fault(fault)) if passes(&fault) => return Err(fault.into()),
+            Err(problem) => {
+                unread.push(format!("the stack's file, with its freezes: {problem}"));
+                WindowSetup::default()
+            }
+        };
+        Ok(Self {
+            declared,
+            file,
+            stack,
+        })
+    }
+
+    /// Says of a window what is demanded of its runs, and which of its openings are frozen.
+    ///
+    /// # Errors
+    /// A calendar could not be asked, and may be later.
+    async fn apply(
+        &self,
+        aws: &Aws,
+        entry: &Entry,
+        report: &mut WindowReport,
+    ) -> Result<(), RunError> {
+        let is_aws = entry.sources.iter().any(WindowSource::is_aws);
+        let of_stack = Some(&self.stack).filter(|_| is_aws);
+        let files: Vec<&WindowSetup> = of_stack.into_iter().chain([self.file]).collect();
+        let name = &entry.window.name;
+        let demands = of_stack.and_then(|stack| stack.demands(name));
+        let demands = demands.unwrap_or(&entry.window.notices);
+        report.after = demands.after.as_ref().map(|a| a.window.clone());
+        report.after_days = demands.after.as_ref().map(|a| a.days);
+        report.approval_required = demands.approval.is_some();
+        report.notice_required = demands.is_required;
+        for opening in &mut report.openings {
+            let run = RunRequest {
+                window: Window {
+                    start: opening.start,
+                    deadline: opening.deadline,
+                    cutoff: opening.deadline,
+                },
+                ..entry.request.clone()
+            };
+            let span = (opening.start, run.restore_by());
+            opening.frozen = declared(&self.declared, opening.start);
+            for file in &files {
+                if opening.frozen.is_none() {
+                    opening.frozen = frozen_by(aws, &file.freezes, name, span).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The windows of the file and of AWS, with the next `count` openings of each, and what is wrong with them.
 ///
 /// # Errors
@@ -53,6 +132,7 @@ struct Entry {
 pub async fn windows(
     aws: &Aws,
     file: &[WindowRequest],
+    setup: &WindowSetup,
     selection: &Selection,
     count: usize,
 ) -> Result<WindowsReport, RunError> {
@@ -76,14 +156,16 @@ pub async fn windows(
         reason: u.reason.clone(),
     });
     let unreadable = unreadable.collect();
-    let unread = found.unread.clone();
+    let mut unread = found.unread.clone();
+    let rules = Rules::of(aws, setup, &mut unread).await?;
     let (entries, differences) = joined(file, found, now);
     troubles.extend(differences);
     let requests: Vec<&RunRequest> = entries.iter().map(|e| &e.request).collect();
     let account = Box::pin(with_runbooks(account, aws, &requests)).await?;
     let mut reports = Vec::new();
     for entry in &entries {
-        let (report, refused) = of_window(&account, aws, entry, now, count)?;
+        let (mut report, refused) = of_window(&account, aws, entry, now, count)?;
+        Box::pin(rules.apply(aws, entry, &mut report)).await?;
         reports.push(report);
         troubles
             .extend(refused.map(|why| format!("a run in {} is refused: {why}", entry.window.name)));
@@ -153,7 +235,7 @@ fn joined(
 fn too_short(window: &WindowReport) -> Option<String> {
     (!window.without_time.is_empty() && !window.disabled).then(|| {
         format!(
-            "{} is too short for {}: lengthen it, or move groups to another window",
+            "{} is too short for {}: lengthen it, shorten its cutoff, raise max-in-flight, or move groups to another window",
             window.window,
             crate::text::counted(window.without_time.len(), "group")
         )
@@ -199,6 +281,8 @@ fn of_window(
             .with_timezone(&window.zone)
             .format("%a %Y-%m-%d %H:%M %Z")
             .to_string(),
+        // Filled in by the rules.
+        frozen: None,
     };
     let report = WindowReport {
         window: window.name.clone(),
@@ -210,6 +294,10 @@ fn of_window(
         filters: window.filters.to_string(),
         seconds: window.duration.num_seconds().unsigned_abs(),
         length_known: entry.is_length_known,
+        after: None,
+        after_days: None,
+        approval_required: false,
+        notice_required: false,
         openings: openings.iter().take(count).map(shown).collect(),
         groups: names(|_| true),
         takes_seconds: last.map(|at| seconds(at - start)),

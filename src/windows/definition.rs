@@ -171,6 +171,31 @@ pub enum WindowError {
     },
 }
 
+impl WindowError {
+    /// The key of a file's window that is to blame.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Schedule(ScheduleError::TimeZone { .. }) => "time-zone",
+            Self::Schedule(
+                ScheduleError::Duration { .. }
+                | ScheduleError::Cutoff { .. }
+                | ScheduleError::OutOfRange { .. },
+            ) => "duration",
+            Self::Schedule(
+                ScheduleError::FieldCount { .. }
+                | ScheduleError::Field { .. }
+                | ScheduleError::Expression { .. }
+                | ScheduleError::Action { .. },
+            ) => "schedule",
+            Self::Name { .. } => "name",
+            Self::Flexible { .. } => "flexible-minutes",
+            Self::Ahead(_) => "ahead",
+            Self::Approval { .. } => "approval",
+            Self::After { .. } => "after",
+        }
+    }
+}
+
 /// Names of EventBridge schedules have at most 64 characters; a run's id has a time beside it.
 const MOST_NAME: usize = 48;
 /// Source: EventBridge Scheduler, FlexibleTimeWindow.

@@ -55,6 +55,8 @@ pub enum FreezeTime {
 pub struct FreezeError {
     /// Its number in the file, from 1.
     pub number: usize,
+    /// The key that is wrong; none if several are.
+    pub key: Option<&'static str>,
     /// Values that can be.
     pub expected: String,
     /// This one.
@@ -62,19 +64,17 @@ pub struct FreezeError {
 }
 
 impl Freeze {
-    /// Reads tables.
+    /// Reads the table of this number, from 1.
     ///
     /// # Errors
-    /// The first that is wrong.
-    pub fn read(tables: &[FreezeTable]) -> Result<Vec<Self>, FreezeError> {
-        let read = |(at, table): (usize, &FreezeTable)| {
-            table.read().map_err(|(expected, found)| FreezeError {
-                number: at + 1,
-                expected,
-                found,
-            })
-        };
-        tables.iter().enumerate().map(read).collect()
+    /// The first thing that is wrong with it.
+    pub fn read(number: usize, table: &FreezeTable) -> Result<Self, FreezeError> {
+        table.read().map_err(|wrong| FreezeError {
+            number,
+            key: wrong.key,
+            expected: wrong.expected,
+            found: wrong.found,
+        })
     }
 
     /// Whether it is for this window.
@@ -102,14 +102,25 @@ impl Freeze {
     }
 }
 
+/// Why a table is no freeze.
+struct Wrong {
+    key: Option<&'static str>,
+    expected: String,
+    found: String,
+}
+
 impl FreezeTable {
-    fn read(&self) -> Result<Freeze, (String, String)> {
+    fn read(&self) -> Result<Freeze, Wrong> {
         let when = match (&self.from, &self.until, &self.calendar) {
             (Some(from), Some(until), None) => {
-                let (from, until) = (self.time(from, false)?, self.time(until, true)?);
+                let from = self.time("from", from, false)?;
+                let until = self.time("until", until, true)?;
                 if until <= from {
-                    let found = format!("{} until {}", moment(from), moment(until));
-                    return Err(("an end after its begin".into(), found));
+                    return Err(Wrong {
+                        key: Some("until"),
+                        expected: "an end after its begin".into(),
+                        found: format!("{} until {}", moment(from), moment(until)),
+                    });
                 }
                 FreezeTime::Dates { from, until }
             }
@@ -127,7 +138,11 @@ impl FreezeTable {
                     true => "none of them".into(),
                     false => given.join(" and "),
                 };
-                return Err(("from and until, or calendar".into(), found));
+                return Err(Wrong {
+                    key: None,
+                    expected: "from and until, or calendar".into(),
+                    found,
+                });
             }
         };
         Ok(Freeze {
@@ -137,14 +152,15 @@ impl FreezeTable {
         })
     }
 
-    fn time(&self, text: &str, is_end: bool) -> Result<DateTime<Utc>, (String, String)> {
+    fn time(&self, key: &'static str, text: &str, is_end: bool) -> Result<DateTime<Utc>, Wrong> {
         if let Ok(time) = DateTime::parse_from_rfc3339(text) {
             return Ok(time.with_timezone(&Utc));
         }
         let zone = self.time_zone.as_deref().unwrap_or("UTC");
-        let zone: Tz = zone.parse().map_err(|_| {
-            let expected = "an IANA time zone such as Europe/Berlin".to_owned();
-            (expected, format!("time-zone '{zone}'"))
+        let zone: Tz = zone.parse().map_err(|_| Wrong {
+            key: Some("time-zone"),
+            expected: "an IANA time zone such as Europe/Berlin".into(),
+            found: format!("time-zone '{zone}'"),
         })?;
         let formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
         let local = formats
@@ -162,7 +178,11 @@ impl FreezeTable {
         time.map(|t| t.with_timezone(&Utc)).ok_or_else(|| {
             let expected =
                 "a time such as 2026-12-20T00:00, or with an offset 2026-12-20T00:00:00+01:00";
-            (expected.into(), format!("'{text}'"))
+            Wrong {
+                key: Some(key),
+                expected: expected.into(),
+                found: format!("'{text}'"),
+            }
         })
     }
 }
@@ -173,8 +193,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Freeze, String> {
         let table: FreezeTable = toml::from_str(text).map_err(|e| e.to_string())?;
-        let mut freezes = Freeze::read(&[table]).map_err(|e| e.to_string())?;
-        Ok(freezes.remove(0))
+        Freeze::read(1, &table).map_err(|e| e.to_string())
     }
 
     #[test]

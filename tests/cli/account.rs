@@ -114,6 +114,9 @@ fn a_run_on_an_account_in_another_process() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert_eq!(run.json["kind"], "run");
     assert_eq!(run.json["account"], "123456789012");
+    // The person is named though the environment does not say who it is.
+    let by = run.json["asked_by"].as_str().expect("a user and a host");
+    assert!(by.contains('@') && !by.starts_with("cli:"), "{by}");
     let patched = json!([["api", "patched", null], ["web nightly", "patched", null]]);
     assert_eq!(outcomes(&run), patched);
 
@@ -227,10 +230,9 @@ fn a_name_without_a_record_keeps_no_other_group_waiting() {
     );
     assert_eq!(simulation.groups(), before, "all groups are as they were");
 
-    // A plan names who holds a group, and does not count it among those to work on.
+    // A plan names who holds a group, and does not count it among those to work on while its run is alive.
     let mut run = simulation.running(&["run", "--group", "api"]);
     run.until("api patching: ");
-    run.kill();
     let plan = simulation.json(&["plan"]);
     assert_eq!(plan.code, Some(0), "{}", plan.stderr);
     let held = entry(&plan.json["groups"], "api");
@@ -241,6 +243,14 @@ fn a_name_without_a_record_keeps_no_other_group_waiting() {
             .is_some_and(|r| r.contains("(cli:") && !r.contains('.'))
     );
     assert!(entry(&plan.json["groups"], "web nightly")["misfit"].is_null());
+    run.kill();
+    let plan = simulation.json(&["plan"]);
+    let left = entry(&plan.json["groups"], "api");
+    let note = left["notes"][0].as_str().expect("a note");
+    assert!(
+        left["misfit"].is_null() && note.contains("which is dead: a run would restore"),
+        "{left}"
+    );
     let restored = simulation.json(&["restore", "--group", "api"]);
     let note = restored.json["groups"][0]["notes"][0]
         .as_str()
@@ -329,11 +339,6 @@ fn a_run_stopped_at_once_leaves_records_that_restore_restores() {
                 .is_some_and(|o| o.starts_with("cli:")),
             "{record}"
         );
-        // Its run might be alive as far as anybody knows: only who names it may take it.
-        let sweep = simulation.json(&["restore"]);
-        assert_eq!(entry(&sweep.json["groups"], name)["code"], "AP-0604");
-        assert_eq!(sweep.code, Some(0), "{}", sweep.stderr);
-
         let restore = simulation.json(&["restore", "--group", name]);
         assert_eq!(
             restore.code,
@@ -352,6 +357,61 @@ fn a_run_stopped_at_once_leaves_records_that_restore_restores() {
     assert_eq!(simulation.groups(), before, "all groups are as they were");
 }
 
+/// A restore and a run beside a run that is alive: neither takes its group from it.
+#[test]
+fn nobody_takes_a_group_from_a_living_run_unless_it_is_named() {
+    let simulation = Simulation::of_small_fleet("20");
+    let mut run = simulation.running(&["run", "--group", "api"]);
+    run.until("api patching: ");
+    let restore = simulation.json(&["restore"]);
+    assert_eq!(outcomes(&restore), json!([["api", "skipped", "AP-0604"]]));
+    let reason = restore.json["groups"][0]["reason"].as_str().expect("text");
+    assert!(
+        reason.contains("is alive, and restores the group"),
+        "{reason}"
+    );
+    assert_eq!(
+        restore.code,
+        Some(4),
+        "a record is left: {}",
+        restore.stderr
+    );
+    let second = simulation.json(&["run", "--group", "api"]);
+    assert_eq!(outcomes(&second), json!([["api", "skipped", "AP-0204"]]));
+    let run = run.ended();
+    assert_eq!(outcomes(&run), json!([["api", "patched", null]]));
+}
+
+/// A run that was killed is known to be dead: `status` says so, and the next run restores its groups before it begins.
+#[test]
+fn a_killed_run_keeps_no_later_run_waiting() {
+    let simulation = Simulation::of_small_fleet("100");
+    let mut run = simulation.running(&["run"]);
+    run.until("web nightly patching: ");
+    run.kill();
+    let groups = simulation.groups();
+    for name in BOTH {
+        let record = &entry(&groups, name)["record"];
+        assert_eq!(record["run_alive"], false, "{record}");
+        let came = record["changed"]["instances"].as_object().expect("some");
+        assert!(came.values().any(|state| state == "Standby"), "{record}");
+    }
+    let table = simulation.printed(&["status"]);
+    for words in [
+        "its run is dead; ",
+        "(Standby)",
+        "to restore api, web nightly now: asg-patch restore --group api --group 'web nightly'\n",
+    ] {
+        assert!(table.contains(words), "no '{words}' in:\n{table}");
+    }
+    let next = simulation.json(&["run"]);
+    assert_eq!(next.code, Some(0), "{}\n{}", next.json, next.stderr);
+    let warnings = next.json["warnings"].to_string();
+    assert!(warnings.contains("left by an earlier run"), "{warnings}");
+    let patched = json!([["api", "patched", null], ["web nightly", "patched", null]]);
+    assert_eq!(outcomes(&next), patched);
+}
+
 /// The machine goes down while the canary comes up, the worst of moments: image and version exist.
 #[test]
 fn a_killed_run_is_restored_from_its_records() {
@@ -362,9 +422,7 @@ fn a_killed_run_is_restored_from_its_records() {
     run.kill();
     let now = simulation.groups();
     assert_ne!(now, before);
-    let mut args = vec!["restore"];
-    args.extend(BOTH.iter().flat_map(|name| ["--group", name]));
-    let restore = simulation.json(&args);
+    let restore = simulation.json(&["restore"]);
     assert_eq!(
         restore.code,
         Some(0),

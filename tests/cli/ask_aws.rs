@@ -84,7 +84,10 @@ fn what_a_file_names_is_looked_for_in_the_account() {
         ("AWS-RunShellScript", "Acme-Hardening"),
         ("InstallOverrideList", "InstallOverideList"),
         (secret, "/asg-patch/secrets/none"),
-        ("after = \"test\"", "after = \"tset\""),
+        (
+            "after = \"test\"",
+            "after = \"tset\"\napproval = \"required\"",
+        ),
         ("bus = \"default\"", "bus = \"defualt\""),
     ];
     let mut wrong = changes
@@ -109,7 +112,8 @@ fn what_a_file_names_is_looked_for_in_the_account() {
             "[[freeze]] 2 calendar",
             "a document that is no Change Calendar",
         ),
-        ("[[window]] after, or [[freeze]] windows", "'tset'"),
+        ("[[window]] 'production' after", "'tset'"),
+        ("[[window]] 'production' approval", "none"),
         ("documents.allow (line 6)", "none"),
         ("documents.parameters (line 7)", "'InstallOverideList'"),
         ("run.topic-arn (line 3)", "none"),
@@ -126,6 +130,8 @@ fn what_a_file_names_is_looked_for_in_the_account() {
     let make = "expected the SecureString parameter /asg-patch/secrets/none, found none. Make it: aws ssm put-parameter";
     assert!(said.contains(make), "{said}");
     assert!(!said.contains("https://x"), "{said}");
+    let approval = "expected a window 'production' that AWS opens, found none. Nobody is ever asked for its approval: set it up with infra/window.yaml";
+    assert!(said.contains(approval), "{said}");
     // Without the flag AWS is not asked, and what is wrong in the file itself comes first.
     assert_eq!(simulation.json(&["config", "check", &wrong]).code, Some(0));
     let faulty = file("ask-faulty.toml", "regoin = \"x\"\n");

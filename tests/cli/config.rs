@@ -283,6 +283,124 @@ fn what_is_wrong_is_named_with_its_line() {
     );
 }
 
+/// A mistake hides no other one, wherever both are, and each has its place.
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let file = r#"
+[[window]]
+name = "dev"
+schedule = "cron(0 4 ? * 9 *)"
+duration = "long"
+colour = "red"
+
+[[window]]
+name = "prod"
+schedule = "cron(0 4 ? * TUE *)"
+approval = "yes"
+approvers = ["arn:aws:iam::123456789012:role/Approvers"]
+notice = "none"
+
+[[freeze]]
+from = "20 December"
+until = "2027-01-04T00:00"
+
+[[freeze]]
+form = "2026-12-20T00:00"
+
+[[channel]]
+name = "ops"
+kind = "slack"
+secret = "/asg-patch/secrets/slack"
+
+[[channel]]
+name = "events"
+kind = "event-bus"
+bus = "no bus"
+
+[[route]]
+channels = ["opps"]
+"#;
+    let directory = directory("all-wrong", file);
+    let check = json(&directory, &["config", "check", "asg-patch.toml"], &[]);
+    assert_eq!(check.code, Some(2), "{}", check.json);
+    let faults = check.json["faults"].as_array().expect("faults");
+    let said: Vec<String> = faults
+        .iter()
+        .map(|f| {
+            format!(
+                "{}:{}: {}: {}",
+                f["line"], f["column"], f["key"], f["message"]
+            )
+        })
+        .collect();
+    let expected = [
+        "4:1: \"window dev\": \"cron expression",
+        "5:12: \"run.duration\": \"expected a time",
+        "6:1: \"window.colour\": \"expected one of name, schedule",
+        "11:12: \"window.approval\": \"expected one of optional, required, found 'yes'\"",
+        "13:10: \"window.notice\": \"expected one of optional, required, found 'none'\"",
+        "16:1: \"[[freeze]] 1 from\": \"expected a time such as",
+        "20:1: \"[[freeze]] 2\": \"unknown field `form`",
+        "24:8: \"[[channel]] 1\": \"unknown variant `slack`",
+        "30:1: \"[[channel]] 'events' bus\": \"expected the name or the ARN of an event bus",
+    ];
+    for (found, expected) in said.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{expected}\n{said:#?}");
+    }
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+    // Nothing is stored of it, and nothing begins beside it.
+    let push = ["config", "push", "--config", "asg-patch.toml"];
+    assert_eq!(json(&directory, &push, &[]).code, Some(2));
+    let plan = ["rehearse", "--config", "asg-patch.toml"];
+    assert_eq!(json(&directory, &plan, &[]).code, Some(2));
+}
+
+/// A window that the file lacks may be AWS's own: that is a note, with the one that may be meant.
+#[test]
+fn a_window_that_is_not_there_is_a_note() {
+    let file = r#"
+[[window]]
+name = "dev"
+schedule = "cron(0 4 ? * TUE *)"
+
+[[window]]
+name = "prod"
+schedule = "cron(0 4 ? * THU *)"
+after = "devv"
+approval = "Required"
+
+[[freeze]]
+calendar = "holidays"
+windows = ["prodd", "prod", "elsewhere"]
+"#;
+    let directory = directory("unknown-windows", file);
+    let check = json(&directory, &["config", "check", "asg-patch.toml"], &[]);
+    assert_eq!(check.code, Some(0), "{}", check.json);
+    assert_eq!(
+        check.json["notes"],
+        serde_json::json!([
+            "[[freeze]] 1 windows: the file has no [[window]] 'prodd', and it counts only if AWS opens a window of this name. Did you mean 'prod'?",
+            "[[freeze]] 1 windows: the file has no [[window]] 'elsewhere', and it counts only if AWS opens a window of this name.",
+            "[[window]] 'prod' after: the file has no [[window]] 'devv', and it counts only if AWS opens a window of this name. Did you mean 'dev'?",
+        ])
+    );
+    let printed = asg_patch_in(&directory, &["config", "check", "asg-patch.toml"], &[]);
+    let printed = text(&printed.stdout);
+    assert!(
+        printed.starts_with("asg-patch.toml: 0 settings, 2 windows, 1 freeze, 0 channels and 0 routes, nothing is wrong\nnote: "),
+        "{printed}"
+    );
+    // The names of all tables are known, too.
+    fs::write(directory.join("asg-patch.toml"), "[[windw]]\n").expect("a file");
+    let check = json(&directory, &["config", "check", "asg-patch.toml"], &[]);
+    let message = check.json["faults"][0]["message"].as_str().expect("text");
+    assert!(
+        message.contains("window, channel, route, notices, freeze")
+            && message.ends_with("Did you mean `window`?"),
+        "{message}"
+    );
+}
+
 /// Someone else put the file there: it must not choose the account, the groups or what runs on them.
 #[test]
 fn a_planted_file_is_refused_and_a_named_one_is_not() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Ended, SMALL, asg_patch, text};
+use crate::support::{Ended, SMALL, Simulation, asg_patch, text};
 
 /// An empty directory.
 fn folder(name: &str) -> PathBuf {
@@ -107,6 +107,56 @@ fn a_wrong_name_or_file_in_the_history_does_not_read_as_none() {
         warning.contains("other.json") && warning.contains("run_id"),
         "{warning}"
     );
+}
+
+/// The stack's bucket has a directory for each month, and prunes beside the runs.
+#[test]
+fn a_copy_of_the_stacks_bucket_is_listed() {
+    let reports = two_runs("kept-bucket");
+    let root = Path::new(&reports);
+    let files: Vec<PathBuf> = fs::read_dir(root)
+        .expect("the directory")
+        .map(|file| file.expect("a file").path())
+        .collect();
+    for (file, month) in files.iter().zip(["2026/09", "2026/10"]) {
+        let month = root.join(month);
+        fs::create_dir_all(&month).expect("a directory");
+        fs::rename(file, month.join("run.json")).expect("it is moved");
+    }
+    let simulation = Simulation::of_small_fleet("1");
+    let prune = simulation.json(&["prune"]).json.to_string();
+    fs::write(root.join("2026/10/prune-1.json"), prune).expect("a file");
+    let history = json(&["history", "--reports", &reports]);
+    assert_eq!(history.code, Some(0), "{}", history.json);
+    assert_eq!(history.json["runs"].as_array().map(Vec::len), Some(2));
+    assert_eq!(history.json["warnings"], serde_json::json!([]));
+}
+
+/// A report says in each form who let the run begin.
+#[test]
+fn an_approval_is_in_the_tables() {
+    let reports = two_runs("kept-approved");
+    let file = fs::read_dir(&reports).expect("the directory").next();
+    let file = file.expect("one").expect("a file").path();
+    let report = fs::read_to_string(&file).expect("a report");
+    let mut report: Value = serde_json::from_str(&report).expect("JSON");
+    report["approved"] = "mara at 2026-10-14 03:50:00 UTC: CHG-17".into();
+    fs::write(&file, report.to_string()).expect("it is written");
+    let table = printed(&["history", "--reports", &reports]);
+    assert!(table.contains("approved by mara at 2026-10-14"), "{table}");
+    let csv = printed(&["history", "--reports", &reports, "-o", "csv"]);
+    assert!(
+        csv.contains("mara at 2026-10-14 03:50:00 UTC: CHG-17"),
+        "{csv}"
+    );
+    let one = printed(&["report", file.to_str().expect("text"), "-o", "csv"]);
+    assert!(one.contains(",asked_by,why,approved\n"), "{one}");
+    assert!(
+        one.contains(",rehearsal,") && one.contains(",mara at 2026"),
+        "{one}"
+    );
+    // Times as JSON has them.
+    assert!(csv.contains("2026-10-14T04:00:00Z,"), "{csv}");
 }
 
 /// A run that could not keep its report does not start.
@@ -212,6 +262,10 @@ fn a_code_is_explained_by_its_page() {
     let url = ["--pages-url", "https://example.org/runbooks/"];
     let published = printed(&[&["explain", "102"][..], &url].concat());
     assert!(published.starts_with("# AP-0102"), "{published}");
+    let alarm = printed(&["explain", "GroupLeftOpen"]);
+    assert!(alarm.starts_with("## A group is left open"), "{alarm}");
+    assert!(printed(&["explain", "603"]).contains("(`asg-patch explain by-hand`)"));
+    assert!(printed(&["explain", "by-hand"]).starts_with("## By hand"));
     let list = printed(&["explain"]);
     assert!(
         list.contains("AP-0101  the group uses a launch configuration"),

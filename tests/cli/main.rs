@@ -8,6 +8,7 @@ mod approve;
 mod ask_aws;
 mod completions;
 mod config;
+mod freeze;
 mod html;
 mod input;
 mod kept;

@@ -126,6 +126,12 @@ impl Simulation {
             .into()
     }
 
+    /// Runs the program on this account, to its end, and answers what it printed.
+    pub(crate) fn printed(&self, args: &[&str]) -> String {
+        let output = command(args, &self.environment()).output();
+        text(&output.expect("the program starts").stdout)
+    }
+
     /// The groups as `status` shows them.
     pub(crate) fn groups(&self) -> Value {
         let status = self.json(&["status"]);

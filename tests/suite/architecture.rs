@@ -11,7 +11,7 @@ const ROOMS: [(&str, &[&str]); 25] = [
     ("ids", &[]),
     ("text", &[]),
     ("place", &[]),
-    ("toml_file", &[]),
+    ("toml_file", &["text"]),
     ("clock", &[]),
     ("signature", &[]),
     ("secret", &[]),

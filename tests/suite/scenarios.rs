@@ -88,6 +88,7 @@ scenarios! {
     refusals
     reverted
     running_behind_load_balancer
+    scan_findings
     scan_only
     schedule_during_restore
     schedule_first_runs

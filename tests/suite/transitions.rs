@@ -349,7 +349,7 @@ fn as_wished(job: &Job) -> Seen {
         requested_at: now() - TimeDelta::minutes(4),
         status: CommandStatus::Success,
         detail: "Success".into(),
-        output_end: String::new(),
+        output: String::new(),
     });
     let latest = if HAS_VERSION.contains(&phase) { 4 } else { 3 };
     Seen {

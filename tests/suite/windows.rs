@@ -1,9 +1,9 @@
 //! The windows that AWS itself has, beside the file's: made through the SDK, read back by the program.
 
-use asg_patch::aws::Aws;
+use asg_patch::aws::{Aws, DeclaredFreeze, declare_freeze, store_file};
 use asg_patch::report::{WindowsReport, windows_table};
 use asg_patch::request::{RunRequest, Selection};
-use asg_patch::run::{WindowRequest, account_windows, windows};
+use asg_patch::run::{WindowRequest, WindowSetup, account_windows, windows};
 use asg_patch::sim::faults::{FaultRule, InjectedFault};
 use asg_patch::sim::wire::ApiError;
 use asg_patch::sim::{Account, fleet};
@@ -160,10 +160,86 @@ fn account() -> Account {
 }
 
 async fn shown(account: &Account, file: &[WindowRequest]) -> WindowsReport {
+    shown_with(account, file, &WindowSetup::default()).await
+}
+
+async fn shown_with(
+    account: &Account,
+    file: &[WindowRequest],
+    setup: &WindowSetup,
+) -> WindowsReport {
     let aws = aws(account, "windows");
-    windows(&aws, file, &Selection::default(), 2)
+    windows(&aws, file, setup, &Selection::default(), 2)
         .await
         .expect("a report")
+}
+
+/// The stack's file holds the runs that AWS starts, the file of settings those from here, and a freeze that was declared all.
+#[test]
+fn an_opening_is_frozen_by_the_file_of_the_one_who_starts_its_run() {
+    let freeze = |from: &str, until: &str, why: &str, window: &str| {
+        format!(
+            "[[freeze]]\nfrom = \"{from}\"\nuntil = \"{until}\"\nwhy = \"{why}\"\nwindows = [\"{window}\"]\n"
+        )
+    };
+    let of_stack = "[[window]]\nname = \"prod\"\nschedule = \"cron(0 5 ? * SAT *)\"\napproval = \"required\"\nafter = \"dev\"\n"
+        .to_owned()
+        + &freeze("2026-10-16T00:00", "2026-10-18T00:00", "the sale", "prod")
+        // Before the freeze, but not over until it has begun.
+        + &freeze("2026-10-18T01:00", "2026-10-19T00:00", "not mine", "night");
+    let of_file = freeze("2026-10-25T01:30", "2026-10-26T00:00", "the move", "night");
+    in_virtual_time(1, async {
+        let account = account();
+        let owner = Owner(aws(&account, "owner"));
+        let input = scheduled(r#","window":"prod","filters":{"Environment":"Production"}"#);
+        owner
+            .schedule("prod", "cron(0 5 ? * SAT *)", OURS, &input)
+            .await;
+        let file = [in_file(
+            "night",
+            "cron(0 2 ? * SUN *)",
+            "Environment=Sandbox",
+        )];
+        let setup = WindowSetup::read(&of_file).unwrap();
+        let now = account.clock().now();
+        store_file(&owner.0.clients, &of_stack, "ops", now)
+            .await
+            .unwrap();
+        let frozen = |report: &WindowsReport, name: &str| -> Vec<Option<String>> {
+            let window = report.windows.iter().find(|w| w.window == name).unwrap();
+            let reasons = window.openings.iter().map(|o| o.frozen.clone());
+            reasons
+                .map(|f| f.map(|why| why.split(' ').take(2).collect::<Vec<_>>().join(" ")))
+                .collect()
+        };
+        let some = |why: &str| Some(why.to_owned());
+        let report = shown_with(&account, &file, &setup).await;
+        assert_eq!(frozen(&report, "prod"), [some("the sale"), None]);
+        assert_eq!(frozen(&report, "night"), [None, some("the move")]);
+        let prod = report.windows.iter().find(|w| w.window == "prod").unwrap();
+        assert!(prod.approval_required && prod.after.as_deref() == Some("dev"));
+        let table = windows_table(&report, 120);
+        assert!(
+            table.contains("FROZEN 2026-10-17: the sale (from "),
+            "{table}"
+        );
+        assert!(
+            table.contains("wait for: after = dev, of the last 7 days; a person's approval"),
+            "{table}"
+        );
+
+        let declared = DeclaredFreeze {
+            until: now + TimeDelta::days(30),
+            why: "the fire".into(),
+            by: "ada".into(),
+            at: now,
+        };
+        declare_freeze(&owner.0.clients, &declared).await.unwrap();
+        let report = shown_with(&account, &file, &setup).await;
+        for name in ["prod", "night"] {
+            assert_eq!(frozen(&report, name), [some("the fire"), some("the fire")]);
+        }
+    });
 }
 
 #[test]
@@ -252,23 +328,23 @@ fn both_kinds_stand_beside_the_files() {
                         2026-10-24 03:00  Sat 2026-10-24 05:00 CEST
               cron(0 5 ? * SAT *) Europe/Berlin
               source: schedule patching/acceptance and the file
-              takes Environment=Acc*
+              groups with Environment=Acc*
               owner: platform
             sandbox     2026-10-18 00:00  Sun 2026-10-18 02:00 CEST  3h 00m  1       16m 45s
                         2026-10-25 00:00  Sun 2026-10-25 02:00 CEST
               cron(0 2 ? * SUN *) Europe/Berlin
               source: the file
-              takes Environment=Sandbox
+              groups with Environment=Sandbox
               owner: platform
             lab         2026-10-21 04:00  Wed 2026-10-21 06:00 CEST  2h 00m  1       16m 45s
               rate(7 days) Europe/Berlin
               source: maintenance window mw-0000000030b9e31c8 (AsgPatch-lab)
-              takes Environment=Sandbox
+              groups with Environment=Sandbox
             production  2026-11-12 22:30  Thu 2026-11-12 23:30 CET   6h 00m  1       16m 45s
                         2026-12-10 22:30  Thu 2026-12-10 23:30 CET
               cron(30 23 ? * TUE#2 *) Europe/Berlin
               source: maintenance window mw-00000000102a31df5 (AsgPatch-production)
-              takes Environment=Production
+              groups with Environment=Production
             default     disabled          -                          3h 00m  3       -
               cron(0 4 * * ? *) Europe/Berlin
               source: schedule default/stack
@@ -376,7 +452,7 @@ fn without_permission_the_files_windows_are_shown_with_a_warning() {
                     2026-10-24 02:00  Sat 2026-10-24 04:00 CEST
               cron(0 4 ? * SAT *) Europe/Berlin
               source: the file
-              takes Environment=*
+              groups with Environment=*
               owner: platform
 
             1 window in eu-west-1 at 2026-10-14 04:00:00 UTC, nothing is wrong.

@@ -96,13 +96,11 @@ fn group_facts(name: &str, group: &AutoScalingGroup) -> GroupFacts {
         tags: tags.unwrap_or_else(|_| readable_tags(group)),
         propagated: propagated(group),
         named_only: named_only(group),
-        // One that makes no sense is none that the capacity is known to count.
-        instances: group
+        // One that makes no sense is left out.
+        members: group
             .instances()
             .iter()
             .filter_map(|instance| member(instance).ok())
-            .filter(|(_, member)| member.counted())
-            .map(|(_, member)| member.version)
             .collect(),
         pins: pins.unwrap_or_else(|_| readable_pins(group)),
         launch_configuration: group.launch_configuration_name().map(str::to_owned),

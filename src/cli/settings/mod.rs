@@ -193,7 +193,7 @@ impl Settings {
                 .file
                 .as_ref()
                 .map_or_else(String::new, |f| f.shown.clone()),
-            faults: vec![fault_of_window(entry, wrong)],
+            faults: vec![entry.fault(wrong)],
         }
     }
 
@@ -356,11 +356,6 @@ fn refused_variable(name: String, word: &str, refusal: &str) -> CliError {
     }
 }
 
-fn fault_of_window(entry: &WindowEntry, wrong: &WindowError) -> Fault {
-    let path = format!("window {}", entry.text.name);
-    Fault::new(entry.place, path, &wrong.to_string())
-}
-
 /// The patch window that the words of a command line name, as far as they can be understood.
 pub(super) fn window_named<I: IntoIterator<Item: Into<std::ffi::OsString> + Clone>>(
     command: Command,
@@ -387,13 +382,11 @@ pub(super) fn checked(
         let refusals = words.filter_map(|word| refusal(command, entry.setting, word));
         faults.extend(refusals.map(|said| Fault::new(entry.place, entry.setting.path(), &said)));
     }
-    if faults.is_empty() {
-        let wrong = windows.iter().filter_map(|entry| {
-            let wrong = PatchWindow::read(entry.text.clone()).err()?;
-            Some(fault_of_window(entry, &wrong))
-        });
-        faults.extend(wrong);
-    }
+    let whole = windows.iter().filter(|entry| entry.is_whole);
+    faults.extend(whole.filter_map(|entry| {
+        let wrong = PatchWindow::read(entry.text.clone()).err()?;
+        Some(entry.fault(&wrong))
+    }));
     faults.sort_by_key(|f| f.place);
     (entries, windows, faults)
 }

@@ -120,7 +120,7 @@ fn ended_well(
     let CommandSeen { id, detail, .. } = command;
     let running_for = limits::whole_seconds(cx.account_now() - command.requested_at);
     let ended = |code| {
-        let output = last_words(&command.output_end);
+        let output = last_words(&command.output);
         let reason = format!("{step} command {id} ended {detail} on {instance}{output}");
         Err(failed(code, reason))
     };
@@ -144,12 +144,12 @@ fn ended_well(
     }
 }
 
-/// The end of a command's output, as far as there is one.
+/// The output of a command, as far as it may say why it failed.
 fn last_words(output: &str) -> String {
     if output.is_empty() {
         String::new()
     } else {
-        format!("; its output ends: {output}")
+        format!("; its output: {output}")
     }
 }
 

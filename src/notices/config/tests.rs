@@ -52,14 +52,18 @@ statuspage-components = ["8kbf7d35c070"]
 channels = ["ops", "intake"]
 "#;
 
+fn numbered<T>(tables: Vec<T>) -> Vec<(usize, T)> {
+    (1..).zip(tables).collect()
+}
+
 fn checked(text: &str) -> String {
     let file: File = match toml::from_str(text) {
         Ok(file) => file,
         Err(error) => return error.message().to_owned(),
     };
-    match check(&file.channel, &file.route) {
-        Ok(()) => "fits".into(),
-        Err(error) => error.to_string(),
+    match check(&numbered(file.channel), &numbered(file.route)).first() {
+        None => "fits".into(),
+        Some(error) => error.to_string(),
     }
 }
 
@@ -132,7 +136,7 @@ fn mistakes_are_named_with_their_place() {
         unknown variant `began`, expected one of `scheduled`, `begins-soon`, `awaits-approval`, `begun`, `group-failed`, `ended`, `moved`, `withdrawn`, `frozen`, `not-approved`, `missed`
         [[channel]] 'intake' url: expected an address that begins with https://, found another
         [[channel]] 'intake' url: expected a host outside, found '169.254.169.254', which is this machine, its metadata or its network
-        [[channel]] name: expected a name of its own for each channel, found 'ops' twice
+        [[channel]] 'ops' name: expected a name of its own for each channel, found 'ops' twice
         [[route]] 2 channels: expected the name of a [[channel]] (there are: events, intake, ops, page), found 'pages'
         expected a list, or "NONE"
         [[route]] 2 statuspage-components: expected ids, or "NONE", as a channel of kind statuspage is named, found none

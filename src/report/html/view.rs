@@ -181,12 +181,18 @@ fn facts(report: &RunReport) -> Vec<(&'static str, String)> {
             "End of the window",
             report.deadline.format(TIME).to_string(),
         ),
-        (
-            "Longest alteration of a group",
-            duration(altered.unwrap_or_default()),
-        ),
-        ("Instances borrowed", duration(borrowed)),
     ];
+    facts.extend(match report.kind {
+        RunKind::Run | RunKind::Rehearse => vec![
+            (
+                "Longest alteration of a group",
+                duration(altered.unwrap_or_default()),
+            ),
+            ("Instances borrowed", duration(borrowed)),
+        ],
+        // For how long their run had altered them before, a restore does not know.
+        RunKind::Restore => Vec::new(),
+    });
     let asked_by = report
         .asked_by
         .as_deref()

@@ -80,9 +80,11 @@ fn row(run: &PastRun, own: Vec<String>) -> Row {
         .why
         .as_deref()
         .map(|why| format!("why: {}", plain_text(why)));
+    let approved = run.approved.as_deref();
+    let approved = approved.map(|by| format!("approved by {}", plain_text(by)));
     Row {
         cells,
-        below: why.into_iter().collect(),
+        below: why.into_iter().chain(approved).collect(),
     }
 }
 
@@ -135,6 +137,7 @@ mod tests {
             run_id: "cli-20260914T040000Z-77aa".into(),
             started_at: sample::at(-30 * 86_400),
             why: Some("CVE-2026-1234".into()),
+            approved: Some("grace at 2026-09-14 03:50:00 UTC: as tested".into()),
             groups: vec![sample::patched("stuck")],
             ..sample::run()
         };
@@ -152,6 +155,7 @@ mod tests {
                                                                patched, 1 already current
             2026-09-14 04:00  cli-20260914T040000Z-77aa  run   1 patched                                   1       12       ada
               why: CVE-2026-1234
+              approved by grace at 2026-09-14 03:50:00 UTC: as tested
 
             2 runs.
         "#]].assert_eq(&text);
@@ -169,6 +173,7 @@ mod tests {
             2026-09-14 04:00  cli-20260914T040000Z-7  patched       ami-0a1b2c3d4e5f60718 → ami-0f9e8d7c6b5a40312  12       ada
                               7aa
               why: CVE-2026-1234
+              approved by grace at 2026-09-14 03:50:00 UTC: as tested
 
             2 runs.
         "#]].assert_eq(&text);
@@ -181,6 +186,7 @@ mod tests {
             2026-09-14 04:00  cli-20260914T0  patched       ami-0a1b…0718  12       ada
                               40000Z-77aa                   ami-0f9e…0312
               why: CVE-2026-1234
+              approved by grace at 2026-09-14 03:50:00 UTC: as tested
 
             2 runs.
         "#]]

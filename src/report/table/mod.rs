@@ -110,10 +110,19 @@ fn cost_lines(head: &str, cost: Option<&Cost>, width: u16) -> Vec<String> {
     lines.flat_map(|l| wrapped(head, &l, width)).collect()
 }
 
-fn restore_line(group: &str) -> String {
+/// The command that restores these groups, to be pasted.
+fn restore_line(groups: &[&str]) -> String {
+    let options: Vec<String> = groups
+        .iter()
+        .map(|group| format!("--group {}", shell_word(group)))
+        .collect();
+    let which = match groups.len() {
+        0..=3 => plain_text(&groups.join(", ")),
+        many => format!("these {many} groups"),
+    };
     format!(
-        "to restore {group} now: asg-patch restore --group {}",
-        shell_word(group)
+        "to restore {which} now: asg-patch restore {}",
+        options.join(" ")
     )
 }
 

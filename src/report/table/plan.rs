@@ -19,7 +19,7 @@ pub fn plan_table(plan: &PlanReport, width: u16) -> String {
         lines.push(String::new());
     }
     let refused = plan.groups.iter().filter(|g| g.refusal.is_some()).count();
-    let late = plan.groups.iter().filter(|g| is_late(g)).count();
+    let late = plan.groups.iter().filter(|g| g.is_late()).count();
     let locked = plan.groups.iter().filter(|g| g.is_locked()).count();
     let counted_if_any = |n: usize, words: &str| match n {
         0 => String::new(),
@@ -56,10 +56,6 @@ pub fn plan_table(plan: &PlanReport, width: u16) -> String {
     joined(lines)
 }
 
-fn is_late(group: &PlannedGroup) -> bool {
-    group.refusal.is_none() && group.misfit.is_some() && !group.is_locked()
-}
-
 /// When each wave would start and end, and how many of its groups would find no time.
 fn timeline(plan: &PlanReport, width: u16) -> Vec<String> {
     let columns = ["wave", "groups", "starts", "ends", "without time"].map(fixed);
@@ -71,7 +67,7 @@ fn timeline(plan: &PlanReport, width: u16) -> Vec<String> {
         let starts = groups.iter().filter_map(|g| g.starts_at).min();
         let ends = groups.iter().filter_map(|g| g.ends_at).max();
         let shown = |at: Option<_>| at.map_or("-".to_owned(), |at| time(at, plan));
-        let late = groups.iter().filter(|g| is_late(g)).count();
+        let late = groups.iter().filter(|g| g.is_late()).count();
         Row {
             cells: vec![
                 wave.to_string(),
@@ -291,8 +287,8 @@ mod tests {
             Times with * were measured in an earlier run, those without are defaults.
             AP-0101 the group uses a launch configuration. What to do: move the group to a launch template (a launch configuration
                     cannot be changed), then run again. More: asg-patch explain AP-0101
-            AP-0201 the group would not be restored before the window's deadline. What to do: lengthen the window, or move the group
-                    to an earlier wave. More: asg-patch explain AP-0201
+            AP-0201 the group would not be restored before the window's deadline. What to do: lengthen the window, shorten --cutoff,
+                    raise --max-in-flight, or move the group to an earlier wave. More: asg-patch explain AP-0201
             warning: a warning
         "#]].assert_eq(&text);
         expect![[r#"
@@ -323,8 +319,8 @@ mod tests {
                     launch template (a launch configuration cannot be changed), then run
                     again. More: asg-patch explain AP-0101
             AP-0201 the group would not be restored before the window's deadline. What to
-                    do: lengthen the window, or move the group to an earlier wave. More:
-                    asg-patch explain AP-0201
+                    do: lengthen the window, shorten --cutoff, raise --max-in-flight, or
+                    move the group to an earlier wave. More: asg-patch explain AP-0201
             warning: a warning
         "#]]
         .assert_eq(&narrow);

@@ -10,7 +10,7 @@ use crate::group::{Outcome, Phase};
 use crate::ids::ImageId;
 use crate::report::fit::first;
 use crate::report::format::{place, transition, worked_seconds};
-use crate::report::{GroupReport, RunReport, tally};
+use crate::report::{GroupReport, RunKind, RunReport, tally};
 use crate::schedule::Capacity;
 use crate::text::{counted, duration, plain_text};
 
@@ -40,7 +40,10 @@ pub fn run_table(report: &RunReport, width: u16) -> String {
         width,
     ));
     lines.extend(warnings(&report.warnings, width));
-    lines.extend(report.left_open().map(|g| restore_line(&g.group)));
+    let open: Vec<&str> = report.left_open().map(|g| g.group.as_str()).collect();
+    if !open.is_empty() {
+        lines.push(restore_line(&open));
+    }
     joined(lines)
 }
 
@@ -48,9 +51,17 @@ fn run_summary(report: &RunReport) -> String {
     let seconds = (report.finished_at - report.started_at).num_seconds();
     let instances: u64 = report.groups.iter().map(|g| g.instance_seconds).sum();
     let altered = report.groups.iter().map(|g| g.altered_seconds).max();
+    let altered = duration(altered.unwrap_or_default());
+    let worked = match report.kind {
+        RunKind::Run | RunKind::Rehearse => format!(
+            " No group was altered for longer than {altered}; instances were borrowed for {} in all.",
+            duration(instances)
+        ),
+        // For how long their run had altered them before, a restore does not know.
+        RunKind::Restore => String::new(),
+    };
     format!(
-        "{}. {}{} in {}, {} from {} to {} UTC. No group was altered for longer than {}; instances were borrowed for {} in \
-         all.",
+        "{}. {}{} in {}, {} from {} to {} UTC.{worked}",
         tally(report),
         report.run_id,
         report
@@ -64,8 +75,6 @@ fn run_summary(report: &RunReport) -> String {
         duration(seconds.unsigned_abs()),
         report.started_at.format("%Y-%m-%d %H:%M"),
         report.finished_at.format("%H:%M"),
-        duration(altered.unwrap_or_default()),
-        duration(instances),
     )
 }
 
@@ -159,13 +168,18 @@ fn console(group: &GroupReport) -> Vec<String> {
     last.map(|line| format!("console: {line}")).collect()
 }
 
-/// The number of patches installed; `shared` for a group that took another group's image.
+/// The number of patches installed, or that a scan found missing; `shared` for a group that took another group's image.
 fn patches_cell(group: &GroupReport) -> String {
     let patched_itself = group.phases.iter().any(|p| p.phase == Phase::Patching);
     if group.outcome == Outcome::Patched && !patched_itself {
         "shared".to_owned()
     } else if group.phases.is_empty() {
         "-".to_owned()
+    } else if group.outcome == Outcome::Scanned {
+        match group.missing_before {
+            Some(missing) => format!("{missing} missing"),
+            None => "-".to_owned(),
+        }
     } else {
         group.patches.installed.to_string()
     }

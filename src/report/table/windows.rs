@@ -83,8 +83,10 @@ fn row(window: &WindowReport, with_local: bool) -> Row {
         );
     }
     if !window.filters.is_empty() {
-        below.push(format!("takes {}", plain_text(&window.filters)));
+        below.push(format!("groups with {}", plain_text(&window.filters)));
     }
+    below.extend(demands(window));
+    below.extend(frozen(window));
     if let Some(owner) = &window.owner {
         below.push(format!("owner: {}", plain_text(owner)));
     }
@@ -98,6 +100,46 @@ fn row(window: &WindowReport, with_local: bool) -> Row {
         }
     }
     Row { cells, below }
+}
+
+/// The demands on a run before it begins: `its runs wait for: after = dev, of the last 7 days; a person's approval`.
+fn demands(window: &WindowReport) -> Option<String> {
+    let mut asked = Vec::new();
+    if let Some(after) = &window.after {
+        let days = window.after_days.map(|d| counted(d.into(), "day"));
+        let days = days.map(|d| format!(", of the last {d}"));
+        asked.push(format!(
+            "after = {}{}",
+            plain_text(after),
+            days.unwrap_or_default()
+        ));
+    }
+    if window.approval_required {
+        asked.push("a person's approval".into());
+    }
+    if window.notice_required {
+        asked.push("its notice".into());
+    }
+    (!asked.is_empty()).then(|| format!("its runs wait for: {}", asked.join("; ")))
+}
+
+/// The openings that a freeze lies over, a line for each reason.
+fn frozen(window: &WindowReport) -> Vec<String> {
+    let mut by_reason: Vec<(&str, Vec<String>)> = Vec::new();
+    for opening in &window.openings {
+        let Some(why) = opening.frozen.as_deref() else {
+            continue;
+        };
+        let day = opening.start.format("%Y-%m-%d").to_string();
+        match by_reason.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, days)) => days.push(day),
+            None => by_reason.push((why, vec![day])),
+        }
+    }
+    let line = |(why, days): &(&str, Vec<String>)| {
+        format!("FROZEN {}: {}", days.join(", "), plain_text(why))
+    };
+    by_reason.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -116,6 +158,7 @@ mod tests {
             start: sample::at(days * 86_400),
             deadline: sample::at(days * 86_400 + 21_600),
             local: local.into(),
+            frozen: (days > 30).then(|| "holidays (from November until January)".into()),
         };
         let report = WindowsReport {
             region: "eu-west-1".into(),
@@ -131,6 +174,10 @@ mod tests {
                 owner: Some("data platform".into()),
                 filters: "Patch Group=Database Server".into(),
                 seconds: 21_600,
+                after: Some("dev".into()),
+                after_days: Some(7),
+                approval_required: true,
+                notice_required: false,
                 openings: vec![
                     opening(1, "Thu 2026-10-15 06:00 CEST"),
                     opening(36, "Thu 2026-11-19 05:00 CET"),
@@ -154,7 +201,9 @@ mod tests {
                              2026-11-19 04:00  Thu 2026-11-19 05:00 CET
               cron(0 6 ? * THU#3 *) Europe/Berlin
               source: the file
-              takes Patch Group=Database Server
+              groups with Patch Group=Database Server
+              its runs wait for: after = dev, of the last 7 days; a person's approval
+              FROZEN 2026-11-19: holidays (from November until January)
               owner: data platform
               refused: legacy-db
 
@@ -169,7 +218,9 @@ mod tests {
                              2026-11-19 04:00
               cron(0 6 ? * THU#3 *) Europe/Berlin
               source: the file
-              takes Patch Group=Database Server
+              groups with Patch Group=Database Server
+              its runs wait for: after = dev, of the last 7 days; a person's approval
+              FROZEN 2026-11-19: holidays (from November until January)
               owner: data platform
               refused: legacy-db
 

@@ -153,7 +153,7 @@ fn group(name: &str, version: &str) -> GroupFacts {
         other_load_balancer: None,
         odd: None,
         named_only: BTreeSet::new(),
-        instances: Vec::new(),
+        members: Default::default(),
     }
 }
 

@@ -24,5 +24,5 @@ pub use of_run::{BY_HAND, BegunAt, Places};
 pub use overview::{Overviewed, OverviewedChannel};
 pub use ready::{EventBus, ReadyChannel, ready};
 pub use script::{Scripted, script};
-pub use setup::{SetupError, WindowSetup};
+pub use setup::{SetupError, SetupTables, UnknownWindow, WindowSetup};
 pub use tell::{TellError, tell};

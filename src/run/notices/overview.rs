@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::super::windows::account_windows;
+use super::super::account_windows::account_windows;
 use super::announcer::Announcer;
 use super::due::{Watched, opted_in};
 use crate::group::fault::Fault;

@@ -116,13 +116,32 @@ fn plugin_row(command: &Command, invocation: &Invocation, name: &str, runs: bool
     })
 }
 
-/// Both outputs as the agent puts them into one text (amazon-ssm-agent, `iohandler.TruncateOutput`).
+/// Both outputs as the agent puts them into one text: of what is too long it keeps the beginning, and the other one whole.
+/// Source: amazon-ssm-agent, `iohandler.TruncateOutput` (2,400 characters).
 fn both(stdout: &str, stderr: &str) -> String {
-    match (stdout, stderr) {
-        (stdout, "") => stdout.to_owned(),
-        ("", stderr) => stderr.to_owned(),
-        (stdout, stderr) => format!("{stdout}\n----------ERROR-------\n{stderr}"),
+    const ROOM: usize = 2_400;
+    const OUT_CUT: &str = "\n---Output truncated---";
+    const ERROR_CUT: &str = "\n---Error truncated----";
+    let title = match stderr {
+        "" => "",
+        _ => "\n----------ERROR-------\n",
+    };
+    let room = ROOM - title.len();
+    let (out, error) = (stdout.chars().count(), stderr.chars().count());
+    if out + error < room {
+        return format!("{stdout}{title}{stderr}");
     }
+    if out > room / 2 && error > room / 2 {
+        let each = (room - OUT_CUT.len() - ERROR_CUT.len()) / 2;
+        let (stdout, stderr) = (start(stdout, each), start(stderr, each));
+        return format!("{stdout}{OUT_CUT}{title}{stderr}{ERROR_CUT}");
+    }
+    if out < room / 2 {
+        let left = room - ERROR_CUT.len() - out;
+        return format!("{stdout}{title}{}{ERROR_CUT}", start(stderr, left));
+    }
+    let left = room - OUT_CUT.len() - error;
+    format!("{}{OUT_CUT}{title}{stderr}", start(stdout, left))
 }
 
 /// A step for another platform is skipped, and counts as a success once the agent is at work.
