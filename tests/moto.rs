@@ -89,7 +89,12 @@ impl Account {
     async fn look(&self, job: &Job, needs: &[Need]) -> Seen {
         let needs: BTreeSet<Need> = needs.iter().copied().collect();
         let tag = OptInTag::default();
-        let mut seen = aws::observe(&self.clients, &tag, &[(job, needs)]).await;
+        let question = aws::Question {
+            job,
+            needs,
+            known: None,
+        };
+        let mut seen = aws::observe(&self.clients, &tag, &[question]).await;
         seen.pop().expect("an answer for the job")
     }
 

@@ -75,14 +75,14 @@ pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
         }
         // Deleted by this job itself.
         Read::Absent if job.ledger.done_at(&Key::DeleteRecord).is_some() => Ok(()),
-        Read::Absent if is_taken_over && job.must_restore() => {
+        Read::Absent if is_taken_over && job.must_restore() && !has_begun(job) => {
             cx.settled("the record is not shown; looking once more")?;
             Err(Decision::Finish {
                 outcome: phases::ending(job).0,
                 reason: "its record is gone: it was restored".into(),
             })
         }
-        Read::Absent if is_taken_over => Err(Decision::Fail(Failure::new(
+        Read::Absent if is_taken_over && !job.must_restore() => Err(Decision::Fail(Failure::new(
             Code::RecordLost,
             "the group's record was deleted while the group was ours",
         ))),
@@ -96,6 +96,13 @@ pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
         Read::Failed(_) if !is_taken_over && job.must_restore() => Ok(()),
         Read::Failed(fault) => Err(cx.blind(fault)),
     }
+}
+
+/// Whether the driver that took the job over has changed something itself. What it has begun to undo it undoes as a whole:
+/// the run itself may delete the record meanwhile, and takes what it finds undone for another's wish.
+fn has_begun(job: &Job) -> bool {
+    let mut tried = job.ledger.of_kind(|key| *key != Key::DeleteRecord);
+    tried.any(|(_, t)| job.resumed_at.is_some_and(|at| t.last_at >= at))
 }
 
 /// Whether someone has taken back what the run did to the group.

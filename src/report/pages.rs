@@ -194,7 +194,7 @@ mod tests {
         for (name, heading) in [
             ("stop", "# Stop"),
             ("Stop.md", "# Stop"),
-            ("README.md", "# Runbooks"),
+            ("README.md", "# When something goes wrong"),
             ("README.md#by-hand", "## By hand"),
             ("By hand", "## By hand"),
             ("GroupLeftOpen", "## A group is left open"),

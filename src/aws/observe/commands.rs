@@ -420,8 +420,8 @@ mod tests {
 
     #[tokio::test]
     async fn of_many_commands_those_that_still_run_are_listed() {
-        // Twelve run, on the second page of those; the thirteenth has ended.
-        let running: Vec<String> = (1..=12).map(|n| format!("c-{n}")).collect();
+        // All but one run, on the second page of those; that one has ended.
+        let running: Vec<String> = (0..MANY).map(|n| format!("c-{n}")).collect();
         let listed = running.clone();
         let canned = Canned::new(move |call| match asked_by_id(call) {
             Some(id) => rows([id], None),
@@ -436,7 +436,11 @@ mod tests {
             }
         });
         let clients = canned::clients(&canned, Clock::system());
-        let ids: Vec<&str> = running.iter().map(String::as_str).chain(["c-13"]).collect();
+        let ids: Vec<&str> = running
+            .iter()
+            .map(String::as_str)
+            .chain(["c-ended"])
+            .collect();
         let awaited = Awaited {
             known: ids.iter().map(|id| (*id, ["i-1"].into())).collect(),
             known_since: Some(DateTime::UNIX_EPOCH + TimeDelta::days(1)),
@@ -446,7 +450,7 @@ mod tests {
         let found: BTreeSet<&str> = found.iter().filter_map(|i| i.command_id()).collect();
         assert_eq!(
             found.intersection(&ids.iter().copied().collect()).count(),
-            13
+            MANY + 1
         );
         assert_eq!(
             canned.bodies().len(),
