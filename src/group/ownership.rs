@@ -98,10 +98,15 @@ pub(super) fn check(cx: &Context<'_>) -> Result<(), Decision> {
     }
 }
 
-/// Whether the driver that took the job over has changed something itself. What it has begun to undo it undoes as a whole:
-/// the run itself may delete the record meanwhile, and takes what it finds undone for another's wish.
+/// Whether the driver that took the job over has begun to take the group off the version. It does so as a whole then: the run
+/// itself may delete the record meanwhile, and takes what it finds undone for another's wish.
 fn has_begun(job: &Job) -> bool {
-    let mut tried = job.ledger.of_kind(|key| *key != Key::DeleteRecord);
+    let mut tried = job.ledger.of_kind(|key| {
+        matches!(
+            key,
+            Key::Update(_, Some(_)) | Key::SetDefault(..) | Key::DeleteVersion(..)
+        )
+    });
     tried.any(|(_, t)| job.resumed_at.is_some_and(|at| t.last_at >= at))
 }
 
