@@ -68,8 +68,8 @@ fn measure(groups: usize, seed: usize) -> [f64; 6] {
         let aws = aws.at_share(ApiShare::ALL);
         let (_keep, stop) = tokio::sync::watch::channel(Stop::Continue);
         let mut births = Births::default();
-        let mut watch = |_| births.learn(&account);
-        let report = run::run(&aws, &request, stop, &mut watch).await.unwrap();
+        let report = run::run(&aws, &request, stop, &mut |_| births.learn(&account)).await;
+        let report = report.unwrap();
         let calls = account.calls();
         let all = calls.counts.values().sum::<u64>() as f64;
         let mean = |of: &dyn Fn(&GroupReport) -> f64| {
