@@ -30,7 +30,7 @@ fn a_large_fleet_stays_within_step_functions_limits() {
     let fleet = asg_patch::sim::fleet::parse(&text).expect("a fleet");
     let mut scenario = Scenario::of_fleet(fleet);
     // At half of AWS's rates a group takes 1.8 s of them.
-    let hours = 3 + i64::try_from(groups / 1_500).expect("few");
+    let hours = 3 + i64::try_from(groups / 1_000).expect("few");
     let window = Window::lasting(
         scenario.request.window.start,
         TimeDelta::hours(hours),
