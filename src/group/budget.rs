@@ -196,9 +196,7 @@ fn times(forward: &Forward, phase: Phase) -> Times {
         },
         Phase::Settling => Times {
             first_look: limits::EXPECTED_READY,
-            default: limits::ONLINE_EARLIEST * 2
-                + limits::EXPECTED_READY
-                + forward.boot_extra() / 2,
+            default: limits::ONLINE_FIRST_LOOK + limits::EXPECTED_READY + forward.boot_extra() / 2,
             limit: limits::ONLINE_LIMIT + forward.boot_extra() + limits::READY_LIMIT,
         },
         // Once before the install and once after it.

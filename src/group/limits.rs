@@ -178,8 +178,8 @@ pub const LOOK_MAX: TimeDelta = TimeDelta::seconds(60);
 pub const NO_PAUSE: TimeDelta = TimeDelta::zero();
 /// Until a change that AWS has accepted shows in reads: mostly at once, else within seconds.
 pub const CHANGE_SHOWS_PAUSE: TimeDelta = TimeDelta::seconds(5);
-/// Until a parameter or a group's pins, read back by name, show: Parameter Store and Auto Scaling are the
-/// quickest of all.
+/// Until a parameter, a group's pins or that an instance leaves it, read back by name, show: Parameter Store and Auto
+/// Scaling are the quickest of all.
 pub const RECORD_SHOWS_PAUSE: TimeDelta = TimeDelta::seconds(3);
 /// Until a command that was sent is listed.
 pub const COMMAND_SHOWS_PAUSE: TimeDelta = TimeDelta::seconds(2);

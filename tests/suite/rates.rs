@@ -1,9 +1,12 @@
 //! AWS's request rates. Where they do not bring all groups through the window, the plan says how many will, and a run
 //! starts no more than it brings to their end. A call that waited long for its turn goes by what is seen then.
 
+use std::collections::BTreeMap;
+
 use crate::common::{Scenario, aws, drive_in, end, in_virtual_time};
+use asg_patch::aws::ApiShare;
 use asg_patch::group::{Code, Outcome};
-use asg_patch::report::RunReport;
+use asg_patch::report::{GroupReport, RunReport};
 use asg_patch::run::planned;
 use asg_patch::schedule::Window;
 use asg_patch::sim::calls::CallRecord;
@@ -128,4 +131,45 @@ fn what_waits_for_its_turn_is_not_begun_once_the_operator_stops() {
         assert_eq!(interrupted.count(), WAITING, "{report:?}");
         assert!(end::open_groups(&account).is_empty());
     });
+}
+
+/// What is seen is not asked for again, but for a group that is about to launch: that is looked at just before.
+#[test]
+fn a_run_asks_little_and_looks_before_it_raises_a_capacity() {
+    for (groups, most_calls, most_changes) in [(1, 104.0, 23.0), (50, 34.0, 17.0)] {
+        let scenario = fleet_of(groups, "");
+        in_virtual_time(1, async {
+            let account = scenario.fleet.account(1);
+            let aws = aws(&account, &scenario.request.run_id).at_share(ApiShare::ALL);
+            let run = drive_in(&aws, &account, &scenario.request, None).await;
+            let (report, _) = run.expect("a report");
+            let patched = |g: &&GroupReport| g.outcome == Outcome::Patched;
+            assert_eq!(report.groups.iter().filter(patched).count(), groups);
+            let calls = account.calls();
+            let share = |n: u64| n as f64 / groups as f64;
+            let all = share(calls.counts.values().sum());
+            let changes = share(calls.changing);
+            assert!(all <= most_calls, "{all} calls for each of {groups} groups");
+            assert!(
+                changes <= most_changes,
+                "{changes} of them change something"
+            );
+            let mut raises = 0;
+            let mut looked_at = BTreeMap::new();
+            for call in &calls.log {
+                if call.name == "autoscaling:DescribeAutoScalingGroups" {
+                    let names = call.params["AutoScalingGroupNames"].as_array();
+                    let names = names.into_iter().flatten().filter_map(|n| n.as_str());
+                    looked_at.extend(names.map(|name| (name.to_owned(), call.at)));
+                }
+                let name = call.params["AutoScalingGroupName"].as_str();
+                if call.params.get("DesiredCapacity").is_some_and(|d| d == "1") {
+                    raises += 1;
+                    let age = call.at - looked_at[name.expect("a name")];
+                    assert!(age <= TimeDelta::seconds(1), "{name:?}: {age}");
+                }
+            }
+            assert_eq!(raises, 2 * groups, "a build instance and a canary each");
+        });
+    }
 }

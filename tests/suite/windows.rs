@@ -324,23 +324,23 @@ fn both_kinds_stand_beside_the_files() {
         expect![[r#"
             window      opens (UTC)       local time                 length  groups  takes
             ────────────────────────────────────────────────────────────────────────────────
-            acceptance  2026-10-17 03:00  Sat 2026-10-17 05:00 CEST  4h 00m  1       16m 45s
+            acceptance  2026-10-17 03:00  Sat 2026-10-17 05:00 CEST  4h 00m  1       16m 50s
                         2026-10-24 03:00  Sat 2026-10-24 05:00 CEST
               cron(0 5 ? * SAT *) Europe/Berlin
               source: schedule patching/acceptance and the file
               groups with Environment=Acc*
               owner: platform
-            sandbox     2026-10-18 00:00  Sun 2026-10-18 02:00 CEST  3h 00m  1       16m 45s
+            sandbox     2026-10-18 00:00  Sun 2026-10-18 02:00 CEST  3h 00m  1       16m 50s
                         2026-10-25 00:00  Sun 2026-10-25 02:00 CEST
               cron(0 2 ? * SUN *) Europe/Berlin
               source: the file
               groups with Environment=Sandbox
               owner: platform
-            lab         2026-10-21 04:00  Wed 2026-10-21 06:00 CEST  2h 00m  1       16m 45s
+            lab         2026-10-21 04:00  Wed 2026-10-21 06:00 CEST  2h 00m  1       16m 50s
               rate(7 days) Europe/Berlin
               source: maintenance window mw-0000000030b9e31c8 (AsgPatch-lab)
               groups with Environment=Sandbox
-            production  2026-11-12 22:30  Thu 2026-11-12 23:30 CET   6h 00m  1       16m 45s
+            production  2026-11-12 22:30  Thu 2026-11-12 23:30 CET   6h 00m  1       16m 50s
                         2026-12-10 22:30  Thu 2026-12-10 23:30 CET
               cron(30 23 ? * TUE#2 *) Europe/Berlin
               source: maintenance window mw-00000000102a31df5 (AsgPatch-production)
@@ -448,7 +448,7 @@ fn without_permission_the_files_windows_are_shown_with_a_warning() {
         expect![[r#"
             window  opens (UTC)       local time                 length  groups  takes
             ────────────────────────────────────────────────────────────────────────────
-            all     2026-10-17 02:00  Sat 2026-10-17 04:00 CEST  3h 00m  3       16m 48s
+            all     2026-10-17 02:00  Sat 2026-10-17 04:00 CEST  3h 00m  3       16m 53s
                     2026-10-24 02:00  Sat 2026-10-24 04:00 CEST
               cron(0 4 ? * SAT *) Europe/Berlin
               source: the file

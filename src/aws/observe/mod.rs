@@ -14,6 +14,7 @@ mod group;
 mod hooks;
 mod image;
 mod instances;
+mod output;
 mod packages;
 mod patches;
 mod query;

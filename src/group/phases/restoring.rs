@@ -224,7 +224,11 @@ fn terminate(cx: &Context<'_>, terminations: Vec<Termination<'_>>) -> Result<(),
     Err(Decision::Act {
         effects,
         reason: format!("terminating {named}"),
-        look_after: limits::RECORD_SHOWS_PAUSE,
+        // A launch under way has ended only once its changes have had their time to show.
+        look_after: match cx.job.open_launch() {
+            Some(_) => limits::CHANGE_SHOWS_PAUSE,
+            None => limits::RECORD_SHOWS_PAUSE,
+        },
     })
 }
 

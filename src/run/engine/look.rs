@@ -10,7 +10,6 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::jobs::{Jobs, group_span};
-use super::slot::State;
 use crate::aws::{Clients, Question, observe, observe_rest};
 use crate::group::decide::{decide, needs};
 use crate::group::decision::{Context, Decision};
@@ -105,13 +104,11 @@ impl<'a> Looks<'a> {
             let riders = riders(jobs, &due, now);
             let questions = due.into_iter().chain(riders).map(|(index, needs)| {
                 let slot = &mut jobs.slots[index];
-                slot.state = State::Looking;
-                slot.looked_at = Some(now);
                 Asking {
                     index,
                     job: slot.share(),
                     needs,
-                    known: slot.take_kept(now),
+                    known: slot.begin_look(now),
                 }
             });
             let questions: Vec<Asking> = questions.collect();

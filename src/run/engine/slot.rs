@@ -38,6 +38,8 @@ pub(super) struct Slot {
     kept: Option<(DateTime<Utc>, Box<Seen>)>,
     /// When it was looked at last.
     pub(super) looked_at: Option<DateTime<Utc>>,
+    /// When the oldest of the answers of that look was asked for.
+    answers_since: Option<DateTime<Utc>>,
     /// Looks since then.
     looks: (Option<DateTime<Utc>>, u32),
 }
@@ -83,6 +85,7 @@ impl Slot {
             rest: None,
             kept: None,
             looked_at: None,
+            answers_since: None,
             looks: (None, 0),
         }
     }
@@ -98,15 +101,18 @@ impl Slot {
     }
 
     /// Keeps answers of the look that has just ended for the next one: where the next phase asks for more, and where
-    /// these effects leave them as they are. A way back looks at everything anew.
+    /// these effects leave them as they are. A launch begins with a look at the group, and a way back looks at everything
+    /// anew; for how long a record counts as read the job knows itself.
     pub(super) fn keep(&mut self, seen: &Seen, effects: &[Effect]) {
         let lacks = self.hurries && !needs(&self.job).is_subset(&seen.asked);
         if self.job.phase == Phase::RollingBack || effects.is_empty() && !lacks {
             return;
         }
-        let kept = seen.kept(|need| !effects.iter().any(|e| e.changes(need)));
-        let looked_at = self.looked_at.filter(|_| !kept.asked.is_empty());
-        self.kept = looked_at.map(|at| (at, Box::new(kept)));
+        let launches = self.job.phase.launches();
+        let is_renewed = |need| need == Need::Record || launches && need == Need::Group;
+        let kept = seen.kept(|need| !is_renewed(need) && !effects.iter().any(|e| e.changes(need)));
+        let since = self.answers_since.filter(|_| !kept.asked.is_empty());
+        self.kept = since.map(|at| (at, Box::new(kept)));
     }
 
     /// Those answers of the look before that still hold.
@@ -115,10 +121,13 @@ impl Slot {
         (now - *at <= KEPT_FOR).then_some(&**seen)
     }
 
-    /// The same, for a look that begins now.
-    pub(super) fn take_kept(&mut self, now: DateTime<Utc>) -> Option<Seen> {
-        let (at, seen) = self.kept.take()?;
-        (now - at <= KEPT_FOR).then_some(*seen)
+    /// Begins a look, with those answers of the look before that still hold.
+    pub(super) fn begin_look(&mut self, now: DateTime<Utc>) -> Option<Seen> {
+        self.state = State::Looking;
+        self.looked_at = Some(now);
+        let kept = self.kept.take().filter(|(at, _)| now - *at <= KEPT_FOR);
+        self.answers_since = Some(kept.as_ref().map_or(now, |(at, _)| *at));
+        kept.map(|(_, seen)| *seen)
     }
 
     /// Forgets all answers.
