@@ -196,16 +196,17 @@ impl<'a> Context<'a> {
         self.wait((first - elapsed).max(self.pause(pause)), reason)
     }
 
-    /// A pause between two looks at the same thing. Among many jobs a look costs each of them little, so that they look
-    /// more often; among very many, answers have many pages.
+    /// A pause between two looks at the same thing. The more jobs there are, the less a look costs each of them, and the more
+    /// often they look; among very many, answers have many pages.
     pub(super) fn pause(&self, alone: TimeDelta) -> TimeDelta {
         if self.peers < limits::MANY_PEERS {
             return alone;
         }
         let peers = i32::try_from(self.peers).unwrap_or(i32::MAX);
+        let shared = limits::LOOK_SHARED / peers;
         let together = limits::LOOK_PER_PEER.checked_mul(peers);
         let together = together.map_or(alone, |t| t.max(limits::LOOK_TOGETHER_MIN));
-        together.min(alone)
+        together.max(shared).min(alone)
     }
 
     /// When to look first at something that is likely to be done after `expected`.

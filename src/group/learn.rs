@@ -150,13 +150,15 @@ fn learn_automations(job: &mut Job, seen: &Seen) {
     }
 }
 
-/// Versions of ours whose numbers are not known are recognised by their description.
+/// On the way back, versions of ours whose numbers are not known are recognised by their description. On the way forward that
+/// is not enough: AWS is asked for the number once more, with the token.
 fn learn_versions(job: &mut Job, seen: &Seen) {
-    let ours = names::version_description(&job.record.run_id, &job.record.bake_key);
-    for (template, versions) in seen.versions.present().into_iter().flatten() {
-        if let Some(v) = versions.iter().find(|v| v.description == ours) {
-            job.made.versions.insert(template.clone(), v.number);
-        }
+    if job.phase == Phase::Versioning {
+        return;
+    }
+    for (template, number) in phases::described(job, seen) {
+        let known = job.made.versions.entry(template.clone());
+        known.or_insert(number);
     }
 }
 

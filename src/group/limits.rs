@@ -163,8 +163,11 @@ pub const FAULT_PAUSE_MAX: TimeDelta = TimeDelta::minutes(2);
 pub const LOOK_MIN: TimeDelta = TimeDelta::seconds(15);
 /// From this number of jobs in flight on, their looks are mostly made together.
 pub const MANY_PEERS: usize = 16;
+/// Among many jobs, the pause between two looks at the same thing is this, divided by their number: so much of a look's calls
+/// falls to each of them.
+pub const LOOK_SHARED: TimeDelta = TimeDelta::seconds(600);
 /// Shortest pause between two looks at the same thing, among many jobs.
-pub const LOOK_TOGETHER_MIN: TimeDelta = TimeDelta::seconds(6);
+pub const LOOK_TOGETHER_MIN: TimeDelta = TimeDelta::seconds(4);
 /// Among very many, the pause grows by this for each: so that the pages that are read in a second stay few.
 pub const LOOK_PER_PEER: TimeDelta = TimeDelta::milliseconds(20);
 /// A record that was read this long ago still counts as ours, and a group as it was seen.

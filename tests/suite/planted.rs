@@ -2,11 +2,17 @@
 
 use asg_patch::group::{Code, Outcome};
 use asg_patch::sim::Account;
+use asg_patch::sim::faults::{FaultRule, InjectedFault};
 use asg_patch::sim::world::images::Image;
+use asg_patch::sim::world::rivals::{Action, Trigger, plan};
+use asg_patch::sim::world::templates::TemplateVersion;
 
-use crate::common::{Ran, Scenario, end};
+use crate::common::{Ran, Scenario, end, invariants};
 
 const RUN_TAG: &str = "asg-patch:run";
+const MAKE_VERSION: &str = "ec2:CreateLaunchTemplateVersion";
+/// The SDK's, until it says that no answer came. Before them comes the question for the permission.
+const ATTEMPTS: u64 = 3;
 
 /// The image that a run of this scenario makes.
 fn image_of(ran: &Ran) -> Image {
@@ -54,4 +60,90 @@ fn an_image_with_our_name_and_our_tags_is_not_promoted() {
         assert_eq!(group.version_after, group.version_before);
         assert!(end::open_groups(&ran.account).is_empty());
     }
+}
+
+/// The newest version of the scenario's template, and its number.
+fn newest(account: &Account) -> (u64, TemplateVersion) {
+    account.with_world(|world| {
+        let template = world.templates.values().next().expect("a template");
+        let newest = template.versions.last_key_value().expect("a version");
+        (*newest.0, newest.1.clone())
+    })
+}
+
+/// Someone makes a version with the run's description, just before the run makes its own or just after, and all answers to
+/// that are lost.
+#[test]
+fn a_version_with_our_description_is_not_promoted() {
+    for (name, call, is_after) in [
+        ("numbered-pin", "ec2:CreateImage", false),
+        ("default-pin", "ec2:CreateImage", false),
+        ("numbered-pin", MAKE_VERSION, true),
+        ("default-pin", MAKE_VERSION, true),
+    ] {
+        let scenario = Scenario::load(name);
+        let (number, ours) = newest(&scenario.run().account);
+        let ran = scenario.run_with(|account| {
+            let lost = FaultRule::at(MAKE_VERSION, 1, ATTEMPTS, InjectedFault::ReplyLost);
+            account.with_faults(|faults| faults.add(lost));
+            account.with_world(|world| {
+                let group = world.groups.keys().next().expect("a group").clone();
+                let image = world.images.keys().next().expect("an image").clone();
+                let description = ours.description.clone().expect("a description");
+                let then = Trigger::OnCall {
+                    operation: call.into(),
+                    nth: 1,
+                    mentions: None,
+                };
+                let made = Action::NewTemplateVersion(group, image, description);
+                plan(world, then, made);
+            });
+        });
+        invariants::check(name, &ran);
+        let refused = ran.account.with_world(|w| w.rivals.done[0].refused.clone());
+        assert_eq!(refused, None, "{name}");
+        assert_eq!(
+            newest(&ran.account).0,
+            number + 1,
+            "{name}: theirs and ours"
+        );
+        let group = &ran.report.groups[0];
+        assert_eq!(group.outcome, Outcome::Patched, "{name}: {group:?}");
+        assert_ne!(group.image_after, group.image_before, "{name}: {group:?}");
+        let expected = if is_after { number } else { number + 1 };
+        let after = group.version_after.as_deref().unwrap_or_default();
+        let is_expected = after.contains(&expected.to_string());
+        assert!(is_expected, "{name} {call}: {after}, not {expected}");
+        let image = ran.account.with_world(|world| {
+            let template = world.templates.values().next().expect("a template");
+            template.versions[&expected].data.0["ImageId"].clone()
+        });
+        assert_eq!(image, image_of(&ran).id.as_str(), "{name}");
+    }
+}
+
+/// If AWS did not know a repetition by its token, each lost answer would leave a version: all of them are removed again,
+/// so that `$Latest` means what it meant.
+#[test]
+fn versions_that_aws_made_twice_are_all_removed_again() {
+    let scenario = Scenario::load("canary-never-up");
+    let mut templates = 0;
+    let ran = scenario.run_with(|account| {
+        let lost = FaultRule::at(MAKE_VERSION, 1, ATTEMPTS, InjectedFault::ReplyLost);
+        account.with_faults(|faults| faults.add(lost));
+        account
+            .with_world(|w| w.beliefs.choose("token-makes-once", "contrary"))
+            .expect("a belief");
+    });
+    invariants::check("made twice", &ran);
+    ran.account.with_world(|world| {
+        for (id, template) in &ran.before.templates {
+            templates += 1;
+            let left = &world.templates[id].versions;
+            assert!(left.keys().eq(template.versions.keys()), "{id}: {left:?}");
+        }
+    });
+    // One deletion for each template, and one that only asks for the permission.
+    let deleted = ran.account.calls().counts["ec2:DeleteLaunchTemplateVersions"];
+    assert!(deleted > templates + 1, "{deleted}");
 }

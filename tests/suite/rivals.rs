@@ -34,7 +34,7 @@ type RivalAction = (&'static str, fn(&World, String) -> Action);
 const ACTIONS: [RivalAction; 20] = [
     ("creates a version", |w, g| {
         let image = image_of(w, &g);
-        Action::NewTemplateVersion(g, image)
+        Action::NewTemplateVersion(g, image, "theirs".into())
     }),
     ("points the group at version 1", |_, g| {
         Action::PointAtVersion(g, "1".into())

@@ -110,6 +110,7 @@ fn undo(cx: &Context<'_>, group: Option<&GroupSeen>) -> Decided {
     match used {
         Use::None => {
             delete_versions(cx, &versions)?;
+            delete_described(cx, group)?;
             delete_image(cx)?;
         }
         // Naming the version in the group's own style again would deploy it.
@@ -321,6 +322,29 @@ fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<TemplateId, u64>) -> Re
         // By its number, whether it is listed or not: AWS takes the deletion of what is gone for done.
         if cx.job.done_at(&effect).is_none() && !is_recorded {
             let reason = format!("deleting our version {number} of {template}");
+            return Err(cx.act(effect, limits::NO_PAUSE, reason));
+        }
+    }
+    Ok(())
+}
+
+/// Where an answer was lost, there may be more versions of ours than one. A group that follows `$Latest` must not be given
+/// back to one of them.
+fn delete_described(cx: &Context<'_>, group: Option<&GroupSeen>) -> Result<(), Decision> {
+    let marks = cx.seen.templates.present();
+    for (template, version) in versioning::described(cx.job, cx.seen) {
+        let names_it = |pin: &Pin| pin.template == *template && pin.version == version.to_string();
+        let is_default = marks
+            .and_then(|m| m.get(template))
+            .is_some_and(|m| m.default == version);
+        let is_in_use = is_default || group.is_some_and(|g| g.pins.iter().any(names_it));
+        let effect = Effect::DeleteVersion {
+            template: template.clone(),
+            version,
+        };
+        if !is_in_use && cx.job.done_at(&effect).is_none() && !cx.job.is_stuck(&effect) {
+            let reason =
+                format!("deleting version {version} of {template}, which has our description");
             return Err(cx.act(effect, limits::NO_PAUSE, reason));
         }
     }

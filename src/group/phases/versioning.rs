@@ -13,7 +13,7 @@ use super::super::launch::LaunchState;
 use super::super::ledger::Key;
 use super::super::pin::{Pin, Style, TemplateMark, resolve};
 use super::super::record::Record;
-use super::super::seen::{GroupSeen, Need};
+use super::super::seen::{GroupSeen, Need, Seen};
 use super::super::{Code, Phase, limits, names};
 use crate::ids::TemplateId;
 
@@ -76,6 +76,21 @@ pub(super) fn versions(cx: &Context<'_>) -> BTreeMap<TemplateId, u64> {
     versions
 }
 
+/// The versions of each of the job's templates that have our description, newest first. They are ours, unless someone else
+/// made one with it.
+pub(in crate::group) fn described<'a>(
+    job: &Job,
+    seen: &'a Seen,
+) -> impl Iterator<Item = (&'a TemplateId, u64)> + use<'a> {
+    let ours = names::version_description(&job.record.run_id, &job.record.bake_key);
+    let templates = seen.versions.present().into_iter().flatten();
+    templates.flat_map(move |(template, versions)| {
+        let ours = versions.iter().filter(|v| v.description == ours);
+        let numbers: BTreeSet<u64> = ours.map(|v| v.number).collect();
+        numbers.into_iter().rev().map(move |n| (template, n))
+    })
+}
+
 /// Pins for which the group waits at a number: only `$Latest` deploys by creation.
 pub(super) fn hold_pins(record: &Record) -> Vec<Pin> {
     record
@@ -105,11 +120,17 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let group = cx.group()?;
     let templates = cx.read(&cx.seen.templates, "the launch templates")?;
     let versions = versions(cx);
-    drift(cx, templates, &versions)?;
+    // A version may be ours whose number was never answered: it is no one else's deployment, and its number is asked for
+    // below, with the token that it was made with.
+    let mut may_be_ours = versions.clone();
+    for (template, number) in described(cx.job, cx.seen) {
+        may_be_ours.entry(template.clone()).or_insert(number);
+    }
+    drift(cx, templates, &may_be_ours)?;
     if !cx.job.may_have_tried(is_set_pins) && group.pins != cx.record().pins {
         return Ok(pointed_elsewhere(group));
     }
-    hold(cx, group, &versions)?;
+    hold(cx, group, &may_be_ours)?;
     if let Some(sibling) = &cx.bake.unheld {
         return Ok(cx.wait(
             cx.pause(limits::LOOK_MIN),

@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::Fleet;
 use super::contents::guest_of;
-use super::file::{ImageFile, Platform, TemplateFile, VersionFile, VersionName};
-use super::file_event::{ActionName, EventFile};
+use super::file::{ImageFile, TemplateFile, VersionFile};
 use super::file_group::{GroupFile, HookFile, MixedFile, OverrideFile, ResultName, TransitionName};
+use super::names::{Names, id_of};
+use super::rival::rival;
 use crate::sim::world::behaviour::Behaviour;
 use crate::sim::world::documents::built_in;
 use crate::sim::world::groups::{
     AlarmPolicy, GroupTag, InstancesDistribution, LaunchConfiguration, LaunchSource, LifecycleHook,
-    MixedPolicy, Override, ScheduledAction, TemplateSpec, Transition, WarmPool,
+    MixedPolicy, Override, ScheduledAction, Transition, WarmPool,
 };
 use crate::sim::world::images::{Image, Snapshot, SnapshotState};
 use crate::sim::world::parameters::Put;
-use crate::sim::world::rivals::{self, Action, Trigger};
+use crate::sim::world::rivals;
 use crate::sim::world::scaling::capacity::suspended_by_user;
 use crate::sim::world::templates::{Template, TemplateData, TemplateVersion};
 use crate::sim::world::topics::{Sns, Topic};
@@ -30,96 +30,6 @@ use crate::sim::world::{Group, World, scaling};
 /// The world is built this long before the start, so that instances that ought to run do run then.
 /// Within it nothing is suspended, scheduled, held by hooks or disturbed.
 const SETTLING: TimeDelta = TimeDelta::hours(1);
-
-/// An id that follows from a name: the same in every run, whatever the seed.
-fn id_of(prefix: &str, name: &str) -> String {
-    let digest = Sha256::digest(format!("{prefix} {name}"));
-    let hex: String = digest.iter().map(|b| format!("{b:02x}")).collect();
-    format!("{prefix}-{}", &hex[..17])
-}
-
-/// The file's names, resolved.
-struct Names {
-    /// Image names to ids.
-    images: BTreeMap<String, String>,
-    /// Image ids to platforms.
-    platforms: BTreeMap<String, Platform>,
-    /// Template names to ids.
-    templates: BTreeMap<String, String>,
-    /// Template names to the image of their first version.
-    first_images: BTreeMap<String, String>,
-}
-
-impl Names {
-    /// A snapshot: that of the image with this name, or the id itself.
-    fn snapshot(&self, name: &str) -> String {
-        match self.images.contains_key(name) {
-            true => id_of("snap", name),
-            false => name.to_owned(),
-        }
-    }
-
-    fn of(fleet: &Fleet) -> Self {
-        let mut names = Self {
-            images: BTreeMap::new(),
-            platforms: BTreeMap::new(),
-            templates: BTreeMap::new(),
-            first_images: BTreeMap::new(),
-        };
-        for image in fleet.images.iter().map(|i| &i.value) {
-            let id = image
-                .id
-                .clone()
-                .unwrap_or_else(|| id_of("ami", &image.name));
-            names.platforms.insert(id.clone(), image.platform);
-            names.images.insert(image.name.clone(), id);
-        }
-        for template in fleet.templates.iter().map(|t| &t.value) {
-            let id = template
-                .id
-                .clone()
-                .unwrap_or_else(|| id_of("lt", &template.name));
-            names.templates.insert(template.name.clone(), id);
-            if let Some(image) = template.versions.first().and_then(|v| v.image.as_ref()) {
-                let first = names.image(image);
-                names.first_images.insert(template.name.clone(), first);
-            }
-        }
-        names
-    }
-
-    /// The id that an image's name means; what is no name is taken as it is.
-    fn image(&self, name: &str) -> String {
-        self.images
-            .get(name)
-            .cloned()
-            .unwrap_or_else(|| name.to_owned())
-    }
-
-    fn spec(&self, template: &str, version: Option<&VersionName>) -> TemplateSpec {
-        TemplateSpec {
-            id: self.templates.get(template).cloned().unwrap_or_default(),
-            name: template.to_owned(),
-            version: version.map(VersionName::text),
-        }
-    }
-
-    /// The platform of what a group launches.
-    fn platform(&self, group: &GroupFile) -> Platform {
-        let template = group
-            .template
-            .as_ref()
-            .or(group.mixed.as_ref().map(|m| &m.template));
-        let image = match (template, &group.launch_configuration) {
-            (Some(template), _) => self.first_images.get(template).cloned(),
-            (None, Some(configuration)) => Some(self.image(&configuration.image)),
-            (None, None) => None,
-        };
-        image
-            .and_then(|id| self.platforms.get(&id).copied())
-            .unwrap_or_default()
-    }
-}
 
 impl Fleet {
     /// The world as it is at the start.
@@ -465,45 +375,4 @@ fn version_data(names: &Names, file: &VersionFile) -> TemplateData {
         );
     }
     TemplateData(data)
-}
-
-/// The action of an event; `None` only for input that the check refuses.
-fn rival(file: &EventFile, names: &Names, start: DateTime<Utc>) -> Option<(Trigger, Action)> {
-    let trigger = match (&file.at_seconds, &file.on_call) {
-        (Some(seconds), _) => Trigger::At(start + TimeDelta::seconds(*seconds)),
-        (None, Some(operation)) => Trigger::OnCall {
-            operation: operation.clone(),
-            nth: file.nth,
-            mentions: file.mentions.clone(),
-        },
-        (None, None) => return None,
-    };
-    let group = || file.group.clone();
-    let action = match file.action {
-        ActionName::DeleteGroup => Action::DeleteGroup(group()?),
-        ActionName::PutTag => Action::PutTag(group()?, file.key.clone()?, file.value.clone()?),
-        ActionName::RemoveTag => Action::RemoveTag(group()?, file.key.clone()?),
-        ActionName::SetCapacity => Action::SetCapacity(group()?, file.min, file.max, file.desired),
-        ActionName::NewTemplateVersion => {
-            Action::NewTemplateVersion(group()?, names.image(file.image.as_deref()?))
-        }
-        ActionName::PointAtVersion => {
-            Action::PointAtVersion(group()?, file.version.as_ref()?.text())
-        }
-        ActionName::SetDefaultVersion => {
-            Action::SetDefaultVersion(group()?, file.version.as_ref()?.text().parse().ok()?)
-        }
-        ActionName::TerminateInstances => Action::TerminateInstances(group()?, file.role.clone()),
-        ActionName::ExitStandby => Action::ExitStandby(group()?, file.role.clone()),
-        ActionName::EndFailure => Action::EndFailure(group()?),
-        ActionName::StartInstanceRefresh => {
-            Action::StartInstanceRefresh(group()?, file.desired_configuration)
-        }
-        ActionName::DeregisterImages => Action::DeregisterImages(file.prefix.clone()?),
-        ActionName::ShareSnapshots => Action::ShareSnapshots(file.prefix.clone()?),
-        ActionName::SuspendProcess => Action::SuspendProcess(group()?, file.process.clone()?),
-        ActionName::ResumeProcess => Action::ResumeProcess(group()?, file.process.clone()?),
-        ActionName::DeleteParameters => Action::DeleteParameters(file.prefix.clone()?),
-    };
-    Some((trigger, action))
 }

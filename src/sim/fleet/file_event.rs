@@ -39,6 +39,8 @@ pub(super) struct EventFile {
     pub desired: Option<i64>,
     /// The image of the new version, for `new-template-version`.
     pub image: Option<String>,
+    /// Its description.
+    pub description: Option<String>,
     /// For `point-at-version` and `set-default-version`.
     pub version: Option<VersionName>,
     /// For `suspend-process` and `resume-process`.

@@ -9,6 +9,8 @@ mod contents;
 mod file;
 mod file_event;
 mod file_group;
+mod names;
+mod rival;
 mod stamp;
 
 use std::collections::BTreeMap;

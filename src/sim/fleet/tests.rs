@@ -254,7 +254,7 @@ fn what_is_baked_carries_its_patches_and_its_canary_fails() {
     let image = images::create(&mut world, new).unwrap();
     later(&mut world, 15);
     let now = Trigger::At(world.now);
-    let deploy = Action::NewTemplateVersion(name.into(), image);
+    let deploy = Action::NewTemplateVersion(name.into(), image, "theirs".into());
     rivals::plan(&mut world, now.clone(), deploy);
     let point = Action::PointAtVersion(name.into(), "2".into());
     rivals::plan(&mut world, now.clone(), point);

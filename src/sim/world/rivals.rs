@@ -70,8 +70,8 @@ pub enum Action {
     RemoveTag(String, String),
     /// Changes a group's capacity: minimum, maximum, desired.
     SetCapacity(String, Option<i64>, Option<i64>, Option<i64>),
-    /// Creates a version of the group's template with this image, on top of the latest.
-    NewTemplateVersion(String, String),
+    /// Creates a version of the group's template with this image, on top of the latest, and with this description.
+    NewTemplateVersion(String, String, String),
     /// Lets a group use this version of its template.
     PointAtVersion(String, String),
     /// Makes a version of the group's template its default.
@@ -104,7 +104,7 @@ impl Action {
             | Self::PutTag(group, ..)
             | Self::RemoveTag(group, _)
             | Self::SetCapacity(group, ..)
-            | Self::NewTemplateVersion(group, _)
+            | Self::NewTemplateVersion(group, _, _)
             | Self::PointAtVersion(group, _)
             | Self::SetDefaultVersion(group, _)
             | Self::TerminateInstances(group, _)
@@ -196,13 +196,13 @@ fn perform(world: &mut World, action: &Action) -> Result<(), ApiError> {
             };
             capacity::set(world, group, change, "")
         }
-        Action::NewTemplateVersion(group, image) => {
+        Action::NewTemplateVersion(group, image, description) => {
             let id = template_of(world, group)?.id;
             let data = TemplateData(serde_json::Map::from_iter([(
                 "ImageId".to_owned(),
                 image.as_str().into(),
             )]));
-            let description = Some("deployed by someone else".to_owned());
+            let description = Some(description.clone());
             templates::create_version(world, &id, Some("$Latest"), description, &data).map(drop)
         }
         Action::PointAtVersion(group, version) => {
