@@ -26,7 +26,7 @@ pub use history::{History, PastGroup, PastRun};
 pub use html::html;
 pub use pages::{more_about, page, page_names, topic};
 pub use plan::{PlanReport, PlannedGroup};
-pub use prices::Prices;
+pub use prices::{PriceSource, Prices};
 pub use prune::{KeptReason, PruneAction, PruneEntry, PruneReport};
 pub use run::{
     DueAction, GroupReport, PatchCounts, PatchEvidence, PhaseReport, RunKind, RunReport,

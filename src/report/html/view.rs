@@ -11,8 +11,7 @@ use crate::group::patch::{PatchState, PatchTrace};
 use crate::group::{Code, Outcome};
 use crate::report::format::{transition, worked_seconds};
 use crate::report::{
-    Amounts, GroupReport, PatchCounts, PatchEvidence, RunKind, RunReport, by_urgency, more_about,
-    tally,
+    GroupReport, PatchCounts, PatchEvidence, RunKind, RunReport, by_urgency, more_about, tally,
 };
 use crate::text::{duration, plain_text, shell_word};
 
@@ -328,13 +327,7 @@ fn cost(report: &RunReport) -> Option<CostView> {
     let mut instances: Vec<(String, String, String)> = cost
         .instances
         .iter()
-        .map(|i| {
-            (
-                i.instance_type.clone(),
-                duration(i.seconds),
-                money(i.amount),
-            )
-        })
+        .map(|i| (i.name(), duration(i.seconds), money(i.amount)))
         .collect();
     if cost.unknown_type_seconds > 0 {
         let time = duration(cost.unknown_type_seconds);
@@ -344,6 +337,6 @@ fn cost(report: &RunReport) -> Option<CostView> {
     Some(CostView {
         instances,
         snapshot_gib: cost.snapshot_gib,
-        words: amounts.map(Amounts::words),
+        words: cost.in_money(),
     })
 }
