@@ -22,6 +22,9 @@ pub struct Cost {
     /// The size of the volumes of the images that stay, GiB. AWS bills only the blocks that changed since the snapshots
     /// before, so this is the most that the snapshots can come to.
     pub snapshot_gib: u64,
+    /// The part of the stack that a deployed run used itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<StackUse>,
     /// The amounts, if it was priced: the deployed function leaves that to those who show its reports.
     pub amounts: Option<Amounts>,
 }
@@ -31,13 +34,29 @@ pub struct Cost {
 pub struct InstanceCost {
     /// e.g. `t3.large`.
     pub instance_type: String,
-    /// What AWS bills them as, e.g. `Linux/UNIX` or `Windows`, as far as that is known.
+    /// The name by which AWS bills their platform, e.g. `Linux/UNIX` or `Windows`, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
     /// For how long, seconds.
     pub seconds: u64,
     /// At the price of the table, if it has one.
     pub amount: Option<f64>,
+}
+
+/// The part of the stack that a deployed run used itself: its function and its state machine, as far as the function can count that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StackUse {
+    /// Invocations of the function.
+    pub invocations: u64,
+    /// Time of the function times its memory, GB-seconds; none if its memory is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gb_seconds: Option<f64>,
+    /// State transitions: the states that were entered, and attempts that were repeated.
+    pub transitions: u64,
+    /// Whether it was more: of some invocations it is not known for how long they worked, or of some states whether they were
+    /// entered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
 }
 
 /// Amounts of money, and the prices behind them.
@@ -56,6 +75,12 @@ pub struct Amounts {
     pub instances: f64,
     /// All snapshots, for a month, at most.
     pub snapshots_per_month: Option<f64>,
+    /// The function, if a deployed run used it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<f64>,
+    /// Its state transitions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transitions: Option<f64>,
     /// Instance types without a price, with their platform if that is why.
     pub without_price: Vec<String>,
     /// Sentences about why the amounts may differ from the bill.
@@ -101,7 +126,12 @@ impl Cost {
             region: &report.region,
             at: report.started_at,
         };
-        Self::quantified(uses, gib).priced(prices, &setting)
+        let stack = report.cost.as_ref().and_then(|c| c.stack.clone());
+        Self {
+            stack,
+            ..Self::quantified(uses, gib)
+        }
+        .priced(prices, &setting)
     }
 
     /// The most that a run would cost which goes by this plan: an instance for the whole of each group's time.
@@ -145,7 +175,17 @@ impl Cost {
             instances: instances.collect(),
             unknown_type_seconds: unknown,
             snapshot_gib: gib,
+            stack: None,
             amounts: None,
+        }
+    }
+
+    /// The same of a deployed run.
+    #[must_use]
+    pub fn with_stack(self, stack: StackUse) -> Self {
+        Self {
+            stack: Some(stack),
+            ..self
         }
     }
 
@@ -176,6 +216,7 @@ impl Cost {
                 "snapshots of at most {gib} GiB for as long as the images are kept"
             ));
         }
+        uses.extend(self.stack.as_ref().map(StackUse::words));
         (!uses.is_empty()).then(|| format!("{}.", uses.join(", ")))
     }
 
@@ -197,6 +238,14 @@ impl Cost {
             let most = amounts.money(snapshots);
             parts.push(format!("at most {most} a month for snapshots"));
         }
+        let stack = [
+            (amounts.function, "the function"),
+            (amounts.transitions, "state transitions"),
+        ];
+        parts.extend(stack.into_iter().filter_map(|(amount, of)| {
+            let amount = amounts.money(amount?);
+            Some(format!("{amount} for {of}"))
+        }));
         let mut lacking: Vec<String> = amounts
             .without_price
             .iter()
@@ -231,10 +280,32 @@ impl InstanceCost {
     }
 }
 
+impl StackUse {
+    /// In words, to stand in a list.
+    pub fn words(&self) -> String {
+        let about = if self.at_least { "at least" } else { "about" };
+        let time = self
+            .gb_seconds
+            .map_or_else(String::new, |s| format!(" ({s:.1} GB-seconds)"));
+        let (invocations, transitions) = (self.invocations, self.transitions);
+        format!(
+            "{about} {invocations} invocations of the function{time} and {transitions} state transitions"
+        )
+    }
+
+    /// At these prices, as far as they have one.
+    fn function(&self, prices: &Prices) -> Option<f64> {
+        let time = prices.lambda_gb_second? * self.gb_seconds?;
+        let requests = prices.lambda_million_requests? * self.invocations as f64 / 1_000_000.0;
+        Some(time + requests)
+    }
+}
+
 impl Amounts {
     fn of(cost: &Cost, prices: &Prices, setting: &Setting) -> Self {
         let priced = cost.instances.iter().filter_map(|i| i.amount);
         let unpriced = cost.instances.iter().filter(|i| i.amount.is_none());
+        let stack = cost.stack.as_ref();
         let mut notes = Vec::new();
         if prices.region != setting.region {
             let region = setting.region;
@@ -254,6 +325,10 @@ impl Amounts {
             snapshots_per_month: prices
                 .snapshot_gib_month
                 .map(|p| p * cost.snapshot_gib as f64),
+            function: stack.and_then(|s| s.function(prices)),
+            transitions: stack
+                .zip(prices.thousand_transitions)
+                .map(|(s, p)| p * s.transitions as f64 / 1_000.0),
             without_price: unpriced.map(InstanceCost::name).collect(),
             notes,
         }
@@ -284,7 +359,7 @@ impl Amounts {
 mod tests {
     use expect_test::expect;
 
-    use super::{Cost, Prices};
+    use super::{Cost, Prices, StackUse};
     use crate::report::{GroupReport, RunReport, sample};
 
     fn run() -> RunReport {
@@ -352,6 +427,28 @@ mod tests {
              [instance_hour]\nt3.large = 0.6\n[platform_instance_hour.Windows]\nt3.large = 1.2\n",
         );
         expect!["At the given prices of eu-west-1 on 2026-10-01: 0.30 XTS for instances, at most 14.00 XTS a month for snapshots; no price for odd.large, instances of a type not known."].assert_eq(&in_money(&run(), &prices.unwrap()));
+    }
+
+    /// The function counts; who shows its report prices it.
+    #[test]
+    fn a_deployed_run_has_the_cost_of_the_stack_itself() {
+        let stack = StackUse {
+            invocations: 19,
+            gb_seconds: Some(178.25),
+            transitions: 58,
+            at_least: false,
+        };
+        let mut report = run();
+        report.groups.truncate(1);
+        report.cost = Some(Cost::of_run(&report, None).with_stack(stack));
+        let list = Prices::list().unwrap();
+        let priced = Cost::of_run(&report, Some(&list));
+        expect!["t3.large for 10m 00s, instances of a type not known for 1m 40s, snapshots of at most 8 GiB for as long as the images are kept, about 19 invocations of the function (178.2 GB-seconds) and 58 state transitions."].assert_eq(&priced.quantities().unwrap());
+        expect!["At list prices of us-east-1 on 2026-07-20 (Linux, on demand): 0.01 USD for instances, at most 0.40 USD a month for snapshots, less than 0.01 USD for the function, less than 0.01 USD for state transitions; no price for instances of a type not known. Prices in eu-west-1 differ: --prices FILE names them."].assert_eq(&priced.in_money().unwrap());
+        let amounts = priced.amounts.unwrap();
+        let millionths = |amount: Option<f64>| (amount.unwrap() * 1_000_000.0).round();
+        assert_eq!(millionths(amounts.function), 2_380.0);
+        assert_eq!(millionths(amounts.transitions), 1_450.0);
     }
 
     /// A report that an earlier version has kept.

@@ -20,7 +20,7 @@ mod windows;
 #[cfg(test)]
 pub(crate) mod sample;
 
-pub use cost::{Amounts, Cost, InstanceCost};
+pub use cost::{Amounts, Cost, InstanceCost, StackUse};
 pub use fleet_file::{Heading as FleetHeading, fleet_file};
 pub use history::{History, PastGroup, PastRun};
 pub use html::html;
