@@ -315,6 +315,7 @@ mod tests {
             altered_seconds: 0,
             instance_seconds: 0,
             seconds_by_type: BTreeMap::new(),
+            platform: None,
             image_gib: None,
             scheduled: Vec::new(),
             notes: Vec::new(),

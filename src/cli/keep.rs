@@ -13,7 +13,7 @@ use super::output::Output;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "The report")]
 pub(crate) struct PriceOptions {
-    /// List prices for the cost: TOML [default: quantities only]
+    /// TOML file of prices for the cost [default: list prices of us-east-1]
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
 }
@@ -41,20 +41,26 @@ pub(crate) struct KeepOptions {
 }
 
 impl PriceOptions {
-    /// Reads the prices.
+    /// Reads the prices: those of the file, or else AWS's list prices.
     ///
     /// # Errors
     /// The file cannot be read, or holds no prices.
-    pub(crate) fn read(&self) -> Result<Option<Prices>, CliError> {
+    pub(crate) fn read(&self) -> Result<Prices, CliError> {
+        let expected =
+            "a TOML file with region, date, currency, [instance_hour] and perhaps other prices";
         let Some(path) = &self.prices else {
-            return Ok(None);
+            let wrong = |found| CliError::input("the program's own prices", expected, found);
+            return Prices::list().map_err(wrong);
         };
-        let wrong = |found| {
-            let expected = "a TOML file with region, date, currency, [instance_hour] and perhaps snapshot_gib_month";
-            CliError::input(format!("--prices {}", path.display()), expected, found)
-        };
+        let wrong =
+            |found| CliError::input(format!("--prices {}", path.display()), expected, found);
         let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
-        Prices::parse(&text).map(Some).map_err(wrong)
+        Prices::parse(&text).map_err(wrong)
+    }
+
+    /// Whether a file was named.
+    pub(crate) fn are_named(&self) -> bool {
+        self.prices.is_some()
     }
 }
 
@@ -91,7 +97,7 @@ impl KeepOptions {
     ///
     /// # Errors
     /// A file or directory that cannot be read or written.
-    pub(crate) fn ready(&self) -> Result<Option<Prices>, CliError> {
+    pub(crate) fn ready(&self) -> Result<Prices, CliError> {
         self.reports.ready()?;
         if let Some(file) = &self.html {
             html_can_be_written(file)?;
@@ -110,14 +116,14 @@ impl KeepOptions {
 }
 
 /// The plan with its cost.
-pub(super) fn plan_with_cost(plan: PlanReport, prices: Option<&Prices>) -> PlanReport {
-    let cost = Some(Cost::of_plan(&plan, prices));
+pub(super) fn plan_with_cost(plan: PlanReport, prices: &Prices) -> PlanReport {
+    let cost = Some(Cost::of_plan(&plan, Some(prices)));
     PlanReport { cost, ..plan }
 }
 
 /// The report with its cost.
-pub(super) fn with_cost(report: RunReport, prices: Option<&Prices>) -> RunReport {
-    let cost = Some(Cost::of_run(&report, prices));
+pub(super) fn with_cost(report: RunReport, prices: &Prices) -> RunReport {
+    let cost = Some(Cost::of_run(&report, Some(prices)));
     RunReport { cost, ..report }
 }
 

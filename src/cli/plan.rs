@@ -64,7 +64,7 @@ pub(crate) async fn execute(
         plan.warnings.insert(0, warning);
     }
     plan.warnings.extend(not_asked(&setup, &request));
-    let plan = keep::plan_with_cost(plan, prices.as_ref());
+    let plan = keep::plan_with_cost(plan, &prices);
     output.tabular(
         &plan,
         |width| report::plan_table(&plan, width),

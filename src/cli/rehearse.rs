@@ -85,7 +85,7 @@ async fn rehearse(
     report.kind = RunKind::Rehearse;
     report.warnings.splice(0..0, frozen);
     report.warnings.extend(channels::not_asked(setup, &request));
-    let report = keep::with_cost(report, prices.as_ref());
+    let report = keep::with_cost(report, &prices);
     output.report(&report)?;
     if let Some(notices) = channels::rehearsed(&report, &request, setup) {
         output.remark(&notices);

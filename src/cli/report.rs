@@ -46,12 +46,13 @@ pub(crate) fn execute(args: &ReportArgs, output: &Output) -> Result<Exit, CliErr
     Ok(Exit::Well)
 }
 
-/// New prices and links take the place of the old ones.
+/// New prices and links take the place of the old ones. A report that was not priced yet, as the deployed function leaves it, is now.
 fn priced(report: RunReport, args: &ReportArgs, output: &Output) -> Result<RunReport, CliError> {
     let prices = args.prices.read()?;
-    let mut report = match (&report.cost, &prices) {
-        (Some(_), None) => report,
-        _ => keep::with_cost(report, prices.as_ref()),
+    let is_priced = report.cost.as_ref().is_some_and(|c| c.amounts.is_some());
+    let mut report = match is_priced && !args.prices.are_named() {
+        true => report,
+        false => keep::with_cost(report, &prices),
     };
     if let Some(url) = output.pages_url() {
         report.pages_url = Some(url.to_owned());

@@ -99,7 +99,7 @@ pub(crate) async fn execute(
         let by = aws.clock.now() + PUBLISHING;
         asg_patch::run::publish_images(&aws, &mut report, by).await;
     }
-    let report = keep::with_cost(report, prices.as_ref());
+    let report = keep::with_cost(report, &prices);
     output.report(&report)?;
     Ok(args.keep.keep(&report, output, Exit::from(&report)))
 }

@@ -157,7 +157,7 @@ pub const SETTINGS: [Setting; 43] = [
     of(Table::Top, "tag", Text, Named, "Tag KEY=VALUE by which groups opt in; the keys of their option tags begin with its key."),
     of(Table::Top, "pages-url", Text, Named, "Where the pages about the codes are published, for links in texts and messages."),
     of(Table::Top, "reports", Path, Named, "Directory in which runs keep their reports as JSON, and from which `history` reads them."),
-    of(Table::Top, "prices", Path, Found, "TOML file of list prices for the cost in reports."),
+    of(Table::Top, "prices", Path, Found, "TOML file of prices for the cost in plans and reports; without it, list prices of us-east-1."),
     of(Table::Top, "output", FORMATS, Found, "Form of results. A command whose result is no table takes csv and md from a file or the variable as table, and refuses the flag."),
     of(Table::Top, "quiet", Switch, Found, "Show no progress on stderr."),
     of(Table::Run, "duration", Time, Found, "Length of the window: all groups are restored this long after the start."),

@@ -116,6 +116,9 @@ pub struct ImageFacts {
     pub created_at: Option<DateTime<Utc>>,
     /// Whether its platform is Windows.
     pub windows: bool,
+    /// The name by which AWS bills its platform, e.g. `Linux/UNIX` or `Red Hat Enterprise Linux` (EC2 API,
+    /// `PlatformDetails`).
+    pub platform: Option<String>,
     /// Whether it is available.
     pub available: bool,
     /// The size of its volumes, GiB, as far as AWS says it.

@@ -75,6 +75,9 @@ fn learn_instances(job: &mut Job, seen: &Seen, now: DateTime<Utc>) {
         if let Some(kind) = instance.and_then(|i| i.instance_type.clone()) {
             job.made.types.insert(id.clone(), kind);
         }
+        if let Some(platform) = instance.and_then(|i| i.platform.clone()) {
+            job.made.platform = Some(platform);
+        }
         if let Some(launched_at) = instance.map(|i| i.launched_at) {
             let lifetime = (launched_at, None);
             job.made.lifetimes.entry(id.clone()).or_insert(lifetime);

@@ -22,6 +22,9 @@ pub struct Made {
     /// Their instance types, e.g. `t3.large`, as far as AWS names them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub types: BTreeMap<InstanceId, String>,
+    /// The name by which AWS bills their platform, e.g. `Linux/UNIX`; of one group it is the same for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
     /// Ids of the commands sent, by step.
     pub commands: BTreeMap<CommandStep, String>,
     /// When AWS took the commands, by its own clock, as far as they were seen.

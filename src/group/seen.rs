@@ -257,6 +257,8 @@ pub struct InstanceSeen {
     pub role: Option<String>,
     /// Its instance type, e.g. `t3.large`, if AWS names it.
     pub instance_type: Option<String>,
+    /// The name by which AWS bills its platform, e.g. `Linux/UNIX` or `Windows` (EC2 API, `PlatformDetails`).
+    pub platform: Option<String>,
     /// The names of its block devices, e.g. `/dev/xvda`; instance store volumes are not among them.
     pub devices: BTreeSet<String>,
 }

@@ -4,12 +4,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use tracing::Instrument;
 
+use super::invocation::Invocation;
 use super::task::FunctionError;
 use super::{Function, answer};
 use crate::group::{Code, Failure};
 use crate::notify;
-use crate::report::GroupReport;
-use crate::run::relay::{self, Advanced, PassOptions, RunState, WireError};
+use crate::report::{Cost, GroupReport, StackUse};
+use crate::run::relay::{self, Advanced, PassOptions, RunState, Used, WireError};
 use crate::run::{publish_images, run_span};
 use crate::trigger::Cause;
 
@@ -21,6 +22,7 @@ impl Function {
         &self,
         state: Value,
         options: PassOptions,
+        invocation: Invocation,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         let key = self.signing_key().await?;
@@ -28,11 +30,12 @@ impl Function {
         let batch = read.map_err(|e| self.not_ours(e))?;
         let span = run_span(batch.assignment.work.run_id());
         let pass = async {
-            let advanced = relay::advance(&self.aws, batch, options).await?;
+            let mut advanced = relay::advance(&self.aws, batch, options).await?;
             self.notify_failures(&advanced, by).await;
             self.tell_failures(&advanced, by).await;
             let clock = &self.aws.clock;
             let wake_at = advanced.wake_at.map(|at| answer::wake_at(at, clock));
+            advanced.batch.count(invocation.used(clock));
             Ok(relay::write_batch(advanced.batch, wake_at, key))
         };
         Box::pin(pass.instrument(span)).await
@@ -72,22 +75,25 @@ impl Function {
         &self,
         state: Value,
         execution: &str,
+        invocation: Invocation,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         let run_state = self.run_state(state, execution, by).await?;
         let run_state = relay::gather(run_state, self.aws.clock.now());
-        Ok(relay::write_run_state(run_state, self.signing_key().await?))
+        self.passed_on(run_state, invocation).await
     }
 
     pub(super) async fn report(
         &self,
         state: Value,
         execution: &str,
+        invocation: Invocation,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         let run_state = self.run_state(state, execution, by).await?;
         let span = run_span(run_state.work.run_id());
-        Ok(self.send_report(run_state, by).instrument(span).await)
+        let sent = self.send_report(run_state, invocation, by);
+        Ok(sent.instrument(span).await)
     }
 
     /// The run between two steps. One that cannot be read is refused with a message, and what the execution
@@ -114,11 +120,17 @@ impl Function {
         rescue.instrument(span).await
     }
 
-    async fn send_report(&self, run_state: RunState, by: DateTime<Utc>) -> Value {
+    async fn send_report(
+        &self,
+        run_state: RunState,
+        invocation: Invocation,
+        by: DateTime<Utc>,
+    ) -> Value {
         let owner = run_state.work.owner().to_owned();
         let link = answer::link(&owner);
         let (passes, quiet) = (run_state.passes, run_state.work.is_quiet());
         let is_whole = !run_state.work.names_groups();
+        let mut used = run_state.used;
         let mut report = relay::report(&self.aws, run_state);
         // A restore has no request to bring it.
         report.pages_url = self.pages_url().map(str::to_owned);
@@ -128,6 +140,8 @@ impl Function {
         let unsent = Box::pin(self.tell_ended(&report, &owner, by)).await;
         report.warnings.extend(unsent);
         self.notifier.measure_report(&report, is_whole);
+        used += invocation.used(&self.aws.clock);
+        report.cost = Some(Cost::of_run(&report, None).with_stack(self.stack_use(used)));
         let mut document = answer::run_document(&report);
         let (at, name) = (report.started_at, report.run_id.clone());
         let storing = self.storing(&owner, at, &name, &document);
@@ -144,5 +158,17 @@ impl Function {
         tracing::info!(passes, api_calls, "{summary}");
         let answer = answer::ended(&report, document, &summary, quiet);
         answer::stored(answer, storing.as_ref())
+    }
+
+    /// The part of the stack that a run has used, as its report has it.
+    fn stack_use(&self, used: Used) -> StackUse {
+        let seconds = used.milliseconds as f64 / 1_000.0;
+        let memory_gb = self.settings.memory_mb.map(|mb| f64::from(mb) / 1_024.0);
+        StackUse {
+            invocations: used.invocations,
+            gb_seconds: memory_gb.map(|gb| seconds * gb),
+            transitions: used.transitions,
+            at_least: used.unanswered > 0,
+        }
     }
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use tracing::Instrument;
 
+use super::invocation::Invocation;
 use super::notices::{StackFile, Telling};
 use super::task::{Announce, FunctionError};
 use super::{BEGIN_RETRIES, Function, answer};
@@ -15,7 +16,7 @@ use crate::ids::GroupName;
 use crate::notices::NoticeEvent;
 use crate::notify::{self, Beginning};
 use crate::request::RunRequest;
-use crate::run::relay::{self, RunState, Work};
+use crate::run::relay::{RunState, Work};
 use crate::run::{self, run_span};
 use crate::trigger::{self, Asked, RunInput};
 
@@ -30,23 +31,25 @@ impl Function {
         run_state: RunState,
         request: &RunRequest,
         input: &RunInput,
+        invocation: Invocation,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         if !file.setup.remembers() {
-            return self.begun(run_state, request, input, by).await;
+            return self.begun(run_state, request, input, invocation, by).await;
         }
         let is_required = self.is_notice_required(file, request, input);
         // The topic hears of it now, unless it may still be refused.
         if !is_required {
             self.say_begun(&run_state, request, input, by).await;
         }
-        let state = relay::write_run_state(run_state, self.signing_key().await?);
+        let state = self.passed_on(run_state, invocation).await?;
         Ok(answer::announce(state, is_required))
     }
 
     pub(super) async fn announce(
         &self,
         task: Announce,
+        invocation: Invocation,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         self.check_running(&task.execution, Some(&task.input), task.retries)
@@ -57,20 +60,21 @@ impl Function {
         match (run_state.work.clone(), trigger::read(&task.input)) {
             (Work::Run(request), Ok(Asked::Run(input))) if request.owner == task.execution => {
                 let span = run_span(&request.run_id);
-                let announced = self.announce_run(task, run_state, &request, &input, by);
+                let asked = (request.as_ref(), input.as_ref());
+                let announced = self.announce_run(&task, run_state, asked, invocation, by);
                 Box::pin(announced.instrument(span)).await
             }
             // It was planned by another version, and is restored from its records; or it is another execution's.
-            _ => Ok(relay::write_run_state(run_state, self.signing_key().await?)),
+            _ => self.passed_on(run_state, invocation).await,
         }
     }
 
     async fn announce_run(
         &self,
-        task: Announce,
+        task: &Announce,
         mut run_state: RunState,
-        request: &RunRequest,
-        input: &RunInput,
+        (request, input): (&RunRequest, &RunInput),
+        invocation: Invocation,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         let file = self.stack_file().await;
@@ -92,18 +96,23 @@ impl Function {
                 return Err(FunctionError::Run(fault.into()));
             }
             Telling::Cut(_) if is_time_left => {
-                return Ok(answer::announce(task.state, is_required));
+                let state = self.passed_on(run_state, invocation).await?;
+                return Ok(answer::announce(state, is_required));
             }
             Telling::Failed(fault) if is_required => fault.to_failure().reason,
             Telling::Cut(_) if is_required => "channels did not answer in time".to_owned(),
             Telling::Lacking(why) => why,
             Telling::Failed(fault) => {
                 run_state.warnings.extend(self.counted(Err(fault)));
-                return self.told(run_state, request, input, is_required, by).await;
+                return self
+                    .told(run_state, (request, input), is_required, invocation, by)
+                    .await;
             }
             Telling::All(said) | Telling::Cut(said) => {
                 run_state.warnings.extend(self.counted(Ok(said)));
-                return self.told(run_state, request, input, is_required, by).await;
+                return self
+                    .told(run_state, (request, input), is_required, invocation, by)
+                    .await;
             }
         };
         let failure = Failure::new(Code::NoticeNotSent, lacking);
@@ -132,27 +141,26 @@ impl Function {
         run_state: RunState,
         request: &RunRequest,
         input: &RunInput,
+        invocation: Invocation,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         self.say_begun(&run_state, request, input, by).await;
-        let key = self.signing_key().await?;
-        Ok(relay::write_run_state(run_state, key))
+        self.passed_on(run_state, invocation).await
     }
 
     /// The same once channels have heard of it; the topic has heard before unless it might have been refused.
     async fn told(
         &self,
         run_state: RunState,
-        request: &RunRequest,
-        input: &RunInput,
+        (request, input): (&RunRequest, &RunInput),
         was_required: bool,
+        invocation: Invocation,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         if was_required {
-            return self.begun(run_state, request, input, by).await;
+            return self.begun(run_state, request, input, invocation, by).await;
         }
-        let key = self.signing_key().await?;
-        Ok(relay::write_run_state(run_state, key))
+        self.passed_on(run_state, invocation).await
     }
 
     async fn say_begun(

@@ -23,7 +23,7 @@ const UNREAD_LIMIT: usize = 5;
 const WHOLE_SECONDS: TimeDelta = TimeDelta::milliseconds(999);
 
 /// A run that waits looks for its approval this often by itself: a word that did not wake it is made up for.
-const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(30);
+pub(super) const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(30);
 
 /// Come again then, by the machine's clock.
 pub(super) fn later(at: DateTime<Utc>, clock: &Clock) -> Value {

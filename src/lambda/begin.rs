@@ -5,6 +5,7 @@ use serde_json::Value;
 use tracing::Instrument;
 
 use super::halt::Halt;
+use super::invocation::Invocation;
 use super::notifier::NOT_OURS;
 use super::task::{Begin, FunctionError};
 use super::{BEGIN_RETRIES, Function, answer, malformed, sweep};
@@ -27,6 +28,7 @@ impl Function {
     pub(super) async fn begin(
         &self,
         task: &Begin,
+        invocation: Invocation,
         pass_by: DateTime<Utc>,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
@@ -37,20 +39,21 @@ impl Function {
             Err(error) => return Ok(self.refuse(execution, &malformed(&error), by).await),
         };
         match asked {
-            Asked::Run(input) => self.begin_run(&input, task, began_at, by).await,
+            Asked::Run(input) => self.begin_run(&input, task, invocation, began_at, by).await,
             Asked::Plan(input) => self.plan(&input, execution, began_at, task.retries).await,
             Asked::Prune(input) => Box::pin(self.prune(&input, task, pass_by, by)).await,
             Asked::Approve { automation } => Box::pin(self.approve(&automation, task)).await,
             Asked::Restore { groups, force } => {
                 let filter = RecordFilter::named_or_due(groups, force);
                 let work = self.restoring(execution, RESTORE_LIMIT, false);
-                self.begin_restore(work, &filter, by).await
+                self.begin_restore(work, &filter, invocation, by).await
             }
             Asked::Sweep => {
                 self.look_around().await;
                 self.tell_due(by.min(self.aws.clock.now() + TELLING)).await;
                 let work = self.restoring(execution, SWEEP_LIMIT, true);
-                self.begin_restore(work, &RecordFilter::Due, by).await
+                self.begin_restore(work, &RecordFilter::Due, invocation, by)
+                    .await
             }
             Asked::Dead {
                 execution: dead,
@@ -58,7 +61,7 @@ impl Function {
                 input,
             } => {
                 let left = sweep::left_by(dead, &status, input.as_deref());
-                self.begin_cleanup(left, task, by).await
+                self.begin_cleanup(left, task, invocation, by).await
             }
         }
     }
@@ -119,8 +122,13 @@ impl Function {
         &self,
         left: Option<RecordFilter>,
         task: &Begin,
+        invocation: Invocation,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
+        let invocation = match task.waited {
+            true => invocation.after_the_dead(),
+            false => invocation,
+        };
         match left {
             // Stopping an execution stops no invocation: what is under way may still change groups.
             Some(_) if !task.waited => {
@@ -132,7 +140,7 @@ impl Function {
             ),
             Some(filter) => {
                 let work = self.restoring(&task.execution, RESTORE_LIMIT, false);
-                self.begin_restore(work, &filter, by).await
+                self.begin_restore(work, &filter, invocation, by).await
             }
             None => Ok(answer::nothing_to_do(
                 "what ended had no groups of its own; sweeps go on with open records",
@@ -154,15 +162,20 @@ impl Function {
         &self,
         input: &RunInput,
         task: &Begin,
+        invocation: Invocation,
         began_at: DateTime<Utc>,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
+        let invocation = match task.waited {
+            true => invocation.after_waiting(invocation.began - began_at),
+            false => invocation,
+        };
         let execution = task.execution.as_str();
         match self.request(input, execution, began_at) {
             Ok(request) => {
                 let span = run_span(&request.run_id);
                 let run_id = request.run_id.clone();
-                let begun = Box::pin(self.begin_request(request, input, task, by));
+                let begun = Box::pin(self.begin_request(request, input, task, invocation, by));
                 match begun.instrument(span).await {
                     // There may be no other attempt: refuse, rather than end without a word.
                     Err(FunctionError::Run(error)) if task.retries >= BEGIN_RETRIES => {
@@ -181,6 +194,7 @@ impl Function {
         request: RunRequest,
         input: &RunInput,
         task: &Begin,
+        invocation: Invocation,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         // Its task is over: no token of it wakes anything any more.
@@ -241,7 +255,9 @@ impl Function {
                     let asked = (&request, input);
                     return Ok(self.halt(Halt::NotApproved, &file, asked, why, by).await);
                 }
-                return self.planned(&file, *run_state, &request, input, by).await;
+                return self
+                    .planned(&file, *run_state, &request, input, invocation, by)
+                    .await;
             }
         };
         Ok(self.called_off(&file, &request, input, &failure, by).await)
@@ -285,16 +301,14 @@ impl Function {
         &self,
         work: Work,
         filter: &RecordFilter,
+        invocation: Invocation,
         by: DateTime<Utc>,
     ) -> Result<Value, FunctionError> {
         let owner = work.owner().to_owned();
         let span = run_span(work.run_id());
         let begun = relay::begin_restore(&self.aws, work, filter);
         match begun.instrument(span).await? {
-            BegunRestore::RunState(run_state) => Ok(relay::write_run_state(
-                *run_state,
-                self.signing_key().await?,
-            )),
+            BegunRestore::RunState(run_state) => self.passed_on(*run_state, invocation).await,
             BegunRestore::Nothing(why) => Ok(answer::nothing_to_do(&why)),
             BegunRestore::Refused(failure) => Ok(self.refuse(&owner, &failure, by).await),
         }

@@ -7,6 +7,7 @@ mod answer;
 mod approval;
 mod begin;
 mod halt;
+mod invocation;
 mod kept;
 mod metrics;
 mod notices;
@@ -20,6 +21,7 @@ mod task;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use self::invocation::{Invocation, Way};
 use self::notifier::{NOT_OURS, Notifier};
 use self::store::Storing;
 use self::task::Task;
@@ -29,7 +31,7 @@ use crate::clock::Clock;
 use crate::group::{Code, Failure};
 use crate::ids::RunId;
 use crate::notify;
-use crate::run::relay::{PassOptions, WireError};
+use crate::run::relay::{self, PassOptions, RunState, Used, WireError};
 use crate::signature::SigningKey;
 use crate::text::shortened;
 use crate::trigger::{self, Asked, Cause, TriggerError};
@@ -98,27 +100,62 @@ impl Function {
     async fn perform(&self, task: Task, deadline: DateTime<Utc>) -> Result<Value, FunctionError> {
         let before = |margin| self.aws.clock.from_real(deadline - margin);
         let (pass_by, by) = (before(PASS_MARGIN), before(ANSWER_MARGIN));
+        let invocation = Invocation {
+            began: self.aws.clock.now(),
+            retries: task.retries(),
+            way: self.way(&task),
+            before: Used::default(),
+        };
         let options = |restore, retries| PassOptions {
             restore,
             retried: retries > 0,
             stop_at: pass_by,
         };
         match task {
-            Task::Begin(task) => Box::pin(self.begin(&task, pass_by, by)).await,
-            Task::Announce(task) => Box::pin(self.announce(task, by)).await,
+            Task::Begin(task) => Box::pin(self.begin(&task, invocation, pass_by, by)).await,
+            Task::Announce(task) => Box::pin(self.announce(task, invocation, by)).await,
             Task::AwaitApproval { execution, token } => {
                 self.await_approval(&execution, &token).await
             }
             Task::Advance { state, retries } => {
-                Box::pin(self.advance(state, options(false, retries), by)).await
+                Box::pin(self.advance(state, options(false, retries), invocation, by)).await
             }
             Task::Restore { state, retries } => {
-                Box::pin(self.advance(state, options(true, retries), by)).await
+                Box::pin(self.advance(state, options(true, retries), invocation, by)).await
             }
-            Task::Gather { state, execution } => Box::pin(self.gather(state, &execution, by)).await,
-            Task::Report { state, execution } => Box::pin(self.report(state, &execution, by)).await,
+            Task::Gather {
+                state, execution, ..
+            } => Box::pin(self.gather(state, &execution, invocation, by)).await,
+            Task::Report {
+                state, execution, ..
+            } => Box::pin(self.report(state, &execution, invocation, by)).await,
             Task::NotStored { key, error } => Ok(self.not_stored(&key, &error)),
         }
+    }
+
+    /// The transitions that the state machine makes around a task.
+    fn way(&self, task: &Task) -> Way {
+        match task {
+            // Of the last two nothing is counted.
+            Task::Begin(_) | Task::AwaitApproval { .. } | Task::NotStored { .. } => Way::Begins,
+            Task::Announce(_) => Way::Announces,
+            Task::Advance { .. } | Task::Restore { .. } => Way::Passes,
+            Task::Gather { .. } => Way::Gathers,
+            Task::Report { .. } => Way::Reports {
+                stores: self.settings.report_bucket.is_some(),
+            },
+        }
+    }
+
+    /// A run that goes on, with what it has used up to now.
+    async fn passed_on(
+        &self,
+        mut run_state: RunState,
+        invocation: Invocation,
+    ) -> Result<Value, FunctionError> {
+        let key = self.signing_key().await?;
+        run_state.used += invocation.used(&self.aws.clock);
+        Ok(relay::write_run_state(run_state, key))
     }
 
     /// The key of signatures; none if the stack has none.

@@ -40,6 +40,8 @@ pub struct Settings {
     pub publish_images: bool,
     /// Whether nothing begins without a stored file of settings: who deletes it would end freezes, rings and demands.
     pub requires_file: bool,
+    /// The function's memory, MB, as Lambda says it; none where it does not.
+    pub memory_mb: Option<u32>,
     /// The bucket where the state machine puts reports; none: they are not stored.
     pub report_bucket: Option<String>,
 }
@@ -95,6 +97,7 @@ impl Settings {
             kept: kept::read(&text),
             publish_images,
             requires_file,
+            memory_mb: text("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|mb| mb.parse().ok()),
             report_bucket: text("ASG_PATCH_REPORT_BUCKET"),
             allowed: Allowed {
                 documents,

@@ -36,9 +36,19 @@ pub(super) enum Task {
         retries: u64,
     },
     /// Go on to the next step.
-    Gather { state: Value, execution: String },
+    Gather {
+        state: Value,
+        execution: String,
+        #[serde(default)]
+        retries: u64,
+    },
     /// End the run.
-    Report { state: Value, execution: String },
+    Report {
+        state: Value,
+        execution: String,
+        #[serde(default)]
+        retries: u64,
+    },
     /// Count a report that S3 did not take.
     NotStored { key: String, error: Value },
 }
@@ -69,6 +79,20 @@ pub(super) struct Announce {
 }
 
 impl Task {
+    /// Attempts at it that brought no answer.
+    pub(super) fn retries(&self) -> u64 {
+        match self {
+            Self::Begin(task) => task.retries,
+            Self::Announce(task) => task.retries,
+            Self::Advance { retries, .. }
+            | Self::Restore { retries, .. }
+            | Self::Gather { retries, .. }
+            | Self::Report { retries, .. } => *retries,
+            // Nothing is counted of them.
+            Self::AwaitApproval { .. } | Self::NotStored { .. } => 0,
+        }
+    }
+
     pub(super) fn read(payload: Value) -> Result<Self, FunctionError> {
         let found = shortened(&payload.to_string(), SHOWN_LIMIT);
         serde_json::from_value(payload).map_err(|e| FunctionError::Task {

@@ -20,13 +20,13 @@ mod windows;
 #[cfg(test)]
 pub(crate) mod sample;
 
-pub use cost::{Amounts, Cost, InstanceCost};
+pub use cost::{Amounts, Cost, InstanceCost, StackUse};
 pub use fleet_file::{Heading as FleetHeading, fleet_file};
 pub use history::{History, PastGroup, PastRun};
 pub use html::html;
 pub use pages::{more_about, page, page_names, topic};
 pub use plan::{PlanReport, PlannedGroup};
-pub use prices::Prices;
+pub use prices::{PriceSource, Prices};
 pub use prune::{KeptReason, PruneAction, PruneEntry, PruneReport};
 pub use run::{
     DueAction, GroupReport, PatchCounts, PatchEvidence, PhaseReport, RunKind, RunReport,

@@ -65,6 +65,10 @@ pub struct PlannedGroup {
     /// The type of the instances that it would borrow, if it has only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
+    /// The name by which AWS bills their platform, e.g. `Linux/UNIX` or `Windows` (EC2 API, `PlatformDetails`), as far as it is
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
     /// The size of the volumes of its image, GiB, as far as that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_gib: Option<u32>,

@@ -150,6 +150,10 @@ pub struct GroupReport {
     /// The same by instance type, as far as the types are known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub seconds_by_type: BTreeMap<String, u64>,
+    /// The name by which AWS bills their platform, e.g. `Linux/UNIX` or `Windows` (EC2 API, `PlatformDetails`), as far as it is
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
     /// The size of the volumes of the image that this group made, GiB. Its snapshots hold at most that; AWS bills only
     /// the blocks that changed since the snapshots before.
     #[serde(default, skip_serializing_if = "Option::is_none")]

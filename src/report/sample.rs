@@ -51,6 +51,7 @@ pub(crate) fn group(name: &str, outcome: Outcome, failure: Option<(Code, &str)>)
         altered_seconds: 0,
         instance_seconds: 0,
         seconds_by_type: BTreeMap::new(),
+        platform: None,
         image_gib: None,
         scheduled: Vec::new(),
         notes: Vec::new(),

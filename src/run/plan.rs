@@ -347,6 +347,9 @@ fn describe(
         reverted_from: checked.reverted_from.clone(),
         place: request.place_tags.place(&facts.tags),
         image_gib: image.as_ref().and_then(|id| account.images.get(id)?.gib),
+        platform: image
+            .as_ref()
+            .and_then(|id| account.images.get(id)?.platform.clone()),
         image,
         instance_type: preflight::named_type(facts, account),
         bake_key: ready.map(|(r, _)| r.bake_key.clone()),

@@ -103,6 +103,7 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
         altered_seconds: job.altered.seconds.unsigned_abs(),
         instance_seconds: instance_seconds(job),
         seconds_by_type: seconds_by_type(job),
+        platform: job.made.platform.clone(),
         image_gib: job.made.image_gib.filter(|_| job.was_promoted()),
         scheduled: scheduled(job),
         notes: job
@@ -355,6 +356,7 @@ pub(super) fn of_skipped(group: &GroupName, failure: &Failure) -> GroupReport {
         altered_seconds: 0,
         instance_seconds: 0,
         seconds_by_type: BTreeMap::new(),
+        platform: None,
         image_gib: None,
         scheduled: Vec::new(),
         notes: Vec::new(),

@@ -108,6 +108,9 @@ fn a_run_on_an_account_in_another_process() {
     assert_eq!(web["pins"], json!(["web:$Latest (1)"]));
     assert_eq!(web["capacity"], json!({ "min": 0, "max": 2, "desired": 0 }));
     assert!(web["refusal"].is_null() && web["bakes"] == true, "{web}");
+    assert_eq!(web["platform"], "Linux/UNIX");
+    let amounts = &plan.json["cost"]["amounts"];
+    assert!(amounts["instances"].as_f64() > Some(0.0), "{amounts}");
     assert_eq!(simulation.groups(), before, "a plan changes nothing");
 
     let run = simulation.json(&["run"]);

@@ -215,26 +215,32 @@ fn tables_have_their_forms() {
 }
 
 #[test]
-fn the_cost_is_quantities_and_money_only_with_prices() {
+fn the_cost_is_priced_by_the_list_or_by_a_file_in_its_place() {
     let run = ["rehearse", "--fleet", SMALL];
-    let bare = json(&run);
-    let cost = &bare.json["cost"];
-    assert_eq!(cost["amounts"], Value::Null);
+    let kept = folder("kept-prices");
+    let reports = kept.join("reports").display().to_string();
+    let listed = json(&[&run[..], &["--reports", &reports]].concat());
+    let cost = &listed.json["cost"];
     let instances = cost["instances"].as_array().expect("instances");
     assert_eq!(cost["unknown_type_seconds"], 0, "{cost}");
     let seconds: u64 = instances.iter().filter_map(|i| i["seconds"].as_u64()).sum();
-    let groups = bare.json["groups"].as_array().expect("groups");
+    let groups = listed.json["groups"].as_array().expect("groups");
     let borrowed: u64 = groups
         .iter()
         .filter_map(|g| g["instance_seconds"].as_u64())
         .sum();
     assert_eq!(seconds, borrowed);
     assert!(cost["snapshot_gib"].as_u64() > Some(0), "{cost}");
+    assert_eq!(instances[0]["platform"], "Linux/UNIX");
+    let amounts = &cost["amounts"];
+    assert_eq!(amounts["prices"], "list", "{amounts}");
+    assert!(amounts["instances"].as_f64() > Some(0.0), "{amounts}");
+    assert_eq!(amounts["without_price"], Value::Array(Vec::new()));
+    let differs = "Prices in eu-west-1 differ: --prices FILE names them.";
+    assert_eq!(amounts["notes"][0], differs, "{amounts}");
 
     let kind = instances[0]["instance_type"].as_str().expect("a type");
-    let prices = folder("kept-prices");
-    fs::create_dir_all(&prices).expect("a directory");
-    let prices = prices.join("prices.toml");
+    let prices = kept.join("prices.toml");
     let table = format!(
         "region = \"us-east-1\"\ndate = \"2026-10-01\"\ncurrency = \"XTS\"\n[instance_hour]\n\"{kind}\" = 3600\n"
     );
@@ -246,12 +252,44 @@ fn the_cost_is_quantities_and_money_only_with_prices() {
         priced.json["cost"]["instances"][0]["amount"].as_f64(),
         instances[0]["seconds"].as_f64()
     );
-    let table = printed(&[
-        "rehearse", "--fleet", SMALL, "-q", "-o", "wide", "--prices", &prices,
-    ]);
+
+    // A report keeps its amounts, unless a file has others; one without them is priced as it is shown.
+    let file = fs::read_dir(&reports).expect("the directory").next();
+    let file = file.expect("a report").expect("a report").path();
+    let shown = |more: &[&str]| {
+        let file = file.display().to_string();
+        let width = ["report", &file, "-o", "wide"];
+        printed(&[&width[..], more].concat())
+    };
+    let at_list = "At list prices of us-east-1 on 2026-07-20 (Linux, on demand): ";
+    let kept_as_it_was = shown(&[]);
+    assert!(kept_as_it_was.contains(at_list), "{kept_as_it_was}");
+    let given = shown(&["--prices", &prices]);
+    let at_given = "At the given prices of us-east-1 on 2026-10-01: ";
+    assert!(given.contains(at_given), "{given}");
+    let text = fs::read_to_string(&file).expect("the report");
+    let mut report: Value = serde_json::from_str(&text).expect("JSON");
+    report["cost"]["amounts"] = Value::Null;
+    fs::write(&file, report.to_string()).expect("a file");
+    assert_eq!(shown(&[]), kept_as_it_was);
+}
+
+/// Windows costs more than Linux: a price of Linux would be taken for it.
+#[test]
+fn instances_of_windows_have_no_price_in_the_list() {
+    let cost = json(&["rehearse"]).json["cost"].clone();
+    let instances = cost["instances"].as_array().expect("instances");
+    let on = |platform: &str| {
+        let all = instances.iter().filter(|i| i["platform"] == *platform);
+        all.map(|i| i["amount"].as_f64()).collect::<Vec<_>>()
+    };
+    let (linux, windows) = (on("Linux/UNIX"), on("Windows"));
+    assert!(!linux.is_empty() && linux.iter().all(Option::is_some));
+    assert!(!windows.is_empty() && windows.iter().all(Option::is_none));
+    let unpriced = cost["amounts"]["without_price"][0].as_str();
     assert!(
-        table.contains("At the list prices of us-east-1 of 2026-10-01: "),
-        "{table}"
+        unpriced.is_some_and(|u| u.ends_with(" (Windows)")),
+        "{cost}"
     );
 }
 

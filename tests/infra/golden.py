@@ -21,7 +21,7 @@ NAMES = [
     (r"\b(ami|i|snap|lt|mw)-[0-9a-f]{8,17}\b", r"<\1>"),
 ]
 # Of what is passed on: differs from run to run, or says in many lines what other fields say.
-LEFT_OUT = {"altered_seconds", "api_calls", "instance_seconds", "seconds_by_type"}
+LEFT_OUT = {"altered_seconds", "api_calls", "cost", "instance_seconds", "platform", "seconds_by_type"}
 # So much of a value stands on one line.
 WIDTH = 110
 

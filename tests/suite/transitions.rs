@@ -308,6 +308,7 @@ fn as_wished(job: &Job) -> Seen {
                 run: Some("run-1".into()),
                 role: Some(role.into()),
                 instance_type: None,
+                platform: None,
                 devices: BTreeSet::new(),
             },
         );
@@ -444,6 +445,7 @@ fn nothing_yet(job: &mut Job, seen: &mut Seen) {
                 run: Some("run-1".into()),
                 role: Some("build".into()),
                 instance_type: None,
+                platform: None,
                 devices: BTreeSet::new(),
             },
         );
@@ -696,6 +698,7 @@ fn an_instance_was_there_if_the_record_lists_it_or_if_it_is_older() {
         run: None,
         role: None,
         instance_type: None,
+        platform: None,
         devices: BTreeSet::new(),
     };
     let listing = Job::from_record(record().listing([&old]), now());

@@ -107,6 +107,7 @@ fn image_facts(image: &Image) -> Result<ImageFacts, Fault> {
         windows: image
             .platform()
             .is_some_and(|p| p.as_str().eq_ignore_ascii_case("windows")),
+        platform: image.platform_details().map(str::to_owned),
         available: state.as_str() == "available",
         gib: image_gib(image),
         run: run.map(RunId::from),

@@ -71,6 +71,7 @@ fn instance_seen(instance: &Instance) -> Result<InstanceSeen, Fault> {
         run: tag(instance.tags(), RUN_TAG, OPERATION)?.map(RunId::from),
         role: tag(instance.tags(), ROLE_TAG, OPERATION)?,
         instance_type: instance.instance_type().map(|t| t.as_str().to_owned()),
+        platform: instance.platform_details().map(str::to_owned),
         devices: instance
             .block_device_mappings()
             .iter()

@@ -11,7 +11,7 @@ use crate::group::patch::{PatchState, PatchTrace};
 use crate::group::{Code, Outcome};
 use crate::report::format::{transition, worked_seconds};
 use crate::report::{
-    Amounts, GroupReport, PatchCounts, PatchEvidence, RunKind, RunReport, by_urgency, more_about,
+    GroupReport, PatchCounts, PatchEvidence, RunKind, RunReport, StackUse, by_urgency, more_about,
     tally,
 };
 use crate::text::{duration, plain_text, shell_word};
@@ -116,6 +116,8 @@ pub(super) struct CostView {
     /// Type, time, amount.
     pub(super) instances: Vec<(String, String, String)>,
     pub(super) snapshot_gib: u64,
+    /// The part of the stack that the run used itself.
+    pub(super) stack: Option<String>,
     pub(super) words: Option<String>,
 }
 
@@ -328,13 +330,7 @@ fn cost(report: &RunReport) -> Option<CostView> {
     let mut instances: Vec<(String, String, String)> = cost
         .instances
         .iter()
-        .map(|i| {
-            (
-                i.instance_type.clone(),
-                duration(i.seconds),
-                money(i.amount),
-            )
-        })
+        .map(|i| (i.name(), duration(i.seconds), money(i.amount)))
         .collect();
     if cost.unknown_type_seconds > 0 {
         let time = duration(cost.unknown_type_seconds);
@@ -344,6 +340,7 @@ fn cost(report: &RunReport) -> Option<CostView> {
     Some(CostView {
         instances,
         snapshot_gib: cost.snapshot_gib,
-        words: amounts.map(Amounts::words),
+        stack: cost.stack.as_ref().map(StackUse::words),
+        words: cost.in_money(),
     })
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use self::grid::{Column, Grid, wrapped};
 use super::format::short_id;
-use super::{Amounts, Cost, more_about};
+use super::{Cost, more_about};
 use crate::group::Code;
 use crate::text::{plain_text, shell_word};
 
@@ -102,11 +102,11 @@ fn warnings(warnings: &[String], width: u16) -> Vec<String> {
         .collect()
 }
 
-/// The quantities of a cost and, with prices, the amounts; each sentence begins with `head`.
+/// The quantities of a cost and, where it was priced, the amounts; each sentence begins with `head`.
 fn cost_lines(head: &str, cost: Option<&Cost>, width: u16) -> Vec<String> {
     let quantities = cost.and_then(Cost::quantities);
-    let amounts = cost.and_then(|c| c.amounts.as_ref()).map(Amounts::words);
-    let lines = quantities.into_iter().chain(amounts);
+    let in_money = cost.and_then(Cost::in_money);
+    let lines = quantities.into_iter().chain(in_money);
     lines.flat_map(|l| wrapped(head, &l, width)).collect()
 }
 

@@ -217,6 +217,7 @@ mod tests {
             pins: vec!["web:$Latest (3)".into()],
             image: Some("ami-0a1b2c3d4e5f60718".into()),
             instance_type: Some("t3.large".into()),
+            platform: None,
             image_age_days: None,
             reverted_from: None,
             place: Default::default(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Work;
+use super::{Used, Work};
 use crate::group::job::Job;
 use crate::ids::{GroupName, RunId};
 use crate::report::GroupReport;
@@ -24,6 +24,8 @@ pub struct Batch {
     pub assignment: Assignment,
     /// How far it has come.
     pub stage: Stage,
+    /// The part of the stack that it has used so far.
+    pub used: Used,
 }
 
 /// The part of a batch that does not change while it works.
@@ -109,6 +111,8 @@ pub struct BatchResult {
     pub warnings: Vec<String>,
     /// Passes that it took.
     pub passes: u64,
+    /// The part of the stack that it has used.
+    pub used: Used,
 }
 
 impl Batch {
@@ -135,6 +139,16 @@ impl Batch {
                 warnings: Vec::new(),
             },
             stage: Stage::Planned { not_before: None },
+            used: Used::default(),
+        }
+    }
+
+    /// Counts what a pass has used; of a batch that is done it goes with the outcome.
+    pub fn count(&mut self, used: Used) {
+        self.used += used;
+        match &mut self.stage {
+            Stage::Planned { not_before: _ } | Stage::Working(_) => {}
+            Stage::Done(result) => result.used = self.used,
         }
     }
 

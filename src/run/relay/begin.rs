@@ -7,7 +7,7 @@ use super::super::prepare::{never_stopped, prepare};
 use super::super::{RecordFilter, RunError, SelectionError, absent, restore};
 use super::shorten::shorten;
 use super::split::{BatchMember, steps};
-use super::{Batch, RESTORE_LIMIT, RunState, STATE_BYTES, Stage, Work, wire};
+use super::{Batch, RESTORE_LIMIT, RunState, STATE_BYTES, Stage, Used, Work, wire};
 use crate::aws::{Aws, Claim, Held, Refreshes, claim_run, forget_claims};
 use crate::group::job::Job;
 use crate::group::{Code, Failure};
@@ -271,10 +271,12 @@ pub async fn rescue_run(aws: &Aws, run_id: RunId, execution: &str) -> Result<Run
         quiet: false,
     };
     let filter = RecordFilter::OwnedBy(execution.to_owned());
-    Ok(match begin_restore(aws, work.clone(), &filter).await? {
+    let mut run_state = match begin_restore(aws, work.clone(), &filter).await? {
         BegunRestore::RunState(run_state) => *run_state,
         BegunRestore::Nothing(_) | BegunRestore::Refused(_) => {
             RunState::empty(work, aws.clock.now())
         }
-    })
+    };
+    run_state.used += Used::UNKNOWN;
+    Ok(run_state)
 }

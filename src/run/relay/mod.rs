@@ -14,6 +14,7 @@ mod run_state;
 mod shorten;
 mod split;
 mod start;
+mod used;
 mod wire;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -31,6 +32,7 @@ pub use begin::{
 };
 pub use pass::{Advanced, PassOptions, advance};
 pub use run_state::{RunState, Step, gather, report};
+pub use used::Used;
 pub use wire::{WireError, read_batch, read_run_state, write_batch, write_run_state};
 
 /// How long a restore goes on that was asked for by an operator, or that follows the death of an execution or

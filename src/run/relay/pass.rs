@@ -12,7 +12,7 @@ use super::super::{RunError, restore, summary};
 use super::packed::Packed;
 use super::shorten::shorten_result;
 use super::start::start;
-use super::{Assignment, Batch, BatchResult, Stage, Work, Working};
+use super::{Assignment, Batch, BatchResult, Stage, Used, Work, Working};
 use crate::aws::Aws;
 use crate::group::admit::Bounds;
 use crate::group::decision::Directive;
@@ -77,7 +77,14 @@ async fn advance_stage(
     batch: Batch,
     options: PassOptions,
 ) -> Result<Advanced, RunError> {
-    let Batch { assignment, stage } = batch;
+    let Batch {
+        assignment,
+        stage,
+        mut used,
+    } = batch;
+    if options.restore && is_under_way(&stage) {
+        used += Used::ABANDONED;
+    }
     let (stage, wake_at, failed) = match stage {
         Stage::Planned {
             not_before: Some(at),
@@ -106,10 +113,22 @@ async fn advance_stage(
         Stage::Done(result) => (Stage::Done(result), None, Vec::new()),
     };
     Ok(Advanced {
-        batch: Batch { assignment, stage },
+        batch: Batch {
+            assignment,
+            stage,
+            used,
+        },
         wake_at,
         failed,
     })
+}
+
+/// Whether it goes forward.
+fn is_under_way(stage: &Stage) -> bool {
+    match stage {
+        Stage::Working(working) => !working.restores,
+        Stage::Planned { not_before: _ } | Stage::Done(_) => false,
+    }
 }
 
 async fn started(aws: &Aws, assignment: &Assignment, restore: bool) -> Result<Working, RunError> {
@@ -268,6 +287,7 @@ fn result(assignment: &Assignment, working: Working, summary: String) -> BatchRe
         api_calls,
         warnings,
         passes,
+        used: Used::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::assemble::{self, Heading, Results};
 use super::super::drive::GIVE_UP_AFTER;
 use super::super::summary;
 use super::batch::add;
-use super::{BATCHES_AT_ONCE, Batch, BatchResult, INVOCATION_LIMIT, Stage, Work};
+use super::{BATCHES_AT_ONCE, Batch, BatchResult, INVOCATION_LIMIT, Stage, Used, Work};
 use crate::aws::Aws;
 use crate::group::admit::too_many_in_wave;
 use crate::group::{Code, Failure, Outcome};
@@ -39,6 +39,8 @@ pub struct RunState {
     pub passes: u64,
     /// For the reader of the report.
     pub warnings: Vec<String>,
+    /// The part of the stack that it has used so far.
+    pub used: Used,
 }
 
 /// Batches that go on side by side.
@@ -70,6 +72,7 @@ impl RunState {
             api_calls: BTreeMap::new(),
             passes: 0,
             warnings: Vec::new(),
+            used: Used::default(),
         }
     }
 
@@ -142,6 +145,7 @@ pub fn gather(mut run_state: RunState, now: DateTime<Utc>) -> RunState {
             }
         }
         run_state.passes += result.passes;
+        run_state.used += result.used;
         add(&mut run_state.api_calls, result.api_calls);
     }
     let is_reported = |name: &GroupName| run_state.reports.iter().any(|r| r.group == *name);
@@ -149,6 +153,7 @@ pub fn gather(mut run_state: RunState, now: DateTime<Utc>) -> RunState {
         .into_iter()
         .filter(|b| !b.assignment.groups.iter().all(is_reported))
         .collect();
+    lost.iter().for_each(|_| run_state.used += Used::UNKNOWN);
     let of_wave = wave.unwrap_or_default();
     if !lost.is_empty() && recover(&mut run_state, lost, of_wave, now) {
         // Its groups are counted once they are restored.
@@ -258,6 +263,7 @@ pub fn report(aws: &Aws, run_state: RunState) -> RunReport {
         api_calls,
         passes: _,
         warnings,
+        used: _,
     } = run_state;
     let heading = Heading {
         run_id: work.run_id().to_owned(),

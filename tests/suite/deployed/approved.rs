@@ -11,6 +11,7 @@ use expect_test::expect;
 use serde_json::{Value, json};
 
 use super::machine::{End, Loss, Machine};
+use super::miscounted;
 use super::told::{FILE, FLEET, Stage};
 use crate::common::{self, in_virtual_time};
 
@@ -127,7 +128,14 @@ async fn run_losing(stage: &Stage, lost: impl Fn(u64, &str) -> Option<Loss>) -> 
     let mut machine = Machine::new(&function, &stage.account, "scheduled");
     machine.lost = Box::new(lost);
     let input = json!({"trigger": "schedule", "schedule": "nightly", "scheduled_time": AT});
-    answer(machine.execute(input).await)
+    let output = answer(machine.execute(input).await);
+    if output["report"].is_object() {
+        assert_eq!(
+            miscounted(&output["report"], &machine.costs.borrow()),
+            [""; 0]
+        );
+    }
+    output
 }
 
 /// Whether a message in the room has this text, beside its sentence.

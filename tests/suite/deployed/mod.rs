@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 
 use asg_patch::ids::GroupName;
 use asg_patch::lambda::{Function, Settings};
-use asg_patch::report::RunReport;
+use asg_patch::report::{RunReport, StackUse};
 use asg_patch::request::DocumentName;
 use asg_patch::sim::Account;
 use asg_patch::trigger::Defaults;
@@ -32,6 +32,8 @@ use crate::common::{
 
 /// The stack's bucket of reports.
 const BUCKET: &str = "asg-patch-reports";
+/// The function's memory, as the template has it.
+const MEMORY_MB: u32 = 256;
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:asg-patch";
 
 /// An execution environment of a stack whose settings are those of the scenario.
@@ -75,6 +77,7 @@ fn settings(scenario: &Scenario, account: &Account) -> Settings {
         allowed: common::allowed(account),
         mac_key: Some(MAC_KEY.into()),
         state_machine: Some(STATE_MACHINE.into()),
+        memory_mb: Some(MEMORY_MB),
         report_bucket: Some(BUCKET.into()),
         ..Settings::read(|_| None)
     }
@@ -109,6 +112,13 @@ struct Deployed {
     problems: Vec<String>,
     /// The objects in the bucket of reports.
     stored: Vec<(String, String)>,
+}
+
+impl Deployed {
+    /// See [`miscounted`].
+    fn miscounted(&self) -> Vec<String> {
+        miscounted(&json!(self.ran.report), &self.costs)
+    }
 }
 
 /// Runs a scenario under the state machine; `lost` says which invocations are lost.
@@ -157,6 +167,43 @@ fn outcomes(report: &RunReport) -> BTreeMap<GroupName, String> {
     report.groups.iter().map(outcome).collect()
 }
 
+/// Where the report's count of what the run used of the stack differs from that of Step Functions and Lambda. A report that says
+/// "at least" may have less.
+fn miscounted(report: &Value, costs: &Costs) -> Vec<String> {
+    let Ok(counted) = serde_json::from_value::<StackUse>(report["cost"]["stack"].clone()) else {
+        return vec![format!("no count in {report}")];
+    };
+    let seconds: f64 = costs.seconds.values().map(|(_, s)| s).sum();
+    let invocations = costs.invocations as f64;
+    let of_memory = f64::from(MEMORY_MB) / 1_024.0;
+    // Of each invocation a begun millisecond counts; and the message with the report is sent after the report has its figure.
+    let tolerance = 0.001 * invocations + 0.1;
+    let least = counted.at_least;
+    [
+        ("invocations", counted.invocations as f64, invocations, 0.0),
+        (
+            "transitions",
+            counted.transitions as f64,
+            costs.transitions as f64,
+            0.0,
+        ),
+        (
+            "seconds",
+            counted.gb_seconds.unwrap_or_default() / of_memory,
+            seconds,
+            tolerance,
+        ),
+    ]
+    .into_iter()
+    .filter(|(_, found, expected, tolerance)| {
+        found - expected > *tolerance + 1e-6 || (!least && expected - found > *tolerance + 1e-6)
+    })
+    .map(|(of, found, expected, _)| {
+        format!("{of}: expected {expected}, found {found}, {counted:?}")
+    })
+    .collect()
+}
+
 /// Scenarios with Ctrl-C have no counterpart here: an execution is stopped from
 /// outside, and the sweep follows.
 fn scenarios() -> Vec<(String, Scenario)> {
@@ -185,6 +232,11 @@ fn what_is_deployed_ends_as_what_the_command_line_does() {
         let by_hand = scenario.run();
         let (expected, found) = (outcomes(&by_hand.report), outcomes(&deployed.ran.report));
         let mut wrong = invariants::breaches(&deployed.ran);
+        wrong.extend(deployed.miscounted());
+        let cost = deployed.ran.report.cost.as_ref();
+        if cost.is_some_and(|c| c.stack.as_ref().is_none_or(|s| s.at_least)) {
+            wrong.push("nothing was lost, and the count is not whole".into());
+        }
         if found != expected && !MET_ELSEWHERE.contains(&name.as_str()) {
             wrong.push(format!("expected {expected:?}\n   found {found:?}"));
         }
@@ -230,9 +282,11 @@ fn whichever_invocation_is_lost_nothing_is_left_changed() {
         let lose = move |n: u64, _: &str| (n == number).then_some(loss);
         match deploy(&scenario, lose) {
             Ok(deployed) => {
-                let open = deployed.ran.report.left_open();
+                let report = &deployed.ran.report;
+                let open = report.left_open();
                 let open = open.map(|g| format!("{} is open", g.group));
-                let wrong = open.chain(deployed.problems);
+                let miscounted = deployed.miscounted();
+                let wrong = open.chain(deployed.problems).chain(miscounted);
                 wrong
                     .map(|w| format!("{name}, {number} {loss:?}: {w}"))
                     .collect()
@@ -253,11 +307,9 @@ fn what_cannot_advance_is_restored() {
         };
         match deploy(&scenario, lose) {
             Ok(deployed) => {
-                let problems = deployed.problems;
-                problems
-                    .iter()
-                    .map(|b| format!("from {from}: {b}"))
-                    .collect()
+                let miscounted = deployed.miscounted();
+                let problems = deployed.problems.into_iter().chain(miscounted);
+                problems.map(|b| format!("from {from}: {b}")).collect()
             }
             Err(error) => vec![format!("from {from}: {error}")],
         }

@@ -14,7 +14,7 @@ use expect_test::expect;
 use serde_json::{Value, json};
 
 use super::machine::{End, Loss, MAC_KEY, Machine, STATE_MACHINE};
-use super::settings;
+use super::{miscounted, settings};
 use crate::channels::{BOT_TOKEN, HOOK, Outsiders};
 use crate::common::{self, Scenario, in_virtual_time, on_all_cores};
 
@@ -342,6 +342,10 @@ fn a_begin_of_many_places_is_told_by_more_than_one_invocation() {
             (seen.matches(&text).count(), seen.matches(&first).count())
         });
         let begun: BTreeSet<(usize, usize)> = begun.collect();
+        assert_eq!(
+            miscounted(&output["report"], &machine.costs.borrow()),
+            [""; 0]
+        );
         drop(machine);
         (output, announced.into_inner().expect("a count"), begun)
     });

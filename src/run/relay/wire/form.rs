@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::packed::{Packed, Wrapped};
-use super::super::{Assignment, Batch, BatchResult, Limits, RunState, Stage, Step, Work, Working};
+use super::super::{
+    Assignment, Batch, BatchResult, Limits, RunState, Stage, Step, Used, Work, Working,
+};
 use super::VERSION;
 use crate::group::job::Job;
 use crate::ids::{GroupName, RunId};
@@ -43,6 +45,8 @@ pub(super) struct WireBatch {
     limits: Limits,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
+    #[serde(default, skip_serializing_if = "Used::is_nothing")]
+    used: Used,
     #[serde(flatten)]
     stage: WireStage,
 }
@@ -78,6 +82,8 @@ pub(super) struct WireResult {
     api_calls: BTreeMap<String, u64>,
     warnings: Vec<String>,
     passes: u64,
+    #[serde(default, skip_serializing_if = "Used::is_nothing")]
+    used: Used,
 }
 
 /// The field's name says how reports name their groups: a version that does not know it has no outcome, rather than a
@@ -159,6 +165,8 @@ pub(super) struct WireRun {
     api_calls: BTreeMap<String, u64>,
     passes: u64,
     warnings: Vec<String>,
+    #[serde(default, skip_serializing_if = "Used::is_nothing")]
+    used: Used,
 }
 
 fn is_zero(n: &usize) -> bool {
@@ -187,7 +195,11 @@ impl WireBatch {
     /// A batch whose names may be packed.
     fn new(batch: Batch, packs: bool) -> Self {
         let summary = batch.summary();
-        let Batch { assignment, stage } = batch;
+        let Batch {
+            assignment,
+            stage,
+            used,
+        } = batch;
         let Assignment {
             number,
             work,
@@ -218,6 +230,7 @@ impl WireBatch {
             records: (!records.is_empty()).then(|| Wrapped::new(records, packed)),
             limits,
             warnings,
+            used,
             stage,
         }
     }
@@ -268,6 +281,7 @@ impl From<WireBatch> for Batch {
             records,
             limits,
             warnings,
+            used,
             stage,
         } = wire;
         let groups = groups.into_inner();
@@ -282,6 +296,7 @@ impl From<WireBatch> for Batch {
                 warnings,
             },
             stage,
+            used,
         }
     }
 }
@@ -320,6 +335,7 @@ impl WireResult {
             api_calls,
             warnings,
             passes,
+            used,
         } = result;
         Self {
             number,
@@ -328,6 +344,7 @@ impl WireResult {
             api_calls,
             warnings,
             passes,
+            used,
         }
     }
 
@@ -340,6 +357,7 @@ impl WireResult {
             api_calls,
             warnings,
             passes,
+            used,
         } = self;
         BatchResult {
             number,
@@ -348,6 +366,7 @@ impl WireResult {
             api_calls,
             warnings,
             passes,
+            used,
         }
     }
 }
@@ -417,6 +436,7 @@ impl From<RunState> for WireRun {
             api_calls,
             passes,
             warnings,
+            used,
         } = run_state;
         Self {
             version: VERSION,
@@ -439,6 +459,7 @@ impl From<RunState> for WireRun {
             api_calls,
             passes,
             warnings,
+            used,
         }
     }
 }
@@ -459,6 +480,7 @@ impl From<WireRun> for RunState {
             api_calls,
             passes,
             warnings,
+            used,
         } = wire;
         Self {
             work,
@@ -476,6 +498,7 @@ impl From<WireRun> for RunState {
             api_calls,
             passes,
             warnings,
+            used,
         }
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use self::form::{WireBatch, WireRun};
 use super::packed::{Packed, Wrapped};
 use super::shorten::shorten;
-use super::{Batch, RESTORE_LIMIT, RunState, STATE_BYTES, Work};
+use super::{Batch, RESTORE_LIMIT, RunState, STATE_BYTES, Used, Work};
 use crate::group::Code;
 use crate::ids::{GroupName, RunId};
 use crate::signature::{self, Purpose, SignatureError, SigningKey};
@@ -235,6 +235,7 @@ impl Rescue {
         batch.assignment.records = records.map(Wrapped::into_inner).unwrap_or_default();
         let warning = format!("{}: {problem}", Code::OtherVersion);
         batch.assignment.warnings.push(warning);
+        batch.count(Used::UNKNOWN);
         Ok(batch)
     }
 }
@@ -310,6 +311,7 @@ mod tests {
         RunState {
             step: Some(step(1)),
             steps: vec![step(2)],
+            used: [2, 0, 1_500, 4].into(),
             ..RunState::empty(work.clone(), now())
         }
     }
@@ -345,7 +347,9 @@ mod tests {
             api_calls: BTreeMap::new(),
             warnings: Vec::new(),
             passes: 1,
+            used: Used::default(),
         });
+        done.count([3, 1, 4_000, 9].into());
         let answer = write_batch(done.clone(), None, Some(&key));
         state["step"]["results"] = json!([answer["result"], {"reports_by_place": "forged"}, null]);
         let read = |state: Value| read_run_state(state, Some(&key)).expect("it is ours");
