@@ -65,7 +65,7 @@ pub use freeze::{
 pub use handle::Aws;
 pub use listed::Listed;
 pub use marks::{Marked, claim_mark, forget_mark, forget_marks, list_marks, read_mark};
-pub use named::{DocumentFacts, document_facts, has_topic, parameter_type};
+pub use named::{document_facts, has_topic, parameter_type};
 pub use observe::{Question, observe, observe_rest};
 pub use pace::{Turn, Urgency};
 pub use perform::{await_turn, fold, is_turn_for, perform, retire};

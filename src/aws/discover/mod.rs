@@ -97,6 +97,8 @@ pub async fn describe_account(
         images,
         // Read once it is known which are allowed.
         runbooks: BTreeMap::new(),
+        documents: BTreeMap::new(),
+        unread: Vec::new(),
         proved,
     })
 }
