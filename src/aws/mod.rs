@@ -21,6 +21,7 @@ mod faults;
 mod freeze;
 mod handle;
 mod identity;
+mod known_pages;
 mod listed;
 mod marks;
 mod named;
