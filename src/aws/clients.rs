@@ -16,6 +16,7 @@ use aws_types::SdkConfig;
 use chrono::TimeDelta;
 
 use super::complete::Completeness;
+use super::known_pages::KnownPages;
 use super::offset::AwsClock;
 use super::operation::operation_of;
 use super::pace::{Pacer, Turn, Urgency};
@@ -66,6 +67,7 @@ pub struct Clients {
     /// The bounds within which they work.
     allowed: Arc<Allowed>,
     signatures: Signatures,
+    pages_of_actions: KnownPages,
 }
 
 impl Clients {
@@ -115,6 +117,7 @@ impl Clients {
             reads: Urgency::Look,
             allowed: Arc::default(),
             signatures: Signatures::default(),
+            pages_of_actions: KnownPages::default(),
         }
     }
 
@@ -153,6 +156,11 @@ impl Clients {
     /// The bounds within which they work.
     pub fn allowed(&self) -> &Allowed {
         &self.allowed
+    }
+
+    /// The pages of all scheduled actions of the account, as far as is known.
+    pub(super) fn pages_of_actions(&self) -> &KnownPages {
+        &self.pages_of_actions
     }
 
     /// The same clients, for reads that only one group waits for.

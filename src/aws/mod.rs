@@ -21,6 +21,7 @@ mod faults;
 mod freeze;
 mod handle;
 mod identity;
+mod known_pages;
 mod listed;
 mod marks;
 mod named;
@@ -65,7 +66,7 @@ pub use freeze::{
 pub use handle::Aws;
 pub use listed::Listed;
 pub use marks::{Marked, claim_mark, forget_mark, forget_marks, list_marks, read_mark};
-pub use named::{DocumentFacts, document_facts, has_topic, parameter_type};
+pub use named::{document_facts, has_topic, parameter_type};
 pub use observe::{Question, observe, observe_rest};
 pub use pace::{Turn, Urgency};
 pub use perform::{await_turn, fold, is_turn_for, perform, retire};

@@ -1,13 +1,9 @@
-//! The things that a file of settings names, as the account has them. Nothing is changed, and nothing is decrypted.
-
-use std::collections::BTreeSet;
-
-use aws_sdk_ssm::types::DocumentFormat;
-use serde_json::Value;
+//! The things that a file of settings, a group's tags or a run name, as the account has them. Nothing is changed, and nothing is decrypted.
 
 use super::Clients;
-use super::faults::fault;
+use super::faults::{fault, required};
 use super::parameter::read_parameter;
+use crate::group::facts::DocumentFacts;
 use crate::group::fault::Fault;
 
 /// The type of a parameter, for instance `SecureString`; none if there is no such parameter.
@@ -39,27 +35,14 @@ pub async fn has_topic(clients: &Clients, arn: &str) -> Result<bool, Fault> {
     }
 }
 
-/// A document, as far as a run depends on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DocumentFacts {
-    /// `Command`, `Automation`, ...
-    pub kind: String,
-    /// `Active`, or a state in which it cannot be sent.
-    pub status: String,
-    /// The names of its parameters; none if its content is not read.
-    pub parameters: Option<BTreeSet<String>>,
-}
-
-/// A document of this name or ARN; none if there is none.
+/// A document of this name or ARN, by its default version; none if there is none.
 ///
 /// # Errors
 /// A call that failed.
 pub async fn document_facts(clients: &Clients, name: &str) -> Result<Option<DocumentFacts>, Fault> {
-    const OPERATION: &str = "ssm:GetDocument";
+    const OPERATION: &str = "ssm:DescribeDocument";
     clients.turn(OPERATION).await;
-    // Of a document in YAML, too, SSM gives JSON.
-    let read = clients.ssm.get_document().name(name);
-    let answer = match read.document_format(DocumentFormat::Json).send().await {
+    let answer = match clients.ssm.describe_document().name(name).send().await {
         Ok(answer) => answer,
         Err(error) => {
             return match fault(OPERATION, &error) {
@@ -68,19 +51,18 @@ pub async fn document_facts(clients: &Clients, name: &str) -> Result<Option<Docu
             };
         }
     };
-    let content: Option<Value> = answer
-        .content()
-        .and_then(|text| serde_json::from_str(text).ok());
-    let parameters = content.map(|content| {
-        let named = content.get("parameters").and_then(Value::as_object);
-        named
-            .map(|p| p.keys().cloned().collect())
-            .unwrap_or_default()
-    });
+    let described = required(answer.document(), OPERATION, "Document")?;
     let word = |text: Option<&str>| text.unwrap_or("none").to_owned();
+    let platforms = described.platform_types().iter();
+    // "Parameters without a default value are required" (DocumentParameter, DefaultValue).
+    let parameters = described.parameters().iter().filter_map(|parameter| {
+        let is_required = parameter.default_value().is_none();
+        Some((parameter.name()?.to_owned(), is_required))
+    });
     Ok(Some(DocumentFacts {
-        kind: word(answer.document_type().map(|t| t.as_str())),
-        status: word(answer.status().map(|s| s.as_str())),
-        parameters,
+        kind: word(described.document_type().map(|t| t.as_str())),
+        status: word(described.status().map(|s| s.as_str())),
+        platforms: platforms.map(|p| p.as_str().to_owned()).collect(),
+        parameters: parameters.collect(),
     }))
 }

@@ -10,13 +10,12 @@ use super::effect::Command;
 use super::names::document_name;
 use super::options::{Options, PATCH_DOCUMENT};
 use super::own_documents::OwnDocument;
-use super::proof::Proof;
 use super::{Code, Failure};
 
 /// Parameters of AWS's patch document that a run sets by itself.
-const SET_BY_RUNS: [&str; 3] = ["Operation", "SnapshotId", "StepTimeoutSeconds"];
+pub(super) const SET_BY_RUNS: [&str; 3] = ["Operation", "SnapshotId", "StepTimeoutSeconds"];
 /// The parameter of AWS's patch document that every group may set: it cannot bring foreign content.
-const HARMLESS: &str = "RebootOption";
+const HARMLESS: &str = super::options::REBOOT;
 
 /// The bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,19 +125,15 @@ impl AllowedDocuments {
         Ok(allowed)
     }
 
+    /// Whether groups may name this document.
+    pub(super) fn permits(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Refuses the options of a group that name something else. `prefix` is the opt-in tag's key.
     pub(super) fn check(&self, options: &Options, prefix: &str) -> Result<(), Failure> {
-        let proof = match &options.prove {
-            Proof::Document(name) => Some(("prove-document", name.as_str())),
-            Proof::Instance | Proof::LoadBalancer => None,
-        };
-        let patches = options.document.as_deref();
-        let named = patches
-            .map(|name| ("document", name))
-            .into_iter()
-            .chain(proof);
-        for (tag, name) in named {
-            if !self.0.contains_key(name) {
+        for (tag, name) in options.commands() {
+            if !self.permits(name) {
                 let allowed: Vec<&str> = self.0.keys().map(String::as_str).collect();
                 return Err(refused(format!(
                     "tag {prefix}:{tag}: expected one of {}, found '{name}'",
@@ -146,7 +141,7 @@ impl AllowedDocuments {
                 )));
             }
         }
-        let document = patches.unwrap_or(PATCH_DOCUMENT);
+        let document = options.document.as_deref().unwrap_or(PATCH_DOCUMENT);
         let allowed = self.0.get(document);
         let foreign = options
             .parameters
@@ -189,6 +184,7 @@ fn refused(reason: String) -> Failure {
 mod tests {
     use super::*;
     use crate::group::effect::CommandStep;
+    use crate::group::proof::Proof;
 
     const ARN: &str = "arn:aws:ssm:eu-west-1:111122223333:document/Acme-Patch";
 

@@ -131,6 +131,19 @@ pub struct ImageFacts {
     pub seconds: Option<String>,
 }
 
+/// An SSM document, as far as a run that would send it depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DocumentFacts {
+    /// `Command`, `Automation`, ...
+    pub kind: String,
+    /// `Active`, or a state in which it cannot be sent.
+    pub status: String,
+    /// `Linux`, `Windows`, `MacOS`; none if AWS does not say.
+    pub platforms: BTreeSet<String>,
+    /// Its parameters, and whether each must be given.
+    pub parameters: BTreeMap<String, bool>,
+}
+
 /// Everything that planning read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccountFacts {
@@ -146,6 +159,10 @@ pub struct AccountFacts {
     pub images: BTreeMap<ImageId, ImageFacts>,
     /// The runbooks that groups and the run name, as far as they are allowed: checked, or why they are not run.
     pub runbooks: BTreeMap<String, Result<Runbook, String>>,
+    /// The command documents that groups name, as far as they are allowed and could be looked at; none where there is none.
+    pub documents: BTreeMap<String, Option<DocumentFacts>>,
+    /// Things that could not be looked at, and why: for the reader.
+    pub unread: Vec<String>,
     /// Images that runs made for the opted-in groups, and proved, by id.
     pub proved: BTreeMap<ImageId, ImageFacts>,
 }

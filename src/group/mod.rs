@@ -29,6 +29,7 @@ pub mod made;
 mod managed;
 pub mod measured;
 pub mod members;
+pub mod named_documents;
 pub mod names;
 pub mod options;
 mod outcome;

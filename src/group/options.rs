@@ -124,6 +124,13 @@ pub fn read(tags: &BTreeMap<String, String>, prefix: &str) -> Reading {
             reading.refusal.get_or_insert_with(refusal);
         }
     }
+    if let Some(found) = reading.options.wrong_reboot() {
+        reading.refusal.get_or_insert_with(|| {
+            let [or_not, not] = REBOOT_OPTIONS;
+            let reason = format!("tag {prefix}:parameters: expected {REBOOT}={or_not} or {REBOOT}={not}, found '{REBOOT}={found}'");
+            Failure::new(Code::OptionInvalid, reason)
+        });
+    }
     if reading.options.reboot_image && reading.options.seal.runs() {
         reading.notes.push(format!(
             "{prefix}:image=reboot boots the guest after sealing, which makes host keys and machine id \
@@ -215,6 +222,11 @@ fn parameters(value: &str) -> Result<BTreeMap<String, String>, String> {
         .collect()
 }
 
+/// The parameter of AWS's document that every group may set, and its values. Source: Systems Manager User Guide,
+/// `AWS-RunPatchBaseline`.
+pub(super) const REBOOT: &str = "RebootOption";
+const REBOOT_OPTIONS: [&str; 2] = ["RebootIfNeeded", "NoReboot"];
+
 /// Packages that the owner lists for AWS's document; they need not be approved by the baseline.
 const INSTALL_OVERRIDE: &str = "InstallOverrideList";
 
@@ -222,6 +234,22 @@ const INSTALL_OVERRIDE: &str = "InstallOverrideList";
 const OVERRIDES: [&str; 2] = ["BaselineOverride", INSTALL_OVERRIDE];
 
 impl Options {
+    /// The command documents that tags name, each with its tag.
+    pub fn commands(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let patches = self.document.as_deref().map(|name| ("document", name));
+        let proves = match &self.prove {
+            Proof::Document(name) => Some(("prove-document", name.as_str())),
+            Proof::Instance | Proof::LoadBalancer => None,
+        };
+        patches.into_iter().chain(proves)
+    }
+
+    /// A value of AWS's reboot option that AWS does not know: the command would be refused.
+    fn wrong_reboot(&self) -> Option<&str> {
+        let value = self.parameters.get(REBOOT)?;
+        (self.document.is_none() && !REBOOT_OPTIONS.contains(&value.as_str())).then_some(value)
+    }
+
     /// Whether the owner lists the packages to install: then all packages are compared, not only the missing ones.
     pub fn lists_packages(&self) -> bool {
         self.document.is_none() && self.parameters.contains_key(INSTALL_OVERRIDE)
@@ -235,7 +263,7 @@ impl Options {
 
     /// Whether the owner forbids the reboot after an Install.
     pub fn forbids_reboot(&self) -> bool {
-        let option = self.parameters.get("RebootOption");
+        let option = self.parameters.get(REBOOT);
         option.is_some_and(|value| value == "NoReboot")
     }
 
@@ -328,6 +356,7 @@ mod tests {
             "tag p:seal: expected 'on', 'off' or 'reset', found 'maybe'"
         );
         for (key, value) in [
+            ("p:parameters", "RebootOption=noreboot"),
             ("p:share", "all"),
             ("p:max-generation", "0"),
             ("p:keep-failed", "91"),

@@ -185,6 +185,9 @@ codes! {
     RunbookUnsuitable = "AP-0128", "a runbook that is to be run for the group cannot be",
         "correct the runbook as the reason says: it must assume a role that is allowed, and require no parameters of its own",
         [];
+    DocumentUnsuitable = "AP-0129", "a command document that the group names cannot be sent",
+        "correct the tag, or the document, as the reason says",
+        [];
     // Not started.
     DoesNotFit = "AP-0201", "the group would not be restored before the window's deadline",
         "lengthen the window, shorten --cutoff, raise --max-in-flight, or move the group to an earlier wave",

@@ -12,7 +12,7 @@ use super::measured::Measured;
 use super::options::{self, Options};
 use super::pin::{Pin, Templates, resolve};
 use super::record::{RECORD_LIMIT_BYTES, Record, SCHEMA};
-use super::{Code, Failure, limits, managed, names, reverted, unsuitable};
+use super::{Code, Failure, limits, managed, named_documents, names, reverted, unsuitable};
 use crate::ids::{GroupName, ImageId, TemplateId};
 use crate::request::{DocumentName, Operation, OptInTag, RunRequest};
 use crate::schedule::ScheduledAction;
@@ -157,6 +157,10 @@ fn ready(
     let image = image(group, account, &templates)?;
     let facts = usable(&image, account)?;
     unsuitable::by_image(facts, options, request)?;
+    if request.operation == Operation::Install {
+        let prefix = &request.selection.tag.key;
+        named_documents::check(options, facts.windows, &account.documents, prefix)?;
+    }
     let forward = Forward {
         operation: request.operation,
         options: Options {

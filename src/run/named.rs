@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::account_windows::account_windows;
 use super::notices::WindowSetup;
 use super::patience::passes;
-use crate::aws::{
-    Aws, DocumentFacts, calendar_state, document_facts, has_event_bus, has_topic, parameter_type,
-};
+use crate::aws::{Aws, calendar_state, document_facts, has_event_bus, has_topic, parameter_type};
+use crate::group::facts::DocumentFacts;
 use crate::group::fault::{Fault, FaultClass};
+use crate::group::named_documents::{a_parameter_of, instead};
 use crate::trigger::Defaults;
 use crate::windows::FreezeTime;
 
@@ -190,8 +190,7 @@ async fn of_thing(aws: &Aws, thing: &NamedThing) -> Result<Option<Wrong>, Fault>
             parameter,
         } => {
             let found = document_facts(clients, document).await?;
-            let known = found.and_then(|f| f.parameters);
-            Ok(known.and_then(|known| wrong_parameter(document, parameter, &known)))
+            Ok(found.and_then(|found| wrong_parameter(document, parameter, &found)))
         }
         // One of another account may not be looked at: that is not wrong.
         NamedThing::EventBus(bus) => Ok((has_event_bus(clients, bus).await? == Some(false)).then(|| {
@@ -256,30 +255,17 @@ async fn wrong_calendar(aws: &Aws, name: &str) -> Result<Option<Wrong>, Fault> {
 }
 
 fn wrong_document(name: &str, found: Option<&DocumentFacts>) -> Option<Wrong> {
-    let found = match found {
-        None => "none".to_owned(),
-        Some(DocumentFacts { kind, status, .. }) => match (kind.as_str(), status.as_str()) {
-            ("Command", "Active") => return None,
-            ("Command", status) => format!("it in the state {status}"),
-            (kind, _) => format!("a document of the type {kind}"),
-        },
-    };
     Some((
         format!("the command document {name}, active"),
-        found,
+        instead(found)?,
         "Correct the name, or create the document: groups that name it in their tags cannot be patched.".into(),
     ))
 }
 
-fn wrong_parameter(document: &str, name: &str, known: &BTreeSet<String>) -> Option<Wrong> {
-    let names: Vec<&str> = known.iter().map(String::as_str).collect();
-    let expected = match names.as_slice() {
-        [] => format!("a parameter of {document}, which has none"),
-        names => format!("a parameter of {document} (it has: {})", names.join(", ")),
-    };
-    (!known.contains(name)).then(|| {
+fn wrong_parameter(document: &str, name: &str, found: &DocumentFacts) -> Option<Wrong> {
+    (!found.parameters.contains_key(name)).then(|| {
         (
-            expected,
+            a_parameter_of(document, found),
             format!("'{name}'"),
             "Correct the name: Systems Manager refuses a command with it.".into(),
         )

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::documents::{check_documents, with_runbooks};
+use super::documents::{Looked, check_documents, check_topic, with_runbooks};
 use super::owner::Drivers;
 use super::{RunError, SelectionError, summary};
 use crate::aws::{Aws, Instances, Refreshes, check_permissions, describe_account, list_records};
@@ -56,6 +56,8 @@ pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunErro
     })
     .await?;
     let account = Box::pin(with_runbooks(account, aws, &[request])).await?;
+    let looked = Box::pin(Looked::at(&account, aws, &[request])).await?;
+    let account = looked.in_account(account);
     let mut planned = plan_of(&account, aws, request)?;
     match list_records(&aws.clients).await {
         Ok(records) => {
@@ -80,6 +82,8 @@ pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunErro
         let Failure { code, reason } = fault.to_failure();
         planned.report.warnings.push(format!("{code}: {reason}"));
     }
+    let warning = Box::pin(check_topic(aws, request)).await;
+    planned.report.warnings.extend(warning);
     Ok(planned)
 }
 
@@ -114,6 +118,7 @@ pub(super) fn plan_of(
         });
     }
     warnings.extend(aws.clients.clock_offset().and_then(skew));
+    warnings.extend(account.unread.iter().cloned());
     let described = checked.iter().filter_map(|c| {
         Some(describe(
             c,

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use tokio::sync::watch::{self, Receiver};
 
-use super::documents::{check_documents, with_runbooks};
+use super::documents::{Looked, check_documents, check_topic, with_runbooks};
 use super::drive::Listener;
 use super::notices::Places;
 use super::patience::patiently;
@@ -63,14 +63,21 @@ pub(super) async fn prepare(
     stop: &Receiver<Stop>,
 ) -> Result<Prepared, RunError> {
     let account = Box::pin(read_account(aws, request, refreshes, stop)).await?;
-    let prepared = plan_in(&account, aws, request)?;
+    let looked = patiently(&aws.clock, stop, async || {
+        Looked::at(&account, aws, &[request]).await
+    });
+    let account = Box::pin(looked).await?.in_account(account);
+    let mut prepared = plan_in(&account, aws, request)?;
     Box::pin(check_permissions(&aws.clients, &prepared.jobs)).await?;
     Box::pin(check_documents(aws, &prepared.jobs)).await?;
+    let warning = Box::pin(check_topic(aws, request)).await;
+    prepared.warnings.extend(warning);
     Ok(prepared)
 }
 
 /// Plans anew the groups of a batch of a run that was prepared before, since when minutes or hours may have
-/// passed. Groups that are gone, or have opted out, are not an error: they are refused.
+/// passed. Groups that are gone, or have opted out, are not an error: they are refused. Documents that groups name are not
+/// looked at again.
 ///
 /// # Errors
 /// AWS could not be read.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::account_windows::account_windows;
-use super::documents::with_runbooks;
+use super::documents::{Looked, with_runbooks};
 use super::freeze::{declared, frozen_by};
 use super::notices::WindowSetup;
 use super::patience::passes;
@@ -162,6 +162,9 @@ pub async fn windows(
     troubles.extend(differences);
     let requests: Vec<&RunRequest> = entries.iter().map(|e| &e.request).collect();
     let account = Box::pin(with_runbooks(account, aws, &requests)).await?;
+    let looked = Box::pin(Looked::at(&account, aws, &requests)).await?;
+    let account = looked.in_account(account);
+    unread.extend(account.unread.iter().cloned());
     let mut reports = Vec::new();
     for entry in &entries {
         let (mut report, refused) = of_window(&account, aws, entry, now, count)?;

@@ -168,9 +168,11 @@ fn the_report_goes_to_the_topic() {
         ended.json["warnings"].clone()
     };
     assert_eq!(published("patch-reports"), serde_json::json!([]));
-    // A report that cannot be sent is reported, and is no reason to call the run a failure.
+    // A report that cannot be sent is reported, before and after, and is no reason to call the run a failure.
     let warnings = published("no-such-topic");
-    let warning = warnings[0].as_str().expect("a warning");
+    let before = warnings[0].as_str().expect("a warning");
+    assert!(before.contains("no-such-topic does not exist"), "{before}");
+    let warning = warnings[1].as_str().expect("another");
     assert!(
         warning.contains("not sent") && warning.contains("NotFound"),
         "{warning}"

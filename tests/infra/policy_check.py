@@ -317,6 +317,8 @@ def allowed_cases(looks):
         yield f"{action} of a window", [ask(f"ssm:{action}", A_WINDOW)]
     yield "list records", [ask("ssm:GetParametersByPath", parameter("/asg-patch/records"), ssm_Recursive="true")]
     yield "publish", [ask("sns:Publish", arn("sns", "ReportTopic"))]
+    yield "look at the topic", [ask("sns:GetTopicAttributes", arn("sns", "ReportTopic"))]
+    yield "look at AWS-RunPatchBaseline", [ask("ssm:DescribeDocument", of_aws("AWS-RunPatchBaseline"))]
     yield "encrypt", [ask(f"kms:{a}", arn("kms", "key/TopicKey")) for a in ("Decrypt", "GenerateDataKey")]
     yield "log", [ask(f"logs:{a}", arn("logs", "log-group:FunctionLog:log-stream:s")) for a in ("CreateLogStream", "PutLogEvents")]
     yield "trace", [ask(f"xray:{a}", "*") for a in ("PutTraceSegments", "PutTelemetryRecords")]
@@ -409,6 +411,8 @@ def denied_cases():
             yield f"{action} {name}", [ask(f"ssm:{action}", parameter(name))]
     yield "overwrite a record", put("/asg-patch/records/web-nightly", "true")
     yield "publish to a foreign topic", [ask("sns:Publish", arn("sns", "billing"))]
+    yield "look at a foreign topic", [ask("sns:GetTopicAttributes", arn("sns", "billing"))]
+    yield "read the content of AWS-RunPatchBaseline", [ask("ssm:GetDocument", patch)]
     yield "decrypt with a foreign key", [ask("kms:Decrypt", arn("kms", "key/other"))]
     yield from on(TARGET_CHANGES, FOREIGN_TARGETS)
     yield from on(CLASSIC_CHANGES, FOREIGN_CLASSIC)
@@ -821,6 +825,8 @@ def main():
         every |= {s["Sid"]: s for s in statements}
         looks = next(s["Action"] for s in statements if s["Sid"] == "Look")
         allowed, denied = list(allowed_cases(looks)), list(denied_cases())
+        look = ("look at the owner's document", [ask("ssm:DescribeDocument", own_document)])
+        (allowed if parameters.get("PatchDocumentArns") else denied).append(look)
         (allowed if parameters.get("TemplatesTagged") == "false" else denied).extend(foreign_templates())
         another_role = ("another role to EC2", pass_role("ec2.amazonaws.com", ADMIN_ROLE))
         (denied if parameters.get("InstanceRoleArns") else allowed).append(another_role)

@@ -173,3 +173,40 @@ fn a_run_asks_little_and_looks_before_it_raises_a_capacity() {
         });
     }
 }
+
+/// In an account of very many scheduled actions, a look at a few groups on their way back reads those of these groups.
+#[test]
+fn a_few_groups_on_their_way_back_do_not_read_the_actions_of_all() {
+    const OTHERS: usize = 1_500;
+    const PAGES: u64 = 60;
+    let others = format!(
+        r#"
+[[groups]]
+name = "other-{{n}}"
+count = {OTHERS}
+max = 4
+template = "node"
+version = 1
+scheduled_actions = [
+    {{ name = "a", recurrence = "0 7 * * 1-5", min = 2 }},
+    {{ name = "b", recurrence = "0 12 * * 1-5", min = 3 }},
+    {{ name = "c", recurrence = "0 17 * * 1-5", min = 2 }},
+    {{ name = "d", recurrence = "0 19 * * 1-5", min = 0, desired = 0 }},
+]
+"#
+    );
+    for groups in [3, 12] {
+        let scenario = fleet_of(groups, &others);
+        in_virtual_time(1, async {
+            let account = scenario.fleet.account(1);
+            let aws = aws(&account, &scenario.request.run_id);
+            let run = drive_in(&aws, &account, &scenario.request, None).await;
+            let (report, _) = run.expect("a report");
+            let patched = |g: &&GroupReport| g.outcome == Outcome::Patched;
+            assert_eq!(report.groups.iter().filter(patched).count(), groups);
+            let read = account.calls().counts["autoscaling:DescribeScheduledActions"];
+            // One look at all of the account would take all of its pages.
+            assert!(read < PAGES, "{groups} groups: {read}");
+        });
+    }
+}

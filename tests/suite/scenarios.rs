@@ -80,6 +80,8 @@ scenarios! {
     after_document
     after_document_latest
     documents_that_hang
+    documents_refused
+    documents_not_seen
     prove_document
     prove_load_balancer
     record_deleted_during_run

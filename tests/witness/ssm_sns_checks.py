@@ -54,6 +54,10 @@ def commands_are_refused(account):
     error = refused("InvalidInstanceId", client.send_command, InstanceIds=[instance, NO_INSTANCE], **document)
     holds(isinstance(error, client.exceptions.InvalidInstanceId), "botocore knows its class")
     refused("InvalidDocument", client.send_command, InstanceIds=[instance], DocumentName="No-Such-Document")
+    refused("InvalidDocument", client.describe_document, Name="No-Such-Document")
+    described = client.describe_document(Name="AWS-RunPatchBaseline")["Document"]
+    required = [p["Name"] for p in described["Parameters"] if "DefaultValue" not in p]
+    equal((described["DocumentType"], described["Status"], required), ("Command", "Active", ["Operation"]), "the document")
     refused(
         "InvalidParameters",
         client.send_command,

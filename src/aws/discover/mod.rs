@@ -53,7 +53,7 @@ pub async fn describe_account(
     let names: Vec<GroupName> = chosen.iter().map(|g| g.name.clone()).collect();
     let (mut details, actions, templates, proved) = try_join4(
         details::details(clients, &chosen, refreshes),
-        scheduled_actions(clients, &names, groups.len()),
+        scheduled_actions(clients, &names),
         templates::templates(clients, &chosen),
         images::proved(clients, names.iter().cloned().collect()),
     )
@@ -97,6 +97,8 @@ pub async fn describe_account(
         images,
         // Read once it is known which are allowed.
         runbooks: BTreeMap::new(),
+        documents: BTreeMap::new(),
+        unread: Vec::new(),
         proved,
     })
 }

@@ -12,7 +12,7 @@ pub(super) async fn read(
     queries: &[Query<'_>],
 ) -> Answers<Vec<ScheduledAction>> {
     let names = asking(queries, Need::Actions).map(|a| a.job.group().clone());
-    let found = scheduled_actions(clients, &names.collect::<Vec<GroupName>>(), 0).await;
+    let found = scheduled_actions(clients, &names.collect::<Vec<GroupName>>()).await;
     divide(queries, Need::Actions, found, |query, found| {
         // A group without actions is not in the list.
         let none = || Ok(Vec::new());

@@ -12,6 +12,7 @@ use self::model::{
 };
 use crate::group::facts::{AccountFacts, GroupFacts, ImageFacts, TemplateFacts, VersionFacts};
 use crate::group::names::{ANCESTOR_TAG, GENERATION_TAG, GROUP_TAG, RUN_TAG, SECONDS_TAG};
+use crate::group::options;
 use crate::group::pin::{Pin, Slot, Templates, resolve};
 use crate::ids::{BalancerKind, ImageId, TemplateId};
 use crate::schedule::ScheduledAction;
@@ -32,6 +33,7 @@ const ASSUMED: &str = "\
 # Not read, and assumed. Change it where it matters:
 # - a Scan finds `missing` patches in each image;
 # - instances are t3.small, zones are the region's first two, health checks are EC2's, a load balancer drains 300 s;
+# - documents and runbooks that groups name are there, take the parameters that tags give them, and succeed;
 # - guests boot, and answer, as usual. `asg-patch rehearse` with `failure = ...` shows what comes of it if not.
 ";
 
@@ -220,21 +222,28 @@ fn parameters(account: &AccountFacts) -> Vec<Parameter> {
     names.into_iter().map(parameter).collect()
 }
 
-/// The documents that groups name, but for those that every account has.
+/// Stand for the documents that groups name, which are not read, but for those that every account has: each takes the
+/// parameters that groups give it.
 fn documents(groups: &[&GroupFacts], tag_key: &str) -> Vec<Document> {
-    let named = |group: &&GroupFacts, option: &str| {
-        let name = group.tags.get(&format!("{tag_key}:{option}"))?;
-        (!name.starts_with("AWS-")).then(|| name.clone())
-    };
-    let mut documents = BTreeMap::new();
+    let mut documents: BTreeMap<String, (bool, BTreeSet<String>)> = BTreeMap::new();
     for group in groups {
-        for (option, patches) in [("prove-document", false), ("document", true)] {
-            if let Some(name) = named(group, option) {
-                documents.insert(name, patches);
+        let options = options::read(&group.tags, tag_key).options;
+        for (tag, name) in options.commands() {
+            if name.starts_with("AWS-") {
+                continue;
+            }
+            let (patches, parameters) = documents.entry(name.to_owned()).or_default();
+            if tag == "document" {
+                *patches = true;
+                parameters.extend(options.parameters.keys().cloned());
             }
         }
     }
-    let document = |(name, patches)| Document { name, patches };
+    let document = |(name, (patches, parameters)): (String, (bool, BTreeSet<String>))| Document {
+        name,
+        patches,
+        parameters: parameters.into_iter().collect(),
+    };
     documents.into_iter().map(document).collect()
 }
 

@@ -197,4 +197,6 @@ pub(super) struct Runbook {
 pub(super) struct Document {
     pub(super) name: String,
     pub(super) patches: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) parameters: Vec<String>,
 }

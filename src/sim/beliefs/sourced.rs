@@ -123,6 +123,10 @@ sourced! {
         "Systems Manager User Guide, tutorials with the AWS CLI; AWS CLI reference, get-maintenance-window";
     "command-without-token": "SendCommand has no client token: sent twice, it runs twice.",
         "SendCommand";
+    "command-of-platform": "A command is refused for a node whose platform is none of its document's.",
+        "SendCommand, UnsupportedPlatformType; DocumentDescription, PlatformTypes";
+    "parameter-without-default": "A command must give each parameter of its document for which DescribeDocument shows no default.",
+        "DocumentParameter, DefaultValue";
     "automation-found-by-tag": "An automation that was started with a tag is listed by the key of that tag.",
         "StartAutomationExecution, Tags; AutomationExecutionFilter, Key, TagKey";
     "automation-names-its-starter": "An execution names the ARN of who started it.",

@@ -362,6 +362,9 @@ pub(super) struct DocumentFile {
     /// Parameters it takes beside.
     #[serde(default)]
     pub parameters: Vec<String>,
+    /// Parameters it requires.
+    #[serde(default)]
+    pub required: Vec<String>,
 }
 
 /// An Automation runbook.
@@ -434,6 +437,7 @@ impl DocumentFile {
             self.exit_code,
             self.platforms.iter().map(|p| p.name()),
             &self.parameters,
+            &self.required,
         )
     }
 }

@@ -50,6 +50,17 @@ struct Declared {
     allowed_values: Vec<Value>,
 }
 
+/// The parameters that a content in JSON declares.
+fn declared(content: &str) -> Option<BTreeMap<String, Declared>> {
+    #[derive(Deserialize)]
+    struct Content {
+        #[serde(default)]
+        parameters: BTreeMap<String, Declared>,
+    }
+    let read: Content = serde_json::from_str(content).ok()?;
+    Some(read.parameters)
+}
+
 impl Runbook {
     /// A runbook of one version.
     pub fn new(name: &str, content: &str, course: Course) -> Self {
@@ -83,14 +94,22 @@ impl Runbook {
         Some((number, self.versions.get(&number)?))
     }
 
+    /// The parameters of the default version, with their defaults. A runbook in YAML has none here.
+    pub fn declared(&self) -> BTreeMap<String, Option<String>> {
+        let content = self.version(None).map_or("", |(_, content)| content);
+        let text = |value: Value| match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let declared = declared(content).unwrap_or_default().into_iter();
+        declared
+            .map(|(name, declared)| (name, declared.default.map(text)))
+            .collect()
+    }
+
     /// The first thing that is wrong with these parameters of a version, in words. Of a runbook in YAML nothing is.
     pub(in crate::sim) fn check(content: &str, given: &Arguments) -> Result<(), String> {
-        #[derive(Deserialize)]
-        struct Content {
-            #[serde(default)]
-            parameters: BTreeMap<String, Declared>,
-        }
-        let Ok(Content { parameters }) = serde_json::from_str(content) else {
+        let Some(parameters) = declared(content) else {
             return Ok(());
         };
         let names: BTreeSet<&String> = given.keys().collect();

@@ -136,6 +136,9 @@ impl Document {
         }
         let parameters = self.parameters.iter().map(|(name, rule)| {
             let mut parameter = json!({"type": "String"});
+            if !rule.required {
+                parameter["default"] = json!("");
+            }
             if !rule.allowed.is_empty() {
                 parameter["allowedValues"] = json!(rule.allowed);
             }
@@ -186,8 +189,14 @@ impl Document {
         exit_code: i32,
         platforms: impl Iterator<Item = &'static str>,
         parameters: &[String],
+        required: &[String],
     ) -> Self {
-        let own = parameters.iter().map(|p| (p.clone(), Rule::default()));
+        let rule = |required| Rule {
+            required,
+            ..Rule::default()
+        };
+        let optional = parameters.iter().map(|p| (p.clone(), rule(false)));
+        let own = optional.chain(required.iter().map(|p| (p.clone(), rule(true))));
         let platforms: Vec<&str> = platforms.collect();
         let mut document = if patches {
             // Its operation has a default: it installs.

@@ -8,6 +8,7 @@ mod language;
 mod large;
 mod living;
 mod machine;
+mod named;
 mod pruned;
 mod published;
 mod stored;
@@ -540,8 +541,8 @@ fn the_policy_is_checked_against_the_calls_of_all_scenarios() {
     all.extend(pruned::calls());
     all.extend(told::calls());
     all.extend(approved::calls());
-    // Messages go to topics that only some scenarios have.
-    all.insert("sns:Publish".into());
+    // Messages go to topics that only some scenarios have, and plans look at them.
+    all.extend(["sns:GetTopicAttributes", "sns:Publish"].map(str::to_owned));
     // Events go on buses that only some files name (tests/suite/channels/bus.rs).
     all.extend(OF_BUSES.map(str::to_owned));
     // When windows open is read where the account has some (tests/suite/windows.rs).

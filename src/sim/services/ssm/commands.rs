@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::documents::own_name;
 use super::nodes::{registered, registration};
 use super::{KeyValues, invalid, size, time};
 use crate::sim::services::query;
@@ -79,7 +80,7 @@ pub(super) fn send(world: &mut World, request: Send) -> Result<Value, ApiError> 
     let document = world
         .ssm
         .documents
-        .get(&request.document_name)
+        .get(own_name(world, &request.document_name))
         .cloned()
         .ok_or_else(|| {
             ApiError::new(

@@ -1,4 +1,4 @@
-//! CreateDocument, GetDocument, DeleteDocument: command documents of one step and Change Calendars, with the one version that
+//! CreateDocument, GetDocument, DescribeDocument, DeleteDocument: command documents of one step and Change Calendars, with the one version that
 //! they were created with, and Automation runbooks.
 
 use serde::Deserialize;
@@ -27,6 +27,12 @@ pub(super) struct Get {
     name: String,
     document_version: Option<String>,
     document_format: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct Describe {
+    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -135,6 +141,62 @@ pub(super) fn get(world: &World, request: Get) -> Result<Value, ApiError> {
     }))
 }
 
+/// The document in short, by its default version: "Parameters without a default value are required" (DocumentParameter,
+/// DefaultValue).
+pub(super) fn describe(world: &World, request: Describe) -> Result<Value, ApiError> {
+    let name = own_name(world, &request.name);
+    let parameter = |name: &str, default: Option<String>| {
+        let mut parameter = json!({"Name": name, "Type": "String"});
+        if let Some(default) = default {
+            parameter["DefaultValue"] = json!(default);
+        }
+        parameter
+    };
+    let (kind, format, schema, version, platforms, parameters) =
+        if world.ssm.calendars.contains_key(name) {
+            let platforms: Vec<String> = Vec::new();
+            ("ChangeCalendar", "TEXT", "1.0", 1, platforms, Vec::new())
+        } else if let Some(runbook) = runbook(world, name) {
+            let declared = runbook.declared().into_iter();
+            let declared = declared.map(|(name, default)| parameter(&name, default));
+            let platforms = ["Windows", "Linux", "MacOS"].map(str::to_owned).to_vec();
+            (
+                "Automation",
+                "JSON",
+                "0.3",
+                runbook.default,
+                platforms,
+                declared.collect(),
+            )
+        } else {
+            let document = known(world, name)?;
+            let declared = document.parameters.iter();
+            let declared =
+                declared.map(|(name, rule)| parameter(name, (!rule.required).then(String::new)));
+            (
+                "Command",
+                "JSON",
+                "2.2",
+                1,
+                document.platforms.clone(),
+                declared.collect(),
+            )
+        };
+    let version = version.to_string();
+    Ok(json!({"Document": {
+        "Name": name,
+        "DocumentVersion": version,
+        "LatestVersion": version,
+        "DefaultVersion": version,
+        "Status": "Active",
+        "DocumentType": kind,
+        "DocumentFormat": format,
+        "SchemaVersion": schema,
+        "PlatformTypes": platforms,
+        "Parameters": parameters,
+    }}))
+}
+
 pub(super) fn delete(world: &mut World, request: Delete) -> Result<Value, ApiError> {
     let is_other = world.ssm.calendars.remove(&request.name).is_some();
     if !is_other && world.ssm.runbooks.remove(&request.name).is_none() {
@@ -176,8 +238,17 @@ fn get_runbook(runbook: &Runbook, request: &Get) -> Result<Value, ApiError> {
     }))
 }
 
+/// The name of a document in its name or its ARN. AWS's own documents have no account in theirs; one of elsewhere is none of
+/// this account.
+pub(super) fn own_name<'n>(world: &World, name: &'n str) -> &'n str {
+    let begin = |account: &str| format!("arn:aws:ssm:{}:{account}:document/", world.region);
+    let own = name.strip_prefix(&begin(&world.account));
+    own.or_else(|| name.strip_prefix(&begin("")))
+        .unwrap_or(name)
+}
+
 fn known<'w>(world: &'w World, name: &str) -> Result<&'w Document, ApiError> {
-    let found = world.ssm.documents.get(name);
+    let found = world.ssm.documents.get(own_name(world, name));
     found.ok_or_else(|| {
         ApiError::new(
             "InvalidDocument",

@@ -31,6 +31,7 @@ pub(super) fn call(world: &mut World, call: &Call) -> Result<Value, ApiError> {
         "GetCommandInvocation" => invocations::get(world, read(call)?),
         "CreateDocument" => documents::create(world, read(call)?),
         "GetDocument" => documents::get(world, read(call)?),
+        "DescribeDocument" => documents::describe(world, read(call)?),
         "DeleteDocument" => documents::delete(world, read(call)?),
         "StartAutomationExecution" => automations::start(world, read(call)?),
         "GetAutomationExecution" => automations::get(world, read(call)?),

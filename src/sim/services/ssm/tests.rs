@@ -421,3 +421,43 @@ async fn windows_knows_the_day_of_an_installation_only() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn documents_are_described_by_name_and_by_arn() {
+    let (account, id) = account(
+        "[[documents]]\nname = \"Acme-Smoke\"\nplatforms = [\"Linux\"]\nrequired = [\"Ring\"]\n\
+         [[runbooks]]\nname = \"Acme-Drain\"\ncontent = '{\"parameters\":{\"Group\":{\"type\":\"String\"},\"Ring\":{\"default\":1}}}'\n",
+    );
+    let ssm = client(&account);
+    let arn = |name: &str| format!("arn:aws:ssm:eu-west-1:123456789012:document/{name}");
+    let mut found = Vec::new();
+    for name in ["Acme-Smoke", &arn("Acme-Smoke"), "Acme-Drain"] {
+        let answer = ssm.describe_document().name(name).send().await.unwrap();
+        let document = answer.document.unwrap();
+        let is_required = |name: &str| {
+            let mut all = document.parameters().iter();
+            let of = all.find(|p| p.name() == Some(name));
+            of.map(|p| p.default_value().is_none())
+        };
+        let required = ["Ring", "Group", "commands"].map(is_required);
+        let kind = document.document_type().unwrap().as_str().to_owned();
+        found.push((kind, document.platform_types().len(), required));
+    }
+    let smoke = ("Command".to_owned(), 1, [Some(true), None, Some(false)]);
+    let drain = ("Automation".to_owned(), 3, [Some(false), Some(true), None]);
+    assert_eq!(found, [smoke.clone(), smoke, drain]);
+    let elsewhere = arn("Acme-Smoke").replace("eu-west-1", "us-east-1");
+    for name in ["Acme-Smok", &elsewhere] {
+        let error = ssm.describe_document().name(name).send().await.unwrap_err();
+        assert_eq!(error.code(), Some("InvalidDocument"), "{name}");
+    }
+    // What it requires must be given, whichever way it is named.
+    let send = |name: &str, ring: Option<&str>| {
+        let ring = ring.map(|ring| [("Ring".to_owned(), vec![ring.to_owned()])].into());
+        let send = ssm.send_command().document_name(name).instance_ids(&id);
+        send.set_parameters(ring).send()
+    };
+    let without = send("Acme-Smoke", None).await.unwrap_err();
+    assert_eq!(without.code(), Some("InvalidParameters"));
+    assert!(send(&arn("Acme-Smoke"), Some("one")).await.is_ok());
+}
