@@ -1,10 +1,11 @@
 //! A bake: the jobs that share one image and its versions, and each one's view of the others. Pure.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::automation::Moment;
 use super::doubt::Doubt;
+use super::fault::Fault;
 use super::job::{Forward, Job};
 use super::ledger::Key;
 use super::outcome::Implication;
@@ -43,6 +44,8 @@ pub struct Bake {
     pub image: SharedImage,
     /// The versions made from it, by template.
     pub versions: BTreeMap<TemplateId, u64>,
+    /// Templates of which a version was asked for without an answer, so that it may be there.
+    pub unanswered: BTreeSet<TemplateId>,
     /// Other jobs use the image and its versions: they are between Versioning and Promoting, or have failed
     /// since and are not off them yet.
     pub others_at_work: bool,
@@ -98,9 +101,16 @@ impl Bakes {
         let image = all()
             .find_map(|j| j.made.image.clone())
             .filter(|image| !all().any(|j| has_removed(j, image)));
+        let versions = all().flat_map(|j| j.made.versions.clone());
+        let mut versions: BTreeMap<TemplateId, u64> = versions.collect();
+        versions.retain(|template, number| {
+            let deletion = Key::DeleteVersion(template.clone(), *number);
+            !all().any(|j| j.ledger.done_at(&deletion).is_some())
+        });
         Bake {
             image: image.map_or(SharedImage::NotYet, SharedImage::Ready),
-            versions: all().flat_map(|j| j.made.versions.clone()).collect(),
+            unanswered: all().flat_map(unanswered).collect(),
+            versions,
             others_at_work: others().any(|j| j.phase.uses_version() || is_on_its_way_off(j)),
             others_patched: others().any(|j| j.was_promoted() && j.phase != Phase::RunningAfter),
             all_or_nothing: is_all_or_nothing(all()),
@@ -120,6 +130,19 @@ impl Bakes {
                 .is_none_or(|first| first.group() == own.group()),
         }
     }
+}
+
+/// Templates of which the job asked for a version, and may have one without knowing of it.
+fn unanswered(job: &Job) -> impl Iterator<Item = TemplateId> {
+    let creations = |key: &Key| matches!(key, Key::CreateVersion(_));
+    job.ledger.of_kind(creations).filter_map(|(key, t)| {
+        let Key::CreateVersion(template) = key else {
+            return None;
+        };
+        let fault = t.fault.as_ref();
+        let is_unknown = t.done_at.is_none() && fault.is_none_or(Fault::may_have_taken_effect);
+        is_unknown.then(|| template.clone())
+    })
 }
 
 fn key(job: &Job) -> (RunId, BakeKey) {

@@ -196,8 +196,8 @@ impl<'a> Context<'a> {
         self.wait((first - elapsed).max(self.pause(pause)), reason)
     }
 
-    /// A pause between two looks at the same thing. The more jobs there are, the less a look costs each of them, and the more
-    /// often they look; among very many, answers have many pages.
+    /// A pause between two looks at the same thing. Jobs share a look, so that many of them look more often than one alone; among
+    /// very many, answers have many pages.
     pub(super) fn pause(&self, alone: TimeDelta) -> TimeDelta {
         if self.peers < limits::MANY_PEERS {
             return alone;

@@ -43,7 +43,15 @@ pub enum FaultClass {
     Refused,
 }
 
+/// The code of a fault that is an answer of AWS's with a warning.
+pub const WARNING: &str = "Warning";
+
 impl Fault {
+    /// Whether the call may have taken effect all the same: no answer came, or one with a warning.
+    pub fn may_have_taken_effect(&self) -> bool {
+        self.class == FaultClass::Unreachable || self.code == WARNING
+    }
+
     /// The failure that a lasting fault means for a group.
     pub fn to_failure(&self) -> Failure {
         let Self {

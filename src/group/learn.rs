@@ -153,15 +153,18 @@ fn learn_automations(job: &mut Job, seen: &Seen) {
     }
 }
 
-/// On the way back, versions of ours whose numbers are not known are recognised by their description. On the way forward that
-/// is not enough: AWS is asked for the number once more, with the token.
+/// Versions with our description. That is enough to undo them; before one is promoted, AWS is asked for its number once more,
+/// with the token that it was made with.
 fn learn_versions(job: &mut Job, seen: &Seen) {
-    if job.phase == Phase::Versioning {
-        return;
-    }
-    for (template, number) in phases::described(job, seen) {
-        let known = job.made.versions.entry(template.clone());
-        known.or_insert(number);
+    let ours = names::version_description(&job.record.run_id, &job.record.bake_key);
+    for (template, versions) in seen.versions.present().into_iter().flatten() {
+        let answered = job.made.versions.get(template).copied();
+        let described = versions.iter().filter(|v| v.description == ours);
+        let unanswered = described.map(|v| v.number).filter(|n| Some(*n) != answered);
+        for number in unanswered {
+            let known = job.made.described.entry(template.clone()).or_default();
+            known.insert(number);
+        }
     }
 }
 
@@ -386,7 +389,8 @@ pub fn learn_bake(job: &mut Job, bake: &Bake) {
     }
     for (template, version) in &bake.versions {
         if job.record.templates.contains_key(template) {
-            job.made.versions.insert(template.clone(), *version);
+            let known = job.made.versions.entry(template.clone());
+            known.or_insert(*version);
         }
     }
 }

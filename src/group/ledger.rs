@@ -296,11 +296,11 @@ impl Ledger {
     }
 
     /// Whether what the effect of this key was to create may be there without being shown by reads yet:
-    /// it succeeded or lost its answer, not long ago.
+    /// it succeeded, lost its answer or was answered with a warning, not long ago.
     pub fn may_be_unseen(&self, key: &Key, now: DateTime<Utc>) -> bool {
         self.get(key).is_some_and(|t| {
             let fault = t.fault.as_ref();
-            let took_effect = fault.is_none_or(|f| f.class == FaultClass::Unreachable);
+            let took_effect = fault.is_none_or(Fault::may_have_taken_effect);
             took_effect && now - t.done_at.unwrap_or(t.last_at) < limits::VISIBILITY_LIMIT
         })
     }

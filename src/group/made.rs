@@ -49,25 +49,46 @@ pub struct Made {
     /// The size of the volumes of the image that this job made, GiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_gib: Option<u32>,
-    /// The versions, by template.
+    /// The versions, by template: the numbers that AWS answered.
     pub versions: BTreeMap<TemplateId, u64>,
+    /// Versions that were seen with the run's description, and that are no answer of AWS's: ours after a lost answer, unless
+    /// someone else made one with it. They are undone like ours, and never promoted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub described: BTreeMap<TemplateId, BTreeSet<u64>>,
     /// Instances known not to be ours.
     pub foreign: BTreeSet<InstanceId>,
 }
 
 impl Made {
-    /// Whether any of these pins names a version that the run made, by its number.
+    /// Whether there are versions that the run made, or may have made.
+    pub fn has_versions(&self) -> bool {
+        !(self.versions.is_empty() && self.described.is_empty())
+    }
+
+    /// The version of a template that the run made: by AWS's answer, else by its description.
+    pub fn version(&self, template: &TemplateId) -> Option<u64> {
+        let described = || self.described.get(template)?.last().copied();
+        self.versions.get(template).copied().or_else(described)
+    }
+
+    /// Whether any of these pins names a version, by its number, that the run made or may have made.
     pub fn names_new_version(&self, pins: &[Pin]) -> bool {
         pins.iter().any(|p| {
-            let ours = self.versions.get(&p.template);
-            ours.is_some_and(|number| p.version == number.to_string())
+            let number = p.version.parse();
+            number.is_ok_and(|number| self.may_have_made(&p.template, number))
         })
     }
 
-    /// Whether the group launched the member from a version that the run made.
+    /// Whether the group launched the member from a version that the run made or may have made.
     pub fn is_of_new_version(&self, member: &MemberSeen) -> bool {
         let version = member.version.as_ref();
-        version.is_some_and(|(template, number)| self.versions.get(template) == Some(number))
+        version.is_some_and(|(template, number)| self.may_have_made(template, *number))
+    }
+
+    fn may_have_made(&self, template: &TemplateId, number: u64) -> bool {
+        let described = self.described.get(template);
+        self.versions.get(template) == Some(&number)
+            || described.is_some_and(|numbers| numbers.contains(&number))
     }
 }
 

@@ -168,7 +168,7 @@ impl Function {
             invocations: used.invocations,
             gb_seconds: memory_gb.map(|gb| seconds * gb),
             transitions: used.transitions,
-            at_least: used.unanswered > 0,
+            incomplete: used.unanswered > 0,
         }
     }
 }

@@ -46,17 +46,16 @@ pub struct InstanceCost {
 /// The part of the stack that a deployed run used itself: its function and its state machine, as far as the function can count that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StackUse {
-    /// Invocations of the function.
+    /// Invocations of the function, with attempts that had no answer; some of these AWS may have refused for their rate.
     pub invocations: u64,
     /// Time of the function times its memory, GB-seconds; none if its memory is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gb_seconds: Option<f64>,
     /// State transitions: the states that were entered, and attempts that were repeated.
     pub transitions: u64,
-    /// Whether it was more: of some invocations it is not known for how long they worked, or of some states whether they were
-    /// entered.
+    /// Whether a part is not known: for how long an attempt without an answer worked, or whether some states were entered.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub at_least: bool,
+    pub incomplete: bool,
 }
 
 /// Amounts of money, and the prices behind them.
@@ -238,22 +237,19 @@ impl Cost {
             let most = amounts.money(snapshots);
             parts.push(format!("at most {most} a month for snapshots"));
         }
+        let function = match amounts.prices {
+            PriceSource::List => "the function (arm64)",
+            PriceSource::File => "the function",
+        };
         let stack = [
-            (amounts.function, "the function"),
+            (amounts.function, function),
             (amounts.transitions, "state transitions"),
         ];
         parts.extend(stack.into_iter().filter_map(|(amount, of)| {
             let amount = amounts.money(amount?);
             Some(format!("{amount} for {of}"))
         }));
-        let mut lacking: Vec<String> = amounts
-            .without_price
-            .iter()
-            .map(|t| plain_text(t))
-            .collect();
-        if self.unknown_type_seconds > 0 {
-            lacking.push(UNKNOWN_TYPE.to_owned());
-        }
+        let lacking = self.lacking(amounts);
         let mut text = format!("At {}: {}", amounts.basis(), parts.join(", "));
         if !lacking.is_empty() {
             let after = if parts.is_empty() { "" } else { "; " };
@@ -264,6 +260,26 @@ impl Cost {
             text.push_str(&format!(" {}", plain_text(note)));
         }
         Some(text)
+    }
+
+    /// All that has no price.
+    fn lacking(&self, amounts: &Amounts) -> Vec<String> {
+        let types = amounts.without_price.iter().map(|t| plain_text(t));
+        let is_used = self.stack.is_some();
+        let others = [
+            (self.unknown_type_seconds > 0, UNKNOWN_TYPE),
+            (
+                self.snapshot_gib > 0 && amounts.snapshots_per_month.is_none(),
+                "snapshots",
+            ),
+            (is_used && amounts.function.is_none(), "the function"),
+            (
+                is_used && amounts.transitions.is_none(),
+                "state transitions",
+            ),
+        ];
+        let others = others.into_iter().filter(|(lacks, _)| *lacks);
+        types.chain(others.map(|(_, of)| of.to_owned())).collect()
     }
 }
 
@@ -283,13 +299,16 @@ impl InstanceCost {
 impl StackUse {
     /// In words, to stand in a list.
     pub fn words(&self) -> String {
-        let about = if self.at_least { "at least" } else { "about" };
+        let rest = match self.incomplete {
+            true => ", and a part that is not known",
+            false => "",
+        };
         let time = self
             .gb_seconds
             .map_or_else(String::new, |s| format!(" ({s:.1} GB-seconds)"));
         let (invocations, transitions) = (self.invocations, self.transitions);
         format!(
-            "{about} {invocations} invocations of the function{time} and {transitions} state transitions"
+            "about {invocations} invocations of the function{time} and {transitions} state transitions{rest}"
         )
     }
 
@@ -321,7 +340,8 @@ impl Amounts {
             region: prices.region.clone(),
             date: prices.date,
             prices: prices.source,
-            instances: priced.sum(),
+            // The sum of nothing is -0.0.
+            instances: priced.sum::<f64>() + 0.0,
             snapshots_per_month: prices
                 .snapshot_gib_month
                 .map(|p| p * cost.snapshot_gib as f64),
@@ -436,7 +456,7 @@ mod tests {
             invocations: 19,
             gb_seconds: Some(178.25),
             transitions: 58,
-            at_least: false,
+            incomplete: false,
         };
         let mut report = run();
         report.groups.truncate(1);
@@ -444,7 +464,14 @@ mod tests {
         let list = Prices::list().unwrap();
         let priced = Cost::of_run(&report, Some(&list));
         expect!["t3.large for 10m 00s, instances of a type not known for 1m 40s, snapshots of at most 8 GiB for as long as the images are kept, about 19 invocations of the function (178.2 GB-seconds) and 58 state transitions."].assert_eq(&priced.quantities().unwrap());
-        expect!["At list prices of us-east-1 on 2026-07-20 (Linux, on demand): 0.01 USD for instances, at most 0.40 USD a month for snapshots, less than 0.01 USD for the function, less than 0.01 USD for state transitions; no price for instances of a type not known. Prices in eu-west-1 differ: --prices FILE names them."].assert_eq(&priced.in_money().unwrap());
+        expect!["At list prices of us-east-1 on 2026-07-20 (Linux, on demand): 0.01 USD for instances, at most 0.40 USD a month for snapshots, less than 0.01 USD for the function (arm64), less than 0.01 USD for state transitions; no price for instances of a type not known. Prices in eu-west-1 differ: --prices FILE names them."].assert_eq(&priced.in_money().unwrap());
+        let types =
+            "region = \"eu-west-1\"\ndate = \"2026-10-01\"\ncurrency = \"XTS\"\n[instance_hour]\n";
+        let file = Prices::parse(types).unwrap();
+        let unpriced = Cost::of_run(&report, Some(&file));
+        expect!["At the given prices of eu-west-1 on 2026-10-01: no price for t3.large, instances of a type not known, snapshots, the function, state transitions."].assert_eq(&unpriced.in_money().unwrap());
+        let nothing = unpriced.amounts.unwrap().instances;
+        assert!(nothing == 0.0 && nothing.is_sign_positive(), "{nothing}");
         let amounts = priced.amounts.unwrap();
         let millionths = |amount: Option<f64>| (amount.unwrap() * 1_000_000.0).round();
         assert_eq!(millionths(amounts.function), 2_380.0);

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::RunError;
-use super::patience::passes;
 use crate::aws::{Aws, DocumentState, check_runbooks, document_facts, has_topic, own_documents};
 use crate::group::facts::{AccountFacts, DocumentFacts};
 use crate::group::fault::Fault;
@@ -42,16 +41,9 @@ pub(super) struct Looked {
 }
 
 impl Looked {
-    /// Looks once at each document that groups of these requests name, as far as it is allowed. One that may not be looked at
-    /// is no reason to refuse a group: it may be sent all the same.
-    ///
-    /// # Errors
-    /// A call that failed, for a reason that passes.
-    pub(super) async fn at(
-        account: &AccountFacts,
-        aws: &Aws,
-        requests: &[&RunRequest],
-    ) -> Result<Self, Fault> {
+    /// Looks once at each document that groups of these requests name, as far as it is allowed. One that cannot be looked at
+    /// is no reason to refuse a group, let alone all of them: it may be sent all the same.
+    pub(super) async fn at(account: &AccountFacts, aws: &Aws, requests: &[&RunRequest]) -> Self {
         let allowed = aws.clients.allowed();
         let names = requests.iter();
         let names = names.flat_map(|r| named_documents::wanted(account, r, allowed));
@@ -61,7 +53,6 @@ impl Looked {
         for name in names {
             match document_facts(&aws.clients, &name).await {
                 Ok(found) => _ = documents.insert(name, found),
-                Err(fault) if passes(&fault) => return Err(fault),
                 Err(fault) => unread.push((name, fault)),
             }
         }
@@ -73,7 +64,7 @@ impl Looked {
                 "documents that groups name were not looked at before the run ({names}): {reason}"
             )
         });
-        Ok(Self { documents, unread })
+        Self { documents, unread }
     }
 
     /// The account with them.

@@ -56,7 +56,7 @@ pub async fn planned(aws: &Aws, request: &RunRequest) -> Result<Planned, RunErro
     })
     .await?;
     let account = Box::pin(with_runbooks(account, aws, &[request])).await?;
-    let looked = Box::pin(Looked::at(&account, aws, &[request])).await?;
+    let looked = Box::pin(Looked::at(&account, aws, &[request])).await;
     let account = looked.in_account(account);
     let mut planned = plan_of(&account, aws, request)?;
     match list_records(&aws.clients).await {

@@ -63,10 +63,8 @@ pub(super) async fn prepare(
     stop: &Receiver<Stop>,
 ) -> Result<Prepared, RunError> {
     let account = Box::pin(read_account(aws, request, refreshes, stop)).await?;
-    let looked = patiently(&aws.clock, stop, async || {
-        Looked::at(&account, aws, &[request]).await
-    });
-    let account = Box::pin(looked).await?.in_account(account);
+    let looked = Box::pin(Looked::at(&account, aws, &[request])).await;
+    let account = looked.in_account(account);
     let mut prepared = plan_in(&account, aws, request)?;
     Box::pin(check_permissions(&aws.clients, &prepared.jobs)).await?;
     Box::pin(check_documents(aws, &prepared.jobs)).await?;

@@ -56,7 +56,7 @@ fn of_job(job: &Job, evidence: &Evidence) -> GroupReport {
     let image_before = job.forward.as_ref().map(|f| f.image.clone());
     let version_before = version_text(job, |_| None);
     let (image_after, version_after) = if job.deployment == Deployment::Promoted {
-        let new = version_text(job, |t| job.made.versions.get(t).copied());
+        let new = version_text(job, |t| job.made.version(t));
         (job.made.image.clone(), new)
     } else {
         (image_before.clone(), version_before.clone())

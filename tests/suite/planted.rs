@@ -147,3 +147,58 @@ fn versions_that_aws_made_twice_are_all_removed_again() {
     let deleted = ran.account.calls().counts["ec2:DeleteLaunchTemplateVersions"];
     assert!(deleted > templates + 1, "{deleted}");
 }
+
+/// The group that made the version opts out before it knows the number; the other group of the bake goes on, and someone has
+/// made a version with the run's description meanwhile.
+#[test]
+fn another_group_of_the_bake_does_not_promote_it_either() {
+    let scenario = Scenario::load("shared-bake-by-number");
+    let (number, ours) = newest(&scenario.run().account);
+    let ran = scenario.run_with(|account| {
+        let lost = FaultRule::at(MAKE_VERSION, 1, 3 * ATTEMPTS, InjectedFault::ReplyLost);
+        account.with_faults(|faults| faults.add(lost));
+        account.with_world(|world| {
+            let maker = world.groups.keys().next().expect("a group").clone();
+            let image = world.images.keys().next().expect("an image").clone();
+            let description = ours.description.clone().expect("a description");
+            let made = Action::NewTemplateVersion(maker.clone(), image, description);
+            let out = Action::RemoveTag(maker, "ep:asg:patch".into());
+            // Until the third time the other group has come as far.
+            for (nth, action) in [(1, made), (2 * ATTEMPTS + 1, out)] {
+                let then = Trigger::OnCall {
+                    operation: MAKE_VERSION.into(),
+                    nth,
+                    mentions: None,
+                };
+                plan(world, then, action);
+            }
+        });
+    });
+    let [maker, other] = ran.report.groups.as_slice() else {
+        panic!("{:?}", ran.report.groups);
+    };
+    assert_eq!(maker.code, Some(Code::OptedOut), "{maker:?}");
+    assert_eq!(other.outcome, Outcome::Patched, "{other:?}");
+    assert_eq!(newest(&ran.account).0, number + 1, "ours, and theirs");
+    let after = other.version_after.as_deref().unwrap_or_default();
+    assert!(after.contains(&number.to_string()), "{other:?}");
+    let image = ran.account.with_world(|world| {
+        let template = world.templates.values().next().expect("a template");
+        template.versions[&number].data.0["ImageId"].clone()
+    });
+    assert_eq!(image, image_of(&ran).id.as_str());
+}
+
+/// Groups that follow `$Latest` do not take the version for another's deployment while no answer says whose it is.
+#[test]
+fn a_lost_answer_is_no_deployment_by_someone_else() {
+    let scenario = Scenario::load("shared-template-latest");
+    let ran = scenario.run_with(|account| {
+        let lost = FaultRule::at(MAKE_VERSION, 1, 2 * ATTEMPTS, InjectedFault::ReplyLost);
+        account.with_faults(|faults| faults.add(lost));
+    });
+    invariants::check("lost answers", &ran);
+    for group in &ran.report.groups {
+        assert_eq!(group.outcome, Outcome::Patched, "{group:?}");
+    }
+}

@@ -16,7 +16,7 @@ use crate::aws::{Clients, fault, missing};
 use crate::group::devices::DeviceMapping;
 use crate::group::doubt::Doubt;
 use crate::group::effect::{Done, Performed};
-use crate::group::fault::{Fault, FaultClass};
+use crate::group::fault::{Fault, FaultClass, WARNING};
 use crate::group::lineage::Lineage;
 use crate::group::names::{
     ANCESTOR_TAG, BAKE_TAG, FAILED_TAG, GENERATION_TAG, GROUP_TAG, KEEP_TAG, RUN_TAG, SOURCE_TAG,
@@ -180,14 +180,15 @@ pub(super) async fn create_version(clients: &Clients, version: NewVersion<'_>) -
         .send()
         .await
         .map_err(|e| fault(CREATE_VERSION, &e))?;
-    if let Some(warning) = answer.warning() {
-        return Err(warned(warning));
+    let version = answer.launch_template_version();
+    let number = version.and_then(|v| v.version_number());
+    match (answer.warning().map(warned), number) {
+        // The version is made. Whether it can be launched the canary shows, by which time the image is known.
+        (Some(fault), None) => Err(fault),
+        (Some(fault), Some(_)) if fault.class != FaultClass::NotYet => Err(fault),
+        (_, Some(number)) => Ok(Done::Version(number.unsigned_abs())),
+        (None, None) => Err(missing(CREATE_VERSION, "VersionNumber")),
     }
-    let number = answer
-        .launch_template_version()
-        .and_then(|v| v.version_number())
-        .ok_or_else(|| missing(CREATE_VERSION, "VersionNumber"))?;
-    Ok(Done::Version(number.unsigned_abs()))
 }
 
 /// EC2 makes versions that cannot be launched, with a warning only.
@@ -202,7 +203,7 @@ fn warned(warning: &ValidationWarning) -> Fault {
     let all_new = !errors.is_empty() && warning.errors().iter().all(is_new);
     Fault {
         operation: CREATE_VERSION.into(),
-        code: "Warning".into(),
+        code: WARNING.into(),
         message: errors.join("; "),
         class: if all_new {
             FaultClass::NotYet

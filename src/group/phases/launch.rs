@@ -32,7 +32,7 @@ pub(super) struct Candidate<'a> {
 /// The instance of the launch that a driver may have been at: the one of its phase, or the next one.
 pub(in super::super) fn role_at_work(job: &Job) -> Role {
     let bakes = job.forward.as_ref().is_none_or(|f| f.bakes);
-    let has_canary = job.instance(Role::Canary).is_some() || !job.made.versions.is_empty();
+    let has_canary = job.instance(Role::Canary).is_some() || job.made.has_versions();
     match job.phase {
         Phase::Queued | Phase::Recording | Phase::RunningBefore if bakes => Role::Build,
         Phase::Launching | Phase::Returning | Phase::Settling => Role::Build,

@@ -33,7 +33,6 @@ use super::seen::{Need, Seen};
 pub(super) use launch::{gives_back, is_back, launch_limit, needs_hooks, role_at_work};
 pub(super) use restoring::ending;
 pub(super) use running_after::keeps;
-pub(super) use versioning::described;
 
 /// The reads that the present phase needs.
 pub(super) fn needs(job: &Job) -> BTreeSet<Need> {

@@ -25,7 +25,7 @@ pub(super) fn needs(job: &Job) -> BTreeSet<Need> {
         needs.insert(Need::Actions);
     }
     let versions = |k: &Key| matches!(k, Key::CreateVersion(_));
-    let has_versions = job.ledger.has_tried(versions) || !job.made.versions.is_empty();
+    let has_versions = job.ledger.has_tried(versions) || job.made.has_versions();
     if job.resumed_at.is_some() || has_versions {
         needs.extend([Need::Templates, Need::Versions]);
     }
@@ -81,36 +81,35 @@ fn leave_version(cx: &Context<'_>, group: &GroupSeen) -> Result<(), Decision> {
         // Whether it was promoted is not known yet.
         return Ok(());
     }
-    match off_the_version(cx, group, &versioning::versions(cx)) {
+    match off_the_version(cx, group, &ours(cx)) {
         Err(Decision::Act { effects, .. }) if effects.iter().any(|e| cx.job.is_stuck(e)) => Ok(()),
         other => other,
     }
 }
 
 fn undo(cx: &Context<'_>, group: Option<&GroupSeen>) -> Decided {
-    let versions = versioning::versions(cx);
+    let ours = ours(cx);
     let used = if needs(cx.job).contains(&Need::Templates) {
         let templates = cx.read(&cx.seen.templates, "the launch templates")?;
         cx.read(&cx.seen.versions, "the launch template versions")?;
-        if cx.job.forward.is_none() && is_promoted(cx, group, templates, &versions) {
+        if cx.job.forward.is_none() && is_promoted(cx, group, templates, &ours) {
             return Ok(Decision::Stand);
         }
-        let used = use_by_others(cx, templates, &versions)?;
+        let used = use_by_others(cx, templates, &ours)?;
         if used != Use::Patched {
-            undo_default(cx, templates, &versions)?;
+            undo_default(cx, templates, &ours)?;
         }
         used
     } else {
-        use_by_others(cx, &cx.record().templates, &versions)?
+        use_by_others(cx, &cx.record().templates, &ours)?
     };
     if let Some(group) = group {
-        off_the_version(cx, group, &versions)?;
+        off_the_version(cx, group, &ours)?;
     }
     let follows = cx.record().pins.iter().any(|p| p.style() != Style::Number);
     match used {
         Use::None => {
-            delete_versions(cx, &versions)?;
-            delete_described(cx, group)?;
+            delete_versions(cx, &ours)?;
             delete_image(cx)?;
         }
         // Naming the version in the group's own style again would deploy it.
@@ -128,20 +127,35 @@ fn undo(cx: &Context<'_>, group: Option<&GroupSeen>) -> Decided {
     Ok(go(Phase::Restoring, "our own changes are undone"))
 }
 
+/// The versions to be undone, by template: those that AWS answered, and those that have our description. Where an answer was
+/// lost there may be more than one.
+type Ours = BTreeMap<TemplateId, BTreeSet<u64>>;
+
+fn ours(cx: &Context<'_>) -> Ours {
+    let mut ours = cx.job.made.described.clone();
+    for (template, number) in versioning::versions(cx) {
+        ours.entry(template).or_default().insert(number);
+    }
+    ours
+}
+
+fn is_ours(ours: &Ours, template: &TemplateId, number: Option<u64>) -> bool {
+    let numbers = ours.get(template);
+    number.is_some_and(|n| numbers.is_some_and(|numbers| numbers.contains(&n)))
+}
+
 /// Whether the group's own `$Latest` or `$Default` means our version: these are named again only after
 /// the canary has passed. A number proves nothing: the canary is launched by number.
 fn is_promoted(
     cx: &Context<'_>,
     group: Option<&GroupSeen>,
     templates: &Templates,
-    versions: &BTreeMap<TemplateId, u64>,
+    ours: &Ours,
 ) -> bool {
     let pins = &cx.record().pins;
     group.is_some_and(|g| g.pins == *pins)
         && pins.iter().all(|p| {
-            p.style() != Style::Number
-                && versions.contains_key(&p.template)
-                && resolve(p, templates) == versions.get(&p.template).copied()
+            p.style() != Style::Number && is_ours(ours, &p.template, resolve(p, templates))
         })
 }
 
@@ -158,11 +172,7 @@ enum Use {
 
 /// The jobs of the bake know of each other. Without memory, only the world shows it: a group that names our
 /// version and has no open record has proved it.
-fn use_by_others(
-    cx: &Context<'_>,
-    templates: &Templates,
-    versions: &BTreeMap<TemplateId, u64>,
-) -> Result<Use, Decision> {
+fn use_by_others(cx: &Context<'_>, templates: &Templates, ours: &Ours) -> Result<Use, Decision> {
     if cx.bake.others_patched {
         return Ok(Use::Patched);
     }
@@ -173,10 +183,7 @@ fn use_by_others(
         return Ok(Use::None);
     }
     let users = cx.read(&cx.seen.users, "the other groups of the template")?;
-    let means_ours = |u: &&UserSeen| {
-        let ours = versions.get(&u.pin.template).copied();
-        ours.is_some() && resolve(&u.pin, templates) == ours
-    };
+    let means_ours = |u: &&UserSeen| is_ours(ours, &u.pin.template, resolve(&u.pin, templates));
     let users: Vec<&UserSeen> = users.iter().filter(means_ours).collect();
     Ok(if users.iter().any(|u| !u.has_record) {
         Use::Patched
@@ -188,18 +195,15 @@ fn use_by_others(
 }
 
 /// The default version is set back first: a default cannot be deleted.
-fn undo_default(
-    cx: &Context<'_>,
-    templates: &Templates,
-    versions: &BTreeMap<TemplateId, u64>,
-) -> Result<(), Decision> {
-    for (template, ours) in versions {
+fn undo_default(cx: &Context<'_>, templates: &Templates, ours: &Ours) -> Result<(), Decision> {
+    for template in ours.keys() {
         let (Some(now), Some(recorded)) =
             (templates.get(template), cx.record().templates.get(template))
         else {
             continue;
         };
-        if now.default == *ours && recorded.default != *ours {
+        let means_ours = |default| is_ours(ours, template, Some(default));
+        if means_ours(now.default) && !means_ours(recorded.default) {
             let effect = Effect::SetDefault {
                 template: template.clone(),
                 version: recorded.default,
@@ -212,17 +216,9 @@ fn undo_default(
 }
 
 /// The group must not name our version when it is deleted, nor follow `$Latest` to it.
-fn off_the_version(
-    cx: &Context<'_>,
-    group: &GroupSeen,
-    versions: &BTreeMap<TemplateId, u64>,
-) -> Result<(), Decision> {
-    let uses_ours = group.pins.iter().any(|p| {
-        versions
-            .get(&p.template)
-            .is_some_and(|n| p.version == n.to_string())
-    });
-    if !uses_ours {
+fn off_the_version(cx: &Context<'_>, group: &GroupSeen, ours: &Ours) -> Result<(), Decision> {
+    let uses_ours = |p: &Pin| is_ours(ours, &p.template, p.version.parse().ok());
+    if !group.pins.iter().any(uses_ours) {
         return Ok(());
     }
     let held: Vec<Pin> = merge(cx, group, |_, held| held.clone());
@@ -238,11 +234,11 @@ fn off_the_version(
 /// name; one that another group has proved stands.
 fn restore_pins(cx: &Context<'_>, group: &GroupSeen, is_proved: bool) -> Result<(), Decision> {
     let pins = merge(cx, group, |recorded, _| recorded.clone());
+    let ours = ours(cx);
     let follows_ours = |pin: &&Pin| {
         let templates = cx.seen.templates.present();
         let means = templates.and_then(|t| resolve(pin, t));
-        let ours = versioning::versions(cx).get(&pin.template).copied();
-        pin.style() != Style::Number && means.is_some() && means == ours
+        pin.style() != Style::Number && is_ours(&ours, &pin.template, means)
     };
     let mut changed = pins.iter().filter(|_| group.pins != pins && !is_proved);
     if let Some(pin) = changed.find(follows_ours) {
@@ -259,12 +255,13 @@ fn restore_pins(cx: &Context<'_>, group: &GroupSeen, is_proved: bool) -> Result<
 
 /// Replaces our pins (the held number or our version) slot by slot; keeps those of others.
 fn merge(cx: &Context<'_>, group: &GroupSeen, to: impl Fn(&Pin, &Pin) -> Pin) -> Vec<Pin> {
-    let versions = versioning::versions(cx);
+    let made = ours(cx);
     let held = versioning::held_pins(cx.record());
     let may_be_held = cx.job.may_have_tried(versioning::is_set_pins);
     let ours = |now: &Pin, recorded: &Pin, held: &Pin| {
-        let new = versions.get(&recorded.template).map(|n| recorded.at(n));
-        may_be_held && now == held || Some(now) == new.as_ref() || now == recorded
+        let numbers = made.get(&recorded.template).into_iter().flatten();
+        let mut new = numbers.map(|n| recorded.at(n));
+        may_be_held && now == held || now == recorded || new.any(|new| *now == new)
     };
     group
         .pins
@@ -293,17 +290,17 @@ fn point(
     Err(cx.act(effect, limits::RECORD_SHOWS_PAUSE, reason))
 }
 
-fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<TemplateId, u64>) -> Result<(), Decision> {
+fn delete_versions(cx: &Context<'_>, ours: &Ours) -> Result<(), Decision> {
     let listed = cx.seen.versions.present();
+    let is_deleted = |template: &TemplateId, number: u64| {
+        let key = Key::DeleteVersion(template.clone(), number);
+        cx.job.ledger.done_at(&key).is_some()
+    };
     for template in cx.record().templates.keys() {
-        let number = versions.get(template).copied();
-        let shown = listed
-            .and_then(|l| l.get(template))
-            .is_some_and(|vs| vs.iter().any(|v| Some(v.number) == number));
-        let deleted = number.is_some_and(|version| {
-            let key = Key::DeleteVersion(template.clone(), version);
-            cx.job.ledger.done_at(&key).is_some()
-        });
+        let numbers = || ours.get(template).into_iter().flatten().copied();
+        let listed = listed.and_then(|l| l.get(template)).into_iter().flatten();
+        let shown = listed.clone().any(|v| numbers().any(|n| n == v.number));
+        let deleted = numbers().any(|n| is_deleted(template, n));
         if !shown && !deleted && cx.may_be_unseen(&Key::CreateVersion(template.clone())) {
             return Err(cx.wait(
                 limits::CHANGE_SHOWS_PAUSE,
@@ -311,40 +308,20 @@ fn delete_versions(cx: &Context<'_>, versions: &BTreeMap<TemplateId, u64>) -> Re
             ));
         }
     }
-    for (template, number) in versions {
-        let effect = Effect::DeleteVersion {
-            template: template.clone(),
-            version: *number,
-        };
-        let is_recorded = cx.record().pins.iter().any(|p| {
-            p.template == *template && resolve(p, &cx.record().templates) == Some(*number)
-        });
-        // By its number, whether it is listed or not: AWS takes the deletion of what is gone for done.
-        if cx.job.done_at(&effect).is_none() && !is_recorded {
-            let reason = format!("deleting our version {number} of {template}");
-            return Err(cx.act(effect, limits::NO_PAUSE, reason));
-        }
-    }
-    Ok(())
-}
-
-/// Where an answer was lost, there may be more versions of ours than one. A group that follows `$Latest` must not be given
-/// back to one of them.
-fn delete_described(cx: &Context<'_>, group: Option<&GroupSeen>) -> Result<(), Decision> {
-    let marks = cx.seen.templates.present();
-    for (template, version) in versioning::described(cx.job, cx.seen) {
-        let names_it = |pin: &Pin| pin.template == *template && pin.version == version.to_string();
-        let is_default = marks
-            .and_then(|m| m.get(template))
-            .is_some_and(|m| m.default == version);
-        let is_in_use = is_default || group.is_some_and(|g| g.pins.iter().any(names_it));
+    let all = ours
+        .iter()
+        .flat_map(|(t, numbers)| numbers.iter().map(move |n| (t, *n)));
+    for (template, version) in all {
         let effect = Effect::DeleteVersion {
             template: template.clone(),
             version,
         };
-        if !is_in_use && cx.job.done_at(&effect).is_none() && !cx.job.is_stuck(&effect) {
-            let reason =
-                format!("deleting version {version} of {template}, which has our description");
+        let is_recorded = cx.record().pins.iter().any(|p| {
+            p.template == *template && resolve(p, &cx.record().templates) == Some(version)
+        });
+        // By its number, whether it is listed or not: AWS takes the deletion of what is gone for done.
+        if cx.job.done_at(&effect).is_none() && !is_recorded {
+            let reason = format!("deleting our version {version} of {template}");
             return Err(cx.act(effect, limits::NO_PAUSE, reason));
         }
     }

@@ -13,7 +13,7 @@ use super::super::launch::LaunchState;
 use super::super::ledger::Key;
 use super::super::pin::{Pin, Style, TemplateMark, resolve};
 use super::super::record::Record;
-use super::super::seen::{GroupSeen, Need, Seen};
+use super::super::seen::{GroupSeen, Need};
 use super::super::{Code, Phase, limits, names};
 use crate::ids::TemplateId;
 
@@ -76,19 +76,18 @@ pub(super) fn versions(cx: &Context<'_>) -> BTreeMap<TemplateId, u64> {
     versions
 }
 
-/// The versions of each of the job's templates that have our description, newest first. They are ours, unless someone else
-/// made one with it.
-pub(in crate::group) fn described<'a>(
-    job: &Job,
-    seen: &'a Seen,
-) -> impl Iterator<Item = (&'a TemplateId, u64)> + use<'a> {
-    let ours = names::version_description(&job.record.run_id, &job.record.bake_key);
-    let templates = seen.versions.present().into_iter().flatten();
-    templates.flat_map(move |(template, versions)| {
-        let ours = versions.iter().filter(|v| v.description == ours);
-        let numbers: BTreeSet<u64> = ours.map(|v| v.number).collect();
-        numbers.into_iter().rev().map(move |n| (template, n))
-    })
+/// Whether the version of this number is ours: by AWS's answer; where there was none, it may be by its description.
+fn may_be_ours(
+    cx: &Context<'_>,
+    versions: &BTreeMap<TemplateId, u64>,
+    template: &TemplateId,
+    number: u64,
+) -> bool {
+    let described = || cx.job.made.described.get(template);
+    match versions.get(template) {
+        Some(ours) => *ours == number,
+        None => described().is_some_and(|numbers| numbers.contains(&number)),
+    }
 }
 
 /// Pins for which the group waits at a number: only `$Latest` deploys by creation.
@@ -120,17 +119,11 @@ pub(super) fn decide(cx: &Context<'_>) -> Decided {
     let group = cx.group()?;
     let templates = cx.read(&cx.seen.templates, "the launch templates")?;
     let versions = versions(cx);
-    // A version may be ours whose number was never answered: it is no one else's deployment, and its number is asked for
-    // below, with the token that it was made with.
-    let mut may_be_ours = versions.clone();
-    for (template, number) in described(cx.job, cx.seen) {
-        may_be_ours.entry(template.clone()).or_insert(number);
-    }
-    drift(cx, templates, &may_be_ours)?;
+    drift(cx, templates, &versions)?;
     if !cx.job.may_have_tried(is_set_pins) && group.pins != cx.record().pins {
         return Ok(pointed_elsewhere(group));
     }
-    hold(cx, group, &may_be_ours)?;
+    hold(cx, group, &versions)?;
     if let Some(sibling) = &cx.bake.unheld {
         return Ok(cx.wait(
             cx.pause(limits::LOOK_MIN),
@@ -173,7 +166,6 @@ pub(super) fn drift(
 ) -> Result<(), Decision> {
     for pin in &cx.record().pins {
         let recorded = resolve(pin, &cx.record().templates);
-        let ours = versions.get(&pin.template).copied();
         let superseded = |found: String| {
             Err(failed(
                 Code::Superseded,
@@ -191,19 +183,37 @@ pub(super) fn drift(
             Style::Default => now.default,
             Style::Number => continue,
         };
-        if Some(means) != recorded && Some(means) != ours && !is_unsure_of(cx, &pin.template) {
-            cx.settled("whether the new version is ours will show")?;
-            return superseded(format!("now it is {means}"));
+        if Some(means) == recorded
+            || may_be_ours(cx, versions, &pin.template, means)
+            || is_unsure_of(cx, versions, &pin.template)
+        {
+            continue;
         }
+        cx.settled("whether the new version is ours will show")?;
+        if !versions.contains_key(&pin.template)
+            && cx.may_be_unseen(&Key::CreateVersion(pin.template.clone()))
+        {
+            return Err(cx.wait(
+                limits::CHANGE_SHOWS_PAUSE,
+                format!(
+                    "waiting until it shows whose version {means} of {} is",
+                    pin.template
+                ),
+            ));
+        }
+        return superseded(format!("now it is {means}"));
     }
     Ok(())
 }
 
-/// Whether a version of the template may be ours without our knowing its number.
-fn is_unsure_of(cx: &Context<'_>, template: &TemplateId) -> bool {
-    let tried = cx.job.ledger.get(&Key::CreateVersion(template.clone()));
-    let asked = cx.seen.versions.present().is_some();
-    !asked && tried.is_some_and(|t| t.done_at.is_none())
+/// Whether a version of the template may be ours, though it was not looked whose it is.
+fn is_unsure_of(
+    cx: &Context<'_>,
+    versions: &BTreeMap<TemplateId, u64>,
+    template: &TemplateId,
+) -> bool {
+    let is_known = versions.contains_key(template) || cx.seen.versions.present().is_some();
+    !is_known && cx.bake.unanswered.contains(template)
 }
 
 /// Holds `$Latest` pins at their recorded numbers.
@@ -214,9 +224,13 @@ fn hold(
 ) -> Result<(), Decision> {
     let held = hold_pins(cx.record());
     // An earlier driver had come further.
-    let is_made = |pin: &Pin| versions.contains_key(&pin.template);
-    let is_further =
-        cx.record().pins.iter().all(is_made) && group.pins == new_pins(cx.record(), versions);
+    let is_ours = |(recorded, now): (&Pin, &Pin)| {
+        now.version.parse().is_ok_and(|number| {
+            *now == recorded.at(number) && may_be_ours(cx, versions, &recorded.template, number)
+        })
+    };
+    let mut pins = cx.record().pins.iter().zip(&group.pins);
+    let is_further = group.pins.len() == cx.record().pins.len() && pins.all(is_ours);
     if group.pins == held || is_further {
         return Ok(());
     }

@@ -126,7 +126,14 @@ impl Slot {
         self.state = State::Looking;
         self.looked_at = Some(now);
         let kept = self.kept.take().filter(|(at, _)| now - *at <= KEPT_FOR);
-        self.answers_since = Some(kept.as_ref().map_or(now, |(at, _)| *at));
+        // The rest of a look that took long is part of this one.
+        let rest_since = self.rest.as_ref().and(self.answers_since);
+        let since = kept
+            .as_ref()
+            .map(|(at, _)| *at)
+            .into_iter()
+            .chain(rest_since);
+        self.answers_since = Some(since.min().unwrap_or(now));
         kept.map(|(_, seen)| *seen)
     }
 

@@ -168,8 +168,8 @@ fn outcomes(report: &RunReport) -> BTreeMap<GroupName, String> {
     report.groups.iter().map(outcome).collect()
 }
 
-/// Where the report's count of what the run used of the stack differs from that of Step Functions and Lambda. A report that says
-/// "at least" may have less.
+/// Where the report's count of what the run used of the stack differs from that of Step Functions and Lambda. One
+/// that is incomplete may have less.
 fn miscounted(report: &Value, costs: &Costs) -> Vec<String> {
     let Ok(counted) = serde_json::from_value::<StackUse>(report["cost"]["stack"].clone()) else {
         return vec![format!("no count in {report}")];
@@ -179,7 +179,7 @@ fn miscounted(report: &Value, costs: &Costs) -> Vec<String> {
     let of_memory = f64::from(MEMORY_MB) / 1_024.0;
     // Of each invocation a begun millisecond counts; and the message with the report is sent after the report has its figure.
     let tolerance = 0.001 * invocations + 0.1;
-    let least = counted.at_least;
+    let least = counted.incomplete;
     [
         ("invocations", counted.invocations as f64, invocations, 0.0),
         (
@@ -235,7 +235,7 @@ fn what_is_deployed_ends_as_what_the_command_line_does() {
         let mut wrong = invariants::breaches(&deployed.ran);
         wrong.extend(deployed.miscounted());
         let cost = deployed.ran.report.cost.as_ref();
-        if cost.is_some_and(|c| c.stack.as_ref().is_none_or(|s| s.at_least)) {
+        if cost.is_some_and(|c| c.stack.as_ref().is_none_or(|s| s.incomplete)) {
             wrong.push("nothing was lost, and the count is not whole".into());
         }
         if found != expected && !MET_ELSEWHERE.contains(&name.as_str()) {
