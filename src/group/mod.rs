@@ -22,6 +22,7 @@ pub mod fault;
 pub mod job;
 pub mod launch;
 pub mod learn;
+pub mod learn_performed;
 pub mod ledger;
 pub mod limits;
 pub mod lineage;

@@ -16,7 +16,7 @@ use super::slot::{Acting, State};
 use crate::aws::{Clients, Turn, Urgency, await_turn, fold, is_turn_for, perform};
 use crate::group::effect::{Effect, Performed};
 use crate::group::job::Job;
-use crate::group::learn::learn_performed;
+use crate::group::learn_performed::learn_performed;
 use crate::group::{Phase, limits, transition};
 
 /// A step of a call that has ended.

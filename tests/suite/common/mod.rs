@@ -335,6 +335,8 @@ pub(crate) async fn drive_in(
         std::future::pending::<()>().await;
     };
     let report = tokio::select! {
+        // In the same order each time: both may be due at the same moment.
+        biased;
         report = run => report?,
         () = press => unreachable!("it never ends"),
     };

@@ -99,6 +99,7 @@ impl Stack {
             machine.stop();
         };
         tokio::select! {
+            biased;
             end = machine.execute(json!({})) => panic!("{end:?}"),
             () = stored => {}
         }
@@ -247,6 +248,7 @@ fn a_task_that_no_execution_set_is_refused() {
             machine.stop();
         };
         tokio::select! {
+            biased;
             end = machine.execute(json!({})) => panic!("{end:?}"),
             () = meddle => {}
         }

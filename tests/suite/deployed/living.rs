@@ -65,6 +65,7 @@ fn a_restore_by_name_takes_the_groups_of_a_run_that_has_ended() {
             run.stop();
         };
         tokio::select! {
+            biased;
             end = run.execute(json!({})) => panic!("{end:?}"),
             () = stop => {}
         }

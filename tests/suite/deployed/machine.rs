@@ -490,6 +490,7 @@ impl Machine<'_> {
                 Some(Loss::Before) => error("Lambda.TooManyRequestsException"),
                 Some(Loss::After(ms)) => {
                     tokio::select! {
+                        biased;
                         answer = answer => answer.map_err(|e| (e.kind().to_owned(), e.to_string())),
                         () = self.clock.wait(std::time::Duration::from_millis(ms)) => error("Sandbox.Timedout"),
                     }

@@ -393,6 +393,7 @@ async fn stopped_at(scenario: &Scenario, at_ms: u64) -> Vec<String> {
         sweep.execute(event).await
     };
     let end = tokio::select! {
+        biased;
         end = machine.execute(json!({})) => return vec![format!("it was not stopped: {end:?}")],
         end = stop => end,
     };
@@ -437,6 +438,7 @@ fn sweeps_say_that_no_group_is_open_only_when_none_is() {
             sweep("in-progress").await
         };
         let in_progress = tokio::select! {
+            biased;
             end = machine.execute(json!({})) => panic!("it was not stopped: {end:?}"),
             swept = in_progress => swept,
         };

@@ -126,6 +126,7 @@ fn after_the_morning_its_instances_are_left_alone() {
             ))
         });
         tokio::select! {
+            biased;
             ended = drive(&account, &scenario.request, None) => panic!("{:?}", ended.map(|r| r.0)),
             () = account.silenced() => {}
         }
