@@ -132,7 +132,7 @@ impl Bakes {
     }
 }
 
-/// Templates of which the job asked for a version, and may have one without knowing of it.
+/// Templates of which the job asked for a version, and may have one without knowing of it: it still asks, or no answer came.
 fn unanswered(job: &Job) -> impl Iterator<Item = TemplateId> {
     let creations = |key: &Key| matches!(key, Key::CreateVersion(_));
     job.ledger.of_kind(creations).filter_map(|(key, t)| {
@@ -140,8 +140,8 @@ fn unanswered(job: &Job) -> impl Iterator<Item = TemplateId> {
             return None;
         };
         let fault = t.fault.as_ref();
-        let is_unknown = t.done_at.is_none() && fault.is_none_or(Fault::may_have_taken_effect);
-        is_unknown.then(|| template.clone())
+        let may_be_there = job.failure.is_none() || fault.is_none_or(Fault::may_have_taken_effect);
+        (t.done_at.is_none() && may_be_there).then(|| template.clone())
     })
 }
 

@@ -53,11 +53,11 @@ impl Invocation {
         let worked = clock.now() - self.began;
         let worked = worked.num_microseconds().unwrap_or_default().max(0);
         let mut used = Used {
-            invocations: 1 + self.retries,
+            invocations: self.retries.saturating_add(1),
             unanswered: self.retries,
             // Lambda bills begun milliseconds.
             milliseconds: worked.unsigned_abs().div_ceil(1_000),
-            transitions: self.way.transitions() + self.retries,
+            transitions: self.way.transitions().saturating_add(self.retries),
         };
         used += self.before;
         used

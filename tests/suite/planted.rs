@@ -3,6 +3,7 @@
 use asg_patch::group::{Code, Outcome};
 use asg_patch::sim::Account;
 use asg_patch::sim::faults::{FaultRule, InjectedFault};
+use asg_patch::sim::wire::ApiError;
 use asg_patch::sim::world::images::Image;
 use asg_patch::sim::world::rivals::{Action, Trigger, plan};
 use asg_patch::sim::world::templates::TemplateVersion;
@@ -11,6 +12,7 @@ use crate::common::{Ran, Scenario, end, invariants};
 
 const RUN_TAG: &str = "asg-patch:run";
 const MAKE_VERSION: &str = "ec2:CreateLaunchTemplateVersion";
+const READ_VERSIONS: &str = "ec2:DescribeLaunchTemplateVersions";
 /// The SDK's, until it says that no answer came. Before them comes the question for the permission.
 const ATTEMPTS: u64 = 3;
 
@@ -200,5 +202,30 @@ fn a_lost_answer_is_no_deployment_by_someone_else() {
     invariants::check("lost answers", &ran);
     for group in &ran.report.groups {
         assert_eq!(group.outcome, Outcome::Patched, "{group:?}");
+    }
+}
+
+/// AWS makes the version and answers that it was asked too often; then for minutes it does not say which versions there are.
+#[test]
+fn versions_that_cannot_be_read_are_not_taken_for_another_s() {
+    for name in ["sleeping-latest", "shared-template-latest"] {
+        let scenario = Scenario::load(name);
+        let ran = scenario.run_with(|account| {
+            let often = ApiError::with_status(503, "RequestLimitExceeded", "too often");
+            let made = InjectedFault::EffectThenError(often);
+            let unread = InjectedFault::Error(ApiError::with_status(500, "InternalError", "no"));
+            account.with_faults(|faults| {
+                faults.add(FaultRule::at(MAKE_VERSION, 1, 4 * ATTEMPTS, made));
+                // The first is read by the plan.
+                faults.add(FaultRule::at(READ_VERSIONS, 1, 4 * ATTEMPTS, unread));
+            });
+        });
+        invariants::check(name, &ran);
+        let calls = ran.account.calls();
+        let read = calls.log.iter().filter(|c| c.name == READ_VERSIONS).count();
+        assert!(read as u64 > 4 * ATTEMPTS, "{name}: {read} reads");
+        for group in &ran.report.groups {
+            assert_eq!(group.outcome, Outcome::Patched, "{name}: {group:?}");
+        }
     }
 }

@@ -352,4 +352,44 @@ mod tests {
         let refused = deregistered(Reply::ec2_error("OperationNotPermitted")).await;
         assert_eq!(refused.unwrap_err().class, FaultClass::Refused);
     }
+    /// A version that is made with a warning about its image alone is the run's; any other warning refuses it.
+    #[tokio::test]
+    async fn a_version_whose_image_is_not_known_yet_is_made() {
+        let answered = async |codes: &[&str], number: &str| {
+            let errors: String = codes
+                .iter()
+                .map(|code| format!("<item><code>{code}</code><message>m</message></item>"))
+                .collect();
+            let reply = Reply::ok(format!(
+                "<CreateLaunchTemplateVersionResponse><launchTemplateVersion>{number}</launchTemplateVersion>\
+                 <warning><errorSet>{errors}</errorSet></warning></CreateLaunchTemplateVersionResponse>"
+            ));
+            let canned = Canned::new(move |_| reply.clone());
+            let version = NewVersion {
+                template: &"lt-1".into(),
+                source: 3,
+                image: &"ami-1".into(),
+                description: "d",
+                token: "t",
+                devices: &[],
+            };
+            create_version(&canned::clients(&canned, Clock::system()), version).await
+        };
+        let four = "<versionNumber>4</versionNumber>";
+        let unknown = "InvalidAMIID.NotFound";
+        assert_eq!(answered(&[unknown], four).await, Ok(Done::Version(4)));
+        for (codes, number, class) in [
+            (&[unknown][..], "", FaultClass::NotYet),
+            (
+                &[unknown, "InvalidKeyPair.NotFound"],
+                four,
+                FaultClass::Refused,
+            ),
+            (&[], four, FaultClass::Refused),
+        ] {
+            let fault = answered(codes, number).await.unwrap_err();
+            assert_eq!(fault.class, class, "{codes:?}");
+            assert!(fault.may_have_taken_effect(), "{codes:?}");
+        }
+    }
 }

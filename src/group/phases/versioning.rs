@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::bake::SharedImage;
 use super::super::decision::{Context, Decided, Decision, failed, go};
 use super::super::effect::{Effect, PinChange, Role};
+use super::super::fault::Read;
 use super::super::job::Job;
 use super::super::launch::LaunchState;
 use super::super::ledger::Key;
@@ -183,10 +184,13 @@ pub(super) fn drift(
             Style::Default => now.default,
             Style::Number => continue,
         };
-        if Some(means) == recorded
-            || may_be_ours(cx, versions, &pin.template, means)
-            || is_unsure_of(cx, versions, &pin.template)
-        {
+        if Some(means) == recorded || may_be_ours(cx, versions, &pin.template, means) {
+            continue;
+        }
+        if let Read::Failed(fault) = &cx.seen.versions {
+            return Err(cx.blind(fault));
+        }
+        if is_unsure_of(cx, versions, &pin.template) {
             continue;
         }
         cx.settled("whether the new version is ours will show")?;

@@ -43,10 +43,10 @@ impl Used {
 
 impl AddAssign for Used {
     fn add_assign(&mut self, other: Self) {
-        self.invocations += other.invocations;
-        self.unanswered += other.unanswered;
-        self.milliseconds += other.milliseconds;
-        self.transitions += other.transitions;
+        self.invocations = self.invocations.saturating_add(other.invocations);
+        self.unanswered = self.unanswered.saturating_add(other.unanswered);
+        self.milliseconds = self.milliseconds.saturating_add(other.milliseconds);
+        self.transitions = self.transitions.saturating_add(other.transitions);
     }
 }
 
